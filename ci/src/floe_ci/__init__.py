@@ -1,0 +1,1 @@
+"""Portable CI and local test runs as code."""

@@ -1,0 +1,36 @@
+#!/bin/sh
+# The cluster service: an image registry on port 5000 and Docker on port 2375, both on a slot of the cache volume.
+# A slot belongs to one run at a time. The kernel gives its lock back when the run ends, however it ends.
+set -eu
+volume=/var/lib/docker
+keep=${FLOE_KEEP:-}
+
+if [ -n "$keep" ]; then
+  slots="kept-$keep"
+else
+  slots="slot-0 slot-1 slot-2 slot-3 slot-4 slot-5 slot-6 slot-7"
+fi
+for name in $slots; do
+  mkdir -p "$volume/$name"
+  exec 9> "$volume/$name.lock"
+  if flock --nonblock 9; then slot=$volume/$name; break; fi
+done
+if [ -z "${slot:-}" ]; then
+  echo "every slot of the cache volume is in use: $slots" >&2
+  exit 1
+fi
+
+# Images of old runs pile up in the registry: past the limit it starts anew.
+limit_kib=$((8 * 1024 * 1024))
+if [ "$(du -sk "$slot/registry" 2>/dev/null | cut -f1)" -gt "$limit_kib" ] 2>/dev/null; then rm -rf "$slot/registry"; fi
+
+mkdir -p "$slot/registry" "$slot/docker"
+cat > /etc/floe/registry.yml <<CONFIG
+version: 0.1
+log: {level: warn}
+storage: {filesystem: {rootdirectory: $slot/registry}}
+http: {addr: ":5000"}
+CONFIG
+docker-registry serve /etc/floe/registry.yml &
+exec dockerd --host tcp://0.0.0.0:2375 --host unix:///var/run/docker.sock --tls=false \
+  --data-root "$slot/docker" --pidfile /var/run/floe-docker.pid

@@ -1,0 +1,329 @@
+"""What a repository says it needs: the table `[tool.floe-ci]` of its `pyproject.toml`.
+
+Everything has a default. The table is validated as a whole, and every problem is told at once.
+"""
+
+import json
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+from string import Template
+from typing import Annotated, Any, Final, Literal, get_args
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from floe_ci.contract import SERVICE_VARIABLES
+from floe_ci.errors import UserError, suggest
+
+TABLE: Final = "floe-ci"
+TierName = Literal["unit", "integration", "e2e"]
+TIERS: Final[tuple[TierName, ...]] = get_args(TierName)
+
+_BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+")
+_VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_DEBIAN_PACKAGE: Final = re.compile(r"[a-z0-9][a-z0-9+.-]+(:[a-z0-9-]+)?(=[A-Za-z0-9.+~:-]+)?")
+_TOML_PLACE: Final = re.compile(
+    r"(?P<what>.*) \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)"
+)
+_LONGEST_VALUE: Final = 60
+
+_REASONS: Final = {
+    "literal_error": "must be {expected}, not {value}",
+    "tuple_type": "must be a list of strings, not {value}",
+    "string_type": "must be a string in quotes, not {value}",
+    "int_type": "must be a whole number, not {value}",
+    "greater_than_equal": "must be at least {ge}, not {value}",
+    "model_type": "must be a table, not {value}",
+    "mapping_type": "must be a table, not {value}",
+    "dict_type": "must be a table, not {value}",
+    "string_too_short": "must not be empty",
+}
+"""Pydantic's kinds of errors, in words for a reader of TOML."""
+
+
+def parse_tier(text: str) -> TierName:
+    """Return the tier named `text`; an unknown one is a `UserError` that lists the tiers."""
+    for tier in TIERS:
+        if tier == text:
+            return tier
+    hint = suggest(text, TIERS)
+    nearest = f" {hint}" if hint.endswith("?") else ""
+    msg = f"unknown tier '{text}':{nearest} The tiers are {', '.join(TIERS)}."
+    raise UserError(msg)
+
+
+def _problem(text: str) -> PydanticCustomError:
+    return PydanticCustomError("floe_ci", "{text}", {"text": text})
+
+
+def _inside(path: str) -> str:
+    """Refuse a path that leaves the repository, or that a command would take for an option."""
+    if PurePosixPath(path).is_absolute():
+        reason = f"must be relative to the repository, not absolute: {_shown(path)}"
+        raise _problem(reason)
+    if ".." in PurePosixPath(path).parts:
+        reason = f"must stay inside the repository, without '..': {_shown(path)}"
+        raise _problem(reason)
+    if path.startswith("-"):
+        reason = f"must not start with '-': {_shown(path)}"
+        raise _problem(reason)
+    return path
+
+
+def _known_service(name: str) -> str:
+    if name not in SERVICE_VARIABLES:
+        reason = f"unknown service {_shown(name)}; {suggest(name, SERVICE_VARIABLES)}"
+        raise _problem(reason)
+    return name
+
+
+def _variable_name(name: str) -> str:
+    if not _VARIABLE.fullmatch(name):
+        reason = "not a name for an environment variable: use letters, digits and '_', no digit first"
+        raise _problem(reason)
+    return name
+
+
+def _debian_package(name: str) -> str:
+    if not _DEBIAN_PACKAGE.fullmatch(name):
+        reason = f"not the name of a Debian package: {_shown(name)}"
+        raise _problem(reason)
+    return name
+
+
+def _some(paths: tuple[str, ...]) -> tuple[str, ...]:
+    # Not a `min_length`: pydantic tells that as well when an item is refused.
+    if not paths:
+        reason = "must not be empty"
+        raise _problem(reason)
+    return paths
+
+
+def _integer(value: object) -> object:
+    # To Python, and so to pydantic, `true` is as good as 1.
+    if type(value) is not int:
+        reason = f"must be a whole number, not {_shown(value)}"
+        raise _problem(reason)
+    return value
+
+
+Text = Annotated[str, Field(min_length=1)]
+RepositoryPath = Annotated[Text, AfterValidator(_inside)]
+Service = Annotated[str, AfterValidator(_known_service)]
+Variable = Annotated[str, AfterValidator(_variable_name)]
+DebianPackage = Annotated[str, AfterValidator(_debian_package)]
+Seconds = Annotated[int, Field(strict=True, ge=1)]
+
+
+class _Table(BaseModel):
+    """A table of the file: keys in kebab-case, and no others than those named."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        alias_generator=lambda name: name.replace("_", "-"),
+        validate_by_alias=True,
+        validate_by_name=True,  # for Python's own callers; `read_config` takes the kebab-case names only
+    )
+
+
+class RunnerConfig(_Table):
+    """What the runner image holds beside the repository's tests."""
+
+    groups: tuple[Text, ...] = ()
+    """Dependency groups to install from `uv.lock`; none: uv's default groups."""
+    extras: tuple[Text, ...] = ()
+    """Extras of the project to install from `uv.lock`."""
+    install: tuple[Text, ...] = ()
+    """Requirements for `uv pip install`, such as `.[test]`; they take the place of the lock file."""
+    packages: tuple[DebianPackage, ...] = ()
+    """Debian packages that the tests need."""
+    files: tuple[RepositoryPath, ...] = ()
+    """Further files and folders of the repository that the tests need."""
+
+    @model_validator(mode="after")
+    def _one_source_of_dependencies(self) -> "RunnerConfig":
+        if self.install and (self.groups or self.extras):
+            reason = "'install' takes the place of the lock file: remove it, or 'groups' and 'extras'"
+            raise _problem(reason)
+        return self
+
+
+class TierConfig(_Table):
+    """One tier: which tests it holds, and what must be there for them."""
+
+    paths: Annotated[tuple[RepositoryPath, ...], AfterValidator(_some)] = ("tests",)
+    """Where its tests are; in a `Config` the default is `tests/<tier>`."""
+    marker: Text | None = None
+    """The pytest marker expression that selects its tests."""
+    services: tuple[Service, ...] = ()
+    """Services that the module brings."""
+    manifests: tuple[RepositoryPath, ...] = ()
+    """Kustomize folders or YAML files of the repository, applied beside the services."""
+    environment: Mapping[Variable, str] = Field(default_factory=dict)
+    """For the test process; `${FLOE_POSTGRES_HOST}` and the like refer to the run's variables."""
+    pytest_args: tuple[str, ...] = ()
+    """Further arguments for pytest."""
+    nodes: Annotated[Literal[1, 3], BeforeValidator(_integer)] = 1
+    """The cluster's nodes; in a `Config` the default is 1, and 3 for e2e."""
+
+
+class Timeouts(_Table):
+    """How long a thing may take, in seconds."""
+
+    job: Seconds = 3600
+    """The whole run of pytest."""
+    test: Seconds = 300
+    """One test."""
+    services: Seconds = 600
+    """Until every service is ready."""
+    probe: Seconds = 30
+    """One probe of a service."""
+    migration: Seconds = 300
+    """One migration of a database."""
+
+
+class Config(_Table):
+    """The whole table."""
+
+    coverage: tuple[RepositoryPath, ...] = ()
+    """Packages or paths to measure; none: the whole source."""
+    runner: RunnerConfig = RunnerConfig()
+    timeouts: Timeouts = Timeouts()
+    tiers: Mapping[TierName, TierConfig] = Field(default_factory=dict, validate_default=True)
+
+    @field_validator("tiers", mode="before")
+    @classmethod
+    def _fill_tiers(cls, given: object) -> object:
+        if not isinstance(given, Mapping):
+            return given
+        return {tier: _default_tier(tier) for tier in TIERS} | {
+            tier: {**_default_tier(tier), **table} if isinstance(table, Mapping) else table
+            for tier, table in given.items()
+        }
+
+    def tier(self, name: str) -> TierConfig:
+        """Return the tier called `name`."""
+        return self.tiers[parse_tier(name)]
+
+
+def _default_tier(tier: str) -> dict[str, object]:
+    return {"paths": [f"tests/{tier}"], "nodes": 3 if tier == "e2e" else 1}
+
+
+def read_config(pyproject: str, where: str = "pyproject.toml") -> Config:
+    """Return what the text of a `pyproject.toml` says; no table means the defaults."""
+    table = _find_table(_load_toml(pyproject, where), where)
+    try:
+        # A snake_case key must be refused, or a file would work here and nowhere else.
+        return Config.model_validate(table, by_alias=True, by_name=False)
+    except ValidationError as error:
+        raise UserError.of([_explain(detail) for detail in error.errors()], where) from None
+
+
+def expand_environment(environment: Mapping[str, str], variables: Mapping[str, str]) -> dict[str, str]:
+    """Return `environment` with each `${NAME}` replaced by that variable; `$$` is a plain dollar."""
+    problems = [
+        f"{name}: {problem}"
+        for name, value in environment.items()
+        for problem in _template_problems(Template(value), variables)
+    ]
+    if problems:
+        there = ", ".join(sorted(variables)) or "none"
+        raise UserError.of([*problems, f"variables there are: {there}"], "environment")
+    return {name: Template(value).substitute(variables) for name, value in environment.items()}
+
+
+def _template_problems(template: Template, variables: Mapping[str, str]) -> list[str]:
+    if not template.is_valid():
+        return [f"a '$' without a name in {_shown(template.template)}; write '$$' for a plain one"]
+    return [
+        f"'{name}' is no variable of this run" for name in template.get_identifiers() if name not in variables
+    ]
+
+
+def _load_toml(text: str, where: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(_explain_toml(str(error), text, where)) from None
+
+
+def _explain_toml(error: str, text: str, where: str) -> str:
+    found = _TOML_PLACE.fullmatch(error)
+    if found is None:
+        return f"{where}: not valid TOML: {error}"
+    lines = text.splitlines() or [""]
+    line = found["line"] or len(lines)
+    column = found["column"] or len(lines[-1]) + 1
+    return f"{where}: not valid TOML: line {line}, column {column}: {found['what']}"
+
+
+def _find_table(document: Mapping[str, Any], where: str) -> object:
+    tools = document.get("tool", {})
+    if not isinstance(tools, Mapping):
+        msg = f"{where}: tool: must be a table, not {_shown(tools)}"
+        raise UserError(msg)
+    if TABLE in tools:
+        return tools[TABLE]
+    # A table under a name like ours would be passed over without a word.
+    for name in tools:
+        if name.lower().replace("_", "-") == TABLE:
+            msg = f"{where}: tool.{name}: unknown table; did you mean 'tool.{TABLE}'?"
+            raise UserError(msg)
+    return {}
+
+
+def _explain(error: ErrorDetails) -> str:
+    place = error["loc"]
+    if place and place[-1] == "[key]":
+        place = place[:-1]
+    return f"{_dotted(place)}: {_reason(error, place)}"
+
+
+def _reason(error: ErrorDetails, place: tuple[int | str, ...]) -> str:
+    value, kind = error["input"], error["type"]
+    if kind == "extra_forbidden":
+        return f"unknown key; {suggest(str(place[-1]), _known_keys(place[:-1]))}"
+    if error["loc"][-1:] == ("[key]",) and kind == "literal_error":
+        return f"unknown tier; {suggest(str(value), TIERS)}"
+    reason = _REASONS.get(kind, error["msg"].replace("{", "{{").replace("}", "}}"))
+    instead = f"; write [{_shown(value)}]" if kind == "tuple_type" and isinstance(value, str) else ""
+    return reason.format(**error.get("ctx", {}) | {"value": _shown(value)}) + instead
+
+
+def _known_keys(place: tuple[int | str, ...]) -> list[str]:
+    tables: dict[int | str, type[_Table]] = {
+        "runner": RunnerConfig,
+        "timeouts": Timeouts,
+        "tiers": TierConfig,
+    }
+    table = tables[place[0]] if place else Config
+    return [field.alias or name for name, field in table.model_fields.items()]
+
+
+def _dotted(place: tuple[int | str, ...]) -> str:
+    text = f"tool.{TABLE}"
+    for part in place:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            text += f".{part if _BARE_KEY.fullmatch(part) else json.dumps(part)}"
+    return text
+
+
+def _shown(value: object) -> str:
+    """Return `value` about as TOML writes it, short enough for one line."""
+    text = json.dumps(value, default=str, ensure_ascii=False)
+    return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 1]}…"

@@ -1,0 +1,37 @@
+"""The names that `ci` and `testing` agree on.
+
+`testing` holds the same names in `testing/contract.py`; `tests/contract` compares the two. Neither imports the other.
+"""
+
+from typing import Final
+
+RESULTS_DIR: Final = "/results"
+"""Where a test process leaves its files, in the runner container."""
+
+ENV_RUN_ID: Final = "FLOE_RUN_ID"
+ENV_TIER: Final = "FLOE_TIER"
+ENV_NAMESPACE: Final = "FLOE_NAMESPACE"
+ENV_RESULTS_DIR: Final = "FLOE_RESULTS_DIR"
+
+SERVICE_VARIABLES: Final = {
+    "postgres": ("HOST", "PORT", "USER", "PASSWORD", "DATABASE"),
+    "minio": ("HOST", "PORT", "ACCESS_KEY", "SECRET_KEY"),
+    "dagster": ("HOST", "PORT"),
+}
+"""Per service, the ends of its variables: `FLOE_POSTGRES_HOST` and so on."""
+
+LABEL_NAME: Final = "app.kubernetes.io/name"
+"""The service that an object belongs to."""
+LABEL_MANAGED_BY: Final = "app.kubernetes.io/managed-by"
+LABEL_RUN_ID: Final = "floe.dev/run-id"
+"""On every object that a run makes."""
+LABEL_CONNECTION: Final = "floe.dev/connection"
+"""On ConfigMaps whose entries are a service's variables, for the test process's environment."""
+
+CREDENTIALS_SECRET: Final = "floe-credentials"  # noqa: S105 - the object's name, not what it holds
+"""The Secret of a run: one generated value for each of its keys that a manifest refers to."""
+
+
+def service_variable(service: str, end: str) -> str:
+    """Return a service's variable: `service_variable("postgres", "HOST")` is `FLOE_POSTGRES_HOST`."""
+    return f"FLOE_{service.upper().replace('-', '_')}_{end}"

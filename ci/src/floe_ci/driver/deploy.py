@@ -1,0 +1,133 @@
+"""Brings the services up: namespace, credentials, manifests, and the wait until they truly are ready."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Any
+
+from kubernetes import client
+
+from floe_ci import contract
+from floe_ci.config import expand_environment
+from floe_ci.driver import pods
+from floe_ci.driver.kubectl import kubectl
+from floe_ci.driver.poll import wait_until
+from floe_ci.errors import RunError
+from floe_ci.manifests import Manifests
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from floe_ci.driver.spec import RunSpec
+
+ENVIRONMENT_SECRET = "floe-environment"  # noqa: S105 - the object's name, not what it holds
+
+
+def labels(spec: RunSpec) -> dict[str, str]:
+    """Return the labels of everything that the run makes."""
+    return {contract.LABEL_RUN_ID: spec.run_id, contract.LABEL_MANAGED_BY: "floe-ci"}
+
+
+def wait_for_nodes(core: client.CoreV1Api, spec: RunSpec) -> None:
+    """Wait until as many nodes as the run asks for say that they are Ready."""
+
+    def observe() -> str | None:
+        nodes = core.list_node().items
+        ready = [n for n in nodes if any(c.type == "Ready" and c.status == "True" for c in n.status.conditions or ())]
+        return None if len(ready) >= spec.nodes else f"{len(ready)} of {spec.nodes} nodes are Ready"
+
+    wait_until("nodes", observe, timeout=spec.timeouts.services)
+
+
+def make_namespace(core: client.CoreV1Api, spec: RunSpec) -> None:
+    """Create the run's namespace."""
+    core.create_namespace(client.V1Namespace(metadata=client.V1ObjectMeta(name=spec.namespace, labels=labels(spec))))
+
+
+def make_secrets(core: client.CoreV1Api, spec: RunSpec, services: Manifests) -> tuple[str, ...]:
+    """Create the run's Secrets and return their values, for redaction.
+
+    A password is generated for each key of the credentials Secret that a manifest refers to. The environment that the
+    configuration asks for is a Secret too, since its values may contain those passwords.
+    """
+    passwords = {key: secrets.token_urlsafe(24) for key in services.credential_keys(contract.CREDENTIALS_SECRET)}
+    variables = services.connection_variables(contract.LABEL_CONNECTION) | passwords | run_variables(spec)
+    environment = expand_environment(spec.environment, variables) | run_variables(spec)
+    for name, values in ((contract.CREDENTIALS_SECRET, passwords), (ENVIRONMENT_SECRET, environment)):
+        metadata = client.V1ObjectMeta(name=name, labels=labels(spec))
+        core.create_namespaced_secret(spec.namespace, client.V1Secret(metadata=metadata, string_data=values))
+    return tuple(passwords.values())
+
+
+def run_variables(spec: RunSpec) -> dict[str, str]:
+    """Return the variables that tell a test process which run it belongs to."""
+    return {
+        contract.ENV_RUN_ID: spec.run_id,
+        contract.ENV_TIER: spec.tier,
+        contract.ENV_NAMESPACE: spec.namespace,
+        contract.ENV_RESULTS_DIR: contract.RESULTS_DIR,
+    }
+
+
+def apply(spec: RunSpec, manifests: Manifests) -> None:
+    """Apply manifests into the run's namespace, server-side."""
+    labelled = manifests.labelled(labels(spec))
+    kubectl(
+        "apply", "--server-side", "--namespace", spec.namespace, "--filename", "-", stdin=labelled.to_yaml()
+    )
+
+
+def wait_for_services(apis: Apis, spec: RunSpec, services: Manifests) -> None:
+    """Wait until every workload has rolled out and every service has an address that answers its probes.
+
+    Raises:
+        RunError: A pod can't become ready any more, or the wait timed out; the message says which and why.
+    """
+    names = services.workloads()
+
+    def observe() -> str | None:
+        found = apis.core.list_namespaced_pod(spec.namespace).items
+        if hopeless := [reason for pod in found if (reason := pods.failure(pod))]:
+            raise RunError("; ".join(hopeless))
+        unready = [why for kind, name in names if (why := rollout_state(apis.apps, kind, name, spec.namespace))]
+        if not unready:
+            return None
+        waiting = [pods.state(pod) for pod in found if not is_ready(pod)]
+        return ", ".join(unready) + (f" ({' | '.join(waiting)})" if waiting else "")
+
+    wait_until("services", observe, timeout=spec.timeouts.services)
+
+
+def rollout_state(apps: client.AppsV1Api, kind: str, name: str, namespace: str) -> str | None:
+    """Return what a workload still lacks, or None when its newest version is rolled out and ready."""
+    read = {
+        "Deployment": apps.read_namespaced_deployment_status,
+        "StatefulSet": apps.read_namespaced_stateful_set_status,
+        "DaemonSet": apps.read_namespaced_daemon_set_status,
+    }[kind]
+    found = read(name, namespace)
+    status = found.status
+    if (status.observed_generation or 0) < found.metadata.generation:
+        return f"{name}: not seen by its controller yet"
+    if kind == "DaemonSet":
+        wanted, ready, updated = status.desired_number_scheduled, status.number_ready, status.updated_number_scheduled
+    else:
+        wanted, ready, updated = found.spec.replicas, status.ready_replicas, status.updated_replicas
+    if (ready or 0) < wanted or (updated or 0) < wanted:
+        return f"{name}: {ready or 0} of {wanted} ready"
+    return None
+
+
+def is_ready(pod: Any) -> bool:  # noqa: ANN401 - the client library has no types
+    """Tell whether a pod is Ready by its own word."""
+    return any(c.type == "Ready" and c.status == "True" for c in pod.status.conditions or ())
+
+
+class Apis:
+    """The clients for one cluster."""
+
+    def __init__(self) -> None:
+        """Open them."""
+        self.core = client.CoreV1Api()
+        self.apps = client.AppsV1Api()
+        self.batch = client.BatchV1Api()

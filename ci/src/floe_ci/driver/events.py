@@ -1,0 +1,28 @@
+"""The namespace's events, as a readable list."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kubernetes import client
+
+
+def listing(core: client.CoreV1Api, namespace: str) -> str:
+    """Return the events of a namespace, oldest first, a line each."""
+    events = sorted(core.list_namespaced_event(namespace).items, key=when)
+    return "".join(f"{line(event)}\n" for event in events)
+
+
+def when(event: Any) -> str:  # noqa: ANN401 - the client library has no types
+    """Return when an event was last seen, as ISO 8601 text."""
+    seen = event.last_timestamp or event.event_time or event.metadata.creation_timestamp
+    return str(seen.isoformat())
+
+
+def line(event: Any) -> str:  # noqa: ANN401
+    """Return an event in one line: when, how grave, about what, why, and what it says."""
+    about = f"{event.involved_object.kind}/{event.involved_object.name}"
+    said = " ".join((event.message or "").split())
+    count = f" (x{event.count})" if (event.count or 1) > 1 else ""
+    return f"{when(event)} {event.type:<7} {about} {event.reason}: {said}{count}"

@@ -1,0 +1,78 @@
+"""Follows the log of every container in a namespace from its start, into files.
+
+Logs are written while the pods live: what a pod said is kept when it is deleted, evicted or restarted.
+"""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import urllib3
+from kubernetes import client
+
+from floe_ci.driver.pods import statuses
+from floe_ci.report import redact
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class LogFollower:
+    """Writes `<folder>/<pod>/<container>.log`; restarts are `<container>.1.log` and so on."""
+
+    def __init__(self, core: client.CoreV1Api, namespace: str, folder: Path, secrets: Iterable[str]) -> None:
+        self._core = core
+        self._namespace = namespace
+        self._folder = folder
+        self._secrets = tuple(secrets)
+        self._threads: dict[tuple[str, str, int], threading.Thread] = {}
+        self._ended: set[tuple[str, str, int]] = set()
+
+    def look(self, pods: Iterable[Any]) -> None:
+        """Start to follow each container of `pods` that has begun since the last look."""
+        for pod in pods:
+            for status in statuses(pod):
+                current = status.restart_count
+                begun = status.state.running or status.state.terminated
+                if current and (pod.metadata.uid, status.name, current - 1) not in self._threads:
+                    self._follow(pod, status.name, current - 1, previous=True)
+                if begun:
+                    self._follow(pod, status.name, current, previous=False)
+                if status.state.terminated:
+                    self._ended.add((pod.metadata.uid, status.name, current))
+
+    def finish(self, timeout: float = 10) -> None:
+        """Wait, up to `timeout` seconds each, until the logs of containers that have ended are written to their end."""
+        for key in self._ended:
+            self._threads[key].join(timeout)
+
+    def _follow(self, pod: Any, container: str, restart: int, *, previous: bool) -> None:  # noqa: ANN401
+        key = (pod.metadata.uid, container, restart)
+        if key in self._threads:
+            return
+        path = self._folder / pod.metadata.name / (f"{container}.{restart}.log" if restart else f"{container}.log")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        thread = threading.Thread(target=self._copy, args=(pod.metadata.name, container, path, previous), daemon=True)
+        thread.start()
+        self._threads[key] = thread
+
+    def _copy(self, pod: str, container: str, path: Path, previous: bool) -> None:  # noqa: FBT001
+        with path.open("w", encoding="utf-8") as log:
+            try:
+                response = self._core.read_namespaced_pod_log(
+                    pod,
+                    self._namespace,
+                    container=container,
+                    previous=previous,
+                    follow=not previous,
+                    timestamps=True,
+                    _preload_content=False,
+                )
+                # Whole lines, so that a secret is never cut in two.
+                for line in response:
+                    log.write(redact(line.decode(errors="replace"), self._secrets))
+                    log.flush()
+            except (client.ApiException, urllib3.exceptions.HTTPError) as error:
+                log.write(f"[the log ends here: {error}]\n")

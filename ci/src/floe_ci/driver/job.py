@@ -1,0 +1,95 @@
+"""Runs the tests as a Job, and gets the results out of its pod while that pod lives."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from typing import TYPE_CHECKING, Any
+
+from floe_ci import contract
+from floe_ci.driver import deploy, pods
+from floe_ci.driver.kubectl import kubectl
+from floe_ci.driver.poll import wait_until
+from floe_ci.errors import RunError
+from floe_ci.manifests import Manifests
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from floe_ci.driver.spec import RunSpec
+
+JOB = "floe-test-runner"
+RUNNER = "runner"
+"""The container that runs the tests."""
+KEEPER = "results"
+"""The container that keeps the pod alive until the results are out."""
+COLLECTED = f"{contract.RESULTS_DIR}/.collected"
+TIMED_OUT = 124
+"""The exit code that `timeout` gives, for a Job that ran into its deadline."""
+
+
+def prepare(spec: RunSpec, services: Manifests) -> Manifests:
+    """Return the runner's manifests for this run: its image, arguments, environment and deadline."""
+    sources = [{"configMapRef": {"name": name}} for name in services.connection_configmaps(contract.LABEL_CONNECTION)]
+    sources += [{"secretRef": {"name": name}} for name in (contract.CREDENTIALS_SECRET, deploy.ENVIRONMENT_SECRET)]
+
+    manifests = Manifests.parse(spec.runner, "k8s/runner").with_images(lambda _: spec.runner_image)
+    for document in manifests.documents:
+        if document["kind"] != "Job":
+            continue
+        # The test process ends itself before the deadline of the Job, which has to leave time to collect.
+        document["spec"]["activeDeadlineSeconds"] = spec.timeouts.job + 300
+        for container in document["spec"]["template"]["spec"]["containers"]:
+            if container["name"] == RUNNER:
+                container["command"] = ["timeout", "--kill-after=30", str(spec.timeouts.job), "pytest"]
+                container["args"] = list(spec.pytest_args)
+                container["envFrom"] = sources
+    return manifests
+
+
+def wait_for_end(apis: deploy.Apis, spec: RunSpec) -> int:
+    """Wait until the test process has ended and return its exit code; the pod lives on.
+
+    Raises:
+        RunError: The pod can't run, was evicted or deleted, or the deadline passed.
+    """
+    ended: list[int] = []
+
+    def observe() -> str | None:
+        found = job_pod(apis, spec)
+        if found is None:
+            return "the Job has no pod yet"
+        for status in found.status.container_statuses or ():
+            if status.name == RUNNER and status.state.terminated:
+                ended.append(status.state.terminated.exit_code)
+                return None
+        reason = pods.failure(found)
+        if reason or found.status.phase == "Failed":
+            raise RunError(reason or pods.state(found))
+        return pods.state(found)
+
+    wait_until("tests", observe, timeout=spec.timeouts.job + spec.timeouts.services)
+    return ended[0]
+
+
+def job_pod(apis: deploy.Apis, spec: RunSpec) -> Any | None:  # noqa: ANN401
+    """Return the Job's pod, or None while there is none."""
+    found = apis.core.list_namespaced_pod(spec.namespace, label_selector=f"batch.kubernetes.io/job-name={JOB}").items
+    return found[0] if found else None
+
+
+def fetch_results(apis: deploy.Apis, spec: RunSpec, folder: Path) -> None:
+    """Copy the pod's results into `folder`, then let the pod end.
+
+    Raises:
+        RunError: The pod is gone, or the copy failed.
+    """
+    found = job_pod(apis, spec)
+    if found is None:
+        msg = "the Job's pod is gone, and its results with it"
+        raise RunError(msg)
+    inside = ("exec", "--namespace", spec.namespace, found.metadata.name, "--container", KEEPER, "--")
+    packed = kubectl(*inside, "tar", "--create", "--directory", contract.RESULTS_DIR, ".", timeout=300)
+    with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
+        archive.extractall(folder, filter="data")
+    kubectl(*inside, "touch", COLLECTED)

@@ -1,0 +1,28 @@
+"""`kubectl`, for what it does better than the client library: server-side apply, and files out of a pod."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+
+from floe_ci.errors import RunError
+
+
+def kubectl(*args: str, stdin: str | None = None, timeout: float = 120) -> bytes:
+    """Run kubectl and return what it printed.
+
+    Raises:
+        RunError: It failed or took more than `timeout` seconds; the message holds the command, to be pasted.
+    """
+    command = ("kubectl", *args)
+    try:
+        done = subprocess.run(  # noqa: S603 - the arguments are ours, no shell is involved
+            command, input=None if stdin is None else stdin.encode(), capture_output=True, timeout=timeout, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        msg = f"`{shlex.join(command)}` did not end within {timeout:g} s"
+        raise RunError(msg) from error
+    if done.returncode:
+        msg = f"`{shlex.join(command)}` failed: {done.stderr.decode(errors='replace').strip()}"
+        raise RunError(msg)
+    return done.stdout

@@ -1,0 +1,34 @@
+"""Problems that the user can mend, told without a traceback."""
+
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from typing import Self
+
+
+class UserError(Exception):
+    """A problem that the user can mend; its text says what was wrong, where, and what to do next."""
+
+    @classmethod
+    def of(cls, problems: Sequence[str], heading: str) -> Self:
+        """Return one error for all `problems`: one line for a single one, else a list under `heading`."""
+        if not problems:
+            msg = "an error needs at least one problem"
+            raise ValueError(msg)
+        if len(problems) == 1:
+            return cls(f"{heading}: {problems[0]}")
+        return cls("\n".join([f"{heading}: {len(problems)} problems", *(f"  {line}" for line in problems)]))
+
+
+def suggest(word: str, known: Iterable[str]) -> str:
+    """Return the question for the known name nearest to `word`, or else the list of them all."""
+    names = sorted(known)
+    nearest = get_close_matches(word.lower().replace("_", "-"), names, n=1) or get_close_matches(
+        word, names, n=1
+    )
+    if nearest:
+        return f"did you mean '{nearest[0]}'?"
+    return f"known: {', '.join(names)}" if names else "none is known"
+
+
+class RunError(Exception):
+    """A run that broke outside its tests; its text goes into the results."""

@@ -1,0 +1,266 @@
+"""The story of a run: from source to results."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import anyio
+import dagger
+from dagger import dag
+
+from floe_ci import contract, render, results, runner, selection, toolbox
+from floe_ci.cluster import KUBECONFIG, Cluster
+from floe_ci.config import Config, TierConfig, TierName, expand_environment, read_config
+from floe_ci.driver.spec import DriverReport, RunSpec
+from floe_ci.engine import explain
+from floe_ci.errors import RunError
+from floe_ci.images import Images, Reference
+from floe_ci.registry import Registry
+from floe_ci.steps import Timings
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from floe_ci.manifests import Manifests
+    from floe_ci.results import Outcome
+
+NODE_IMAGE = "kindest/node"
+RUNNER_IMAGE = "floe.local/runner:dev"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the caller asks for."""
+
+    tier: TierName
+    source: dagger.Directory
+    """The repository."""
+    k8s: dagger.Directory
+    """The module's own manifests."""
+    selection: selection.Selection = selection.Selection()
+    timeout: int | None = None
+    """Seconds for the tests as a whole; None: as the repository's configuration says."""
+    mirror: str | None = None
+    node_image: str | None = None
+    keep: bool = False
+    run_id: str = field(default_factory=lambda: uuid.uuid4().hex[:8])
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A request, with everything that had to be read to carry it out."""
+
+    request: Request
+    config: Config
+    tier: TierConfig
+    registry: Registry
+    pytest_args: tuple[str, ...]
+
+    @property
+    def node_image(self) -> str:
+        """The image of the cluster's nodes, by public name."""
+        return self.request.node_image or self.registry.images.reference(NODE_IMAGE)
+
+
+async def run(request: Request) -> Outcome:
+    """Carry out a run and return its results, whatever became of the tests.
+
+    Raises:
+        UserError: What was asked for can't be run at all; nothing was started, or it was stopped again.
+    """
+    timings = Timings()
+    with timings.step("configure"):
+        plan = await read_plan(request)
+    in_tier = run_in_container if request.tier == "unit" else run_in_cluster
+    try:
+        report, collected = await in_tier(plan, timings)
+    except dagger.QueryError as error:
+        # Bad input raises here; anything else is a run that broke, and still has results.
+        report, collected = DriverReport(problem=explain(error)), dag.directory()
+    except RunError as error:
+        report, collected = DriverReport(problem=str(error)), dag.directory()
+    return await results.assemble(request.run_id, request.tier, report, collected, timings)
+
+
+async def read_plan(request: Request) -> Plan:
+    """Read and check the repository's configuration, and the images that are pinned."""
+    pyproject = "pyproject.toml"
+    text = await request.source.file(pyproject).contents() if await request.source.exists(pyproject) else ""
+    config = read_config(text)
+    where = "images/kustomization.yaml"
+    images = Images.parse(await request.k8s.file(where).contents(), f"k8s/{where}")
+    tier = config.tier(request.tier)
+    if request.timeout:
+        config = config.model_copy(update={"timeouts": config.timeouts.model_copy(update={"job": request.timeout})})
+    arguments = selection.pytest_arguments(tier, config, request.selection)
+    return Plan(request, config, tier, Registry(images, request.mirror), arguments)
+
+
+async def run_in_container(plan: Plan, timings: Timings) -> tuple[DriverReport, dagger.Directory]:
+    """Run the unit tier: the runner image as a plain container."""
+    with timings.step("build runner"):
+        image = await (await runner.build_runner(plan.request.source, plan.config, plan.registry)).sync()
+    variables = {
+        contract.ENV_RUN_ID: plan.request.run_id,
+        contract.ENV_TIER: plan.request.tier,
+        contract.ENV_RESULTS_DIR: contract.RESULTS_DIR,
+    }
+    for name, value in (expand_environment(plan.tier.environment, variables) | variables).items():
+        image = image.with_env_variable(name, value)
+    limit = str(plan.config.timeouts.job)
+    with timings.step("tests"):
+        # The exit code goes through a file: the engine takes some codes for its own failures.
+        script = 'timeout --kill-after=30 "$@" > /results/runner.log 2>&1; echo $? > /results/pytest-exit-code'
+        done = await image.with_exec(["sh", "-c", script, "sh", limit, "pytest", *plan.pytest_args]).sync()
+        collected = done.directory(contract.RESULTS_DIR)
+        exit_code = int(await collected.file("pytest-exit-code").contents())
+    log = await collected.file("runner.log").contents()
+    selection.refuse_nothing(plan.request.tier, plan.request.selection, exit_code, log)
+    collected = (
+        collected.without_files(["pytest-exit-code", "runner.log"])
+        .with_file("logs/runner.log", collected.file("runner.log"))
+        .with_new_file("events.txt", "no cluster: the unit tier runs as a container\n")
+    )
+    return DriverReport(exit_code=exit_code), collected
+
+
+async def run_in_cluster(plan: Plan, timings: Timings) -> tuple[DriverReport, dagger.Directory]:
+    """Run a tier in a Kind cluster of its own, which is deleted afterwards."""
+    request = plan.request
+    with timings.step("toolbox"):
+        tools = await toolbox.build(plan.registry).sync()
+    with timings.step("render manifests"):
+        services = await render.services(tools, request.k8s, request.source, plan.tier)
+        job = await render.folder(tools, request.k8s, "runner")
+    cluster, image = await together(
+        start_service(plan, tools, timings),
+        build_runner(plan, timings),
+    )
+    problem = None
+    try:
+        cluster, *_ = await together(
+            create_cluster(plan, cluster, timings),
+            check_selection(plan, image, timings),
+            load_image(cluster, image, RUNNER_IMAGE, timings),
+            *(load_image(cluster, service_image(plan, name), name, timings) for name in services.images()),
+        )
+        spec = run_spec(plan, services, job)
+        report, collected = await drive(cluster, spec, timings)
+    finally:
+        with timings.step("delete cluster"):
+            problem = await tear_down(cluster)
+    if problem and not report.problem:
+        report = report.model_copy(update={"problem": problem})
+    return report, collected
+
+
+async def start_service(plan: Plan, tools: dagger.Container, timings: Timings) -> Cluster:
+    """Start Docker and a registry in a service."""
+    with timings.step("start service"):
+        return await Cluster.start(tools, plan.request.run_id, keep=plan.request.keep)
+
+
+async def build_runner(plan: Plan, timings: Timings) -> dagger.Container:
+    """Build the runner image."""
+    with timings.step("build runner"):
+        return await (await runner.build_runner(plan.request.source, plan.config, plan.registry)).sync()
+
+
+async def create_cluster(plan: Plan, cluster: Cluster, timings: Timings) -> Cluster:
+    """Load the node image and create the cluster."""
+    node = plan.node_image
+    await load_image(cluster, plan.registry.pull(node), node, timings)
+    with timings.step("create cluster"):
+        return await cluster.create(node, plan.request.k8s.file(f"kind/{kind_config(plan.tier)}.yaml"))
+
+
+def kind_config(tier: TierConfig) -> str:
+    """Return the name of the Kind configuration with as many nodes as the tier wants."""
+    return "integration" if tier.nodes == 1 else "e2e"
+
+
+async def check_selection(plan: Plan, image: dagger.Container, timings: Timings) -> None:
+    """Find out early, while the cluster starts, that no test is selected."""
+    with timings.step("collect tests"):
+        collect = ["pytest", "--collect-only", "--quiet", *selection.selecting_arguments(plan.tier, plan.request.selection)]
+        done = image.with_exec(collect, expect=dagger.ReturnType.ANY)
+        output = await done.stdout() + await done.stderr()
+        selection.refuse_nothing(plan.request.tier, plan.request.selection, await done.exit_code(), output)
+
+
+def service_image(plan: Plan, name: str) -> dagger.Container:
+    """Return a service's image: pulled, or built where it is one of the module's own."""
+    reference = Reference.parse(name)
+    if reference.is_built:
+        return runner.build_service(plan.request.k8s.directory(f"base/{reference.repository}/image"), plan.registry)
+    return plan.registry.pull(name)
+
+
+async def load_image(cluster: Cluster, image: dagger.Container, name: str, timings: Timings) -> None:
+    """Pull or build an image, and load it."""
+    with timings.step(f"load {Reference.parse(name).repository}"):
+        await cluster.load(image, name)
+
+
+def run_spec(plan: Plan, services: Manifests, job: Manifests) -> RunSpec:
+    """Return what the driver is told."""
+    return RunSpec(
+        run_id=plan.request.run_id,
+        tier=plan.request.tier,
+        namespace=f"floe-{plan.request.tier}-{plan.request.run_id}",
+        nodes=plan.tier.nodes,
+        # The registry beside the nodes has images by tag; their digests were checked when the engine pulled them.
+        services=services.with_images(lambda name: Reference.parse(name).tagged).to_yaml(),
+        runner=job.to_yaml(),
+        runner_image=RUNNER_IMAGE,
+        pytest_args=plan.pytest_args,
+        environment=dict(plan.tier.environment),
+        timeouts=plan.config.timeouts,
+    )
+
+
+async def drive(cluster: Cluster, spec: RunSpec, timings: Timings) -> tuple[DriverReport, dagger.Directory]:
+    """Run the driver beside the cluster and return its report and what it collected."""
+    offset = timings.elapsed
+    # The exit code goes through a file: the engine takes some codes for its own failures.
+    script = 'mkdir -p /results; python -m floe_ci.driver /run/spec.json /results 2>&1 | tee /results/driver.log'
+    done = await (
+        cluster.client.with_new_file("/run/spec.json", spec.model_dump_json())
+        .with_exec(["sh", "-c", script])
+        .sync()
+    )
+    collected = done.directory("/results")
+    if not await collected.exists("driver.json"):
+        said = await collected.file("driver.log").contents()
+        return DriverReport(problem=f"the driver died: {said.strip()[-2000:]}"), collected
+    report = DriverReport.model_validate_json(await collected.file("driver.json").contents())
+    timings.extend(report.steps, offset=offset)
+    return report, collected.without_files(["driver.json", "driver.log"])
+
+
+async def tear_down(cluster: Cluster) -> str | None:
+    """Delete the cluster; return what went wrong with that, for the run's report."""
+    with anyio.CancelScope(shield=True):
+        try:
+            await cluster.delete()
+        except dagger.QueryError as error:
+            return f"the cluster could not be deleted: {error}"
+    return None
+
+
+async def together(*jobs: Awaitable[object]) -> list:  # type: ignore[type-arg]
+    """Run jobs at the same time and return their results in order; the first failure cancels the rest and is raised."""
+    outcomes: list[object] = [None] * len(jobs)
+
+    async def one(place: int, job: Awaitable[object]) -> None:
+        outcomes[place] = await job
+
+    try:
+        async with anyio.create_task_group() as group:
+            for place, job in enumerate(jobs):
+                group.start_soon(one, place, job)
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from None
+    return outcomes

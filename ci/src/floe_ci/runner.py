@@ -1,0 +1,128 @@
+"""The images that the module builds: the test runner's, and those of services that have no public image."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dagger import dag
+
+from floe_ci import contract, uv
+from floe_ci.errors import UserError
+
+if TYPE_CHECKING:
+    import dagger
+
+    from floe_ci.config import Config, RunnerConfig
+    from floe_ci.registry import Registry
+
+PYTEST_FILES = ("pyproject.toml", "pytest.ini", "pytest.toml", "tox.ini", "setup.cfg", "conftest.py")
+"""Where pytest looks for its configuration."""
+RUNNER_TOOLS = ("pytest", "pytest-cov", "pytest-timeout")
+"""What the runner calls; installed where the repository's own dependencies don't have them."""
+USER = "1000:1000"
+
+
+async def build_runner(source: dagger.Directory, config: Config, registry: Registry) -> dagger.Container:
+    """Return the test-runner image of a repository.
+
+    A builder installs the dependencies, then the repository itself, then the final stage takes the environment and the
+    tests. A changed test file changes only that last layer.
+
+    Raises:
+        UserError: The repository has no lock file and says nothing of what else to install.
+    """
+    await require_lock_file(source, config.runner)
+    tests = sorted({path for tier in config.tiers.values() for path in tier.paths})
+    environment = build_environment(source, tests, config.runner, registry.pinned("python"))
+
+    final = with_packages(registry.pinned("python"), config.runner.packages)
+    return (
+        final.with_exec(["useradd", "--uid", "1000", "--create-home", "runner"])
+        .with_exec(["install", "--directory", "--owner=1000", "--group=1000", contract.RESULTS_DIR, "/app"])
+        .with_directory("/opt/venv", environment)
+        .with_env_variable("PATH", "/opt/venv/bin:$PATH", expand=True)
+        .with_env_variable("PYTHONUNBUFFERED", "1")
+        .with_env_variable("PYTHONDONTWRITEBYTECODE", "1")
+        .with_env_variable("COVERAGE_FILE", "/tmp/.coverage")  # the root file system is read-only in the cluster
+        .with_workdir("/app")
+        .with_user(USER)
+        .with_entrypoint(["pytest"])
+        .with_default_args([])
+        .with_directory("/app", source, include=[*PYTEST_FILES, *tests, *config.runner.files], owner=USER)
+    )
+
+
+async def require_lock_file(source: dagger.Directory, runner: RunnerConfig) -> None:
+    """Refuse a repository that does not say which packages its tests need."""
+    if runner.install or await source.exists("uv.lock"):
+        return
+    msg = (
+        "uv.lock: there is no lock file, so the runner's packages are not pinned; run `uv lock` and commit the file, "
+        'or name what to install: [tool.floe-ci.runner] install = [".[test]"]'
+    )
+    raise UserError(msg)
+
+
+def build_environment(
+    source: dagger.Directory, tests: list[str], runner: RunnerConfig, base: dagger.Container
+) -> dagger.Directory:
+    """Return the virtual environment with the repository's dependencies and the repository itself."""
+    builder = uv.with_uv(base, environment="/opt/venv").with_workdir("/app")
+    code = dag.directory().with_directory("/", source, exclude=tests)
+    if runner.install:
+        builder = (
+            builder.with_exec(["uv", "venv", "--quiet", "/opt/venv"])
+            .with_env_variable("VIRTUAL_ENV", "/opt/venv")
+            .with_directory("/app", code)
+            .with_exec(["uv", "pip", "install", *RUNNER_TOOLS, *runner.install])
+        )
+        return builder.directory("/opt/venv")
+
+    sync = ["uv", "sync", "--frozen", *selection(runner)]
+    return (
+        builder.with_file("pyproject.toml", source.file("pyproject.toml"))
+        .with_file("uv.lock", source.file("uv.lock"))
+        .with_exec([*sync, "--no-install-local"])
+        .with_env_variable("VIRTUAL_ENV", "/opt/venv")
+        .with_exec(["uv", "pip", "install", *RUNNER_TOOLS])
+        .with_directory("/app", code)
+        .with_exec([*sync, "--inexact", "--no-editable"])
+        .directory("/opt/venv")
+    )
+
+
+def selection(runner: RunnerConfig) -> list[str]:
+    """Return uv's options for the groups and extras that the runner installs."""
+    groups = [option for group in runner.groups for option in ("--group", group)]
+    extras = [option for extra in runner.extras for option in ("--extra", extra)]
+    return [*(["--no-default-groups"] if groups else []), *groups, *extras]
+
+
+def with_packages(container: dagger.Container, packages: tuple[str, ...]) -> dagger.Container:
+    """Return `container` with Debian packages and without the lists they came from."""
+    if not packages:
+        return container
+    install = "apt-get update -qq && apt-get install -qq --yes --no-install-recommends \"$@\" && rm -rf /var/lib/apt/lists/*"
+    return container.with_exec(["sh", "-c", install, "sh", *packages])
+
+
+def build_service(folder: dagger.Directory, registry: Registry) -> dagger.Container:
+    """Return the image of a service that is a locked Python project: `folder` becomes `/opt/dagster` and the like."""
+    builder = (
+        uv.with_uv(registry.pinned("python"), environment="/opt/venv")
+        .with_workdir("/build")
+        .with_file("pyproject.toml", folder.file("pyproject.toml"))
+        .with_file("uv.lock", folder.file("uv.lock"))
+        .with_exec(["uv", "sync", "--frozen", "--no-default-groups"])
+    )
+    return (
+        registry.pinned("python")
+        .with_exec(["useradd", "--uid", "1000", "--create-home", "service"])
+        .with_directory("/opt/venv", builder.directory("/opt/venv"))
+        .with_directory("/opt/dagster", folder, exclude=["pyproject.toml", "uv.lock"], owner=USER)
+        .with_env_variable("PATH", "/opt/venv/bin:$PATH", expand=True)
+        .with_env_variable("PYTHONUNBUFFERED", "1")
+        .with_env_variable("DAGSTER_HOME", "/opt/dagster")
+        .with_workdir("/opt/dagster")
+        .with_user(USER)
+    )

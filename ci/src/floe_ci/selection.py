@@ -1,0 +1,78 @@
+"""Which tests run: pytest's arguments, and the refusal of a selection that holds none."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from floe_ci import contract
+from floe_ci.errors import UserError
+
+if TYPE_CHECKING:
+    from floe_ci.config import Config, TierConfig
+
+NO_TESTS, USAGE_ERROR = 5, 4
+"""pytest's exit codes for a selection without tests, and for arguments that it refuses."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What the caller selects, beside what the tier's configuration does."""
+
+    keyword: str = ""
+    marker: str = ""
+    pytest_args: str = ""
+    """As on a command line."""
+
+    def __str__(self) -> str:
+        """Return the options that select, as the caller wrote them."""
+        options = {"--keyword": self.keyword, "--marker": self.marker, "--pytest-args": self.pytest_args}
+        return " ".join(f"{name} {shlex.quote(value)}" for name, value in options.items() if value)
+
+
+def pytest_arguments(tier: TierConfig, config: Config, chosen: Selection) -> tuple[str, ...]:
+    """Return pytest's arguments for a run."""
+    return (
+        *selecting_arguments(tier, chosen),
+        f"--junitxml={contract.RESULTS_DIR}/junit.xml",
+        *(f"--cov={part}" for part in config.coverage or ("",) if part),
+        *(() if config.coverage else ("--cov",)),
+        f"--cov-report=xml:{contract.RESULTS_DIR}/coverage.xml",
+        f"--timeout={config.timeouts.test}",
+    )
+
+
+def selecting_arguments(tier: TierConfig, chosen: Selection) -> tuple[str, ...]:
+    """Return the arguments that decide which tests run."""
+    try:
+        extra = shlex.split(chosen.pytest_args)
+    except ValueError as error:
+        msg = f"--pytest-args {chosen.pytest_args!r}: {error}; quote it as on a command line"
+        raise UserError(msg) from error
+    markers = [f"({expression})" for expression in (tier.marker, chosen.marker) if expression]
+    return (
+        "-p",
+        "no:cacheprovider",
+        *tier.paths,
+        *(("-m", " and ".join(markers)) if markers else ()),
+        *(("-k", chosen.keyword) if chosen.keyword else ()),
+        *tier.pytest_args,
+        *extra,
+    )
+
+
+def refuse_nothing(tier: str, chosen: Selection, exit_code: int, output: str) -> None:
+    """Refuse a selection without tests, by what pytest said of it.
+
+    Raises:
+        UserError: pytest found no test, or refused its arguments.
+    """
+    if exit_code == NO_TESTS:
+        which = f"no test matches {chosen}" if str(chosen) else "there are no tests in its paths"
+        msg = f"tier {tier}: {which}; `pytest --collect-only` shows what there is"
+        raise UserError(msg)
+    if exit_code == USAGE_ERROR:
+        refused = [line for line in output.splitlines() if line.startswith("ERROR")]
+        msg = f"tier {tier}: pytest can't start: {(refused or output.splitlines() or ['it said nothing'])[-1]}"
+        raise UserError(msg)

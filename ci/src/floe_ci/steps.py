@@ -1,0 +1,143 @@
+"""Named steps of a run, and how long each took."""
+
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, Self
+
+from floe_ci.errors import UserError
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step that has ended; times are in seconds, `started` counts from the run's start."""
+
+    name: str
+    started: float
+    seconds: float
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a `timings.json` holds."""
+
+    run_id: str
+    tier: str
+    started_at: datetime
+    total_seconds: float
+    time_to_first_test_seconds: float | None
+    steps: tuple[Step, ...]
+
+    def to_json(self) -> str:
+        """Return the text of `timings.json`."""
+        document = {
+            "run_id": self.run_id,
+            "tier": self.tier,
+            "started_at": self.started_at.isoformat(timespec="seconds"),
+            "total_seconds": round(self.total_seconds, 3),
+            "time_to_first_test_seconds": _rounded(self.time_to_first_test_seconds),
+            "steps": [_step_to_json(step) for step in self.steps],
+        }
+        return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str, where: str = "timings.json") -> Self:
+        """Return what the text of a `timings.json` says."""
+        try:
+            document = json.loads(text)
+            return cls(
+                run_id=document["run_id"],
+                tier=document["tier"],
+                started_at=datetime.fromisoformat(document["started_at"]),
+                total_seconds=document["total_seconds"],
+                time_to_first_test_seconds=document["time_to_first_test_seconds"],
+                steps=tuple(_step_from_json(step) for step in document["steps"]),
+            )
+        except (ValueError, KeyError, TypeError) as error:
+            msg = f"{where}: not a record of timings: {error}"
+            raise UserError(msg) from None
+
+
+class Timings:
+    """Records the steps of one run; they may overlap."""
+
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """Start the run's clock."""
+        self._clock = clock
+        self._zero = clock()
+        self._started_at = now()
+        self._steps: list[Step] = []
+        self._first_test: float | None = None
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The steps that have ended, by their start."""
+        return tuple(sorted(self._steps, key=lambda step: step.started))
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the run's start."""
+        return self._clock() - self._zero
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Record what happens inside as one step, whether it succeeds, fails or is cancelled."""
+        started = self.elapsed
+        error: str | None = None
+        try:
+            yield
+        except BaseException as raised:
+            error = _described(raised)
+            raise
+        finally:
+            self.record(Step(name, started, self.elapsed - started, error))
+
+    def record(self, step: Step) -> None:
+        """Add a step that was measured elsewhere."""
+        self._steps.append(step)
+
+    def extend(self, steps: Iterable[Step], offset: float = 0.0) -> None:
+        """Add steps whose clock started `offset` seconds after this run's."""
+        self._steps += [replace(step, started=step.started + offset) for step in steps]
+
+    def first_test(self, at: float | None = None) -> None:
+        """Note when the first test began: now, or `at` seconds after the run's start; the earliest counts."""
+        moment = self.elapsed if at is None else at
+        self._first_test = moment if self._first_test is None else min(moment, self._first_test)
+
+    def measured(self, run_id: str, tier: str) -> Measured:
+        """Return what was measured until now."""
+        return Measured(run_id, tier, self._started_at, self.elapsed, self._first_test, self.steps)
+
+    def to_json(self, run_id: str, tier: str) -> str:
+        """Return the text of `timings.json`."""
+        return self.measured(run_id, tier).to_json()
+
+
+def _described(raised: BaseException) -> str:
+    """Return an error's text; one that isn't for the user, or says nothing, is named as well."""
+    text = str(raised)
+    if text and isinstance(raised, UserError):
+        return text
+    return f"{type(raised).__name__}: {text}" if text else type(raised).__name__
+
+
+def _step_to_json(step: Step) -> dict[str, Any]:
+    times = {"name": step.name, "started_seconds": round(step.started, 3), "seconds": round(step.seconds, 3)}
+    return times if step.error is None else {**times, "error": step.error}
+
+
+def _step_from_json(step: dict[str, Any]) -> Step:
+    return Step(step["name"], step["started_seconds"], step["seconds"], step.get("error"))
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 3)

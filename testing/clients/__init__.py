@@ -1,0 +1,1 @@
+"""One module per service: plain functions that open, make and remove. Each needs the extra of its name."""

@@ -1,0 +1,82 @@
+"""MinIO, through its own client."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import urllib3
+from minio import Minio
+from minio.deleteobjects import DeleteObject
+from minio.error import S3Error
+
+from testing.errors import FloeTestingError
+from testing.polling import PollingConfig, wait_for_condition
+from testing.services import MinIOConfig
+
+
+class BucketNotEmptiedError(FloeTestingError):
+    """Objects of a test's bucket could not be removed."""
+
+
+@contextmanager
+def connect(config: MinIOConfig) -> Iterator[Minio]:
+    """Yield a client; its connections are closed after."""
+    pool = urllib3.PoolManager(
+        timeout=urllib3.Timeout(connect=5.0, read=30.0),
+        retries=urllib3.Retry(total=2, backoff_factor=0.2, status_forcelist=[502, 503, 504]),
+        maxsize=10,
+    )
+    try:
+        yield Minio(
+            config.address,
+            access_key=config.access_key,
+            secret_key=config.secret_key.get_secret_value(),
+            secure=False,
+            http_client=pool,
+        )
+    finally:
+        pool.clear()
+
+
+def wait_until_answers(client: Minio, config: MinIOConfig, timeout: float = 60.0) -> None:
+    """Wait until buckets can be listed. A refused key is not waited for.
+
+    Raises:
+        ConditionTimeoutError: No answer came for `timeout` seconds.
+        minio.error.S3Error: The server answers, and refuses.
+    """
+
+    def answers() -> bool:
+        client.list_buckets()
+        return True
+
+    description = f"MinIO at {config.address} answers"
+    wait_for_condition(
+        answers,
+        PollingConfig(timeout=timeout, interval=0.2, description=description),
+        retry_on=(urllib3.exceptions.HTTPError,),
+    )
+
+
+@contextmanager
+def temporary_bucket(client: Minio, name: str) -> Iterator[str]:
+    """Make a bucket and yield its name; remove it after, with all that is in it."""
+    client.make_bucket(name)
+    try:
+        yield name
+    finally:
+        _remove(client, name)
+
+
+def _remove(client: Minio, name: str) -> None:
+    objects = client.list_objects(name, recursive=True, include_version=True)
+    listed = (DeleteObject(each.object_name, each.version_id) for each in objects if each.object_name)
+    failed = [f"{error.name}: {error.message}" for error in client.remove_objects(name, listed)]
+    if failed:
+        message = f"bucket {name} could not be emptied: {'; '.join(failed)}"
+        raise BucketNotEmptiedError(message)
+    try:
+        client.remove_bucket(name)
+    except S3Error as error:
+        # The test removed it itself.
+        if error.code != "NoSuchBucket":
+            raise

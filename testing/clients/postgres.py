@@ -1,0 +1,61 @@
+"""PostgreSQL, through psycopg 3."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+from psycopg import sql
+
+from testing.polling import PollingConfig, wait_for_condition
+from testing.services import PostgresConfig
+
+
+def connect(config: PostgresConfig, *, autocommit: bool = False) -> psycopg.Connection:
+    """Open a connection. As a context manager it commits, or rolls back on an error, and closes.
+
+    Raises:
+        psycopg.OperationalError: The server can't be reached in 5 s, or refuses.
+    """
+    return psycopg.connect(
+        host=config.host,
+        port=config.port,
+        user=config.user,
+        password=config.password.get_secret_value(),
+        dbname=config.database,
+        autocommit=autocommit,
+        connect_timeout=5,
+    )
+
+
+def wait_until_answers(config: PostgresConfig, timeout: float = 60.0) -> None:
+    """Wait until a query is answered.
+
+    Raises:
+        ConditionTimeoutError: None was, for `timeout` seconds.
+    """
+
+    def answers() -> bool:
+        with connect(config) as connection:
+            return connection.execute("SELECT true").fetchone() == (True,)
+
+    description = f"PostgreSQL at {config.address} answers"
+    wait_for_condition(
+        answers,
+        PollingConfig(timeout=timeout, interval=0.2, description=description),
+        retry_on=(psycopg.OperationalError,),
+    )
+
+
+@contextmanager
+def temporary_database(config: PostgresConfig, name: str) -> Iterator[PostgresConfig]:
+    """Make a database and yield how to reach it; drop it after, with whatever is still connected to it."""
+    with connect(config, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name)))
+    try:
+        yield config.model_copy(update={"database": name})
+    finally:
+        # A connection of its own: the server may have been restarted since.
+        with connect(config, autocommit=True) as connection:
+            connection.execute(
+                sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+            )

@@ -1,0 +1,38 @@
+"""The names that `testing` and `ci` agree on.
+
+`floe_ci.contract` holds the same names; `tests/contract` compares the two. Neither imports the other.
+"""
+
+from typing import Final
+
+RESULTS_DIR: Final = "/results"
+"""The folder of the test container that the run exports."""
+
+ENV_RUN_ID: Final = "FLOE_RUN_ID"
+ENV_TIER: Final = "FLOE_TIER"
+ENV_NAMESPACE: Final = "FLOE_NAMESPACE"
+ENV_RESULTS_DIR: Final = "FLOE_RESULTS_DIR"
+
+SERVICE_VARIABLES: Final = {
+    "postgres": ("HOST", "PORT", "USER", "PASSWORD", "DATABASE"),
+    "minio": ("HOST", "PORT", "ACCESS_KEY", "SECRET_KEY"),
+    "dagster": ("HOST", "PORT"),
+}
+"""What is known of each service, as the ends of the variables' names."""
+
+LABEL_NAME: Final = "app.kubernetes.io/name"
+"""Which service an object is of."""
+LABEL_MANAGED_BY: Final = "app.kubernetes.io/managed-by"
+LABEL_RUN_ID: Final = "floe.dev/run-id"
+"""Which run made an object."""
+LABEL_CONNECTION: Final = "floe.dev/connection"
+"""On a ConfigMap that becomes part of the test process's environment."""
+
+CREDENTIALS_SECRET: Final = "floe-credentials"  # noqa: S105 - the name of the object
+"""The Secret that holds a run's passwords."""
+
+
+def service_variable(service: str, end: str) -> str:
+    """Return the whole name of a variable: `FLOE_MINIO_HOST` for `("minio", "HOST")`."""
+    prefix = service.replace("-", "_").upper()
+    return f"FLOE_{prefix}_{end}"

@@ -1,0 +1,5 @@
+"""What this framework raises."""
+
+
+class FloeTestingError(Exception):
+    """An error whose message says what to do; a fixture shows it without a traceback."""

@@ -1,0 +1,20 @@
+"""The pytest plugin, by entry point: markers and fixtures."""
+
+import pytest
+
+pytest_plugins = (
+    "testing.fixtures.run",
+    "testing.fixtures.postgres",
+    "testing.fixtures.minio",
+    "testing.fixtures.duckdb",
+    "testing.fixtures.dagster",
+    "testing.fixtures.kube",
+)
+
+MARKERS = ("requirement(id): the requirement that a test shows to be met, as REQ-642",)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the markers."""
+    for marker in MARKERS:
+        config.addinivalue_line("markers", marker)

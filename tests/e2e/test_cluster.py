@@ -1,0 +1,37 @@
+"""The cluster has three nodes, and uses them."""
+
+import pytest
+from kubernetes.client import CoreV1Api
+
+from testing.clients.kube import pods
+
+pytestmark = [pytest.mark.e2e, pytest.mark.requirement("REQ-641")]
+
+CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
+
+
+def nodes(kube: CoreV1Api) -> dict[str, bool]:
+    """Return the names of all nodes, and whether each is of the control plane."""
+    return {node.metadata.name: CONTROL_PLANE in (node.metadata.labels or {}) for node in kube.list_node().items}
+
+
+@pytest.mark.requirement("REQ-636")
+def test_three_nodes_are_ready(kube: CoreV1Api) -> None:
+    """There are three nodes, one of the control plane, and all of them are Ready."""
+    assert sorted(nodes(kube).values()) == [False, False, True]
+    ready = {
+        node.metadata.name: [each.status for each in node.status.conditions if each.type == "Ready"]
+        for node in kube.list_node().items
+    }
+    assert all(status == ["True"] for status in ready.values()), ready
+
+
+def test_services_are_spread_over_both_workers(kube: CoreV1Api, kube_namespace: str) -> None:
+    """Each worker runs pods of the services, neither two more than the other, and the control plane none."""
+    services = pods(kube, kube_namespace, "app.kubernetes.io/part-of=floe")
+    workers = sorted(name for name, control_plane in nodes(kube).items() if not control_plane)
+    counts = {
+        worker: sum(pod.node == worker for pod in services if not pod.terminating) for worker in workers
+    }
+    assert sum(counts.values()) == len([pod for pod in services if not pod.terminating]) == 5
+    assert max(counts.values()) - min(counts.values()) <= 1

@@ -1,0 +1,28 @@
+"""The platform mends what dies."""
+
+import pytest
+from kubernetes.client import CoreV1Api
+
+from testing import PollingConfig, wait_for_condition
+from testing.clients.dagster import DagsterClient, wait_until_answers
+from testing.clients.kube import replaced, service_pod
+from testing.services import DagsterConfig
+
+pytestmark = [pytest.mark.e2e, pytest.mark.requirement("REQ-641")]
+
+
+def test_killed_webserver_is_replaced(
+    dagster: DagsterClient, dagster_config: DagsterConfig, kube: CoreV1Api, kube_namespace: str
+) -> None:
+    """A webserver that is killed gets a successor, which answers there with its code location."""
+    before = dagster.repositories()
+    old = service_pod(kube, kube_namespace, "dagster-webserver")
+
+    kube.delete_namespaced_pod(old.name, kube_namespace, grace_period_seconds=0)
+    wait_for_condition(
+        replaced(kube, kube_namespace, old, "dagster-webserver"),
+        PollingConfig(timeout=120, interval=0.5, description="another webserver pod is ready"),
+    )
+    wait_until_answers(dagster, dagster_config)
+
+    assert dagster.repositories() == before
