@@ -22,7 +22,8 @@ def connect(config: MinIOConfig) -> Iterator[Minio]:
     """Yield a client; its connections are closed after."""
     pool = urllib3.PoolManager(
         timeout=urllib3.Timeout(connect=5.0, read=30.0),
-        retries=urllib3.Retry(total=2, backoff_factor=0.2, status_forcelist=[502, 503, 504]),
+        # Not where nobody listens: that is for the caller to wait for, and each try is a warning in the log.
+        retries=urllib3.Retry(total=2, connect=0, backoff_factor=0.2, status_forcelist=[502, 503, 504]),
         maxsize=10,
     )
     try:

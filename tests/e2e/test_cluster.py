@@ -12,7 +12,8 @@ CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
 
 def nodes(kube: CoreV1Api) -> dict[str, bool]:
     """Return the names of all nodes, and whether each is of the control plane."""
-    return {node.metadata.name: CONTROL_PLANE in (node.metadata.labels or {}) for node in kube.list_node().items}
+    found = kube.list_node().items
+    return {node.metadata.name: CONTROL_PLANE in (node.metadata.labels or ()) for node in found}
 
 
 @pytest.mark.requirement("REQ-636")

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 HOST = "cluster"
 """The service's name inside the session."""
 KUBECONFIG = "/run/floe/kubeconfig"
+SCRIPTS = f"{HOME}/src/floe_ci/scripts"
+VOLUME, VOLUME_NAME = "/var/lib/docker", "floe-ci-docker"
 API_PORT, DOCKER_PORT, REGISTRY_PORT, NODE_PORT = 6443, 2375, 5000, 30080
 
 
@@ -24,35 +26,48 @@ class Cluster:
     """A Kind cluster that one run owns."""
 
     run_id: str
-    service: dagger.Service
     tools: dagger.Container
     """The toolbox."""
+    service: dagger.Service
     client: dagger.Container
     """The toolbox, bound to the service."""
 
     @classmethod
-    async def start(cls, tools: dagger.Container, run_id: str, *, keep: bool = False) -> Cluster:
-        """Start the service: Docker and a registry, no Kubernetes yet."""
+    def of(cls, tools: dagger.Container, run_id: str, name: str | None = None) -> Cluster:
+        """Return a cluster that is still to be started.
+
+        With a `name` it can outlive its run: its containers stay on the cache volume under that name.
+        """
         service = (
             tools.with_env_variable("FLOE_RUN_ID", run_id)
-            .with_env_variable("FLOE_KEEP", run_id if keep else "")
+            .with_env_variable("FLOE_CLUSTER", name or "")
             # Shared, because the service itself locks its part of the volume: see cluster-service.sh.
-            .with_mounted_cache("/var/lib/docker", dag.cache_volume("floe-ci-docker"), sharing=CacheSharingMode.SHARED)
+            .with_mounted_cache(VOLUME, dag.cache_volume(VOLUME_NAME), sharing=CacheSharingMode.SHARED)
             .with_exposed_port(DOCKER_PORT)
             .with_exposed_port(REGISTRY_PORT)
             .with_exposed_port(API_PORT, experimental_skip_healthcheck=True)
             .with_exposed_port(NODE_PORT, experimental_skip_healthcheck=True)
-            .as_service(args=["sh", f"{HOME}/src/floe_ci/cluster-service.sh"], insecure_root_capabilities=True)
+            .as_service(args=["sh", f"{SCRIPTS}/cluster-service.sh"], insecure_root_capabilities=True)
         )
-        await service.start()
         client = (
             tools.with_service_binding(HOST, service)
             .with_env_variable("DOCKER_HOST", f"tcp://{HOST}:{DOCKER_PORT}")
             .with_env_variable("KUBECONFIG", KUBECONFIG)
             # Also what keeps the engine from answering with an earlier run's result.
             .with_env_variable("FLOE_RUN_ID", run_id)
+            .with_env_variable("FLOE_CLUSTER", name or "")
         )
-        return cls(run_id, service, tools, client)
+        return cls(run_id, tools, service, client)
+
+    async def start(self) -> None:
+        """Start the service: Docker and a registry, no Kubernetes yet.
+
+        Raises:
+            dagger.ExecError: The engine forbids the capabilities that Docker needs.
+        """
+        # A service that is forbidden them only dies; a command says so.
+        await self.tools.with_exec(["true"], insecure_root_capabilities=True).sync()
+        await self.service.start()
 
     async def load(self, image: dagger.Container, name: str) -> None:
         """Put an image into the registry that the nodes pull from; layers that are there are not sent again."""
@@ -71,21 +86,51 @@ class Cluster:
 
     async def create(self, node_image: str, kind_config: dagger.File) -> Cluster:
         """Create the Kind cluster from a node image that has been loaded; return it with its kubeconfig."""
-        script = f"{HOME}/src/floe_ci/create-cluster.sh"
+        node = f"127.0.0.1:{REGISTRY_PORT}/{path(node_image)}"
         created = await (
             self.client.with_mounted_file("/run/kind.yaml", kind_config)
-            .with_exec(["sh", script, f"127.0.0.1:{REGISTRY_PORT}/{path(node_image)}", "/run/kind.yaml"])
+            .with_exec(["sh", f"{SCRIPTS}/create-cluster.sh", node, "/run/kind.yaml"])
             .sync()
         )
         return replace(self, client=self.client.with_file(KUBECONFIG, created.file(KUBECONFIG)))
+
+    async def host_kubeconfig(self) -> dagger.File:
+        """Return the kubeconfig for the host, where the API's port has been opened under its own number."""
+        text = await self.client.file(KUBECONFIG).contents()
+        return dag.file("kubeconfig", text.replace(f"//{HOST}:", "//localhost:"))
+
+    async def pull(self, images: list[str]) -> None:
+        """Have the only node pull images before a pod asks for them; one that fails is left to the pod to report."""
+        script = 'for image; do docker exec floe-control-plane crictl pull "$image" || true; done'
+        await self.client.with_exec(["sh", "-c", script, "sh", *images]).sync()
 
     async def delete(self) -> None:
         """Delete the cluster and stop the service."""
         try:
             await self.client.with_exec(["kind", "delete", "cluster", "--name", "floe"]).sync()
         finally:
-            # Docker would take longer to stop than the engine waits.
-            await self.service.stop(kill=True)
+            await self.kill()
+
+    async def leave(self) -> None:
+        """Stop the nodes and the service, but leave their containers on the volume, to be started again."""
+        try:
+            await self.client.with_exec(["sh", "-c", "docker ps --quiet | xargs docker stop --time 20"]).sync()
+        finally:
+            await self.kill()
+
+    async def kill(self) -> None:
+        """Stop the service at once: Docker would take longer to stop than the engine waits."""
+        await self.service.stop(kill=True)
+
+
+async def forget(tools: dagger.Container, run_id: str, name: str) -> None:
+    """Remove what a cluster left on the cache volume under its name."""
+    await (
+        tools.with_env_variable("FLOE_RUN_ID", run_id)
+        .with_mounted_cache(VOLUME, dag.cache_volume(VOLUME_NAME), sharing=CacheSharingMode.SHARED)
+        .with_exec(["sh", f"{SCRIPTS}/forget-cluster.sh", name], insecure_root_capabilities=True)
+        .sync()
+    )
 
 
 def path(name: str) -> str:

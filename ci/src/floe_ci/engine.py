@@ -4,19 +4,35 @@ from __future__ import annotations
 
 import re
 
-import dagger
-
 from floe_ci.errors import UserError
 
+_TRACE = re.compile(r" \[traceparent:[^\]]*\]")
+_IMAGE = re.compile(r'failed to resolve image "(?P<image>[^"]+)"[^:]*: (?P<reason>.*)', re.DOTALL)
+_FORBIDDEN = "security.insecure is not allowed"
 
-def explain(error: dagger.QueryError) -> str:
-    """Return what went wrong, in a few lines.
+
+def explain(error: str) -> str:
+    """Return an engine's error without what only the engine needs.
 
     Raises:
         UserError: It is something that the caller can mend; the message says how.
     """
-    text = re.sub(r" \[traceparent:[^\]]*\]", "", str(error))
-    if isinstance(error, dagger.ExecError):
-        said = (error.stderr or error.stdout).strip()
-        return f"`{' '.join(error.command)}` failed with exit code {error.exit_code}:\n{said[-2000:]}"
+    text = _TRACE.sub("", error)
+    if _FORBIDDEN in text:
+        msg = (
+            "the Dagger engine forbids insecure root capabilities, and Kind needs them: allow them in the engine's "
+            'configuration (engine.json: "security": {"insecureRootCapabilities": true}), or run the unit tier'
+        )
+        raise UserError(msg)
+    if found := _IMAGE.search(text):
+        raise UserError(explain_image(found["image"], found["reason"]))
     return text
+
+
+def explain_image(image: str, reason: str) -> str:
+    """Return why an image can't be pulled, and what to do."""
+    registry = image.partition("/")[0]
+    if reason.rstrip().endswith("not found"):
+        return f"image {image}: {registry} has none of this name; check it, or name a registry that has it: --registry"
+    why = reason.rpartition("dial ")[2] or reason
+    return f"image {image}: the registry {registry} does not answer ({why.strip()}); check --registry and the network"

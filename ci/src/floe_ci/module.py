@@ -1,15 +1,18 @@
 """The Dagger module: the functions that `dagger call` offers. What they do is in `pipeline`."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import dagger
-from dagger import Doc, dag, function, object_type
+from dagger import Doc, dag, field, function, object_type
 from dagger.mod._exceptions import FunctionError  # the SDK's own way to fail without a traceback
 
 from floe_ci import pipeline
 from floe_ci.config import parse_tier
 from floe_ci.errors import UserError
 from floe_ci.pipeline import Request
+from floe_ci.runner import build_runner
 from floe_ci.selection import Selection
 
 NOT_SOURCE = [".git", ".venv", "**/__pycache__", "**/.mypy_cache", "**/.pytest_cache", "**/.ruff_cache", "results"]
@@ -34,6 +37,18 @@ Failure.__module__, Failure.__qualname__ = "builtins", "floe-ci"
 
 
 @object_type
+class KindCluster:
+    """A Kind cluster in a service of this session."""
+
+    service: dagger.Service = field()
+    """The service: `service up --ports 6443:6443` opens it to this machine."""
+    kubeconfig: dagger.File = field()
+    """For this machine, while the service's port 6443 is open on it."""
+    shell: dagger.Container = field()
+    """kubectl, kind and docker, bound to the cluster: `shell terminal` opens a shell."""
+
+
+@object_type
 class FloeCi:
     """Runs tests against real services in a Kind cluster inside Dagger: the same on a laptop and in CI."""
 
@@ -52,20 +67,107 @@ class FloeCi:
         kubernetes_version: KubernetesVersion = "",
         keep: Keep = False,
     ) -> dagger.Directory:
-        """Run a tier's tests and return the results directory, whatever the verdict, which is in its file exit-code."""
-        try:
-            outcome = await pipeline.run(
-                Request(
-                    tier=parse_tier(tier),
-                    source=(source or ws.directory("/", gitignore=True)).filter(exclude=NOT_SOURCE),
-                    k8s=dag.current_module().source().directory("../k8s"),
-                    selection=Selection(keyword, marker, pytest_args),
-                    timeout=timeout or None,
-                    mirror=registry or None,
-                    node_image=node_image or (f"kindest/node:v{kubernetes_version}" if kubernetes_version else None),
-                    keep=keep,
-                )
+        """Run a tier's tests and return the results, whatever the verdict, which is in the file exit-code."""
+        selection = Selection(keyword, marker, pytest_args)
+        with told_plainly():
+            nodes = node_image_of(node_image, kubernetes_version)
+            request = Request(
+                parse_tier(tier), repository(source, ws), manifests(), selection, timeout, registry, nodes, keep
             )
-        except UserError as error:
-            raise Failure(str(error)) from None
-        return outcome.directory
+            return (await pipeline.run(request)).directory
+
+    @function(cache="never")
+    async def verify(
+        self,
+        ws: dagger.Workspace,
+        tier: Tier = "integration",
+        source: Source = None,
+        pytest_args: PytestArgs = "",
+        keyword: Keyword = "",
+        marker: Marker = "",
+        timeout: Timeout = 0,
+        registry: Mirror = "",
+        node_image: NodeImage = "",
+        kubernetes_version: KubernetesVersion = "",
+        keep: Keep = False,
+    ) -> dagger.Directory:
+        """Do what test does, but fail unless the verdict is "passed": also where no test ran."""
+        selection = Selection(keyword, marker, pytest_args)
+        with told_plainly():
+            nodes = node_image_of(node_image, kubernetes_version)
+            request = Request(
+                parse_tier(tier), repository(source, ws), manifests(), selection, timeout, registry, nodes, keep
+            )
+            return (await pipeline.run(request)).require_passed()
+
+    @function
+    async def build_runner(
+        self, ws: dagger.Workspace, source: Source = None, registry: Mirror = ""
+    ) -> dagger.Container:
+        """Build the test-runner image: export it with as-tarball, or publish it with publish."""
+        with told_plainly():
+            plan = await pipeline.read_plan(Request("unit", repository(source, ws), manifests(), mirror=registry))
+            return await build_runner(plan.request.source, plan.config, plan.registry)
+
+    @function(cache="never")
+    async def cluster(
+        self,
+        ws: dagger.Workspace,
+        tier: Tier = "integration",
+        source: Source = None,
+        services: Annotated[bool, Doc("Bring up the tier's services too, in the namespace floe-test")] = False,
+        name: Annotated[str, Doc("Let it outlive the session: the next call with this name starts it again")] = "",
+        registry: Mirror = "",
+        node_image: NodeImage = "",
+        kubernetes_version: KubernetesVersion = "",
+    ) -> KindCluster:
+        """Start a Kind cluster of one node (integration) or three (e2e), without running tests."""
+        with told_plainly():
+            nodes = node_image_of(node_image, kubernetes_version)
+            request = Request(
+                parse_tier(tier), repository(source, ws), manifests(), mirror=registry, node_image=nodes
+            )
+            running = await pipeline.bring_up(request, name or None, services=services)
+        return KindCluster(
+            service=running.service,
+            kubeconfig=await running.host_kubeconfig(),
+            shell=running.client.with_default_terminal_cmd(["bash"]),
+        )
+
+    @function(cache="never")
+    async def delete_cluster(
+        self,
+        name: Annotated[str, Doc("The cluster's name, or the id of the run that left it")],
+        registry: Mirror = "",
+    ) -> str:
+        """Remove a cluster that outlived its session."""
+        with told_plainly():
+            await pipeline.forget(manifests(), name, registry)
+        return f"cluster {name} is deleted"
+
+
+@contextmanager
+def told_plainly() -> Iterator[None]:
+    """Turn an error that is the caller's to mend into its message alone."""
+    try:
+        yield
+    except UserError as error:
+        raise Failure(str(error)) from None
+
+
+def repository(source: dagger.Directory | None, ws: dagger.Workspace) -> dagger.Directory:
+    """Return the repository to test, without what is no source."""
+    return (source or ws.directory("/", gitignore=True)).filter(exclude=NOT_SOURCE)
+
+
+def manifests() -> dagger.Directory:
+    """Return the module's own manifests."""
+    return dag.current_module().source().directory("../k8s")
+
+
+def node_image_of(image: str, version: str) -> str:
+    """Return the node image that the caller wants; empty: the pinned one."""
+    if image and version:
+        msg = "--node-image and --kubernetes-version both name a node image: give one of them"
+        raise UserError(msg)
+    return image or (f"kindest/node:v{version.removeprefix('v')}" if version else "")

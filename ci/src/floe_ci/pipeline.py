@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -11,23 +12,28 @@ import dagger
 from dagger import dag
 
 from floe_ci import contract, render, results, runner, selection, toolbox
-from floe_ci.cluster import KUBECONFIG, Cluster
+from floe_ci.cluster import Cluster
+from floe_ci.cluster import forget as forget_cluster
 from floe_ci.config import Config, TierConfig, TierName, expand_environment, read_config
 from floe_ci.driver.spec import DriverReport, RunSpec
 from floe_ci.engine import explain
-from floe_ci.errors import RunError
+from floe_ci.errors import RunError, UserError
 from floe_ci.images import Images, Reference
+from floe_ci.manifests import Manifests
 from floe_ci.registry import Registry
 from floe_ci.steps import Timings
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Mapping
 
-    from floe_ci.manifests import Manifests
     from floe_ci.results import Outcome
 
 NODE_IMAGE = "kindest/node"
 RUNNER_IMAGE = "floe.local/runner:dev"
+SERVICES_NAMESPACE = "floe-test"
+"""Where the services of a cluster without tests are."""
+SHOWN = 2000
+"""How many characters of a failed command's output are shown."""
 
 
 @dataclass(frozen=True)
@@ -40,10 +46,12 @@ class Request:
     k8s: dagger.Directory
     """The module's own manifests."""
     selection: selection.Selection = selection.Selection()
-    timeout: int | None = None
-    """Seconds for the tests as a whole; None: as the repository's configuration says."""
-    mirror: str | None = None
-    node_image: str | None = None
+    timeout: int = 0
+    """Seconds for the tests as a whole; 0: as the repository's configuration says."""
+    mirror: str = ""
+    """A registry that has every public image; empty: each image's own."""
+    node_image: str = ""
+    """The nodes' image; empty: the pinned one."""
     keep: bool = False
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex[:8])
 
@@ -78,10 +86,23 @@ async def run(request: Request) -> Outcome:
         report, collected = await in_tier(plan, timings)
     except dagger.QueryError as error:
         # Bad input raises here; anything else is a run that broke, and still has results.
-        report, collected = DriverReport(problem=explain(error)), dag.directory()
+        report, collected = DriverReport(problem=describe(error)), dag.directory()
     except RunError as error:
         report, collected = DriverReport(problem=str(error)), dag.directory()
     return await results.assemble(request.run_id, request.tier, report, collected, timings)
+
+
+def describe(error: dagger.QueryError) -> str:
+    """Return what a failed call to the engine says, and of a command also what that said.
+
+    Raises:
+        UserError: It is something that the caller can mend.
+    """
+    message = explain(str(error))
+    if isinstance(error, dagger.ExecError):
+        said = (error.stderr or error.stdout).strip()
+        return f"`{shlex.join(error.command)}` failed with exit code {error.exit_code}:\n{said[-SHOWN:]}"
+    return message
 
 
 async def read_plan(request: Request) -> Plan:
@@ -89,13 +110,18 @@ async def read_plan(request: Request) -> Plan:
     pyproject = "pyproject.toml"
     text = await request.source.file(pyproject).contents() if await request.source.exists(pyproject) else ""
     config = read_config(text)
-    where = "images/kustomization.yaml"
-    images = Images.parse(await request.k8s.file(where).contents(), f"k8s/{where}")
+    images = await read_images(request.k8s)
     tier = config.tier(request.tier)
     if request.timeout:
         config = config.model_copy(update={"timeouts": config.timeouts.model_copy(update={"job": request.timeout})})
     arguments = selection.pytest_arguments(tier, config, request.selection)
     return Plan(request, config, tier, Registry(images, request.mirror), arguments)
+
+
+async def read_images(k8s: dagger.Directory) -> Images:
+    """Read the file that pins the public images."""
+    where = "images/kustomization.yaml"
+    return Images.parse(await k8s.file(where).contents(), f"k8s/{where}")
 
 
 async def run_in_container(plan: Plan, timings: Timings) -> tuple[DriverReport, dagger.Directory]:
@@ -128,44 +154,90 @@ async def run_in_container(plan: Plan, timings: Timings) -> tuple[DriverReport, 
 
 async def run_in_cluster(plan: Plan, timings: Timings) -> tuple[DriverReport, dagger.Directory]:
     """Run a tier in a Kind cluster of its own, which is deleted afterwards."""
-    request = plan.request
     with timings.step("toolbox"):
         tools = await toolbox.build(plan.registry).sync()
-    with timings.step("render manifests"):
-        services = await render.services(tools, request.k8s, request.source, plan.tier)
-        job = await render.folder(tools, request.k8s, "runner")
-    cluster, image = await together(
-        start_service(plan, tools, timings),
-        build_runner(plan, timings),
-    )
-    problem = None
+    cluster = Cluster.of(tools, plan.request.run_id, plan.request.run_id if plan.request.keep else None)
+    report = DriverReport(problem="the run broke before the tests")
     try:
-        cluster, *_ = await together(
+        _, image, (services, job) = await together(
+            start_service(cluster, timings),
+            build_runner(plan, timings),
+            render_manifests(plan, tools, timings),
+        )
+        created, *_ = await together(
             create_cluster(plan, cluster, timings),
             check_selection(plan, image, timings),
-            load_image(cluster, image, RUNNER_IMAGE, timings),
-            *(load_image(cluster, service_image(plan, name), name, timings) for name in services.images()),
+            load_images(plan, cluster, {RUNNER_IMAGE: image} | service_images(plan, services), timings),
         )
-        spec = run_spec(plan, services, job)
-        report, collected = await drive(cluster, spec, timings)
+        report, collected = await drive(created, run_spec(plan, services, job), timings)
     finally:
-        with timings.step("delete cluster"):
-            problem = await tear_down(cluster)
+        failed = report.problem or report.exit_code
+        problem = await tear_down(cluster, timings, keep=bool(plan.request.keep and failed))
     if problem and not report.problem:
         report = report.model_copy(update={"problem": problem})
     return report, collected
 
 
-async def start_service(plan: Plan, tools: dagger.Container, timings: Timings) -> Cluster:
+async def bring_up(request: Request, name: str | None, *, services: bool) -> Cluster:
+    """Start a cluster and leave it running for the session, with the tier's services if asked for.
+
+    Raises:
+        UserError: What was asked for can't be, or broke; the message says where.
+    """
+    timings = Timings()
+    plan = await read_plan(request)
+    tools = await toolbox.build(plan.registry).sync()
+    cluster = Cluster.of(tools, request.run_id, name)
+    try:
+        rendered, _ = await render_manifests(plan, tools, timings)
+        await cluster.start()
+        images = service_images(plan, rendered) if services else {}
+        cluster, _ = await together(
+            create_cluster(plan, cluster, timings), load_images(plan, cluster, images, timings)
+        )
+        if services:
+            spec = run_spec(plan, rendered, Manifests.parse("", "no Job"))
+            report, _ = await drive(cluster, spec.model_copy(update={"namespace": SERVICES_NAMESPACE}), timings)
+            if report.problem:
+                raise UserError(report.problem)
+    except dagger.QueryError as error:
+        raise UserError(describe(error)) from error
+    return cluster
+
+
+async def forget(k8s: dagger.Directory, name: str, mirror: str) -> None:
+    """Remove a cluster that outlived its session.
+
+    Raises:
+        UserError: There is none of that name, or it is running.
+    """
+    tools = toolbox.build(Registry(await read_images(k8s), mirror))
+    try:
+        await forget_cluster(tools, uuid.uuid4().hex, name)
+    except dagger.ExecError as error:
+        raise UserError(error.stderr.strip()) from error
+
+
+async def start_service(cluster: Cluster, timings: Timings) -> None:
     """Start Docker and a registry in a service."""
     with timings.step("start service"):
-        return await Cluster.start(tools, plan.request.run_id, keep=plan.request.keep)
+        await cluster.start()
 
 
 async def build_runner(plan: Plan, timings: Timings) -> dagger.Container:
     """Build the runner image."""
     with timings.step("build runner"):
         return await (await runner.build_runner(plan.request.source, plan.config, plan.registry)).sync()
+
+
+async def render_manifests(plan: Plan, tools: dagger.Container, timings: Timings) -> tuple[Manifests, Manifests]:
+    """Render the tier's services, and the runner's Job."""
+    request = plan.request
+    with timings.step("render manifests"):
+        services, job = await together(
+            render.services(tools, request.k8s, request.source, plan.tier), render.folder(tools, request.k8s, "runner")
+        )
+    return services, job
 
 
 async def create_cluster(plan: Plan, cluster: Cluster, timings: Timings) -> Cluster:
@@ -190,12 +262,23 @@ async def check_selection(plan: Plan, image: dagger.Container, timings: Timings)
         selection.refuse_nothing(plan.request.tier, plan.request.selection, await done.exit_code(), output)
 
 
-def service_image(plan: Plan, name: str) -> dagger.Container:
-    """Return a service's image: pulled, or built where it is one of the module's own."""
-    reference = Reference.parse(name)
+def service_images(plan: Plan, services: Manifests) -> dict[str, dagger.Container]:
+    """Return the images of the services by name: pulled, or built where it is one of the module's own."""
+    return {name: service_image(plan, Reference.parse(name)) for name in services.images()}
+
+
+def service_image(plan: Plan, reference: Reference) -> dagger.Container:
+    """Return one service's image."""
     if reference.is_built:
         return runner.build_service(plan.request.k8s.directory(f"base/{reference.repository}/image"), plan.registry)
-    return plan.registry.pull(name)
+    return plan.registry.pull(reference.canonical)
+
+
+async def load_images(
+    plan: Plan, cluster: Cluster, images: Mapping[str, dagger.Container], timings: Timings
+) -> None:
+    """Pull or build images, and load them."""
+    await together(*(load_image(cluster, image, name, timings) for name, image in images.items()))
 
 
 async def load_image(cluster: Cluster, image: dagger.Container, name: str, timings: Timings) -> None:
@@ -240,13 +323,13 @@ async def drive(cluster: Cluster, spec: RunSpec, timings: Timings) -> tuple[Driv
     return report, collected.without_files(["driver.json", "driver.log"])
 
 
-async def tear_down(cluster: Cluster) -> str | None:
-    """Delete the cluster; return what went wrong with that, for the run's report."""
-    with anyio.CancelScope(shield=True):
+async def tear_down(cluster: Cluster, timings: Timings, *, keep: bool) -> str | None:
+    """Delete the cluster, or leave it for a look; return what went wrong with that, for the run's report."""
+    with anyio.CancelScope(shield=True), timings.step("leave cluster" if keep else "delete cluster"):
         try:
-            await cluster.delete()
+            await (cluster.leave() if keep else cluster.delete())
         except dagger.QueryError as error:
-            return f"the cluster could not be deleted: {error}"
+            return f"the cluster could not be {'left' if keep else 'deleted'}: {describe(error)}"
     return None
 
 

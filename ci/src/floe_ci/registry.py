@@ -20,8 +20,8 @@ class Registry:
     """Pulls public images, once each: the engine caches them."""
 
     images: Images
-    mirror: str | None = None
-    """A registry that has every image, by tag; None: each image's own, by digest where one is known."""
+    mirror: str = ""
+    """A registry that has every image, by tag; empty: each image's own, by digest where one is known."""
 
     def pinned(self, name: str) -> dagger.Container:
         """Return a container of the image that is pinned under `name`."""

@@ -84,7 +84,8 @@ def judge(exit_code: int | None, junit: JUnitXml | None, problem: str | None = N
 
 def _judge_tests(code: int | None, junit: JUnitXml | None) -> Verdict:
     counts = Counts.of(_cases(junit)) if junit is not None else None
-    if code == 1 or (code in {0, _NO_TESTS} and counts and counts.failed):
+    # Python's own code is 1 too, where pytest never started: without a JUnit file it is no verdict on the tests.
+    if counts and (code == 1 or (code in {0, _NO_TESTS} and counts.failed)):
         return Verdict.FAILED
     if code == _NO_TESTS and not (counts and counts.errored):
         return Verdict.NO_TESTS

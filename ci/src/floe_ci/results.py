@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from floe_ci import report
+from floe_ci.errors import UserError
 from floe_ci.report import Verdict
 
 if TYPE_CHECKING:
@@ -25,21 +26,31 @@ class Outcome:
     directory: dagger.Directory
     summary: str
 
+    def require_passed(self) -> dagger.Directory:
+        """Return the results of a run that passed.
+
+        Raises:
+            UserError: It did not; the message is the summary.
+        """
+        if self.verdict is not Verdict.PASSED:
+            raise UserError(self.summary)
+        return self.directory
+
 
 async def assemble(
     run_id: str, tier: str, driven: DriverReport, collected: dagger.Directory, timings: Timings
 ) -> Outcome:
     """Complete what a run collected to the files that a results directory always holds."""
-    parts = {}
+    problem, parts = driven.problem, {}
     if await collected.exists("junit.xml"):
         parts[tier] = await collected.file("junit.xml").contents()
-    elif not driven.problem:
-        parts[tier] = ""
-    if driven.problem:
-        parts[report.PROBLEM_SUITE] = report.problem_suite(timings.steps, driven.problem)
+    elif not problem:
+        problem = f"the test process ended with exit code {driven.exit_code} and left no junit.xml; its log says why"
+    if problem:
+        parts[report.PROBLEM_SUITE] = report.problem_suite(timings.steps, problem)
     merged = report.merge_junit(parts)
     tests = report.read_junit(report.merge_junit({tier: parts[tier]})) if tier in parts else None
-    verdict = report.judge(driven.exit_code, tests, driven.problem)
+    verdict = report.judge(driven.exit_code, tests, problem)
     exit_code = report.exit_code(verdict, driven.exit_code)
     note_first_test(parts.get(tier, ""), tier, run_id, timings)
     summary = report.summary(
@@ -47,7 +58,7 @@ async def assemble(
         tier=tier,
         junit=report.read_junit(merged),
         steps=timings.steps,
-        problem=driven.problem,
+        problem=problem,
         run_id=run_id,
     )
     directory = (

@@ -29,14 +29,14 @@ def drive(spec: RunSpec, results: Path) -> DriverReport:
     started_at = time.time()
     try:
         services = Manifests.parse(spec.services, "the rendered manifests")
-        with timings.step("nodes"):
-            deploy.wait_for_nodes(apis.core, spec)
         with timings.step("apply"):
-            deploy.make_namespace(apis.core, spec)
-            secrets = deploy.make_secrets(apis.core, spec, services)
-            deploy.apply(spec, services)
+            if deploy.make_namespace(apis.core, spec):
+                secrets = deploy.make_secrets(apis.core, spec, services)
+                deploy.apply(spec, services)
         follower = LogFollower(apis.core, spec.namespace, results / "logs", secrets)
         with Watcher(apis, spec, follower):
+            with timings.step("nodes ready"):
+                deploy.wait_for_nodes(apis.core, spec)
             with timings.step("services ready"):
                 deploy.wait_for_services(apis, spec, services)
             if spec.runner:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from kubernetes import client
@@ -39,9 +40,15 @@ def wait_for_nodes(core: client.CoreV1Api, spec: RunSpec) -> None:
     wait_until("nodes", observe, timeout=spec.timeouts.services)
 
 
-def make_namespace(core: client.CoreV1Api, spec: RunSpec) -> None:
-    """Create the run's namespace."""
-    core.create_namespace(client.V1Namespace(metadata=client.V1ObjectMeta(name=spec.namespace, labels=labels(spec))))
+def make_namespace(core: client.CoreV1Api, spec: RunSpec) -> bool:
+    """Create the run's namespace; False means that it is there, with all in it, from when the cluster was kept."""
+    try:
+        core.create_namespace(client.V1Namespace(metadata=client.V1ObjectMeta(name=spec.namespace, labels=labels(spec))))
+    except client.ApiException as error:
+        if error.status == HTTPStatus.CONFLICT:
+            return False
+        raise
+    return True
 
 
 def make_secrets(core: client.CoreV1Api, spec: RunSpec, services: Manifests) -> tuple[str, ...]:

@@ -3,10 +3,9 @@
 # A slot belongs to one run at a time. The kernel gives its lock back when the run ends, however it ends.
 set -eu
 volume=/var/lib/docker
-keep=${FLOE_KEEP:-}
 
-if [ -n "$keep" ]; then
-  slots="kept-$keep"
+if [ -n "${FLOE_CLUSTER:-}" ]; then
+  slots="kept-$FLOE_CLUSTER"
 else
   slots="slot-0 slot-1 slot-2 slot-3 slot-4 slot-5 slot-6 slot-7"
 fi

@@ -1,0 +1,12 @@
+#!/bin/sh
+# Removes a named cluster's part of the cache volume. Usage: forget-cluster.sh NAME
+set -eu
+volume=/var/lib/docker
+name=kept-$1
+if [ ! -d "$volume/$name" ]; then
+  echo "there is no cluster '$1'; kept are: $(cd "$volume" && ls -d kept-*/ 2>/dev/null | sed 's#^kept-##; s#/$##' | tr '\n' ' ')" >&2
+  exit 1
+fi
+exec 9> "$volume/$name.lock"
+flock --nonblock 9 || { echo "cluster '$1' is running: stop what holds it first" >&2; exit 1; }
+rm -rf "${volume:?}/$name" "$volume/$name.lock"
