@@ -44,7 +44,7 @@ def parse_arguments() -> tuple[str, list[str]]:
 
 def download(name: str, folder: Path) -> Path:
     """Download the package's source distribution, of the pinned version and hash, and return its path."""
-    # pip builds the package's metadata when it downloads a source; only this package must be one, not its build tools.
+    # pip builds the package's metadata when it downloads a source, with build tools that need not be sources.
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
     command += ["--no-deps", f"--no-binary={name}", "--require-hashes"]
     command += [f"--dest={folder}", f"--requirement={EXAMPLES / name / REQUIREMENT}"]

@@ -71,15 +71,9 @@ class Cluster:
 
     async def load(self, image: dagger.Container, name: str) -> None:
         """Put an image into the registry that the nodes pull from; layers that are there are not sent again."""
-        # Unpacked apart from the service, so that the engine caches it for as long as the image is the same.
-        layout = (
-            self.tools.with_mounted_file("/image.tar", image.as_tarball())
-            .with_exec(["sh", "-c", "mkdir /image && tar --extract --file /image.tar --directory /image"])
-            .directory("/image")
-        )
         target = f"docker://{HOST}:{REGISTRY_PORT}/{path(name)}"
         await (
-            self.client.with_mounted_directory("/image", layout)
+            self.client.with_mounted_directory("/image", layout(self.tools, image))
             .with_exec(["skopeo", "copy", "--quiet", "--dest-tls-verify=false", "oci:/image", target])
             .sync()
         )
@@ -114,13 +108,25 @@ class Cluster:
     async def leave(self) -> None:
         """Stop the nodes and the service, but leave their containers on the volume, to be started again."""
         try:
-            await self.client.with_exec(["sh", "-c", "docker ps --quiet | xargs docker stop --time 20"]).sync()
+            await self.client.with_exec(["sh", "-c", "docker ps --quiet | xargs docker stop --time 10"]).sync()
         finally:
             await self.kill()
 
     async def kill(self) -> None:
         """Stop the service at once: Docker would take longer to stop than the engine waits."""
         await self.service.stop(kill=True)
+
+
+def layout(tools: dagger.Container, image: dagger.Container) -> dagger.Directory:
+    """Return an image as an OCI layout.
+
+    It is unpacked apart from the service, so that the engine caches it for as long as the image is the same.
+    """
+    return (
+        tools.with_mounted_file("/image.tar", image.as_tarball())
+        .with_exec(["sh", "-c", "mkdir /image && tar --extract --file /image.tar --directory /image"])
+        .directory("/image")
+    )
 
 
 async def forget(tools: dagger.Container, run_id: str, name: str) -> None:

@@ -1,6 +1,7 @@
 """The names that `ci` and `testing` agree on.
 
-`testing` holds the same names in `testing/contract.py`; `tests/contract` compares the two. Neither imports the other.
+`testing` holds the same names in `testing/contract.py`; `tests/contract` compares the two.
+Neither imports the other.
 """
 
 from typing import Final

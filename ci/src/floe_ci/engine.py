@@ -20,8 +20,9 @@ def explain(error: str) -> str:
     text = _TRACE.sub("", error)
     if _FORBIDDEN in text:
         msg = (
-            "the Dagger engine forbids insecure root capabilities, and Kind needs them: allow them in the engine's "
-            'configuration (engine.json: "security": {"insecureRootCapabilities": true}), or run the unit tier'
+            "the Dagger engine forbids insecure root capabilities, and Kind needs them: allow them in the "
+            'engine\'s configuration (engine.json: "security": {"insecureRootCapabilities": true}), '
+            "or run the unit tier"
         )
         raise UserError(msg)
     if found := _IMAGE.search(text):
@@ -33,6 +34,9 @@ def explain_image(image: str, reason: str) -> str:
     """Return why an image can't be pulled, and what to do."""
     registry = image.partition("/")[0]
     if reason.rstrip().endswith("not found"):
-        return f"image {image}: {registry} has none of this name; check it, or name a registry that has it: --registry"
-    why = reason.rpartition("dial ")[2] or reason
-    return f"image {image}: the registry {registry} does not answer ({why.strip()}); check --registry and the network"
+        return (
+            f"image {image}: {registry} has none of this name; "
+            "check it, or name a registry that has it: --registry"
+        )
+    why = reason.rpartition("dial ")[2].strip()
+    return f"image {image}: the registry {registry} does not answer ({why}); check --registry and the network"

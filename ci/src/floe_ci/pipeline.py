@@ -24,7 +24,7 @@ from floe_ci.registry import Registry
 from floe_ci.steps import Timings
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Mapping
+    from collections.abc import Awaitable, Iterable, Mapping
 
     from floe_ci.results import Outcome
 
@@ -164,15 +164,23 @@ async def run_in_cluster(plan: Plan, timings: Timings) -> tuple[DriverReport, da
             build_runner(plan, timings),
             render_manifests(plan, tools, timings),
         )
+        images = service_images(plan, services) | {RUNNER_IMAGE: image}
+        # First and alone, because the cluster waits for nothing else.
+        await load_image(cluster, plan.registry.pull(plan.node_image), plan.node_image, timings)
         created, *_ = await together(
             create_cluster(plan, cluster, timings),
             check_selection(plan, image, timings),
-            load_images(plan, cluster, {RUNNER_IMAGE: image} | service_images(plan, services), timings),
+            load_images(cluster, images, timings),
         )
-        report, collected = await drive(created, run_spec(plan, services, job), timings)
+        (report, collected), _ = await together(
+            drive(created, run_spec(plan, services, job), timings),
+            pull_ahead(plan, created, images, timings),
+        )
     finally:
-        failed = report.problem or report.exit_code
-        problem = await tear_down(cluster, timings, keep=bool(plan.request.keep and failed))
+        keep = bool(plan.request.keep and (report.problem or report.exit_code))
+        problem = await tear_down(cluster, timings, keep=keep)
+    if keep:
+        report = report.model_copy(update={"kept_as": plan.request.run_id})
     if problem and not report.problem:
         report = report.model_copy(update={"problem": problem})
     return report, collected
@@ -192,8 +200,9 @@ async def bring_up(request: Request, name: str | None, *, services: bool) -> Clu
         rendered, _ = await render_manifests(plan, tools, timings)
         await cluster.start()
         images = service_images(plan, rendered) if services else {}
+        await load_image(cluster, plan.registry.pull(plan.node_image), plan.node_image, timings)
         cluster, _ = await together(
-            create_cluster(plan, cluster, timings), load_images(plan, cluster, images, timings)
+            create_cluster(plan, cluster, timings), load_images(cluster, images, timings)
         )
         if services:
             spec = run_spec(plan, rendered, Manifests.parse("", "no Job"))
@@ -201,6 +210,7 @@ async def bring_up(request: Request, name: str | None, *, services: bool) -> Clu
             if report.problem:
                 raise UserError(report.problem)
     except dagger.QueryError as error:
+        await cluster.kill()
         raise UserError(describe(error)) from error
     return cluster
 
@@ -241,11 +251,9 @@ async def render_manifests(plan: Plan, tools: dagger.Container, timings: Timings
 
 
 async def create_cluster(plan: Plan, cluster: Cluster, timings: Timings) -> Cluster:
-    """Load the node image and create the cluster."""
-    node = plan.node_image
-    await load_image(cluster, plan.registry.pull(node), node, timings)
+    """Create the cluster, whose node image is loaded."""
     with timings.step("create cluster"):
-        return await cluster.create(node, plan.request.k8s.file(f"kind/{kind_config(plan.tier)}.yaml"))
+        return await cluster.create(plan.node_image, plan.request.k8s.file(f"kind/{kind_config(plan.tier)}.yaml"))
 
 
 def kind_config(tier: TierConfig) -> str:
@@ -274,9 +282,17 @@ def service_image(plan: Plan, reference: Reference) -> dagger.Container:
     return plan.registry.pull(reference.canonical)
 
 
-async def load_images(
-    plan: Plan, cluster: Cluster, images: Mapping[str, dagger.Container], timings: Timings
-) -> None:
+async def pull_ahead(plan: Plan, cluster: Cluster, images: Iterable[str], timings: Timings) -> None:
+    """Have a single node pull all images while the run waits for other things.
+
+    Of several nodes none is known to need an image before a pod is on it.
+    """
+    if plan.tier.nodes == 1:
+        with timings.step("pull ahead"):
+            await cluster.pull([Reference.parse(name).tagged for name in images])
+
+
+async def load_images(cluster: Cluster, images: Mapping[str, dagger.Container], timings: Timings) -> None:
     """Pull or build images, and load them."""
     await together(*(load_image(cluster, image, name, timings) for name, image in images.items()))
 

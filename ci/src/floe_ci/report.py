@@ -84,7 +84,7 @@ def judge(exit_code: int | None, junit: JUnitXml | None, problem: str | None = N
 
 def _judge_tests(code: int | None, junit: JUnitXml | None) -> Verdict:
     counts = Counts.of(_cases(junit)) if junit is not None else None
-    # Python's own code is 1 too, where pytest never started: without a JUnit file it is no verdict on the tests.
+    # Python's own code is 1 too, where pytest never started: without a JUnit file it is no verdict.
     if counts and (code == 1 or (code in {0, _NO_TESTS} and counts.failed)):
         return Verdict.FAILED
     if code == _NO_TESTS and not (counts and counts.errored):
@@ -155,6 +155,7 @@ def summary(  # noqa: PLR0913 - one call writes the whole page
     steps: Sequence[Step] = (),
     problem: str | None = None,
     run_id: str | None = None,
+    kept_as: str | None = None,
 ) -> str:
     """Return `summary.md`: what happened, first in one plain line and then in detail."""
     suites = list(junit) if junit is not None else []
@@ -164,6 +165,7 @@ def summary(  # noqa: PLR0913 - one call writes the whole page
     blocks = [
         _headline(verdict, tier, Counts.of(case for _, case in cases), run_id),
         *_problem_block(problem),
+        *_kept_block(kept_as),
         *_suite_table(suites),
         *_failure_list(cases),
         *_slowest_table(cases),
@@ -171,6 +173,17 @@ def summary(  # noqa: PLR0913 - one call writes the whole page
         _FURTHER,
     ]
     return "\n\n".join(blocks) + "\n"
+
+
+def _kept_block(name: str | None) -> list[str]:
+    """Return how to enter a cluster that was left, and how to be rid of it."""
+    if name is None:
+        return []
+    return [
+        "## The cluster is kept",
+        f"Enter it: `dagger call cluster --name {name} shell terminal`, with the options of the run.",
+        f"Delete it: `dagger call delete-cluster --name {name}`",
+    ]
 
 
 _FURTHER: Final = """\

@@ -45,7 +45,8 @@ async def assemble(
     if await collected.exists("junit.xml"):
         parts[tier] = await collected.file("junit.xml").contents()
     elif not problem:
-        problem = f"the test process ended with exit code {driven.exit_code} and left no junit.xml; its log says why"
+        ended = f"the test process ended with exit code {driven.exit_code}"
+        problem = f"{ended} and left no junit.xml; its log says why"
     if problem:
         parts[report.PROBLEM_SUITE] = report.problem_suite(timings.steps, problem)
     merged = report.merge_junit(parts)
@@ -60,6 +61,7 @@ async def assemble(
         steps=timings.steps,
         problem=problem,
         run_id=run_id,
+        kept_as=driven.kept_as,
     )
     directory = (
         collected.with_new_file("junit.xml", merged)

@@ -20,13 +20,14 @@ PYTEST_FILES = ("pyproject.toml", "pytest.ini", "pytest.toml", "tox.ini", "setup
 RUNNER_TOOLS = ("pytest", "pytest-cov", "pytest-timeout")
 """What the runner calls; installed where the repository's own dependencies don't have them."""
 USER = "1000:1000"
+COVERAGE_FILE = "/tmp/.coverage"  # noqa: S108 - in a container that one run owns
 
 
 async def build_runner(source: dagger.Directory, config: Config, registry: Registry) -> dagger.Container:
     """Return the test-runner image of a repository.
 
-    A builder installs the dependencies, then the repository itself, then the final stage takes the environment and the
-    tests. A changed test file changes only that last layer.
+    A builder installs the dependencies, then the repository itself; the final stage takes the environment
+    and the tests. A changed test file changes only that last layer.
 
     Raises:
         UserError: The repository has no lock file and says nothing of what else to install.
@@ -43,7 +44,8 @@ async def build_runner(source: dagger.Directory, config: Config, registry: Regis
         .with_env_variable("PATH", "/opt/venv/bin:$PATH", expand=True)
         .with_env_variable("PYTHONUNBUFFERED", "1")
         .with_env_variable("PYTHONDONTWRITEBYTECODE", "1")
-        .with_env_variable("COVERAGE_FILE", "/tmp/.coverage")  # the root file system is read-only in the cluster
+        # The root file system is read-only in the cluster.
+        .with_env_variable("COVERAGE_FILE", COVERAGE_FILE)
         .with_workdir("/app")
         .with_user(USER)
         .with_entrypoint(["pytest"])
@@ -57,7 +59,8 @@ async def require_lock_file(source: dagger.Directory, runner: RunnerConfig) -> N
     if runner.install or await source.exists("uv.lock"):
         return
     msg = (
-        "uv.lock: there is no lock file, so the runner's packages are not pinned; run `uv lock` and commit the file, "
+        "uv.lock: there is no lock file, so the runner's packages are not pinned; "
+        "run `uv lock` and commit the file, "
         'or name what to install: [tool.floe-ci.runner] install = [".[test]"]'
     )
     raise UserError(msg)
@@ -102,12 +105,13 @@ def with_packages(container: dagger.Container, packages: tuple[str, ...]) -> dag
     """Return `container` with Debian packages and without the lists they came from."""
     if not packages:
         return container
-    install = "apt-get update -qq && apt-get install -qq --yes --no-install-recommends \"$@\" && rm -rf /var/lib/apt/lists/*"
-    return container.with_exec(["sh", "-c", install, "sh", *packages])
+    install = 'apt-get update -qq && apt-get install -qq --yes --no-install-recommends "$@"'
+    script = f"{install} && rm -rf /var/lib/apt/lists/*"
+    return container.with_exec(["sh", "-c", script, "sh", *packages])
 
 
 def build_service(folder: dagger.Directory, registry: Registry) -> dagger.Container:
-    """Return the image of a service that is a locked Python project: `folder` becomes `/opt/dagster` and the like."""
+    """Return the image of a service that is a locked Python project, the one in `folder`."""
     builder = (
         uv.with_uv(registry.pinned("python"), environment="/opt/venv")
         .with_workdir("/build")

@@ -73,6 +73,7 @@ def refuse_nothing(tier: str, chosen: Selection, exit_code: int, output: str) ->
         msg = f"tier {tier}: {which}; `pytest --collect-only` shows what there is"
         raise UserError(msg)
     if exit_code == USAGE_ERROR:
-        refused = [line for line in output.splitlines() if line.startswith("ERROR")]
-        msg = f"tier {tier}: pytest can't start: {(refused or output.splitlines() or ['it said nothing'])[-1]}"
+        lines = output.splitlines()
+        refused = [line for line in lines if line.startswith("ERROR")]
+        msg = f"tier {tier}: pytest can't start: {(refused or lines or ['it said nothing'])[-1]}"
         raise UserError(msg)

@@ -32,9 +32,12 @@ NODE_REGISTRY = "http://172.18.0.1:5000"
 """The cluster service's registry as the Kind nodes see it: at the gateway of Kind's network."""
 
 
-def build(registry: Registry) -> dagger.Container:
-    """Return the toolbox: Docker, kind, kubectl, skopeo, and this package with what its driver needs."""
-    package = dag.current_module().source()
+def build(registry: Registry, package: dagger.Directory | None = None) -> dagger.Container:
+    """Return the toolbox: Docker, kind, kubectl, skopeo, and this package with what its driver needs.
+
+    Outside the module, the caller has to give the package's project: the folder with its `pyproject.toml`.
+    """
+    package = package or dag.current_module().source()
     mirrors = f'[host."{NODE_REGISTRY}"]\n  capabilities = ["pull", "resolve"]\n'
     installed = (
         registry.pinned("debian")

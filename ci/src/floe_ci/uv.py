@@ -13,7 +13,7 @@ UV = "uv==0.13.8"
 
 
 def with_uv(container: dagger.Container, *, environment: str) -> dagger.Container:
-    """Return `container` with uv, which will install into the virtual environment at the path `environment`."""
+    """Return `container` with uv, which installs into the virtual environment at the path `environment`."""
     return (
         container.with_exec(["python3", "-m", "venv", "/opt/uv"])
         .with_exec(["/opt/uv/bin/pip", "install", "--quiet", "--no-cache-dir", UV])

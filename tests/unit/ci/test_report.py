@@ -51,7 +51,7 @@ def parse(text: str) -> ET.Element:
         (5, [ERROR], None, Verdict.ERRORED),
         (1, [FAIL], None, Verdict.FAILED),
         (1, [GOOD], None, Verdict.FAILED),
-        (1, None, "teardown", Verdict.FAILED),
+        (1, None, None, Verdict.ERRORED),
         (0, [GOOD, FAIL], None, Verdict.FAILED),
         (0, [GOOD, ERROR], None, Verdict.ERRORED),
         (0, None, None, Verdict.ERRORED),

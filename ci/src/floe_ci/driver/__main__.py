@@ -79,7 +79,7 @@ class Watcher:
                 self._follower.look(self._apis.core.list_namespaced_pod(self._spec.namespace).items)
             except (client.ApiException, urllib3.exceptions.HTTPError) as error:
                 # The next look may succeed; the run itself notices a cluster that is gone.
-                print(f"logs: {error}", file=sys.stderr)
+                sys.stderr.write(f"logs: {error}\n")
             if last:
                 return
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kubernetes import client
 
@@ -14,12 +14,10 @@ from floe_ci.driver import pods
 from floe_ci.driver.kubectl import kubectl
 from floe_ci.driver.poll import wait_until
 from floe_ci.errors import RunError
-from floe_ci.manifests import Manifests
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from floe_ci.driver.spec import RunSpec
+    from floe_ci.manifests import Manifests
 
 ENVIRONMENT_SECRET = "floe-environment"  # noqa: S105 - the object's name, not what it holds
 
@@ -33,17 +31,17 @@ def wait_for_nodes(core: client.CoreV1Api, spec: RunSpec) -> None:
     """Wait until as many nodes as the run asks for say that they are Ready."""
 
     def observe() -> str | None:
-        nodes = core.list_node().items
-        ready = [n for n in nodes if any(c.type == "Ready" and c.status == "True" for c in n.status.conditions or ())]
+        ready = [node for node in core.list_node().items if is_ready(node)]
         return None if len(ready) >= spec.nodes else f"{len(ready)} of {spec.nodes} nodes are Ready"
 
     wait_until("nodes", observe, timeout=spec.timeouts.services)
 
 
 def make_namespace(core: client.CoreV1Api, spec: RunSpec) -> bool:
-    """Create the run's namespace; False means that it is there, with all in it, from when the cluster was kept."""
+    """Create the run's namespace; False: it is there, with all in it, from when the cluster was kept."""
+    metadata = client.V1ObjectMeta(name=spec.namespace, labels=labels(spec))
     try:
-        core.create_namespace(client.V1Namespace(metadata=client.V1ObjectMeta(name=spec.namespace, labels=labels(spec))))
+        core.create_namespace(client.V1Namespace(metadata=metadata))
     except client.ApiException as error:
         if error.status == HTTPStatus.CONFLICT:
             return False
@@ -54,10 +52,11 @@ def make_namespace(core: client.CoreV1Api, spec: RunSpec) -> bool:
 def make_secrets(core: client.CoreV1Api, spec: RunSpec, services: Manifests) -> tuple[str, ...]:
     """Create the run's Secrets and return their values, for redaction.
 
-    A password is generated for each key of the credentials Secret that a manifest refers to. The environment that the
-    configuration asks for is a Secret too, since its values may contain those passwords.
+    A password is generated for each key of the credentials Secret that a manifest refers to. The environment
+    that the configuration asks for is a Secret too, since its values may contain those passwords.
     """
-    passwords = {key: secrets.token_urlsafe(24) for key in services.credential_keys(contract.CREDENTIALS_SECRET)}
+    keys = services.credential_keys(contract.CREDENTIALS_SECRET)
+    passwords = {key: secrets.token_urlsafe(24) for key in keys}
     variables = services.connection_variables(contract.LABEL_CONNECTION) | passwords | run_variables(spec)
     environment = expand_environment(spec.environment, variables) | run_variables(spec)
     for name, values in ((contract.CREDENTIALS_SECRET, passwords), (ENVIRONMENT_SECRET, environment)):
@@ -96,7 +95,8 @@ def wait_for_services(apis: Apis, spec: RunSpec, services: Manifests) -> None:
         found = apis.core.list_namespaced_pod(spec.namespace).items
         if hopeless := [reason for pod in found if (reason := pods.failure(pod))]:
             raise RunError("; ".join(hopeless))
-        unready = [why for kind, name in names if (why := rollout_state(apis.apps, kind, name, spec.namespace))]
+        states = [rollout_state(apis.apps, kind, name, spec.namespace) for kind, name in names]
+        unready = [state for state in states if state]
         if not unready:
             return None
         waiting = [pods.state(pod) for pod in found if not is_ready(pod)]
@@ -117,7 +117,8 @@ def rollout_state(apps: client.AppsV1Api, kind: str, name: str, namespace: str) 
     if (status.observed_generation or 0) < found.metadata.generation:
         return f"{name}: not seen by its controller yet"
     if kind == "DaemonSet":
-        wanted, ready, updated = status.desired_number_scheduled, status.number_ready, status.updated_number_scheduled
+        wanted = status.desired_number_scheduled
+        ready, updated = status.number_ready, status.updated_number_scheduled
     else:
         wanted, ready, updated = found.spec.replicas, status.ready_replicas, status.updated_replicas
     if (ready or 0) < wanted or (updated or 0) < wanted:
@@ -125,9 +126,9 @@ def rollout_state(apps: client.AppsV1Api, kind: str, name: str, namespace: str) 
     return None
 
 
-def is_ready(pod: Any) -> bool:  # noqa: ANN401 - the client library has no types
-    """Tell whether a pod is Ready by its own word."""
-    return any(c.type == "Ready" and c.status == "True" for c in pod.status.conditions or ())
+def is_ready(found: client.V1Pod | client.V1Node) -> bool:
+    """Tell whether a pod or a node is Ready by its own word."""
+    return any(c.type == "Ready" and c.status == "True" for c in found.status.conditions or ())
 
 
 class Apis:

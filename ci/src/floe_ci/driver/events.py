@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from kubernetes import client
@@ -14,13 +14,13 @@ def listing(core: client.CoreV1Api, namespace: str) -> str:
     return "".join(f"{line(event)}\n" for event in events)
 
 
-def when(event: Any) -> str:  # noqa: ANN401 - the client library has no types
+def when(event: client.CoreV1Event) -> str:
     """Return when an event was last seen, as ISO 8601 text."""
     seen = event.last_timestamp or event.event_time or event.metadata.creation_timestamp
     return str(seen.isoformat())
 
 
-def line(event: Any) -> str:  # noqa: ANN401
+def line(event: client.CoreV1Event) -> str:
     """Return an event in one line: when, how grave, about what, why, and what it says."""
     about = f"{event.involved_object.kind}/{event.involved_object.name}"
     said = " ".join((event.message or "").split())

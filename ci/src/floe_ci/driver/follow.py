@@ -6,8 +6,8 @@ Logs are written while the pods live: what a pod said is kept when it is deleted
 from __future__ import annotations
 
 import threading
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
 import urllib3
 from kubernetes import client
@@ -17,12 +17,14 @@ from floe_ci.report import redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
 
 class LogFollower:
     """Writes `<folder>/<pod>/<container>.log`; restarts are `<container>.1.log` and so on."""
 
     def __init__(self, core: client.CoreV1Api, namespace: str, folder: Path, secrets: Iterable[str]) -> None:
+        """Prepare; nothing is followed before the first look."""
         self._core = core
         self._namespace = namespace
         self._folder = folder
@@ -30,7 +32,7 @@ class LogFollower:
         self._threads: dict[tuple[str, str, int], threading.Thread] = {}
         self._ended: set[tuple[str, str, int]] = set()
 
-    def look(self, pods: Iterable[Any]) -> None:
+    def look(self, pods: Iterable[client.V1Pod]) -> None:
         """Start to follow each container of `pods` that has begun since the last look."""
         for pod in pods:
             for status in statuses(pod):
@@ -44,21 +46,23 @@ class LogFollower:
                     self._ended.add((pod.metadata.uid, status.name, current))
 
     def finish(self, timeout: float = 10) -> None:
-        """Wait, up to `timeout` seconds each, until the logs of containers that have ended are written to their end."""
+        """Wait, up to `timeout` seconds each, until the logs of ended containers are written to their end."""
         for key in self._ended:
             self._threads[key].join(timeout)
 
-    def _follow(self, pod: Any, container: str, restart: int, *, previous: bool) -> None:  # noqa: ANN401
+    def _follow(self, pod: client.V1Pod, container: str, restart: int, *, previous: bool) -> None:
         key = (pod.metadata.uid, container, restart)
         if key in self._threads:
             return
-        path = self._folder / pod.metadata.name / (f"{container}.{restart}.log" if restart else f"{container}.log")
+        name = f"{container}.{restart}.log" if restart else f"{container}.log"
+        path = self._folder / pod.metadata.name / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        thread = threading.Thread(target=self._copy, args=(pod.metadata.name, container, path, previous), daemon=True)
+        work = partial(self._copy, pod.metadata.name, container, path, previous=previous)
+        thread = threading.Thread(target=work, daemon=True)
         thread.start()
         self._threads[key] = thread
 
-    def _copy(self, pod: str, container: str, path: Path, previous: bool) -> None:  # noqa: FBT001
+    def _copy(self, pod: str, container: str, path: Path, *, previous: bool) -> None:
         with path.open("w", encoding="utf-8") as log:
             try:
                 response = self._core.read_namespaced_pod_log(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import tarfile
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from floe_ci import contract
 from floe_ci.driver import deploy, pods
@@ -15,6 +15,8 @@ from floe_ci.manifests import Manifests
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from kubernetes.client import V1Pod
 
     from floe_ci.driver.spec import RunSpec
 
@@ -30,8 +32,10 @@ TIMED_OUT = 124
 
 def prepare(spec: RunSpec, services: Manifests) -> Manifests:
     """Return the runner's manifests for this run: its image, arguments, environment and deadline."""
-    sources = [{"configMapRef": {"name": name}} for name in services.connection_configmaps(contract.LABEL_CONNECTION)]
-    sources += [{"secretRef": {"name": name}} for name in (contract.CREDENTIALS_SECRET, deploy.ENVIRONMENT_SECRET)]
+    configmaps = services.connection_configmaps(contract.LABEL_CONNECTION)
+    sources = [{"configMapRef": {"name": name}} for name in configmaps]
+    sources += [{"secretRef": {"name": contract.CREDENTIALS_SECRET}}]
+    sources += [{"secretRef": {"name": deploy.ENVIRONMENT_SECRET}}]
 
     manifests = Manifests.parse(spec.runner, "k8s/runner").with_images(lambda _: spec.runner_image)
     for document in manifests.documents:
@@ -72,9 +76,10 @@ def wait_for_end(apis: deploy.Apis, spec: RunSpec) -> int:
     return ended[0]
 
 
-def job_pod(apis: deploy.Apis, spec: RunSpec) -> Any | None:  # noqa: ANN401
+def job_pod(apis: deploy.Apis, spec: RunSpec) -> V1Pod | None:
     """Return the Job's pod, or None while there is none."""
-    found = apis.core.list_namespaced_pod(spec.namespace, label_selector=f"batch.kubernetes.io/job-name={JOB}").items
+    selector = f"batch.kubernetes.io/job-name={JOB}"
+    found = apis.core.list_namespaced_pod(spec.namespace, label_selector=selector).items
     return found[0] if found else None
 
 

@@ -17,7 +17,11 @@ def kubectl(*args: str, stdin: str | None = None, timeout: float = 120) -> bytes
     command = ("kubectl", *args)
     try:
         done = subprocess.run(  # noqa: S603 - the arguments are ours, no shell is involved
-            command, input=None if stdin is None else stdin.encode(), capture_output=True, timeout=timeout, check=False
+            command,
+            input=None if stdin is None else stdin.encode(),
+            capture_output=True,
+            timeout=timeout,
+            check=False,
         )
     except subprocess.TimeoutExpired as error:
         msg = f"`{shlex.join(command)}` did not end within {timeout:g} s"

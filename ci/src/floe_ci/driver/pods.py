@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kubernetes.client import V1ContainerStatus, V1Pod
 
 HOPELESS = frozenset(
     {
@@ -20,12 +23,12 @@ HOPELESS = frozenset(
 OUT_OF_MEMORY = "OOMKilled"
 
 
-def statuses(pod: Any) -> list[Any]:  # noqa: ANN401 - the client library has no types
+def statuses(pod: V1Pod) -> list[V1ContainerStatus]:
     """Return the status of each container of a pod, init containers first."""
     return [*(pod.status.init_container_statuses or ()), *(pod.status.container_statuses or ())]
 
 
-def failure(pod: Any) -> str | None:  # noqa: ANN401
+def failure(pod: V1Pod) -> str | None:
     """Return why this pod will not become ready, in one line, or None while there is hope."""
     name = pod.metadata.name
     if pod.status.reason == "Evicted":
@@ -42,7 +45,7 @@ def failure(pod: Any) -> str | None:  # noqa: ANN401
     return None
 
 
-def state(pod: Any) -> str:  # noqa: ANN401
+def state(pod: V1Pod) -> str:
     """Return a pod's state in a few words, for the message of a timeout."""
     parts = []
     for status in statuses(pod):
@@ -54,4 +57,5 @@ def state(pod: Any) -> str:  # noqa: ANN401
         elif current.running and not status.ready:
             parts.append(f"{status.name} running, not ready")
     conditions = [c.message for c in pod.status.conditions or () if c.status == "False" and c.message]
-    return f"{pod.metadata.name}: {pod.status.phase}, {'; '.join(parts or conditions or ['no container yet'])}"
+    said = "; ".join(parts or conditions or ["no container yet"])
+    return f"{pod.metadata.name}: {pod.status.phase}, {said}"

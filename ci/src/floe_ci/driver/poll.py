@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from floe_ci.errors import RunError
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-def wait_until(what: str, observe: Callable[[], str | None], *, timeout: float, interval: float = 0.5) -> None:
-    """Call `observe` until it returns None; what it returns before is the state seen last.
+
+def wait_until(
+    what: str, observe: Callable[[], str | None], *, timeout: float, interval: float = 0.5
+) -> None:
+    """Call `observe` until it returns None.
 
     Args:
         what: What is waited for, for the message of a timeout.

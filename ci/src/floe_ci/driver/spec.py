@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, Field
 
 from floe_ci.config import Timeouts
-from floe_ci.steps import Step
+from floe_ci.steps import Step  # noqa: TC001 - pydantic reads the annotation
 
 
 class RunSpec(BaseModel):
@@ -35,6 +35,8 @@ class DriverReport(BaseModel):
     exit_code: int | None = None
     """The test process's own exit code; None where it never ended."""
     problem: str | None = None
+    kept_as: str | None = None
+    """The name under which the cluster was left for a look, by whoever started the driver."""
     started_at: float = 0.0
     """Seconds since the epoch."""
     steps: tuple[Step, ...] = ()

@@ -1,0 +1,138 @@
+"""Who may import what, and what nobody may call: read from the syntax trees of all files."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.contract
+
+ROOT = Path(__file__).resolve().parents[2]
+FLOE_CI = ROOT / "ci" / "src" / "floe_ci"
+TESTING = ROOT / "testing"
+MAY_IMPORT_DAGGER = frozenset(
+    f"{name}.py"
+    for name in (
+        "cluster",
+        "dagger_cli",
+        "module",
+        "pipeline",
+        "registry",
+        "render",
+        "results",
+        "runner",
+        "toolbox",
+        "uv",
+    )
+)
+"""The files that drive the engine; everything else is tested without one."""
+
+
+def sources(*folders: Path) -> list[Path]:
+    """Return the Python files of some folders."""
+    return sorted(path for folder in folders for path in folder.rglob("*.py"))
+
+
+def tree(path: Path) -> ast.Module:
+    """Return a file's syntax tree."""
+    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+
+
+def imported(text: ast.Module) -> Iterator[str]:
+    """Yield the top-level packages that a file imports, wherever in it."""
+    for node in ast.walk(text):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module.partition(".")[0]
+
+
+def importers(package: str, *folders: Path) -> set[str]:
+    """Return the files that import a package, by their path in the repository."""
+    return {str(path.relative_to(ROOT)) for path in sources(*folders) if package in imported(tree(path))}
+
+
+def sleeps(text: ast.Module) -> list[int]:
+    """Return the lines of a file that call `time.sleep`, or take it by another name."""
+    clocks = {
+        alias.asname or alias.name
+        for node in ast.walk(text)
+        if isinstance(node, ast.Import)
+        for alias in node.names
+        if alias.name == "time"
+    }
+    return [
+        node.lineno
+        for node in ast.walk(text)
+        if (
+            isinstance(node, ast.Attribute)
+            and node.attr == "sleep"
+            and isinstance(node.value, ast.Name)
+            and node.value.id in clocks
+        )
+        or (
+            isinstance(node, ast.ImportFrom)
+            and node.module == "time"
+            and any(alias.name == "sleep" for alias in node.names)
+        )
+    ]
+
+
+def test_there_are_sources() -> None:
+    """The files that these tests read are found where the repository has them."""
+    assert FLOE_CI / "contract.py" in sources(FLOE_CI)
+    assert TESTING / "contract.py" in sources(TESTING)
+
+
+def test_ci_does_not_import_testing() -> None:
+    """No file of `floe_ci` imports `testing`."""
+    assert not importers("testing", FLOE_CI)
+
+
+def test_testing_does_not_import_ci() -> None:
+    """No file of `testing` imports `floe_ci`."""
+    assert not importers("floe_ci", TESTING)
+
+
+def test_dagger_stands_in_few_files() -> None:
+    """Only the files that drive the engine import `dagger`."""
+    assert importers("dagger", FLOE_CI) == {
+        str((FLOE_CI / name).relative_to(ROOT)) for name in MAY_IMPORT_DAGGER
+    }
+
+
+def test_testing_does_not_import_dagger() -> None:
+    """The framework runs where there is no engine, so it does not import its library."""
+    assert not importers("dagger", TESTING)
+
+
+@pytest.mark.requirement("REQ-633")
+def test_nobody_sleeps() -> None:
+    """Neither the framework nor a test waits a fixed time: they wait for a condition."""
+    found = {
+        f"{path.relative_to(ROOT)}:{line}"
+        for path in sources(TESTING, ROOT / "tests")
+        for line in sleeps(tree(path))
+    }
+    assert not found
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["import time\ntime.sleep(1)", "from time import sleep", "import time as clock\nclock.sleep(1)"],
+)
+def test_a_sleep_is_found(text: str) -> None:
+    """A sleep is seen under each of the ways to import it."""
+    assert sleeps(ast.parse(text))
+
+
+@pytest.mark.parametrize("text", ["import dagger", "from dagger import dag", "def f():\n  import dagger.mod"])
+def test_an_import_is_found(text: str) -> None:
+    """An import is seen in each of its forms, inside a function too."""
+    assert list(imported(ast.parse(text))) == ["dagger"]

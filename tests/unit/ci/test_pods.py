@@ -1,0 +1,158 @@
+"""What pods say of themselves."""
+
+from __future__ import annotations
+
+import pytest
+from floe_ci.driver import pods
+from kubernetes import client
+
+pytestmark = pytest.mark.unit
+
+
+def waiting(reason: str, message: str | None = None) -> client.V1ContainerState:
+    """Return the state of a container that waits."""
+    return client.V1ContainerState(waiting=client.V1ContainerStateWaiting(reason=reason, message=message))
+
+
+def terminated(exit_code: int, reason: str = "Error") -> client.V1ContainerState:
+    """Return the state of a container that has ended."""
+    return client.V1ContainerState(
+        terminated=client.V1ContainerStateTerminated(exit_code=exit_code, reason=reason)
+    )
+
+
+def running() -> client.V1ContainerState:
+    """Return the state of a container that runs."""
+    return client.V1ContainerState(running=client.V1ContainerStateRunning())
+
+
+def container(
+    state: client.V1ContainerState,
+    *,
+    name: str = "postgres",
+    last: client.V1ContainerState | None = None,
+    ready: bool = False,
+) -> client.V1ContainerStatus:
+    """Return the status of a container."""
+    return client.V1ContainerStatus(
+        name=name,
+        image="postgres",
+        image_id="",
+        ready=ready,
+        restart_count=0,
+        state=state,
+        last_state=last or client.V1ContainerState(),
+    )
+
+
+def pod(*containers: client.V1ContainerStatus, phase: str = "Pending", **status: object) -> client.V1Pod:
+    """Return a pod of some containers."""
+    return client.V1Pod(
+        metadata=client.V1ObjectMeta(name="postgres-0"),
+        status=client.V1PodStatus(phase=phase, container_statuses=list(containers) or None, **status),
+    )
+
+
+def condition(status: str, message: str | None) -> client.V1PodCondition:
+    """Return a condition of a pod."""
+    return client.V1PodCondition(type="PodScheduled", status=status, message=message)
+
+
+@pytest.mark.parametrize("reason", sorted(pods.HOPELESS))
+def test_hopeless(reason: str) -> None:
+    """A container that no wait mends is a failure, told with the cluster's own message."""
+    assert pods.failure(pod(container(waiting(reason, "back-off 10s")))) == (
+        f"pod postgres-0, container postgres: {reason}: back-off 10s"
+    )
+
+
+def test_crash_tells_how_it_ended() -> None:
+    """A container that crashes again and again is told with the exit code of its last end."""
+    crashing = container(waiting("CrashLoopBackOff"), last=terminated(3))
+    assert pods.failure(pod(crashing)) == (
+        "pod postgres-0, container postgres: CrashLoopBackOff; it last ended with exit code 3 (Error)"
+    )
+
+
+@pytest.mark.parametrize("reason", ["ContainerCreating", "PodInitializing", "ErrImagePull"])
+def test_hopeful(reason: str) -> None:
+    """A container that may still start is no failure."""
+    assert pods.failure(pod(container(waiting(reason)))) is None
+
+
+@pytest.mark.parametrize(
+    "out_of_memory",
+    [
+        container(terminated(137, "OOMKilled")),
+        container(running(), last=terminated(137, "OOMKilled")),
+    ],
+    ids=["now", "before the restart"],
+)
+def test_out_of_memory(out_of_memory: client.V1ContainerStatus) -> None:
+    """A container that ran out of memory is a failure, with what to do; also after its restart."""
+    assert pods.failure(pod(out_of_memory)) == (
+        "pod postgres-0, container postgres: OOMKilled; raise its memory limit"
+    )
+
+
+def test_restarted_container() -> None:
+    """A container that failed once and runs again may still become ready."""
+    assert pods.failure(pod(container(running(), last=terminated(1)))) is None
+
+
+def test_evicted() -> None:
+    """An evicted pod has no containers any more, and is a failure with the node's message."""
+    evicted = pod(phase="Failed", reason="Evicted", message="The node was low on resource: memory.")
+    assert pods.failure(evicted) == "pod postgres-0 was evicted: The node was low on resource: memory."
+
+
+def test_init_container_fails() -> None:
+    """A failure of an init container is one of the pod."""
+    failing = container(waiting("ImagePullBackOff"), name="init")
+    found = pod(container(waiting("PodInitializing")), init_container_statuses=[failing])
+    assert pods.failure(found) == "pod postgres-0, container init: ImagePullBackOff"
+
+
+def test_new_pod_has_not_failed() -> None:
+    """A pod that was just made, and has no containers yet, is no failure."""
+    assert pods.failure(pod()) is None
+
+
+def test_init_containers_come_first() -> None:
+    """Containers are looked at in the order in which they start."""
+    found = pod(container(running()), init_container_statuses=[container(running(), name="init")])
+    assert [status.name for status in pods.statuses(found)] == ["init", "postgres"]
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (container(waiting("ContainerCreating")), "postgres waiting (ContainerCreating)"),
+        (container(terminated(2)), "postgres ended with exit code 2"),
+        (container(running()), "postgres running, not ready"),
+    ],
+)
+def test_state_of_a_container(status: client.V1ContainerStatus, said: str) -> None:
+    """A pod's state says what keeps each container from being ready."""
+    assert pods.state(pod(status)) == f"postgres-0: Pending, {said}"
+
+
+def test_state_leaves_out_what_is_well() -> None:
+    """Containers that are ready, or ended well, are not told."""
+    found = pod(
+        container(terminated(0, "Completed"), name="init"),
+        container(running(), name="ready", ready=True),
+        container(running(), name="slow"),
+    )
+    assert pods.state(found) == "postgres-0: Pending, slow running, not ready"
+
+
+def test_state_of_a_pod_that_fits_nowhere() -> None:
+    """A pod that has no container yet says which of its conditions isn't met."""
+    found = pod(conditions=[condition("True", "fine"), condition("False", "0/1 nodes are available")])
+    assert pods.state(found) == "postgres-0: Pending, 0/1 nodes are available"
+
+
+def test_state_of_a_new_pod() -> None:
+    """A pod about which nothing is known yet says so."""
+    assert pods.state(pod(conditions=[condition("False", None)])) == "postgres-0: Pending, no container yet"

@@ -1,0 +1,144 @@
+"""Which tests run: pytest's arguments, and the refusal of a selection that holds none."""
+
+import pytest
+from floe_ci.config import Config, TierConfig, Timeouts
+from floe_ci.errors import UserError
+from floe_ci.selection import Selection, pytest_arguments, refuse_nothing, selecting_arguments
+
+pytestmark = pytest.mark.unit
+
+TIER = TierConfig(paths=("tests/integration",))
+EVERYTHING = Selection()
+
+
+def option(arguments: tuple[str, ...], name: str) -> str:
+    """Return the value that follows an option."""
+    return arguments[arguments.index(name) + 1]
+
+
+def refusal(chosen: Selection, exit_code: int, output: str = "") -> str:
+    """Return the message of a refused selection."""
+    with pytest.raises(UserError) as raised:
+        refuse_nothing("unit", chosen, exit_code, output)
+    return str(raised.value)
+
+
+def test_paths_of_the_tier() -> None:
+    """Where nothing is selected, the tier's paths are all that selects."""
+    assert selecting_arguments(TIER, EVERYTHING) == ("-p", "no:cacheprovider", "tests/integration")
+
+
+def test_keyword() -> None:
+    """A keyword is pytest's `-k`, as one argument."""
+    assert option(selecting_arguments(TIER, Selection(keyword="a or b")), "-k") == "a or b"
+
+
+def test_marker() -> None:
+    """A marker is pytest's `-m`."""
+    assert option(selecting_arguments(TIER, Selection(marker="slow")), "-m") == "(slow)"
+
+
+def test_marker_of_the_tier() -> None:
+    """The tier's own marker selects where the caller names none."""
+    assert option(selecting_arguments(TierConfig(marker="smoke"), EVERYTHING), "-m") == "(smoke)"
+
+
+def test_markers_are_both_required() -> None:
+    """The caller's marker narrows the tier's, whatever operators the two are made of."""
+    arguments = selecting_arguments(TierConfig(marker="a or b"), Selection(marker="c or d"))
+    assert option(arguments, "-m") == "(a or b) and (c or d)"
+
+
+def test_no_empty_options() -> None:
+    """Without a keyword or a marker there is neither `-k` nor `-m`, which would select by an empty text."""
+    assert not {"-k", "-m"} & set(selecting_arguments(TIER, EVERYTHING))
+
+
+def test_further_arguments_are_split_like_a_shell_does() -> None:
+    """Quotes keep an argument with spaces in one piece."""
+    arguments = selecting_arguments(TIER, Selection(pytest_args="--maxfail 1 -o 'a = b'"))
+    assert arguments[-4:] == ("--maxfail", "1", "-o", "a = b")
+
+
+def test_callers_arguments_come_after_the_tiers() -> None:
+    """Where pytest takes the last of two, it takes the caller's."""
+    arguments = selecting_arguments(TierConfig(pytest_args=("-v",)), Selection(pytest_args="-q"))
+    assert arguments[-2:] == ("-v", "-q")
+
+
+def test_open_quote() -> None:
+    """A quote that is never closed is refused, with the option that has it."""
+    with pytest.raises(UserError, match=r"--pytest-args .*No closing quotation"):
+        selecting_arguments(TIER, Selection(pytest_args="-k 'a"))
+
+
+def test_results_go_where_they_are_collected() -> None:
+    """The JUnit file and the coverage go into the folder that is exported."""
+    arguments = pytest_arguments(TIER, Config(), EVERYTHING)
+    assert {"--junitxml=/results/junit.xml", "--cov-report=xml:/results/coverage.xml"} <= set(arguments)
+
+
+def test_caller_cannot_move_the_results() -> None:
+    """The file that the verdict is read from comes last, and so wins over the caller's own."""
+    arguments = pytest_arguments(TIER, Config(), Selection(pytest_args="--junitxml=mine.xml"))
+    assert arguments.index("--junitxml=mine.xml") < arguments.index("--junitxml=/results/junit.xml")
+
+
+def test_coverage_of_the_whole_source() -> None:
+    """Where the configuration names nothing to measure, everything is."""
+    arguments = pytest_arguments(TIER, Config(), EVERYTHING)
+    assert [each for each in arguments if each.startswith("--cov") and "report" not in each] == ["--cov"]
+
+
+def test_coverage_of_parts() -> None:
+    """Each part that the configuration names is measured, and nothing else."""
+    arguments = pytest_arguments(TIER, Config(coverage=("app", "lib")), EVERYTHING)
+    measured = [each for each in arguments if each.startswith("--cov") and "report" not in each]
+    assert measured == ["--cov=app", "--cov=lib"]
+
+
+def test_timeout_of_a_test() -> None:
+    """One test may take as long as the configuration says."""
+    arguments = pytest_arguments(TIER, Config(timeouts=Timeouts(test=7)), EVERYTHING)
+    assert "--timeout=7" in arguments
+
+
+def test_selection_reads_as_it_was_written() -> None:
+    """A selection is told in the caller's own options, to be pasted."""
+    assert str(Selection(keyword="a or b", pytest_args="-x")) == "--keyword 'a or b' --pytest-args -x"
+
+
+def test_no_test_matches() -> None:
+    """A selection without tests is told with what selected it."""
+    assert refusal(Selection(keyword="nope"), 5) == (
+        "tier unit: no test matches --keyword nope; `pytest --collect-only` shows what there is"
+    )
+
+
+def test_no_tests_at_all() -> None:
+    """A source without tests is not blamed on options that the caller didn't give."""
+    assert "there are no tests in its paths" in refusal(EVERYTHING, 5)
+
+
+def test_refused_arguments() -> None:
+    """Arguments that pytest refuses are told in its own last words."""
+    output = "usage: pytest\nERROR: usage\nERROR: file or directory not found: tests/unit\n"
+    assert refusal(EVERYTHING, 4, output) == (
+        "tier unit: pytest can't start: ERROR: file or directory not found: tests/unit"
+    )
+
+
+def test_refused_without_an_error_line() -> None:
+    """Where pytest marks no line as the error, its last line is told."""
+    assert refusal(EVERYTHING, 4, "first\nlast\n").endswith("can't start: last")
+
+
+def test_refused_in_silence() -> None:
+    """A pytest that says nothing at all still gives a message."""
+    assert refusal(EVERYTHING, 4).endswith("can't start: it said nothing")
+
+
+@pytest.mark.parametrize("exit_code", [0, 1, 2, 3, 137])
+def test_other_codes_are_no_refusal(exit_code: int) -> None:
+    """Tests that pass, fail or break are no matter of selection."""
+    refuse_nothing("unit", EVERYTHING, exit_code, "")
