@@ -140,3 +140,4 @@ step "services ready" wait_for_services
 step "tests" run_tests
 step "collect" collect
 step "delete cluster" kind delete cluster --quiet --name floe
+if [ "$(cat /results/pytest-exit-code)" != 0 ]; then tail -n 200 /results/logs/floe-test-runner-*.log; fi

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import uuid
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,6 +84,7 @@ async def run_script(container: dagger.Container) -> Run:
     done = container.with_env_variable("RUN_ID", uuid.uuid4().hex).with_exec(
         await container.default_args(), insecure_root_capabilities=True
     )
+    sys.stderr.write(await done.stdout())
     results = done.directory("/results")
     lines = (await results.file("steps.tsv").contents()).splitlines()
     exit_code = int(await results.file("pytest-exit-code").contents())
@@ -98,6 +100,7 @@ def run_module(options: argparse.Namespace) -> Run:
     with tempfile.TemporaryDirectory() as folder:
         call = ["dagger", "call", "test", "--tier", "integration", *given, "export", "--path", folder]
         subprocess.run(call, cwd=ROOT, stdout=sys.stderr, check=True)  # noqa: S603 - the arguments are ours
+        sys.stderr.write(Path(folder, "summary.md").read_text(encoding="utf-8"))
         measured = Measured.from_json(Path(folder, "timings.json").read_text(encoding="utf-8"))
         exit_code = int(Path(folder, "exit-code").read_text(encoding="utf-8"))
     return Run("module", measured.total_seconds, exit_code, measured.steps)
@@ -124,8 +127,8 @@ async def main(options: argparse.Namespace) -> int:
     async with dagger.connection(dagger.Config(log_output=sys.stderr)):
         container = await prepare(options)
         for turn in range(options.runs + options.warm_up):
-            for side in (run_script(container), to_thread.run_sync(run_module, options)):
-                run = await side
+            for side in (partial(run_script, container), partial(to_thread.run_sync, run_module, options)):
+                run = await side()
                 report(run)
                 if run.exit_code:
                     print("its tests failed, so there is nothing to compare", file=sys.stderr)

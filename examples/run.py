@@ -63,7 +63,7 @@ def unpack(archive: Path, folder: Path) -> Path:
 
 
 def add_table(example: Path, source: Path) -> None:
-    """Append the example's table to the package's pyproject.toml, and copy its other files beside it."""
+    """Append the example's table to the package's pyproject.toml, made if need be, and copy its other files."""
     with (source / "pyproject.toml").open("a", encoding="utf-8") as file:
         file.write("\n" + (example / TABLE).read_text(encoding="utf-8"))
     for extra in example.iterdir():

@@ -79,9 +79,7 @@ def wait_for_condition(
     def pause(state: RetryCallState) -> float:
         remaining = config.timeout - (state.seconds_since_start or 0.0)
         # The last look is at the timeout, not an interval before or after it.
-        return max(
-            0.0, min(config.interval * config.backoff ** min(state.attempt_number - 1, 100), remaining)
-        )
+        return max(0.0, min(config.interval * config.backoff ** min(state.attempt_number - 1, 100), remaining))
 
     def give_up(state: RetryCallState) -> NoReturn:
         outcome = state.outcome

@@ -36,9 +36,7 @@ class ServiceConfig(BaseModel):
             ServiceNotDescribedError: Names every variable that is missing or wrong, and says what to do.
         """
         environ = os.environ if environ is None else environ
-        variables = {
-            end.lower(): service_variable(cls.service, end) for end in SERVICE_VARIABLES[cls.service]
-        }
+        variables = {end.lower(): service_variable(cls.service, end) for end in SERVICE_VARIABLES[cls.service]}
         missing = [variable for variable in variables.values() if not environ.get(variable)]
         if missing:
             message = (

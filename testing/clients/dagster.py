@@ -104,9 +104,7 @@ class DagsterClient:
 
     def repositories(self) -> list[Repository]:
         """List the repositories of the code locations that are loaded."""
-        answer = self._expect(
-            "repositories", self.query(_REPOSITORIES)["repositoriesOrError"], "RepositoryConnection"
-        )
+        answer = self._expect("repositories", self.query(_REPOSITORIES)["repositoriesOrError"], "RepositoryConnection")
         return [Repository(location=each["location"]["name"], name=each["name"]) for each in answer["nodes"]]
 
     def launch(self, job: str, run_config: Mapping[str, object] | None = None) -> str:
@@ -138,9 +136,7 @@ class DagsterClient:
         Raises:
             DagsterRefusedError: There is no such run.
         """
-        return str(
-            self._expect(f"run {run_id}", self.query(_STATUS, run=run_id)["runOrError"], "Run")["status"]
-        )
+        return str(self._expect(f"run {run_id}", self.query(_STATUS, run=run_id)["runOrError"], "Run")["status"])
 
     def wait_for_run(self, run_id: str, timeout: float = 60.0) -> str:
         """Wait until a run has ended, whatever way, and return its status.

@@ -56,6 +56,4 @@ def temporary_database(config: PostgresConfig, name: str) -> Iterator[PostgresCo
     finally:
         # A connection of its own: the server may have been restarted since.
         with connect(config, autocommit=True) as connection:
-            connection.execute(
-                sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
-            )
+            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))

@@ -102,9 +102,7 @@ def test_testing_does_not_import_ci() -> None:
 
 def test_dagger_stands_in_few_files() -> None:
     """Only the files that drive the engine import `dagger`."""
-    assert importers("dagger", FLOE_CI) == {
-        str((FLOE_CI / name).relative_to(ROOT)) for name in MAY_IMPORT_DAGGER
-    }
+    assert importers("dagger", FLOE_CI) == {str((FLOE_CI / name).relative_to(ROOT)) for name in MAY_IMPORT_DAGGER}
 
 
 def test_testing_does_not_import_dagger() -> None:
@@ -116,9 +114,7 @@ def test_testing_does_not_import_dagger() -> None:
 def test_nobody_sleeps() -> None:
     """Neither the framework nor a test waits a fixed time: they wait for a condition."""
     found = {
-        f"{path.relative_to(ROOT)}:{line}"
-        for path in sources(TESTING, ROOT / "tests")
-        for line in sleeps(tree(path))
+        f"{path.relative_to(ROOT)}:{line}" for path in sources(TESTING, ROOT / "tests") for line in sleeps(tree(path))
     }
     assert not found
 

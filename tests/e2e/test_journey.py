@@ -43,9 +43,7 @@ def test_file_becomes_totals(  # noqa: PLR0913, PLR0917 - a journey passes throu
     assert [amount for _, amount in per_customer] == [Decimal("7.25"), Decimal("10.00"), Decimal("5.00")]
 
     with connect(postgres_config) as connection, connection.cursor() as cursor:
-        cursor.executemany(
-            "INSERT INTO raw_orders VALUES (%s, %s, %s)", [(batch, *row) for row in per_customer]
-        )
+        cursor.executemany("INSERT INTO raw_orders VALUES (%s, %s, %s)", [(batch, *row) for row in per_customer])
     run = dagster.launch("refresh_orders", {"ops": {"daily_orders": {"config": {"batch": batch}}}})
     assert dagster.wait_for_run(run) == "SUCCESS"
 

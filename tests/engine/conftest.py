@@ -46,9 +46,7 @@ class Dagger:
 
     def call(self, *args: str, where: Path = ROOT, timeout: float = 600) -> Done:
         """Call a function of the module from the repository `where`."""
-        done = subprocess.run(
-            self.argv(*args), cwd=where, capture_output=True, text=True, timeout=timeout, check=False
-        )
+        done = subprocess.run(self.argv(*args), cwd=where, capture_output=True, text=True, timeout=timeout, check=False)
         return Done(done.returncode, done.stdout, done.stderr)
 
     def test(self, tier: str, where: Path, results: Path, *more: str, function: str = "test") -> Done:

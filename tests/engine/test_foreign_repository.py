@@ -80,7 +80,10 @@ def test_same_tests_run_again(dagger: Dagger, repository: Repository, tmp_path: 
 
 def test_killed_test_process_is_an_error_with_results(dagger: Dagger, repository: Repository, tmp_path: Path) -> None:
     """A test process that is killed is no pass: exit code 137, and the results say that it died."""
-    repository.write("tests/unit/test_it.py", "import os, signal\n\ndef test_dies():\n    os.kill(os.getpid(), signal.SIGKILL)\n")
+    repository.write(
+        "tests/unit/test_it.py",
+        "import os, signal\n\ndef test_dies():\n    os.kill(os.getpid(), signal.SIGKILL)\n",
+    )
     assert dagger.call(*unit(dagger, tmp_path / "results"), where=repository.folder).code == 0
     assert exit_code(tmp_path / "results") == 137
     assert "left no junit.xml" in (tmp_path / "results" / "summary.md").read_text()

@@ -52,9 +52,7 @@ def test_rollback_leaves_nothing(postgres: psycopg.Connection, postgres_database
         assert other.execute("SELECT to_regclass('half_done')").fetchone() == (None,)
 
 
-def test_concurrent_writers_lose_no_update(
-    postgres: psycopg.Connection, postgres_database: PostgresConfig
-) -> None:
+def test_concurrent_writers_lose_no_update(postgres: psycopg.Connection, postgres_database: PostgresConfig) -> None:
     """Writers that read a row, add to it and write it back, all at once, each find the others' work."""
     postgres.execute("CREATE TABLE counter (value integer NOT NULL)")
     postgres.execute("INSERT INTO counter VALUES (0)")

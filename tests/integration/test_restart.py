@@ -15,9 +15,7 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.mark.requirement("REQ-637")
-def test_postgres_restart_keeps_data(
-    postgres_database: PostgresConfig, kube: CoreV1Api, kube_namespace: str
-) -> None:
+def test_postgres_restart_keeps_data(postgres_database: PostgresConfig, kube: CoreV1Api, kube_namespace: str) -> None:
     """A committed row is there when the PostgreSQL pod was deleted and its successor answers."""
     with postgres_client.connect(postgres_database) as connection:
         connection.execute("CREATE TABLE kept AS SELECT 'before' AS written")

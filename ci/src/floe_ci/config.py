@@ -33,9 +33,7 @@ TIERS: Final[tuple[TierName, ...]] = get_args(TierName)
 _BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+")
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _DEBIAN_PACKAGE: Final = re.compile(r"[a-z0-9][a-z0-9+.-]+(:[a-z0-9-]+)?(=[A-Za-z0-9.+~:-]+)?")
-_TOML_PLACE: Final = re.compile(
-    r"(?P<what>.*) \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)"
-)
+_TOML_PLACE: Final = re.compile(r"(?P<what>.*) \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)")
 _LONGEST_VALUE: Final = 60
 
 _REASONS: Final = {
@@ -248,9 +246,7 @@ def expand_environment(environment: Mapping[str, str], variables: Mapping[str, s
 def _template_problems(template: Template, variables: Mapping[str, str]) -> list[str]:
     if not template.is_valid():
         return [f"a '$' without a name in {_shown(template.template)}; write '$$' for a plain one"]
-    return [
-        f"'{name}' is no variable of this run" for name in template.get_identifiers() if name not in variables
-    ]
+    return [f"'{name}' is no variable of this run" for name in template.get_identifiers() if name not in variables]
 
 
 def _load_toml(text: str, where: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`python -m floe_ci.dagger_cli`: prints where the Dagger command is, and fetches the pinned one where there is none."""
+"""`python -m floe_ci.dagger_cli`: prints where the Dagger command is, fetched first if there is none."""
 
 import os
 import shutil
@@ -22,4 +22,5 @@ if __name__ == "__main__":
     try:
         print(find())  # noqa: T201 - its output is for the Makefile
     except DownloadError as error:
-        sys.exit(f"there is no `dagger` command, and it can't be downloaded: {error}; see docs.dagger.io/install")
+        problem = f"there is no `dagger` command, and it can't be downloaded: {error}"
+        sys.exit(f"{problem}; see docs.dagger.io/install")

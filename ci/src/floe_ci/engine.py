@@ -7,7 +7,8 @@ import re
 from floe_ci.errors import UserError
 
 _TRACE = re.compile(r" \[traceparent:[^\]]*\]")
-_IMAGE = re.compile(r'failed to resolve image "(?P<image>[^"]+)"[^:]*: (?P<reason>.*)', re.DOTALL)
+_IMAGE = re.compile(r'failed to resolve image "(?P<image>[^"]+)"(?: \(platform: "[^"]*"\))?: (?P<reason>.*)', re.DOTALL)
+_UNREACHABLE = re.compile(r"(?<=dial )(tcp\b.*)|\S*timeout.*|EOF$", re.DOTALL)
 _FORBIDDEN = "security.insecure is not allowed"
 
 
@@ -34,9 +35,8 @@ def explain_image(image: str, reason: str) -> str:
     """Return why an image can't be pulled, and what to do."""
     registry = image.partition("/")[0]
     if reason.rstrip().endswith("not found"):
-        return (
-            f"image {image}: {registry} has none of this name; "
-            "check it, or name a registry that has it: --registry"
-        )
-    why = reason.rpartition("dial ")[2].strip()
-    return f"image {image}: the registry {registry} does not answer ({why}); check --registry and the network"
+        return f"image {image}: {registry} has none of this name; check it, or name a registry that has it: --registry"
+    if unreachable := _UNREACHABLE.search(reason):
+        why = unreachable[0]
+        return f"image {image}: the registry {registry} does not answer ({why}); check --registry and the network"
+    return f"image {image}: the registry {registry} refuses it ({reason.strip()})"

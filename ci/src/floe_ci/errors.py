@@ -22,9 +22,7 @@ class UserError(Exception):
 def suggest(word: str, known: Iterable[str]) -> str:
     """Return the question for the known name nearest to `word`, or else the list of them all."""
     names = sorted(known)
-    nearest = get_close_matches(word.lower().replace("_", "-"), names, n=1) or get_close_matches(
-        word, names, n=1
-    )
+    nearest = get_close_matches(word.lower().replace("_", "-"), names, n=1) or get_close_matches(word, names, n=1)
     if nearest:
         return f"did you mean '{nearest[0]}'?"
     return f"known: {', '.join(names)}" if names else "none is known"

@@ -1,7 +1,7 @@
 """`python -m floe_ci.local_cluster up|down --name NAME [-- OPTIONS]`: a named cluster, open on this machine.
 
-`up` starts the cluster with the integration tier's services, writes a kubeconfig, and leaves one `dagger call` in the
-background that holds the cluster's port open. `down` ends that call and deletes the cluster.
+`up` starts the cluster with the integration tier's services, writes a kubeconfig, and leaves a `dagger call`
+in the background that holds the cluster's port open. `down` ends that call and deletes the cluster.
 """
 
 from __future__ import annotations
@@ -33,7 +33,10 @@ def up(dagger: str, name: str, options: list[str]) -> None:
     subprocess.run([*cluster, "kubeconfig", "export", "--path", str(kubeconfig(name))], check=True)  # noqa: S603
     log = (STATE / f"{name}.log").open("w")
     holder = subprocess.Popen(  # noqa: S603
-        [*cluster, "service", "up", "--ports", f"{PORT}:{PORT}"], stdout=log, stderr=log, start_new_session=True
+        [*cluster, "service", "up", "--ports", f"{PORT}:{PORT}"],
+        stdout=log,
+        stderr=log,
+        start_new_session=True,
     )
     pid_file(name).write_text(str(holder.pid))
     wait_until_open(name, holder)
@@ -45,7 +48,8 @@ def wait_until_open(name: str, holder: subprocess.Popen[bytes]) -> None:
     log, deadline = STATE / f"{name}.log", time.monotonic() + TIMEOUT
     while "tunnel started" not in log.read_text(errors="replace"):
         if holder.poll() is not None or time.monotonic() > deadline:
-            sys.exit(f"cluster {name} did not open its port; see {log}:\n{log.read_text(errors='replace')[-1500:]}")
+            said = log.read_text(errors="replace")[-1500:]
+            sys.exit(f"cluster {name} did not open its port; see {log}:\n{said}")
         with suppress(subprocess.TimeoutExpired):
             holder.wait(timeout=1)
 
@@ -58,7 +62,8 @@ def down(dagger: str, name: str, options: list[str]) -> None:
     pid_file(name).unlink(missing_ok=True)
     kubeconfig(name).unlink(missing_ok=True)
     registry = options[options.index("--registry") :][:2] if "--registry" in options else []
-    sys.exit(subprocess.run([dagger, "call", "delete-cluster", "--name", name, *registry], check=False).returncode)  # noqa: S603
+    delete = [dagger, "call", "delete-cluster", "--name", name, *registry]
+    sys.exit(subprocess.run(delete, check=False).returncode)  # noqa: S603
 
 
 def wait_until_gone(name: str) -> None:
@@ -66,7 +71,8 @@ def wait_until_gone(name: str) -> None:
     deadline = time.monotonic() + 60
     while running(name):
         if time.monotonic() > deadline:
-            sys.exit(f"the call that holds cluster {name} does not end; kill process {pid_file(name).read_text()}")
+            pid = pid_file(name).read_text()
+            sys.exit(f"the call that holds cluster {name} does not end; kill process {pid}")
         time.sleep(0.2)
 
 

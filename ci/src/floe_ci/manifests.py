@@ -132,9 +132,7 @@ class Manifests:
 
     def workloads(self) -> tuple[tuple[str, str], ...]:
         """Return kind and name of each object that keeps pods running."""
-        return tuple(
-            (item["kind"], item["metadata"]["name"]) for item in self.documents if item["kind"] in _WORKLOADS
-        )
+        return tuple((item["kind"], item["metadata"]["name"]) for item in self.documents if item["kind"] in _WORKLOADS)
 
     def labelled(self, labels: Mapping[str, str]) -> Self:
         """Return the objects, and their pod templates, with `labels` added; selectors can't change."""
@@ -154,9 +152,7 @@ class Manifests:
 
     def to_yaml(self) -> str:
         """Return the objects as text for `kubectl apply`."""
-        return yaml.dump_all(
-            self.documents, Dumper=_Dumper, sort_keys=False, explicit_start=True, allow_unicode=True
-        )
+        return yaml.dump_all(self.documents, Dumper=_Dumper, sort_keys=False, explicit_start=True, allow_unicode=True)
 
     def _connections(self, label: str) -> list[Document]:
         return [
@@ -169,11 +165,7 @@ class Manifests:
 def _items(document: Located) -> list[Located]:
     """Return the objects of a `List`, or else the document alone."""
     value = document.value
-    if (
-        isinstance(value, dict)
-        and str(value.get("kind")).endswith("List")
-        and isinstance(value.get("items"), list)
-    ):
+    if isinstance(value, dict) and str(value.get("kind")).endswith("List") and isinstance(value.get("items"), list):
         return [Located(document.line, item) for item in value["items"]]
     return [document]
 

@@ -15,7 +15,15 @@ from floe_ci.pipeline import Request
 from floe_ci.runner import build_runner
 from floe_ci.selection import Selection
 
-NOT_SOURCE = [".git", ".venv", "**/__pycache__", "**/.mypy_cache", "**/.pytest_cache", "**/.ruff_cache", "results"]
+NOT_SOURCE = [
+    ".git",
+    ".venv",
+    "**/__pycache__",
+    "**/.mypy_cache",
+    "**/.pytest_cache",
+    "**/.ruff_cache",
+    "results",
+]
 
 Source = Annotated[dagger.Directory | None, Doc("The repository to test; default: the one the call is made in")]
 Tier = Annotated[str, Doc("Which tests: unit, integration or e2e")]
@@ -29,7 +37,7 @@ KubernetesVersion = Annotated[str, Doc("Kubernetes' version, such as 1.31.6, for
 Keep = Annotated[bool, Doc("Leave the cluster of a failed run, and say how to enter it")]
 
 
-class Failure(FunctionError):
+class Failure(FunctionError):  # noqa: N818 - what the caller sees is not its name
     """An error that is explained already: its message is all that is shown."""
 
 
@@ -72,7 +80,14 @@ class FloeCi:
         with told_plainly():
             nodes = node_image_of(node_image, kubernetes_version)
             request = Request(
-                parse_tier(tier), repository(source, ws), manifests(), selection, timeout, registry, nodes, keep
+                parse_tier(tier),
+                repository(source, ws),
+                manifests(),
+                selection,
+                timeout,
+                registry,
+                nodes,
+                keep,
             )
             return (await pipeline.run(request)).directory
 
@@ -96,7 +111,14 @@ class FloeCi:
         with told_plainly():
             nodes = node_image_of(node_image, kubernetes_version)
             request = Request(
-                parse_tier(tier), repository(source, ws), manifests(), selection, timeout, registry, nodes, keep
+                parse_tier(tier),
+                repository(source, ws),
+                manifests(),
+                selection,
+                timeout,
+                registry,
+                nodes,
+                keep,
             )
             return (await pipeline.run(request)).require_passed()
 
@@ -124,9 +146,7 @@ class FloeCi:
         """Start a Kind cluster of one node (integration) or three (e2e), without running tests."""
         with told_plainly():
             nodes = node_image_of(node_image, kubernetes_version)
-            request = Request(
-                parse_tier(tier), repository(source, ws), manifests(), mirror=registry, node_image=nodes
-            )
+            request = Request(parse_tier(tier), repository(source, ws), manifests(), mirror=registry, node_image=nodes)
             running = await pipeline.bring_up(request, name or None, services=services)
         return KindCluster(
             service=running.service,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import uuid
 from dataclasses import dataclass, field
@@ -157,7 +158,7 @@ async def run_in_cluster(plan: Plan, timings: Timings) -> tuple[DriverReport, da
     with timings.step("toolbox"):
         tools = await toolbox.build(plan.registry).sync()
     cluster = Cluster.of(tools, plan.request.run_id, plan.request.run_id if plan.request.keep else None)
-    report = DriverReport(problem="the run broke before the tests")
+    keep = False
     try:
         _, image, (services, job) = await together(
             start_service(cluster, timings),
@@ -176,8 +177,8 @@ async def run_in_cluster(plan: Plan, timings: Timings) -> tuple[DriverReport, da
             drive(created, run_spec(plan, services, job), timings),
             pull_ahead(plan, created, images, timings),
         )
-    finally:
         keep = bool(plan.request.keep and (report.problem or report.exit_code))
+    finally:
         problem = await tear_down(cluster, timings, keep=keep)
     if keep:
         report = report.model_copy(update={"kept_as": plan.request.run_id})
@@ -194,6 +195,7 @@ async def bring_up(request: Request, name: str | None, *, services: bool) -> Clu
     """
     timings = Timings()
     plan = await read_plan(request)
+    check_name(name)
     tools = await toolbox.build(plan.registry).sync()
     cluster = Cluster.of(tools, request.run_id, name)
     try:
@@ -201,9 +203,8 @@ async def bring_up(request: Request, name: str | None, *, services: bool) -> Clu
         await cluster.start()
         images = service_images(plan, rendered) if services else {}
         await load_image(cluster, plan.registry.pull(plan.node_image), plan.node_image, timings)
-        cluster, _ = await together(
-            create_cluster(plan, cluster, timings), load_images(cluster, images, timings)
-        )
+        created: Cluster
+        created, _ = await together(create_cluster(plan, cluster, timings), load_images(cluster, images, timings))
         if services:
             spec = run_spec(plan, rendered, Manifests.parse("", "no Job"))
             report, _ = await drive(cluster, spec.model_copy(update={"namespace": SERVICES_NAMESPACE}), timings)
@@ -212,7 +213,7 @@ async def bring_up(request: Request, name: str | None, *, services: bool) -> Clu
     except dagger.QueryError as error:
         await cluster.kill()
         raise UserError(describe(error)) from error
-    return cluster
+    return created
 
 
 async def forget(k8s: dagger.Directory, name: str, mirror: str) -> None:
@@ -221,11 +222,19 @@ async def forget(k8s: dagger.Directory, name: str, mirror: str) -> None:
     Raises:
         UserError: There is none of that name, or it is running.
     """
+    check_name(name)
     tools = toolbox.build(Registry(await read_images(k8s), mirror))
     try:
         await forget_cluster(tools, uuid.uuid4().hex, name)
     except dagger.ExecError as error:
         raise UserError(error.stderr.strip()) from error
+
+
+def check_name(name: str | None) -> None:
+    """Refuse a cluster's name that is none: it becomes part of a path."""
+    if name is not None and not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,40}", name):
+        msg = f"--name {name!r}: use up to 41 lower-case letters, digits and '-', a letter or digit first"
+        raise UserError(msg)
 
 
 async def start_service(cluster: Cluster, timings: Timings) -> None:
@@ -245,7 +254,8 @@ async def render_manifests(plan: Plan, tools: dagger.Container, timings: Timings
     request = plan.request
     with timings.step("render manifests"):
         services, job = await together(
-            render.services(tools, request.k8s, request.source, plan.tier), render.folder(tools, request.k8s, "runner")
+            render.services(tools, request.k8s, request.source, plan.tier),
+            render.folder(tools, request.k8s, "runner"),
         )
     return services, job
 
@@ -264,7 +274,12 @@ def kind_config(tier: TierConfig) -> str:
 async def check_selection(plan: Plan, image: dagger.Container, timings: Timings) -> None:
     """Find out early, while the cluster starts, that no test is selected."""
     with timings.step("collect tests"):
-        collect = ["pytest", "--collect-only", "--quiet", *selection.selecting_arguments(plan.tier, plan.request.selection)]
+        collect = [
+            "pytest",
+            "--collect-only",
+            "--quiet",
+            *selection.selecting_arguments(plan.tier, plan.request.selection),
+        ]
         done = image.with_exec(collect, expect=dagger.ReturnType.ANY)
         output = await done.stdout() + await done.stderr()
         selection.refuse_nothing(plan.request.tier, plan.request.selection, await done.exit_code(), output)
@@ -324,11 +339,9 @@ async def drive(cluster: Cluster, spec: RunSpec, timings: Timings) -> tuple[Driv
     """Run the driver beside the cluster and return its report and what it collected."""
     offset = timings.elapsed
     # The exit code goes through a file: the engine takes some codes for its own failures.
-    script = 'mkdir -p /results; python -m floe_ci.driver /run/spec.json /results 2>&1 | tee /results/driver.log'
+    script = "mkdir -p /results; python -m floe_ci.driver /run/spec.json /results 2>&1 | tee /results/driver.log"
     done = await (
-        cluster.client.with_new_file("/run/spec.json", spec.model_dump_json())
-        .with_exec(["sh", "-c", script])
-        .sync()
+        cluster.client.with_new_file("/run/spec.json", spec.model_dump_json()).with_exec(["sh", "-c", script]).sync()
     )
     collected = done.directory("/results")
     if not await collected.exists("driver.json"):

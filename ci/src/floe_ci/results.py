@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from floe_ci import report
@@ -83,5 +83,7 @@ def note_first_test(junit: str, tier: str, run_id: str, timings: Timings) -> Non
     document = report.read_junit(junit)
     began = next((suite.timestamp for suite in document or () if suite.timestamp), None)
     if began:
-        since = datetime.fromisoformat(began) - timings.measured(run_id, tier).started_at
-        timings.first_test(at=since.total_seconds())
+        moment = datetime.fromisoformat(began)
+        # Older versions of pytest leave out the zone; the runner's is UTC.
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        timings.first_test(at=(moment - timings.measured(run_id, tier).started_at).total_seconds())

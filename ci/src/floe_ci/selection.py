@@ -36,7 +36,7 @@ def pytest_arguments(tier: TierConfig, config: Config, chosen: Selection) -> tup
     return (
         *selecting_arguments(tier, chosen),
         f"--junitxml={contract.RESULTS_DIR}/junit.xml",
-        *(f"--cov={part}" for part in config.coverage or ("",) if part),
+        *(f"--cov={part}" for part in config.coverage),
         *(() if config.coverage else ("--cov",)),
         f"--cov-report=xml:{contract.RESULTS_DIR}/coverage.xml",
         f"--timeout={config.timeouts.test}",

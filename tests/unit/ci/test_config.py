@@ -43,9 +43,7 @@ def test_given_keys_leave_the_other_defaults() -> None:
     """A tier that states one key keeps the defaults of the others, and of the other tiers."""
     config = read_config('[tool.floe-ci.tiers.e2e]\npytest-args = ["-x"]\nservices = ["postgres"]\n')
 
-    assert config.tier("e2e") == TierConfig(
-        paths=("tests/e2e",), pytest_args=("-x",), services=("postgres",), nodes=3
-    )
+    assert config.tier("e2e") == TierConfig(paths=("tests/e2e",), pytest_args=("-x",), services=("postgres",), nodes=3)
     assert config.tier("unit").paths == ("tests/unit",)
 
 

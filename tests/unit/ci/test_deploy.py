@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -70,16 +71,12 @@ def rolled_out(kind: str, generation: int = 1, **status: int | None) -> object:
         return client.V1DaemonSet(
             metadata=metadata,
             spec=client.V1DaemonSetSpec(selector=selector, template=template),
-            status=client.V1DaemonSetStatus(
-                observed_generation=generation, desired_number_scheduled=2, **numbers
-            ),
+            status=client.V1DaemonSetStatus(observed_generation=generation, desired_number_scheduled=2, **numbers),
         )
     if kind == "StatefulSet":
         return client.V1StatefulSet(
             metadata=metadata,
-            spec=client.V1StatefulSetSpec(
-                replicas=2, selector=selector, template=template, service_name="web"
-            ),
+            spec=client.V1StatefulSetSpec(replicas=2, selector=selector, template=template, service_name="web"),
             status=client.V1StatefulSetStatus(observed_generation=generation, **{"replicas": 2} | status),
         )
     return client.V1Deployment(
@@ -204,15 +201,23 @@ def test_node_that_is_not_ready(api: ApiServer) -> None:
 
 def test_namespace_is_made(api: ApiServer) -> None:
     """The run's namespace carries the labels of what the run made."""
-    assert deploy.make_namespace(api.apis.core, spec())
+    deploy.make_namespace(api.apis.core, spec())
     (made,) = api.created
     assert made["metadata"] == {"name": "ns", "labels": deploy.labels(spec())}
 
 
 def test_namespace_is_there(api: ApiServer) -> None:
-    """A namespace of a kept cluster is told from one that was made now."""
+    """A namespace that is there, in a cluster that was kept, is taken as it is."""
     api.objects["/api/v1/namespaces"] = HTTPStatus.CONFLICT
-    assert not deploy.make_namespace(api.apis.core, spec())
+    deploy.make_namespace(api.apis.core, spec())
+    assert [made["metadata"]["name"] for made in api.created] == ["ns"]
+
+
+def test_password_that_is_there_stays(api: ApiServer) -> None:
+    """A password that a service was set up with, in a cluster that was kept, is not made anew."""
+    kept = {"data": {"FLOE_WEB_PASSWORD": base64.b64encode(b"as it was").decode()}}
+    api.objects["/api/v1/namespaces/ns/secrets/floe-credentials"] = kept
+    assert deploy.make_secrets(api.apis.core, spec(), SERVICES) == ("as it was",)
 
 
 def test_namespace_is_refused(api: ApiServer) -> None:

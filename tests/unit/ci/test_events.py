@@ -26,9 +26,7 @@ def event(**fields: object) -> client.CoreV1Event:
 
 def test_line() -> None:
     """An event's line says when, how grave, about what, why and what."""
-    assert line(event()) == (
-        "2025-01-01T12:00:02+00:00 Normal  Pod/postgres-0 Started: Started container postgres"
-    )
+    assert line(event()) == ("2025-01-01T12:00:02+00:00 Normal  Pod/postgres-0 Started: Started container postgres")
 
 
 def test_graver_events_stay_in_column() -> None:

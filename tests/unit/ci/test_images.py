@@ -158,10 +158,7 @@ def test_every_bad_pin_at_once() -> None:
         "images.yaml: 4 problems",
         "  images[0]: a has neither newTag nor digest",
         "  images[1]: must be a mapping with a name",
-        (
-            "  images[2]: 'b@x' is not an image reference: "
-            "'x' is not a digest (sha256: and 64 hexadecimal digits)"
-        ),
+        ("  images[2]: 'b@x' is not an image reference: 'x' is not a digest (sha256: and 64 hexadecimal digits)"),
         "  images[4]: docker.io/library/c stands there twice",
     ]
 
@@ -169,7 +166,5 @@ def test_every_bad_pin_at_once() -> None:
 @pytest.mark.parametrize("text", ["", "[]", "kind: Component", "images: 3", "images: []\n---\nimages: []"])
 def test_not_a_component(text: str) -> None:
     """A file of another shape is refused."""
-    with pytest.raises(
-        UserError, match=r"images\.yaml: must be one Kustomize component with a list 'images'"
-    ):
+    with pytest.raises(UserError, match=r"images\.yaml: must be one Kustomize component with a list 'images'"):
         Images.parse(text, "images.yaml")

@@ -69,9 +69,7 @@ def state(name: str, exit_code: int | None, reason: str = "Error") -> client.V1C
         restart_count=0,
         state=client.V1ContainerState(
             running=None if ended else client.V1ContainerStateRunning(),
-            terminated=(
-                client.V1ContainerStateTerminated(exit_code=exit_code, reason=reason) if ended else None
-            ),
+            terminated=(client.V1ContainerStateTerminated(exit_code=exit_code, reason=reason) if ended else None),
         ),
         last_state=client.V1ContainerState(),
     )
@@ -122,10 +120,12 @@ def test_keeper_has_no_secrets(prepared: dict[str, Any]) -> None:
 
 
 def test_rest_of_the_manifests() -> None:
-    """What stands beside the Job is left as it is."""
+    """What stands beside the Job is left as it is, but for bindings, which name the run's namespace."""
     others = [each for each in job.prepare(SPEC, SERVICES).documents if each["kind"] != "Job"]
-    given = Manifests.parse(SPEC.runner, "given").documents
-    assert others == [each for each in given if each["kind"] != "Job"]
+    given = [each for each in Manifests.parse(SPEC.runner, "given").documents if each["kind"] != "Job"]
+    subjects = [subject for each in others for subject in each.get("subjects", ())]
+    assert {subject["namespace"] for subject in subjects} == {SPEC.namespace}
+    assert [{**each, "subjects": ()} for each in others] == [{**each, "subjects": ()} for each in given]
 
 
 @pytest.mark.parametrize("exit_code", [0, 1, 5, 124])

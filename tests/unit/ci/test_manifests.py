@@ -180,9 +180,7 @@ def test_text_survives(manifests: Manifests) -> None:
 )
 def test_strings_stay_strings(text: str) -> None:
     """A string that a YAML reader could take for something else is written in quotes."""
-    written = Manifests(
-        ({"kind": "ConfigMap", "metadata": {"name": "x"}, "data": {"value": text}},)
-    ).to_yaml()
+    written = Manifests(({"kind": "ConfigMap", "metadata": {"name": "x"}, "data": {"value": text}},)).to_yaml()
 
     assert f"  value: '{text}'\n" in written
 

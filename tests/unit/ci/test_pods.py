@@ -16,9 +16,7 @@ def waiting(reason: str, message: str | None = None) -> client.V1ContainerState:
 
 def terminated(exit_code: int, reason: str = "Error") -> client.V1ContainerState:
     """Return the state of a container that has ended."""
-    return client.V1ContainerState(
-        terminated=client.V1ContainerStateTerminated(exit_code=exit_code, reason=reason)
-    )
+    return client.V1ContainerState(terminated=client.V1ContainerStateTerminated(exit_code=exit_code, reason=reason))
 
 
 def running() -> client.V1ContainerState:
@@ -58,7 +56,18 @@ def condition(status: str, message: str | None) -> client.V1PodCondition:
     return client.V1PodCondition(type="PodScheduled", status=status, message=message)
 
 
-@pytest.mark.parametrize("reason", sorted(pods.HOPELESS))
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "CrashLoopBackOff",
+        "CreateContainerConfigError",
+        "CreateContainerError",
+        "ErrImageNeverPull",
+        "ImagePullBackOff",
+        "InvalidImageName",
+        "RunContainerError",
+    ],
+)
 def test_hopeless(reason: str) -> None:
     """A container that no wait mends is a failure, told with the cluster's own message."""
     assert pods.failure(pod(container(waiting(reason, "back-off 10s")))) == (
@@ -90,9 +99,7 @@ def test_hopeful(reason: str) -> None:
 )
 def test_out_of_memory(out_of_memory: client.V1ContainerStatus) -> None:
     """A container that ran out of memory is a failure, with what to do; also after its restart."""
-    assert pods.failure(pod(out_of_memory)) == (
-        "pod postgres-0, container postgres: OOMKilled; raise its memory limit"
-    )
+    assert pods.failure(pod(out_of_memory)) == ("pod postgres-0, container postgres: OOMKilled; raise its memory limit")
 
 
 def test_restarted_container() -> None:
@@ -151,6 +158,12 @@ def test_state_of_a_pod_that_fits_nowhere() -> None:
     """A pod that has no container yet says which of its conditions isn't met."""
     found = pod(conditions=[condition("True", "fine"), condition("False", "0/1 nodes are available")])
     assert pods.state(found) == "postgres-0: Pending, 0/1 nodes are available"
+
+
+def test_state_prefers_containers() -> None:
+    """Where a container says what it waits for, that is told, not the condition that follows from it."""
+    found = pod(container(waiting("ContainerCreating")), conditions=[condition("False", "not ready")])
+    assert pods.state(found) == "postgres-0: Pending, postgres waiting (ContainerCreating)"
 
 
 def test_state_of_a_new_pod() -> None:

@@ -200,10 +200,7 @@ def test_summary_tells_it_all() -> None:
 
     assert page.splitlines()[0] == "**Failed**: tier integration, 1 passed, 1 failed, 1 errored, 1 skipped."
     assert "| integration | 4 | 1 | 1 | 1 | 1 | 3.50 s |" in page
-    assert (
-        "- failed: `t.a::bad` (integration)\n\n"
-        "  ```text\n  assert 1 == 2\n  t/a.py:7: AssertionError\n  ```" in page
-    )
+    assert "- failed: `t.a::bad` (integration)\n\n  ```text\n  assert 1 == 2\n  t/a.py:7: AssertionError\n  ```" in page
     assert "- errored: `t.a::broken` (integration)" in page
     assert page.index("| 2.00 s | `t.a::bad` |") < page.index("| 0.50 s | `t.a::ok` |")
     assert "| cluster | 0.00 s | 31.50 s | done |" in page
@@ -224,9 +221,7 @@ def test_summary_of_a_run_without_tests() -> None:
 def test_summary_tells_the_problem_once() -> None:
     """The suite that stands for the problem in `junit.xml` isn't counted or listed as a test."""
     merged = merge_junit({"unit": junit(GOOD), "floe-ci": problem_suite([], "the cluster stayed")})
-    page = summary(
-        verdict=Verdict.ERRORED, tier="unit", junit=read_junit(merged), problem="the cluster stayed"
-    )
+    page = summary(verdict=Verdict.ERRORED, tier="unit", junit=read_junit(merged), problem="the cluster stayed")
 
     assert page.startswith("**Errored**: tier unit, 1 passed.\n")
     assert page.count("the cluster stayed") == 1
@@ -238,9 +233,7 @@ def test_summary_of_markup() -> None:
         '<testcase classname="t" name="x[a|b-`c`-&lt;b&gt;]" time="1">'
         '<failure message="```&#10;&lt;script&gt;"/></testcase>'
     )
-    page = summary(
-        verdict=Verdict.FAILED, tier="unit", junit=read_junit(merge_junit({"a_b|<i>": junit(case)}))
-    )
+    page = summary(verdict=Verdict.FAILED, tier="unit", junit=read_junit(merge_junit({"a_b|<i>": junit(case)})))
 
     assert "| a\\_b\\|&lt;i&gt; |" in page
     assert "| ``t::x[a\\|b-`c`-<b>]`` |" in page

@@ -25,9 +25,7 @@ def suite(timestamp: str) -> str:
 
 def test_first_suite() -> None:
     """The time of the first test is when the first suite began, counted from the run's start."""
-    junit = (
-        f"<testsuites>{suite('2025-01-01T12:00:42.5+00:00')}{suite('2025-01-01T12:01:00+00:00')}</testsuites>"
-    )
+    junit = f"<testsuites>{suite('2025-01-01T12:00:42.5+00:00')}{suite('2025-01-01T12:01:00+00:00')}</testsuites>"
     assert noted(junit) == 42.5
 
 
@@ -36,9 +34,7 @@ def test_other_time_zone() -> None:
     assert noted(f"<testsuites>{suite('2025-01-01T14:00:03+02:00')}</testsuites>") == 3
 
 
-@pytest.mark.parametrize(
-    "junit", ["", "no xml", "<testsuites/>", '<testsuites><testsuite name="a"/></testsuites>']
-)
+@pytest.mark.parametrize("junit", ["", "no xml", "<testsuites/>", '<testsuites><testsuite name="a"/></testsuites>'])
 def test_no_word(junit: str) -> None:
     """Where no suite says when it began, there is no time of the first test."""
     assert noted(junit) is None

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 import threading
-import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import urllib3
 from kubernetes import client, config
@@ -18,6 +18,9 @@ from floe_ci.manifests import Manifests
 from floe_ci.report import redact
 from floe_ci.steps import Timings
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 REPORT = "driver.json"
 
 
@@ -26,13 +29,12 @@ def drive(spec: RunSpec, results: Path) -> DriverReport:
     apis, timings = deploy.Apis(), Timings()
     secrets: tuple[str, ...] = ()
     exit_code = problem = None
-    started_at = time.time()
     try:
         services = Manifests.parse(spec.services, "the rendered manifests")
         with timings.step("apply"):
-            if deploy.make_namespace(apis.core, spec):
-                secrets = deploy.make_secrets(apis.core, spec, services)
-                deploy.apply(spec, services)
+            deploy.make_namespace(apis.core, spec)
+            secrets = deploy.make_secrets(apis.core, spec, services)
+            deploy.apply(spec, services)
         follower = LogFollower(apis.core, spec.namespace, results / "logs", secrets)
         with Watcher(apis, spec, follower):
             with timings.step("nodes ready"):
@@ -44,13 +46,23 @@ def drive(spec: RunSpec, results: Path) -> DriverReport:
                     deploy.apply(spec, job.prepare(spec, services))
                     exit_code = job.wait_for_end(apis, spec)
                 with timings.step("collect"):
+                    problem = job.out_of_memory(apis, spec)
                     job.fetch_results(apis, spec, results)
+                    redact_files(results, secrets)
     except (RunError, UserError) as error:
         problem = redact(str(error), secrets)
     except (client.ApiException, urllib3.exceptions.HTTPError) as error:
         problem = redact(f"the cluster's API failed: {error}", secrets)
     (results / "events.txt").write_text(redact(all_events(apis, spec), secrets), encoding="utf-8")
-    return DriverReport(exit_code=exit_code, problem=problem, started_at=started_at, steps=timings.steps)
+    return DriverReport(exit_code=exit_code, problem=problem, steps=timings.steps)
+
+
+def redact_files(folder: Path, secrets: Iterable[str]) -> None:
+    """Redact what the tests wrote: a connection string is easily part of a failed assertion."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            text = path.read_bytes().decode(errors="surrogateescape")
+            path.write_bytes(redact(text, secrets).encode(errors="surrogateescape"))
 
 
 class Watcher:

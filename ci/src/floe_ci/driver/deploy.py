@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import secrets
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -37,32 +38,49 @@ def wait_for_nodes(core: client.CoreV1Api, spec: RunSpec) -> None:
     wait_until("nodes", observe, timeout=spec.timeouts.services)
 
 
-def make_namespace(core: client.CoreV1Api, spec: RunSpec) -> bool:
-    """Create the run's namespace; False: it is there, with all in it, from when the cluster was kept."""
+def make_namespace(core: client.CoreV1Api, spec: RunSpec) -> None:
+    """Create the run's namespace; in a cluster that was kept it is there already."""
     metadata = client.V1ObjectMeta(name=spec.namespace, labels=labels(spec))
     try:
         core.create_namespace(client.V1Namespace(metadata=metadata))
     except client.ApiException as error:
-        if error.status == HTTPStatus.CONFLICT:
-            return False
-        raise
-    return True
+        if error.status != HTTPStatus.CONFLICT:
+            raise
 
 
 def make_secrets(core: client.CoreV1Api, spec: RunSpec, services: Manifests) -> tuple[str, ...]:
     """Create the run's Secrets and return their values, for redaction.
 
-    A password is generated for each key of the credentials Secret that a manifest refers to. The environment
-    that the configuration asks for is a Secret too, since its values may contain those passwords.
+    A password is generated for each key of the credentials Secret that a manifest refers to; one that is there
+    stays, since a service may have been set up with it. The environment that the configuration asks for is a
+    Secret too, since its values may contain those passwords.
     """
     keys = services.credential_keys(contract.CREDENTIALS_SECRET)
-    passwords = {key: secrets.token_urlsafe(24) for key in keys}
+    there = read_secret(core, spec, contract.CREDENTIALS_SECRET)
+    passwords = {key: there.get(key) or secrets.token_urlsafe(24) for key in keys}
     variables = services.connection_variables(contract.LABEL_CONNECTION) | passwords | run_variables(spec)
     environment = expand_environment(spec.environment, variables) | run_variables(spec)
     for name, values in ((contract.CREDENTIALS_SECRET, passwords), (ENVIRONMENT_SECRET, environment)):
         metadata = client.V1ObjectMeta(name=name, labels=labels(spec))
-        core.create_namespaced_secret(spec.namespace, client.V1Secret(metadata=metadata, string_data=values))
+        secret = client.V1Secret(metadata=metadata, string_data=values)
+        try:
+            core.create_namespaced_secret(spec.namespace, secret)
+        except client.ApiException as error:
+            if error.status != HTTPStatus.CONFLICT:
+                raise
+            core.replace_namespaced_secret(name, spec.namespace, secret)
     return tuple(passwords.values())
+
+
+def read_secret(core: client.CoreV1Api, spec: RunSpec, name: str) -> dict[str, str]:
+    """Return what a Secret of the run's namespace holds; nothing where there is none."""
+    try:
+        data = core.read_namespaced_secret(name, spec.namespace).data or {}
+    except client.ApiException as error:
+        if error.status != HTTPStatus.NOT_FOUND:
+            raise
+        return {}
+    return {key: base64.b64decode(value).decode() for key, value in data.items()}
 
 
 def run_variables(spec: RunSpec) -> dict[str, str]:
@@ -78,13 +96,11 @@ def run_variables(spec: RunSpec) -> dict[str, str]:
 def apply(spec: RunSpec, manifests: Manifests) -> None:
     """Apply manifests into the run's namespace, server-side."""
     labelled = manifests.labelled(labels(spec))
-    kubectl(
-        "apply", "--server-side", "--namespace", spec.namespace, "--filename", "-", stdin=labelled.to_yaml()
-    )
+    kubectl("apply", "--server-side", "--namespace", spec.namespace, "--filename", "-", stdin=labelled.to_yaml())
 
 
 def wait_for_services(apis: Apis, spec: RunSpec, services: Manifests) -> None:
-    """Wait until every workload has rolled out and every service has an address that answers its probes.
+    """Wait until every workload has rolled out: its pods are of the newest version, and their probes say ready.
 
     Raises:
         RunError: A pod can't become ready any more, or the wait timed out; the message says which and why.

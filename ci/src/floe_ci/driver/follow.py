@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class LogFollower:
-    """Writes `<folder>/<pod>/<container>.log`; restarts are `<container>.1.log` and so on."""
+    """Writes `<folder>/<pod>/<container>.log`; restarts are `<container>.1.log`, pods of the same name `<pod>.1`."""
 
     def __init__(self, core: client.CoreV1Api, namespace: str, folder: Path, secrets: Iterable[str]) -> None:
         """Prepare; nothing is followed before the first look."""
@@ -31,6 +31,7 @@ class LogFollower:
         self._secrets = tuple(secrets)
         self._threads: dict[tuple[str, str, int], threading.Thread] = {}
         self._ended: set[tuple[str, str, int]] = set()
+        self._folders: dict[str, list[str]] = {}
 
     def look(self, pods: Iterable[client.V1Pod]) -> None:
         """Start to follow each container of `pods` that has begun since the last look."""
@@ -40,6 +41,7 @@ class LogFollower:
                 begun = status.state.running or status.state.terminated
                 if current and (pod.metadata.uid, status.name, current - 1) not in self._threads:
                     self._follow(pod, status.name, current - 1, previous=True)
+                    self._ended.add((pod.metadata.uid, status.name, current - 1))
                 if begun:
                     self._follow(pod, status.name, current, previous=False)
                 if status.state.terminated:
@@ -55,12 +57,20 @@ class LogFollower:
         if key in self._threads:
             return
         name = f"{container}.{restart}.log" if restart else f"{container}.log"
-        path = self._folder / pod.metadata.name / name
+        path = self._pod_folder(pod) / name
         path.parent.mkdir(parents=True, exist_ok=True)
         work = partial(self._copy, pod.metadata.name, container, path, previous=previous)
         thread = threading.Thread(target=work, daemon=True)
         thread.start()
         self._threads[key] = thread
+
+    def _pod_folder(self, pod: client.V1Pod) -> Path:
+        """Return the folder of one pod: a StatefulSet's next pod has the name of the last, and gets a number."""
+        known = self._folders.setdefault(pod.metadata.name, [])
+        if pod.metadata.uid not in known:
+            known.append(pod.metadata.uid)
+        number = known.index(pod.metadata.uid)
+        return self._folder / (f"{pod.metadata.name}.{number}" if number else pod.metadata.name)
 
     def _copy(self, pod: str, container: str, path: Path, *, previous: bool) -> None:
         with path.open("w", encoding="utf-8") as log:

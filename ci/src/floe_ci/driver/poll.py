@@ -11,9 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def wait_until(
-    what: str, observe: Callable[[], str | None], *, timeout: float, interval: float = 0.5
-) -> None:
+def wait_until(what: str, observe: Callable[[], str | None], *, timeout: float, interval: float = 0.5) -> None:
     """Call `observe` until it returns None.
 
     Args:

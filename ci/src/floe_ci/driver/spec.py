@@ -37,7 +37,5 @@ class DriverReport(BaseModel):
     problem: str | None = None
     kept_as: str | None = None
     """The name under which the cluster was left for a look, by whoever started the driver."""
-    started_at: float = 0.0
-    """Seconds since the epoch."""
     steps: tuple[Step, ...] = ()
-    """Their times count from `started_at`."""
+    """Their times count from the driver's start."""

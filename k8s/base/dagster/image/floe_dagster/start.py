@@ -55,9 +55,7 @@ def postgres_answers() -> None:
 
 def code_location_answers() -> None:
     """Raise where nobody listens at the code location's address."""
-    socket.create_connection(
-        (environ["DAGSTER_CODE_HOST"], int(environ["DAGSTER_CODE_PORT"])), timeout=3
-    ).close()
+    socket.create_connection((environ["DAGSTER_CODE_HOST"], int(environ["DAGSTER_CODE_PORT"])), timeout=3).close()
 
 
 def create_tables() -> None:
