@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import tarfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -193,3 +195,21 @@ case "$*" in *tar*) exec tar --create --directory {inside} . ;; esac
     prefix = "exec --namespace ns floe-test-runner-x --container results -- "
     assert fetched == f"{prefix}tar --create --directory /results ."
     assert released == f"{prefix}touch /results/.collected"
+
+
+def test_unpacking_leaves_out_what_leaves_the_folder(tmp_path: Path) -> None:
+    """Of an archive with a link and a climbing name, the plain files inside the folder are kept."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        for name in ("logs/plain.txt", "../climbs.txt"):
+            member = tarfile.TarInfo(name)
+            member.size = 2
+            archive.addfile(member, io.BytesIO(b"ok"))
+        link = tarfile.TarInfo("link")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        archive.addfile(link)
+    target = tmp_path / "results"
+    target.mkdir()
+    job.unpack(packed.getvalue(), target)
+    kept = [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()]
+    assert kept == ["results/logs/plain.txt"]
