@@ -160,18 +160,9 @@ async def run_in_cluster(plan: Plan, timings: Timings) -> tuple[DriverReport, da
     cluster = Cluster.of(tools, plan.request.run_id, plan.request.run_id if plan.request.keep else None)
     keep = False
     try:
-        _, image, (services, job) = await together(
-            start_service(cluster, timings),
-            build_runner(plan, timings),
-            render_manifests(plan, tools, timings),
-        )
-        images = service_images(plan, services) | {RUNNER_IMAGE: image}
-        # First and alone, because the cluster waits for nothing else.
-        await load_image(cluster, plan.registry.pull(plan.node_image), plan.node_image, timings)
-        created, *_ = await together(
-            create_cluster(plan, cluster, timings),
-            check_selection(plan, image, timings),
-            load_images(cluster, images, timings),
+        created, (images, services, job) = await together(
+            start_cluster(plan, cluster, timings),
+            prepare_images(plan, cluster, timings),
         )
         (report, collected), _ = await together(
             drive(created, run_spec(plan, services, job), timings),
@@ -200,11 +191,9 @@ async def bring_up(request: Request, name: str | None, *, services: bool) -> Clu
     cluster = Cluster.of(tools, request.run_id, name)
     try:
         rendered, _ = await render_manifests(plan, tools, timings)
-        await cluster.start()
         images = service_images(plan, rendered) if services else {}
-        await load_image(cluster, plan.registry.pull(plan.node_image), plan.node_image, timings)
         created: Cluster
-        created, _ = await together(create_cluster(plan, cluster, timings), load_images(cluster, images, timings))
+        created, _ = await together(start_cluster(plan, cluster, timings), load_images(cluster, images, timings))
         if services:
             spec = run_spec(plan, rendered, Manifests.parse("", "no Job"))
             report, _ = await drive(cluster, spec.model_copy(update={"namespace": SERVICES_NAMESPACE}), timings)
@@ -237,10 +226,21 @@ def check_name(name: str | None) -> None:
         raise UserError(msg)
 
 
-async def start_service(cluster: Cluster, timings: Timings) -> None:
-    """Start Docker and a registry in a service."""
+async def start_cluster(plan: Plan, cluster: Cluster, timings: Timings) -> Cluster:
+    """Start Docker and a registry in a service, and the cluster on them."""
     with timings.step("start service"):
         await cluster.start()
+    await load_image(cluster, plan.registry.pull(plan.node_image), plan.node_image, timings)
+    with timings.step("create cluster"):
+        return await cluster.create(plan.node_image, plan.request.k8s.file(f"kind/{kind_config(plan.tier)}.yaml"))
+
+
+async def prepare_images(plan: Plan, cluster: Cluster, timings: Timings) -> tuple[Iterable[str], Manifests, Manifests]:
+    """Build the runner and render the manifests, then load every image; return the images' names and the manifests."""
+    image, (services, job) = await together(build_runner(plan, timings), render_manifests(plan, cluster.tools, timings))
+    images = service_images(plan, services) | {RUNNER_IMAGE: image}
+    await together(check_selection(plan, image, timings), load_images(cluster, images, timings))
+    return images, services, job
 
 
 async def build_runner(plan: Plan, timings: Timings) -> dagger.Container:
@@ -258,12 +258,6 @@ async def render_manifests(plan: Plan, tools: dagger.Container, timings: Timings
             render.folder(tools, request.k8s, "runner"),
         )
     return services, job
-
-
-async def create_cluster(plan: Plan, cluster: Cluster, timings: Timings) -> Cluster:
-    """Create the cluster, whose node image is loaded."""
-    with timings.step("create cluster"):
-        return await cluster.create(plan.node_image, plan.request.k8s.file(f"kind/{kind_config(plan.tier)}.yaml"))
 
 
 def kind_config(tier: TierConfig) -> str:
