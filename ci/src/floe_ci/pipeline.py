@@ -196,7 +196,7 @@ async def bring_up(request: Request, name: str | None, *, services: bool) -> Clu
         created, _ = await together(start_cluster(plan, cluster, timings), load_images(cluster, images, timings))
         if services:
             spec = run_spec(plan, rendered, Manifests.parse("", "no Job"))
-            report, _ = await drive(cluster, spec.model_copy(update={"namespace": SERVICES_NAMESPACE}), timings)
+            report, _ = await drive(created, spec.model_copy(update={"namespace": SERVICES_NAMESPACE}), timings)
             if report.problem:
                 raise UserError(report.problem)
     except dagger.QueryError as error:
