@@ -128,6 +128,7 @@ def test_failed_run_can_be_entered(dagger: Dagger, repository: Repository, tmp_p
     repository.write("tests/integration/test_it.py", FAILING)
     done = dagger.test("integration", repository.folder, tmp_path / "results", "--keep")
     assert done.code == 0, done.errors[-3000:]
+    assert exit_code(tmp_path / "results") == 1
     summary = (tmp_path / "results" / "summary.md").read_text()
     name = re.search(r"dagger call cluster --name (\w+) shell terminal", summary)
     assert name

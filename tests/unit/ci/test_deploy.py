@@ -262,3 +262,9 @@ def test_environment_of_unknown_variables(api: ApiServer) -> None:
     with pytest.raises(UserError, match="FLOE_WEP_HOST"):
         deploy.make_secrets(api.apis.core, spec(environment={"URL": "${FLOE_WEP_HOST}"}), SERVICES)
     assert not api.created
+
+
+def test_tier_without_services(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tier without services applies nothing, and asks for no kubectl."""
+    monkeypatch.setenv("PATH", "")
+    deploy.apply(spec(), Manifests.parse("", "nothing"))

@@ -95,6 +95,8 @@ def run_variables(spec: RunSpec) -> dict[str, str]:
 
 def apply(spec: RunSpec, manifests: Manifests) -> None:
     """Apply manifests into the run's namespace, server-side."""
+    if not manifests.documents:
+        return  # a tier without services; kubectl would take it for a mistake
     labelled = manifests.labelled(labels(spec))
     kubectl("apply", "--server-side", "--namespace", spec.namespace, "--filename", "-", stdin=labelled.to_yaml())
 
