@@ -50,8 +50,9 @@ def download(name: str, folder: Path) -> Path:
     command += [f"--dest={folder}", f"--requirement={EXAMPLES / name / REQUIREMENT}"]
     done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603 - no shell
     if done.returncode:
-        errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR:")]
-        fail(f"{name} can't be downloaded: {' '.join(errors) or done.stderr.strip() or 'pip gave no reason'}")
+        lines = done.stderr.splitlines()
+        errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
+        fail(f"{name} can't be downloaded: {(errors or lines or ['pip gave no reason'])[-1]}")
     return next(folder.glob("*.tar.gz"))
 
 
