@@ -100,10 +100,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="floe_ci.local_cluster", description=__doc__)
     parser.add_argument("action", choices=["up", "down"])
     parser.add_argument("--name", default="dev")
-    parser.add_argument("options", nargs="*", help="options of `dagger call cluster`, after --")
-    args = parser.parse_args()
+    argv = sys.argv[1:]
+    # Split here: argparse would take what follows the dashes for options of its own.
+    end = argv.index("--") if "--" in argv else len(argv)
+    args, options = parser.parse_args(argv[:end]), argv[end + 1 :]
     try:
-        {"up": up, "down": down}[args.action](find(), args.name, args.options)
+        {"up": up, "down": down}[args.action](find(), args.name, options)
     except subprocess.CalledProcessError as error:
         sys.exit(error.returncode)
 
