@@ -79,17 +79,10 @@ class FloeCi:
         selection = Selection(keyword, marker, pytest_args)
         with told_plainly():
             nodes = node_image_of(node_image, kubernetes_version)
-            request = Request(
-                parse_tier(tier),
-                repository(source, ws),
-                manifests(),
-                selection,
-                timeout,
-                registry,
-                nodes,
-                keep,
-            )
-            return (await pipeline.run(request)).directory
+            options = (selection, timeout, registry, nodes, keep)
+            return (
+                await pipeline.run(Request(parse_tier(tier), repository(source, ws), manifests(), *options))
+            ).directory
 
     @function(cache="never")
     async def verify(
@@ -110,17 +103,10 @@ class FloeCi:
         selection = Selection(keyword, marker, pytest_args)
         with told_plainly():
             nodes = node_image_of(node_image, kubernetes_version)
-            request = Request(
-                parse_tier(tier),
-                repository(source, ws),
-                manifests(),
-                selection,
-                timeout,
-                registry,
-                nodes,
-                keep,
-            )
-            return (await pipeline.run(request)).require_passed()
+            options = (selection, timeout, registry, nodes, keep)
+            return (
+                await pipeline.run(Request(parse_tier(tier), repository(source, ws), manifests(), *options))
+            ).require_passed()
 
     @function
     async def build_runner(

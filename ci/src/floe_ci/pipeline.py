@@ -127,8 +127,7 @@ async def read_images(k8s: dagger.Directory) -> Images:
 
 async def run_in_container(plan: Plan, timings: Timings) -> tuple[DriverReport, dagger.Directory]:
     """Run the unit tier: the runner image as a plain container."""
-    with timings.step("build runner"):
-        image = await (await runner.build_runner(plan.request.source, plan.config, plan.registry)).sync()
+    image = await build_runner(plan, timings)
     variables = {
         contract.ENV_RUN_ID: plan.request.run_id,
         contract.ENV_TIER: plan.request.tier,
