@@ -180,10 +180,11 @@ def test_hopeless_service(api: ApiServer) -> None:
         deploy.wait_for_services(api.apis, spec(timeouts=Timeouts(services=3600)), SERVICES)
 
 
-def node(*, ready: bool) -> client.V1Node:
+def node(*, ready: bool, taint: str | None = None) -> client.V1Node:
     """Return a node."""
     condition = client.V1NodeCondition(type="Ready", status=str(ready))
-    return client.V1Node(status=client.V1NodeStatus(conditions=[condition]))
+    taints = [client.V1Taint(key=taint, effect="NoSchedule")] if taint else None
+    return client.V1Node(spec=client.V1NodeSpec(taints=taints), status=client.V1NodeStatus(conditions=[condition]))
 
 
 def test_nodes_ready(api: ApiServer) -> None:
@@ -195,6 +196,15 @@ def test_nodes_ready(api: ApiServer) -> None:
 def test_node_that_is_not_ready(api: ApiServer) -> None:
     """A node that is there but not Ready does not count."""
     api.objects["/api/v1/nodes"] = client.V1NodeList(items=[node(ready=True), node(ready=False)])
+    with pytest.raises(RunError, match=r"last seen: 1 of 2 nodes are Ready$"):
+        deploy.wait_for_nodes(api.apis.core, spec(nodes=2))
+
+
+def test_node_that_takes_no_pods_yet(api: ApiServer) -> None:
+    """A Ready node that Kubernetes still keeps pods from does not count; a control plane's own taint is no matter."""
+    control_plane = node(ready=True, taint="node-role.kubernetes.io/control-plane")
+    worker = node(ready=True, taint="node.kubernetes.io/not-ready")
+    api.objects["/api/v1/nodes"] = client.V1NodeList(items=[control_plane, worker])
     with pytest.raises(RunError, match=r"last seen: 1 of 2 nodes are Ready$"):
         deploy.wait_for_nodes(api.apis.core, spec(nodes=2))
 

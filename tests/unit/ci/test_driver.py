@@ -33,7 +33,7 @@ SPEC = RunSpec(
 def cluster(api: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ApiServer:
     """Return the API of a cluster of one node, with a kubectl that agrees to everything."""
     condition = client.V1NodeCondition(type="Ready", status="True")
-    node = client.V1Node(status=client.V1NodeStatus(conditions=[condition]))
+    node = client.V1Node(spec=client.V1NodeSpec(), status=client.V1NodeStatus(conditions=[condition]))
     api.objects["/api/v1/nodes"] = client.V1NodeList(items=[node])
     api.objects["/api/v1/namespaces/ns/pods"] = client.V1PodList(items=[])
     api.objects["/api/v1/namespaces/ns/events"] = client.CoreV1EventList(items=[])
@@ -50,7 +50,7 @@ def test_without_tests(tmp_path: Path) -> None:
     """A run of services alone has no exit code, no problem, and its steps in order."""
     report = drive(SPEC, tmp_path)
     assert (report.exit_code, report.problem) == (None, None)
-    assert [step.name for step in report.steps] == ["apply", "nodes ready", "services ready"]
+    assert [step.name for step in report.steps] == ["namespace", "nodes ready", "apply", "services ready"]
 
 
 @pytest.mark.usefixtures("cluster")
@@ -67,7 +67,7 @@ def test_problem_is_reported(cluster: ApiServer, tmp_path: Path) -> None:
     problem = "nodes: not there after 1 s; last seen: 0 of 1 nodes are Ready"
     assert report.problem == problem
     assert {step.name: step.error for step in report.steps} == {
-        "apply": None,
+        "namespace": None,
         "nodes ready": f"RunError: {problem}",
     }
 

@@ -31,14 +31,16 @@ def drive(spec: RunSpec, results: Path) -> DriverReport:
     exit_code = problem = None
     try:
         services = Manifests.parse(spec.services, "the rendered manifests")
-        with timings.step("apply"):
+        with timings.step("namespace"):
             deploy.make_namespace(apis.core, spec)
             secrets = deploy.make_secrets(apis.core, spec, services)
-            deploy.apply(spec, services)
+        with timings.step("nodes ready"):
+            # Before there are pods: they would all be scheduled to the node that happens to be Ready first.
+            deploy.wait_for_nodes(apis.core, spec)
         follower = LogFollower(apis.core, spec.namespace, results / "logs", secrets)
         with Watcher(apis, spec, follower):
-            with timings.step("nodes ready"):
-                deploy.wait_for_nodes(apis.core, spec)
+            with timings.step("apply"):
+                deploy.apply(spec, services)
             with timings.step("services ready"):
                 deploy.wait_for_services(apis, spec, services)
             if spec.runner:

@@ -32,7 +32,8 @@ def wait_for_nodes(core: client.CoreV1Api, spec: RunSpec) -> None:
     """Wait until as many nodes as the run asks for say that they are Ready."""
 
     def observe() -> str | None:
-        ready = [node for node in core.list_node().items if is_ready(node)]
+        # A Ready node keeps its taint for another moment, and no pod is scheduled to it until that is gone.
+        ready = [node for node in core.list_node().items if is_ready(node) and not is_held_back(node)]
         return None if len(ready) >= spec.nodes else f"{len(ready)} of {spec.nodes} nodes are Ready"
 
     wait_until("nodes", observe, timeout=spec.timeouts.services)
@@ -147,6 +148,11 @@ def rollout_state(apps: client.AppsV1Api, kind: str, name: str, namespace: str) 
 def is_ready(found: client.V1Pod | client.V1Node) -> bool:
     """Tell whether a pod or a node is Ready by its own word."""
     return any(c.type == "Ready" and c.status == "True" for c in found.status.conditions or ())
+
+
+def is_held_back(node: client.V1Node) -> bool:
+    """Tell whether Kubernetes itself still keeps pods from a node; the control plane's own taint doesn't count."""
+    return any(taint.key.startswith("node.kubernetes.io/") for taint in node.spec.taints or ())
 
 
 class Apis:
