@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated
 
 import dagger
@@ -24,6 +25,9 @@ NOT_SOURCE = [
     "**/.ruff_cache",
     "results",
 ]
+
+RESULTS = Path("results")
+"""Where a call keeps its results, in the module's own working directory."""
 
 Source = Annotated[dagger.Directory | None, Doc("The repository to test; default: the one the call is made in")]
 Tier = Annotated[str, Doc("Which tests: unit, integration or e2e")]
@@ -79,10 +83,11 @@ class FloeCi:
         selection = Selection(keyword, marker, pytest_args)
         with told_plainly():
             nodes = node_image_of(node_image, kubernetes_version)
-            options = (selection, timeout, registry, nodes, keep)
-            return (
-                await pipeline.run(Request(parse_tier(tier), repository(source, ws), manifests(), *options))
-            ).directory
+            request = Request(
+                parse_tier(tier), repository(source, ws), manifests(), selection, timeout, registry, nodes, keep
+            )
+            await pipeline.run(request, RESULTS)
+        return dag.current_module().workdir(str(RESULTS))
 
     @function(cache="never")
     async def verify(
@@ -103,10 +108,13 @@ class FloeCi:
         selection = Selection(keyword, marker, pytest_args)
         with told_plainly():
             nodes = node_image_of(node_image, kubernetes_version)
-            options = (selection, timeout, registry, nodes, keep)
-            return (
-                await pipeline.run(Request(parse_tier(tier), repository(source, ws), manifests(), *options))
-            ).require_passed()
+            request = Request(
+                parse_tier(tier), repository(source, ws), manifests(), selection, timeout, registry, nodes, keep
+            )
+            outcome = await pipeline.run(request, RESULTS)
+            if not outcome.passed:
+                raise UserError(outcome.summary)
+        return dag.current_module().workdir(str(RESULTS))
 
     @function
     async def build_runner(

@@ -26,6 +26,7 @@ from floe_ci.steps import Timings
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterable, Mapping
+    from pathlib import Path
 
     from floe_ci.results import Outcome
 
@@ -73,8 +74,8 @@ class Plan:
         return self.request.node_image or self.registry.images.reference(NODE_IMAGE)
 
 
-async def run(request: Request) -> Outcome:
-    """Carry out a run and return its results, whatever became of the tests.
+async def run(request: Request, folder: Path) -> Outcome:
+    """Carry out a run and leave its results in a folder, whatever became of the tests.
 
     Raises:
         UserError: What was asked for can't be run at all; nothing was started, or it was stopped again.
@@ -90,7 +91,8 @@ async def run(request: Request) -> Outcome:
         report, collected = DriverReport(problem=describe(error)), dag.directory()
     except RunError as error:
         report, collected = DriverReport(problem=str(error)), dag.directory()
-    return await results.assemble(request.run_id, request.tier, report, collected, timings)
+    await collected.export(str(folder), wipe=True)
+    return results.assemble(folder, request.run_id, request.tier, report, timings)
 
 
 def describe(error: dagger.QueryError) -> str:
@@ -275,7 +277,11 @@ async def check_selection(plan: Plan, image: dagger.Container, timings: Timings)
         ]
         done = image.with_exec(collect, expect=dagger.ReturnType.ANY)
         output = await done.stdout() + await done.stderr()
-        selection.refuse_nothing(plan.request.tier, plan.request.selection, await done.exit_code(), output)
+        exit_code = await done.exit_code()
+        selection.refuse_nothing(plan.request.tier, plan.request.selection, exit_code, output)
+        if exit_code:
+            msg = f"the tests can't be collected (pytest's exit code {exit_code}):\n{output.strip()[-SHOWN:]}"
+            raise RunError(msg)
 
 
 def service_images(plan: Plan, services: Manifests) -> dict[str, dagger.Container]:

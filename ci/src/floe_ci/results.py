@@ -7,11 +7,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from floe_ci import report
-from floe_ci.errors import UserError
 from floe_ci.report import Verdict
 
 if TYPE_CHECKING:
-    import dagger
+    from pathlib import Path
 
     from floe_ci.driver.spec import DriverReport
     from floe_ci.steps import Timings
@@ -23,27 +22,21 @@ class Outcome:
 
     verdict: Verdict
     exit_code: int
-    directory: dagger.Directory
+    folder: Path
     summary: str
 
-    def require_passed(self) -> dagger.Directory:
-        """Return the results of a run that passed.
-
-        Raises:
-            UserError: It did not; the message is the summary.
-        """
-        if self.verdict is not Verdict.PASSED:
-            raise UserError(self.summary)
-        return self.directory
+    @property
+    def passed(self) -> bool:
+        """Whether tests ran, and all of them passed."""
+        return self.verdict is Verdict.PASSED
 
 
-async def assemble(
-    run_id: str, tier: str, driven: DriverReport, collected: dagger.Directory, timings: Timings
-) -> Outcome:
-    """Complete what a run collected to the files that a results directory always holds."""
+def assemble(folder: Path, run_id: str, tier: str, driven: DriverReport, timings: Timings) -> Outcome:
+    """Complete what a run collected in a folder to the files that a results directory always holds."""
     problem, parts = driven.problem, {}
-    if await collected.exists("junit.xml"):
-        parts[tier] = await collected.file("junit.xml").contents()
+    junit = folder / "junit.xml"
+    if junit.exists():
+        parts[tier] = junit.read_text(encoding="utf-8")
     elif not problem:
         ended = f"the test process ended with exit code {driven.exit_code}"
         problem = f"{ended} and left no junit.xml; its log says why"
@@ -63,19 +56,23 @@ async def assemble(
         run_id=run_id,
         kept_as=driven.kept_as,
     )
-    directory = (
-        collected.with_new_file("junit.xml", merged)
-        .with_new_file("timings.json", timings.to_json(run_id, tier))
-        .with_new_file("summary.md", summary)
-        .with_new_file("exit-code", f"{exit_code}\n")
-    )
-    if not await collected.exists("coverage.xml"):
-        directory = directory.with_new_file("coverage.xml", report.empty_coverage())
-    if not await collected.exists("events.txt"):
-        directory = directory.with_new_file("events.txt", "the run ended before there were events\n")
-    if not await collected.exists("logs"):
-        directory = directory.with_new_directory("logs")
-    return Outcome(verdict, exit_code, directory, summary)
+    (folder / "logs").mkdir(parents=True, exist_ok=True)
+    written = {
+        "junit.xml": merged,
+        "timings.json": timings.to_json(run_id, tier),
+        "summary.md": summary,
+        "exit-code": f"{exit_code}\n",
+    }
+    where_missing = {
+        "coverage.xml": report.empty_coverage(),
+        "events.txt": "the run ended before there were events\n",
+    }
+    for name, text in written.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    for name, text in where_missing.items():
+        if not (folder / name).exists():
+            (folder / name).write_text(text, encoding="utf-8")
+    return Outcome(verdict, exit_code, folder, summary)
 
 
 def note_first_test(junit: str, tier: str, run_id: str, timings: Timings) -> None:

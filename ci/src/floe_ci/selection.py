@@ -31,14 +31,16 @@ class Selection:
         return " ".join(f"{name} {shlex.quote(value)}" for name, value in options.items() if value)
 
 
-def pytest_arguments(tier: TierConfig, config: Config, chosen: Selection) -> tuple[str, ...]:
-    """Return pytest's arguments for a run."""
+def pytest_arguments(
+    tier: TierConfig, config: Config, chosen: Selection, results: str = contract.RESULTS_DIR
+) -> tuple[str, ...]:
+    """Return pytest's arguments for a run that leaves its results in a folder."""
     return (
         *selecting_arguments(tier, chosen),
-        f"--junitxml={contract.RESULTS_DIR}/junit.xml",
+        f"--junitxml={results}/junit.xml",
         *(f"--cov={part}" for part in config.coverage),
         *(() if config.coverage else ("--cov",)),
-        f"--cov-report=xml:{contract.RESULTS_DIR}/coverage.xml",
+        f"--cov-report=xml:{results}/coverage.xml",
         f"--timeout={config.timeouts.test}",
     )
 

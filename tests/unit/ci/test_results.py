@@ -1,10 +1,15 @@
-"""When the first test began, by pytest's own word."""
+"""The results directory is complete whatever became of the run, and knows when the first test began."""
 
+import json
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
-from floe_ci.results import note_first_test
+from floe_ci.driver.spec import DriverReport
+from floe_ci.report import Verdict
+from floe_ci.results import Outcome, assemble, note_first_test
 from floe_ci.steps import Timings
+from junitparser import JUnitXml
 
 pytestmark = pytest.mark.unit
 
@@ -38,3 +43,57 @@ def test_other_time_zone() -> None:
 def test_no_word(junit: str) -> None:
     """Where no suite says when it began, there is no time of the first test."""
     assert noted(junit) is None
+
+
+ALWAYS = {"junit.xml", "coverage.xml", "logs", "events.txt", "timings.json", "summary.md", "exit-code"}
+PASSED = '<testsuites><testsuite name="pytest"><testcase classname="a" name="test_a"/></testsuite></testsuites>'
+
+
+def assembled(folder: Path, report: DriverReport, junit: str | None = None) -> Outcome:
+    """Return the outcome of a run that left these things."""
+    if junit:
+        (folder / "junit.xml").write_text(junit)
+    return assemble(folder, "abc", "unit", report, Timings())
+
+
+def test_tests_that_passed(tmp_path: Path) -> None:
+    """A run whose tests passed has everything that results always hold, and exit code 0."""
+    outcome = assembled(tmp_path, DriverReport(exit_code=0), PASSED)
+    assert outcome.passed
+    assert {path.name for path in tmp_path.iterdir()} == ALWAYS
+    assert (tmp_path / "exit-code").read_text() == "0\n"
+    assert (tmp_path / "summary.md").read_text() == outcome.summary
+    assert json.loads((tmp_path / "timings.json").read_text())["run_id"] == "abc"
+
+
+def test_run_that_broke(tmp_path: Path) -> None:
+    """A run that broke before its tests has the same files, and its problem is an error in the JUnit."""
+    outcome = assembled(tmp_path, DriverReport(problem="no cluster"))
+    assert outcome.verdict is Verdict.ERRORED
+    assert {path.name for path in tmp_path.iterdir()} == ALWAYS
+    assert outcome.exit_code != 0
+    assert "no cluster" in (tmp_path / "junit.xml").read_text()
+
+
+def test_tests_that_left_no_junit(tmp_path: Path) -> None:
+    """A test process that says 0 but wrote down no test is no success."""
+    outcome = assembled(tmp_path, DriverReport(exit_code=0))
+    assert not outcome.passed
+    assert "left no junit.xml" in outcome.summary
+
+
+def test_what_the_run_left_is_kept(tmp_path: Path) -> None:
+    """Coverage, events and logs that the run collected stay as they are."""
+    for name in ("coverage.xml", "events.txt"):
+        (tmp_path / name).write_text(f"my {name}")
+    assembled(tmp_path, DriverReport(exit_code=0), PASSED)
+    assert [(tmp_path / name).read_text() for name in ("coverage.xml", "events.txt")] == [
+        "my coverage.xml",
+        "my events.txt",
+    ]
+
+
+def test_suite_is_named_by_its_tier(tmp_path: Path) -> None:
+    """The merged JUnit names the suite by the tier that it is of."""
+    assembled(tmp_path, DriverReport(exit_code=0), PASSED)
+    assert [suite.name for suite in JUnitXml.fromfile(str(tmp_path / "junit.xml"))] == ["unit"]
