@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import subprocess
@@ -87,6 +88,16 @@ def test_killed_test_process_is_an_error_with_results(dagger: Dagger, repository
     assert dagger.call(*unit(dagger, tmp_path / "results"), where=repository.folder).code == 0
     assert exit_code(tmp_path / "results") == 137
     assert "left no junit.xml" in (tmp_path / "results" / "summary.md").read_text()
+
+
+def test_tests_that_cannot_be_collected(dagger: Dagger, repository: Repository, tmp_path: Path) -> None:
+    """Tests that can't be imported end the run before it waits for anything, and its results say which and why."""
+    repository.write("tests/integration/test_it.py", "import nosuch\n")
+    assert dagger.test("integration", repository.folder, tmp_path / "results").code == 0
+    assert exit_code(tmp_path / "results") == 2
+    assert "No module named 'nosuch'" in (tmp_path / "results" / "summary.md").read_text()
+    steps = json.loads((tmp_path / "results" / "timings.json").read_text())["steps"]
+    assert "services ready" not in [step["name"] for step in steps]
 
 
 @pytest.mark.requirement("REQ-638")

@@ -23,7 +23,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from floe_ci.contract import SERVICE_VARIABLES
+from floe_ci.contract import ENV_TIMEOUTS, SERVICE_VARIABLES, TIMEOUTS
 from floe_ci.errors import UserError, suggest
 
 TABLE: Final = "floe-ci"
@@ -147,6 +147,8 @@ class RunnerConfig(_Table):
     """Requirements for `uv pip install`, such as `.[test]`; they take the place of the lock file."""
     packages: tuple[DebianPackage, ...] = ()
     """Debian packages that the tests need."""
+    build_packages: tuple[DebianPackage, ...] = ()
+    """Debian packages that the installation needs, such as a compiler; they are not part of the image."""
     files: tuple[RepositoryPath, ...] = ()
     """Further files and folders of the repository that the tests need."""
 
@@ -180,16 +182,20 @@ class TierConfig(_Table):
 class Timeouts(_Table):
     """How long a thing may take, in seconds."""
 
-    job: Seconds = 3600
+    job: Seconds = TIMEOUTS["job"]
     """The whole run of pytest."""
-    test: Seconds = 300
+    test: Seconds = TIMEOUTS["test"]
     """One test."""
-    services: Seconds = 600
+    services: Seconds = TIMEOUTS["services"]
     """Until every service is ready."""
-    probe: Seconds = 30
-    """One probe of a service."""
-    migration: Seconds = 300
-    """One migration of a database."""
+    probe: Seconds = TIMEOUTS["probe"]
+    """One look at a service's health."""
+    migration: Seconds = TIMEOUTS["migration"]
+    """Until a service has brought its database's schema up to date."""
+
+    def variables(self) -> dict[str, str]:
+        """Return the table as the test process reads it: a variable for each of its entries."""
+        return {ENV_TIMEOUTS[name]: str(seconds) for name, seconds in self.model_dump().items()}
 
 
 class Config(_Table):

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 PYTEST_FILES = ("pyproject.toml", "pytest.ini", "pytest.toml", "tox.ini", "setup.cfg", "conftest.py")
 """Where pytest looks for its configuration."""
-RUNNER_TOOLS = ("pytest", "pytest-cov", "pytest-timeout")
+RUNNER_TOOLS = ("pytest==9.2.0", "pytest-cov==7.1.0", "pytest-timeout==2.4.0")
 """What the runner calls; installed where the repository's own dependencies don't have them."""
+INSTALL_MISSING = 'for tool; do uv pip show --quiet "${tool%%==*}" 2> /dev/null || uv pip install "$tool"; done'
 USER = "1000:1000"
 COVERAGE_FILE = "/tmp/.coverage"  # noqa: S108 - in a container that one run owns
 
@@ -70,14 +71,17 @@ def build_environment(
     source: dagger.Directory, tests: list[str], runner: RunnerConfig, base: dagger.Container
 ) -> dagger.Directory:
     """Return the virtual environment with the repository's dependencies and the repository itself."""
-    builder = uv.with_uv(base, environment="/opt/venv").with_workdir("/app")
+    packaged = with_packages(base, runner.build_packages)
+    builder = uv.with_uv(packaged, environment="/opt/venv").with_workdir("/app")
+    missing = ["sh", "-c", INSTALL_MISSING, "sh", *RUNNER_TOOLS]
     code = dag.directory().with_directory("/", source, exclude=tests)
     if runner.install:
         builder = (
             builder.with_exec(["uv", "venv", "--quiet", "/opt/venv"])
             .with_env_variable("VIRTUAL_ENV", "/opt/venv")
             .with_directory("/app", code)
-            .with_exec(["uv", "pip", "install", *RUNNER_TOOLS, *runner.install])
+            .with_exec(["uv", "pip", "install", *runner.install])
+            .with_exec(missing)
         )
         return builder.directory("/opt/venv")
 
@@ -87,7 +91,7 @@ def build_environment(
         .with_file("uv.lock", source.file("uv.lock"))
         .with_exec([*sync, "--no-install-local"])
         .with_env_variable("VIRTUAL_ENV", "/opt/venv")
-        .with_exec(["uv", "pip", "install", *RUNNER_TOOLS])
+        .with_exec(missing)
         .with_directory("/app", code)
         .with_exec([*sync, "--inexact", "--no-editable"])
         .directory("/opt/venv")

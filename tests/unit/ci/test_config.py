@@ -55,6 +55,7 @@ def test_whole_table() -> None:
         [tool.floe-ci.runner]
         install = [".[test]"]
         packages = ["libpq5", "git=1:2.39.5-0+deb12u2"]
+        build-packages = ["gcc"]
         files = ["data"]
         [tool.floe-ci.timeouts]
         job = 60
@@ -69,6 +70,7 @@ def test_whole_table() -> None:
     assert config.coverage == ("src/shop",)
     assert config.runner.install == (".[test]",)
     assert config.runner.packages == ("libpq5", "git=1:2.39.5-0+deb12u2")
+    assert config.runner.build_packages == ("gcc",)
     assert config.runner.files == ("data",)
     assert config.timeouts.job == 60
     tier = config.tier("integration")
@@ -98,7 +100,7 @@ def test_whole_table() -> None:
         ),
         (
             '[tool.floe-ci.runner]\n"a b" = 1',
-            'tool.floe-ci.runner."a b": unknown key; known: extras, files, groups, install, packages',
+            'tool.floe-ci.runner."a b": unknown key; known: build-packages, extras, files, groups, install, packages',
         ),
         ("[tool.floe-ci.timeouts]\njobs = 1", "tool.floe-ci.timeouts.jobs: unknown key; did you mean 'job'?"),
         (

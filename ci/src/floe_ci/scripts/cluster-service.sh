@@ -2,7 +2,8 @@
 # The cluster service: an image registry on port 5000 and Docker on port 2375, both on a slot of the cache volume.
 # A slot belongs to one run at a time. The kernel gives its lock back when the run ends, however it ends.
 set -eu
-volume=/var/lib/docker
+volume=${FLOE_VOLUME:-/var/lib/docker}
+config=${FLOE_REGISTRY_CONFIG:-/etc/floe/registry.yml}
 
 if [ -n "${FLOE_CLUSTER:-}" ]; then
   slots="kept-$FLOE_CLUSTER"
@@ -24,12 +25,12 @@ limit_kib=$((8 * 1024 * 1024))
 if [ "$(du -sk "$slot/registry" 2>/dev/null | cut -f1)" -gt "$limit_kib" ] 2>/dev/null; then rm -rf "$slot/registry"; fi
 
 mkdir -p "$slot/registry" "$slot/docker"
-cat > /etc/floe/registry.yml <<CONFIG
+cat > "$config" <<CONFIG
 version: 0.1
 log: {level: warn}
 storage: {filesystem: {rootdirectory: $slot/registry}}
 http: {addr: ":5000"}
 CONFIG
-docker-registry serve /etc/floe/registry.yml &
+docker-registry serve "$config" &
 exec dockerd --host tcp://0.0.0.0:2375 --host unix:///var/run/docker.sock --tls=false \
   --data-root "$slot/docker" --pidfile /var/run/floe-docker.pid

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Removes a named cluster's part of the cache volume. Usage: forget-cluster.sh NAME
 set -eu
-volume=/var/lib/docker
+volume=${FLOE_VOLUME:-/var/lib/docker}
 name=kept-$1
 if [ ! -d "$volume/$name" ]; then
   echo "there is no cluster '$1'; kept are: $(cd "$volume" && ls -d kept-*/ 2>/dev/null | sed 's#^kept-##; s#/$##' | tr '\n' ' ')" >&2
