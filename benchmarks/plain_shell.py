@@ -21,7 +21,7 @@ import anyio
 import dagger
 from anyio import to_thread
 from dagger import CacheSharingMode, dag
-from floe_ci import pipeline, render, runner, toolbox
+from floe_ci import pipeline, render, runner
 from floe_ci.cluster import VOLUME, layout, path
 from floe_ci.module import NOT_SOURCE
 from floe_ci.pipeline import RUNNER_IMAGE, Plan, Request
@@ -49,14 +49,14 @@ class Run:
 async def prepare(options: argparse.Namespace) -> dagger.Container:
     """Return the toolbox with all that the script uses, each image built or pulled before."""
     source = dag.host().directory(str(ROOT), gitignore=True).filter(exclude=NOT_SOURCE)
-    k8s = source.directory("k8s")
-    request = Request("integration", source, k8s, mirror=options.registry, node_image=options.node_image)
+    bundle = pipeline.Bundle(source.directory("k8s"), source.directory("ci"))
+    request = Request("integration", source, bundle, mirror=options.registry, node_image=options.node_image)
     plan = await pipeline.read_plan(request)
-    tools = toolbox.build(plan.registry, source.directory("ci"))
+    tools = plan.tools
     images = await all_images(plan, tools)
     container = (
         tools.with_workdir("/work")
-        .with_directory("k8s", k8s)
+        .with_directory("k8s", bundle.k8s)
         .with_file("plain-shell.sh", source.file(SCRIPT))
         .with_mounted_cache(VOLUME, dag.cache_volume(VOLUME_NAME), sharing=CacheSharingMode.LOCKED)
     )
@@ -71,7 +71,7 @@ async def prepare(options: argparse.Namespace) -> dagger.Container:
 
 async def all_images(plan: Plan, tools: dagger.Container) -> dict[str, dagger.Container]:
     """Return by name the images that the module would load."""
-    services = await render.services(tools, plan.request.k8s, plan.request.source, plan.tier)
+    services = await render.services(tools, plan.request.bundle.k8s, plan.request.source, plan.tier)
     return {
         plan.node_image: plan.registry.pull(plan.node_image),
         RUNNER_IMAGE: await runner.build_runner(plan.request.source, plan.config, plan.registry),

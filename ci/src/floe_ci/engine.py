@@ -18,7 +18,7 @@ def explain(error: str) -> str:
     Raises:
         UserError: It is something that the caller can mend; the message says how.
     """
-    text = _TRACE.sub("", error)
+    text = without_trace(error)
     if _FORBIDDEN in text:
         msg = (
             "the Dagger engine forbids insecure root capabilities, and Kind needs them: allow them in the "
@@ -29,6 +29,11 @@ def explain(error: str) -> str:
     if found := _IMAGE.search(text):
         raise UserError(explain_image(found["image"], found["reason"]))
     return text
+
+
+def without_trace(error: str) -> str:
+    """Return an error without the mark by which the engine finds it in its own telemetry."""
+    return _TRACE.sub("", error)
 
 
 def explain_image(image: str, reason: str) -> str:

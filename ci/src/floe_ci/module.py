@@ -9,11 +9,10 @@ import dagger
 from dagger import Doc, dag, field, function, object_type
 from dagger.mod._exceptions import FunctionError  # the SDK's own way to fail without a traceback
 
-from floe_ci import pipeline
+from floe_ci import kept, pipeline
 from floe_ci.config import parse_tier
 from floe_ci.errors import UserError
-from floe_ci.pipeline import Request
-from floe_ci.runner import build_runner
+from floe_ci.pipeline import Bundle, Request
 from floe_ci.selection import Selection
 
 NOT_SOURCE = [
@@ -84,7 +83,7 @@ class FloeCi:
         with told_plainly():
             nodes = node_image_of(node_image, kubernetes_version)
             request = Request(
-                parse_tier(tier), repository(source, ws), manifests(), selection, timeout, registry, nodes, keep
+                parse_tier(tier), repository(source, ws), bundle(), selection, timeout, registry, nodes, keep
             )
             await pipeline.run(request, RESULTS)
         return dag.current_module().workdir(str(RESULTS))
@@ -109,7 +108,7 @@ class FloeCi:
         with told_plainly():
             nodes = node_image_of(node_image, kubernetes_version)
             request = Request(
-                parse_tier(tier), repository(source, ws), manifests(), selection, timeout, registry, nodes, keep
+                parse_tier(tier), repository(source, ws), bundle(), selection, timeout, registry, nodes, keep
             )
             outcome = await pipeline.run(request, RESULTS)
             if not outcome.passed:
@@ -122,8 +121,7 @@ class FloeCi:
     ) -> dagger.Container:
         """Build the test-runner image: export it with as-tarball, or publish it with publish."""
         with told_plainly():
-            plan = await pipeline.read_plan(Request("unit", repository(source, ws), manifests(), mirror=registry))
-            return await build_runner(plan.request.source, plan.config, plan.registry)
+            return await pipeline.runner_image(Request("unit", repository(source, ws), bundle(), mirror=registry))
 
     @function(cache="never")
     async def cluster(
@@ -140,8 +138,8 @@ class FloeCi:
         """Start a Kind cluster of one node (integration) or three (e2e), without running tests."""
         with told_plainly():
             nodes = node_image_of(node_image, kubernetes_version)
-            request = Request(parse_tier(tier), repository(source, ws), manifests(), mirror=registry, node_image=nodes)
-            running = await pipeline.bring_up(request, name or None, services=services)
+            request = Request(parse_tier(tier), repository(source, ws), bundle(), mirror=registry, node_image=nodes)
+            running = await kept.bring_up(request, name or None, services=services)
         return KindCluster(
             service=running.service,
             kubeconfig=await running.host_kubeconfig(),
@@ -156,7 +154,7 @@ class FloeCi:
     ) -> str:
         """Remove a cluster that outlived its session."""
         with told_plainly():
-            await pipeline.forget(manifests(), name, registry)
+            await kept.forget(bundle(), name, registry)
         return f"cluster {name} is deleted"
 
 
@@ -174,9 +172,10 @@ def repository(source: dagger.Directory | None, ws: dagger.Workspace) -> dagger.
     return (source or ws.directory("/", gitignore=True)).filter(exclude=NOT_SOURCE)
 
 
-def manifests() -> dagger.Directory:
-    """Return the module's own manifests."""
-    return dag.current_module().source().directory("../k8s")
+def bundle() -> Bundle:
+    """Return what the module brings."""
+    package = dag.current_module().source()
+    return Bundle(package.directory("../k8s"), package)
 
 
 def node_image_of(image: str, version: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 import uuid
 from dataclasses import dataclass, field
@@ -14,13 +13,11 @@ from dagger import dag
 
 from floe_ci import contract, render, results, runner, selection, toolbox
 from floe_ci.cluster import Cluster
-from floe_ci.cluster import forget as forget_cluster
 from floe_ci.config import Config, TierConfig, TierName, expand_environment, read_config
 from floe_ci.driver.spec import DriverReport, RunSpec
 from floe_ci.engine import explain
-from floe_ci.errors import RunError, UserError
+from floe_ci.errors import RunError
 from floe_ci.images import Images, Reference
-from floe_ci.manifests import Manifests
 from floe_ci.registry import Registry
 from floe_ci.steps import Timings
 
@@ -28,14 +25,24 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterable, Mapping
     from pathlib import Path
 
+    from floe_ci.manifests import Manifests
     from floe_ci.results import Outcome
+    from floe_ci.steps import Listener
 
 NODE_IMAGE = "kindest/node"
 RUNNER_IMAGE = "floe.local/runner:dev"
-SERVICES_NAMESPACE = "floe-test"
-"""Where the services of a cluster without tests are."""
 SHOWN = 2000
 """How many characters of a failed command's output are shown."""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """What this product brings with it."""
+
+    k8s: dagger.Directory
+    """Its manifests."""
+    package: dagger.Directory
+    """The project of this package, which runs beside the cluster too."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +52,7 @@ class Request:
     tier: TierName
     source: dagger.Directory
     """The repository."""
-    k8s: dagger.Directory
-    """The module's own manifests."""
+    bundle: Bundle
     selection: selection.Selection = selection.Selection()
     timeout: int = 0
     """Seconds for the tests as a whole; 0: as the repository's configuration says."""
@@ -69,18 +75,25 @@ class Plan:
     pytest_args: tuple[str, ...]
 
     @property
+    def tools(self) -> dagger.Container:
+        """The toolbox."""
+        return toolbox.build(self.registry, self.request.bundle.package)
+
+    @property
     def node_image(self) -> str:
         """The image of the cluster's nodes, by public name."""
         return self.request.node_image or self.registry.images.reference(NODE_IMAGE)
 
 
-async def run(request: Request, folder: Path) -> Outcome:
+async def run(request: Request, folder: Path, listener: Listener | None = None) -> Outcome:
     """Carry out a run and leave its results in a folder, whatever became of the tests.
+
+    A `listener` is told of each step as it begins and ends.
 
     Raises:
         UserError: What was asked for can't be run at all; nothing was started, or it was stopped again.
     """
-    timings = Timings()
+    timings = Timings(listener=listener)
     with timings.step("configure"):
         plan = await read_plan(request)
     in_tier = run_in_container if request.tier == "unit" else run_in_cluster
@@ -113,7 +126,7 @@ async def read_plan(request: Request) -> Plan:
     pyproject = "pyproject.toml"
     text = await request.source.file(pyproject).contents() if await request.source.exists(pyproject) else ""
     config = read_config(text)
-    images = await read_images(request.k8s)
+    images = await read_images(request.bundle.k8s)
     tier = config.tier(request.tier)
     if request.timeout:
         config = config.model_copy(update={"timeouts": config.timeouts.model_copy(update={"job": request.timeout})})
@@ -127,6 +140,11 @@ async def read_images(k8s: dagger.Directory) -> Images:
     return Images.parse(await k8s.file(where).contents(), f"k8s/{where}")
 
 
+async def runner_image(request: Request) -> dagger.Container:
+    """Return the test-runner image of the repository, built."""
+    return await build_runner(await read_plan(request), Timings())
+
+
 async def run_in_container(plan: Plan, timings: Timings) -> tuple[DriverReport, dagger.Directory]:
     """Run the unit tier: the runner image as a plain container."""
     image = await build_runner(plan, timings)
@@ -134,6 +152,7 @@ async def run_in_container(plan: Plan, timings: Timings) -> tuple[DriverReport, 
         contract.ENV_RUN_ID: plan.request.run_id,
         contract.ENV_TIER: plan.request.tier,
         contract.ENV_RESULTS_DIR: contract.RESULTS_DIR,
+        **plan.config.timeouts.variables(),
     }
     for name, value in (expand_environment(plan.tier.environment, variables) | variables).items():
         image = image.with_env_variable(name, value)
@@ -157,7 +176,7 @@ async def run_in_container(plan: Plan, timings: Timings) -> tuple[DriverReport, 
 async def run_in_cluster(plan: Plan, timings: Timings) -> tuple[DriverReport, dagger.Directory]:
     """Run a tier in a Kind cluster of its own, which is deleted afterwards."""
     with timings.step("toolbox"):
-        tools = await toolbox.build(plan.registry).sync()
+        tools = await plan.tools.sync()
     cluster = Cluster.of(tools, plan.request.run_id, plan.request.run_id if plan.request.keep else None)
     keep = False
     try:
@@ -179,61 +198,15 @@ async def run_in_cluster(plan: Plan, timings: Timings) -> tuple[DriverReport, da
     return report, collected
 
 
-async def bring_up(request: Request, name: str | None, *, services: bool) -> Cluster:
-    """Start a cluster and leave it running for the session, with the tier's services if asked for.
-
-    Raises:
-        UserError: What was asked for can't be, or broke; the message says where.
-    """
-    timings = Timings()
-    plan = await read_plan(request)
-    check_name(name)
-    tools = await toolbox.build(plan.registry).sync()
-    cluster = Cluster.of(tools, request.run_id, name)
-    try:
-        rendered, _ = await render_manifests(plan, tools, timings)
-        images = service_images(plan, rendered) if services else {}
-        created: Cluster
-        created, _ = await together(start_cluster(plan, cluster, timings), load_images(cluster, images, timings))
-        if services:
-            spec = run_spec(plan, rendered, Manifests.parse("", "no Job"))
-            report, _ = await drive(created, spec.model_copy(update={"namespace": SERVICES_NAMESPACE}), timings)
-            if report.problem:
-                raise UserError(report.problem)
-    except dagger.QueryError as error:
-        await cluster.kill()
-        raise UserError(describe(error)) from error
-    return created
-
-
-async def forget(k8s: dagger.Directory, name: str, mirror: str) -> None:
-    """Remove a cluster that outlived its session.
-
-    Raises:
-        UserError: There is none of that name, or it is running.
-    """
-    check_name(name)
-    tools = toolbox.build(Registry(await read_images(k8s), mirror))
-    try:
-        await forget_cluster(tools, uuid.uuid4().hex, name)
-    except dagger.ExecError as error:
-        raise UserError(error.stderr.strip()) from error
-
-
-def check_name(name: str | None) -> None:
-    """Refuse a cluster's name that is none: it becomes part of a path."""
-    if name is not None and not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,40}", name):
-        msg = f"--name {name!r}: use up to 41 lower-case letters, digits and '-', a letter or digit first"
-        raise UserError(msg)
-
-
 async def start_cluster(plan: Plan, cluster: Cluster, timings: Timings) -> Cluster:
     """Start Docker and a registry in a service, and the cluster on them."""
     with timings.step("start service"):
         await cluster.start()
     await load_image(cluster, plan.registry.pull(plan.node_image), plan.node_image, timings)
     with timings.step("create cluster"):
-        return await cluster.create(plan.node_image, plan.request.k8s.file(f"kind/{kind_config(plan.tier)}.yaml"))
+        return await cluster.create(
+            plan.node_image, plan.request.bundle.k8s.file(f"kind/{kind_config(plan.tier)}.yaml")
+        )
 
 
 async def prepare_images(plan: Plan, cluster: Cluster, timings: Timings) -> tuple[Iterable[str], Manifests, Manifests]:
@@ -255,8 +228,8 @@ async def render_manifests(plan: Plan, tools: dagger.Container, timings: Timings
     request = plan.request
     with timings.step("render manifests"):
         services, job = await together(
-            render.services(tools, request.k8s, request.source, plan.tier),
-            render.folder(tools, request.k8s, "runner"),
+            render.services(tools, request.bundle.k8s, request.source, plan.tier),
+            render.folder(tools, request.bundle.k8s, "runner"),
         )
     return services, job
 
@@ -292,7 +265,9 @@ def service_images(plan: Plan, services: Manifests) -> dict[str, dagger.Containe
 def service_image(plan: Plan, reference: Reference) -> dagger.Container:
     """Return one service's image."""
     if reference.is_built:
-        return runner.build_service(plan.request.k8s.directory(f"base/{reference.repository}/image"), plan.registry)
+        return runner.build_service(
+            plan.request.bundle.k8s.directory(f"base/{reference.repository}/image"), plan.registry
+        )
     return plan.registry.pull(reference.canonical)
 
 

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
+from floe_ci.engine import without_trace
 from floe_ci.errors import UserError
 
 
@@ -62,6 +63,16 @@ class Measured:
             raise UserError(msg) from None
 
 
+class Listener(Protocol):
+    """Is told of the steps of a run."""
+
+    def begin(self, step: str) -> None:
+        """Take the name of a step that begins."""
+
+    def end(self, step: Step) -> None:
+        """Take a step that has ended."""
+
+
 class Timings:
     """Records the steps of one run; they may overlap."""
 
@@ -69,8 +80,10 @@ class Timings:
         self,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        listener: Listener | None = None,
     ) -> None:
-        """Start the run's clock."""
+        """Start the run's clock; a `listener` is told of each step as it begins and ends."""
+        self._listener = listener
         self._clock = clock
         self._zero = clock()
         self._started_at = now()
@@ -92,6 +105,8 @@ class Timings:
         """Record what happens inside as one step, whether it succeeds, fails or is cancelled."""
         started = self.elapsed
         error: str | None = None
+        if self._listener:
+            self._listener.begin(name)
         try:
             yield
         except BaseException as raised:
@@ -103,10 +118,13 @@ class Timings:
     def record(self, step: Step) -> None:
         """Add a step that was measured elsewhere."""
         self._steps.append(step)
+        if self._listener:
+            self._listener.end(step)
 
     def extend(self, steps: Iterable[Step], offset: float = 0.0) -> None:
         """Add steps whose clock started `offset` seconds after this run's."""
-        self._steps += [replace(step, started=step.started + offset) for step in steps]
+        for step in steps:
+            self.record(replace(step, started=step.started + offset))
 
     def first_test(self, at: float | None = None) -> None:
         """Note when the first test began: now, or `at` seconds after the run's start; the earliest counts."""
@@ -124,7 +142,7 @@ class Timings:
 
 def _described(raised: BaseException) -> str:
     """Return an error's text; one that isn't for the user, or says nothing, is named as well."""
-    text = str(raised)
+    text = without_trace(str(raised))
     if text and isinstance(raised, UserError):
         return text
     return f"{type(raised).__name__}: {text}" if text else type(raised).__name__

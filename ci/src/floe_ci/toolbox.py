@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dagger import dag
-
 from floe_ci import uv
 
 if TYPE_CHECKING:
@@ -32,12 +30,11 @@ NODE_REGISTRY = "http://172.18.0.1:5000"
 """The cluster service's registry as the Kind nodes see it: at the gateway of Kind's network."""
 
 
-def build(registry: Registry, package: dagger.Directory | None = None) -> dagger.Container:
+def build(registry: Registry, package: dagger.Directory) -> dagger.Container:
     """Return the toolbox: Docker, kind, kubectl, skopeo, and this package with what its driver needs.
 
-    Outside the module, the caller has to give the package's project: the folder with its `pyproject.toml`.
+    `package` is the folder of this package's project, with its `pyproject.toml`.
     """
-    package = package or dag.current_module().source()
     mirrors = f'[host."{NODE_REGISTRY}"]\n  capabilities = ["pull", "resolve"]\n'
     installed = (
         registry.pinned("debian")

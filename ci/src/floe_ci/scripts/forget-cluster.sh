@@ -5,7 +5,7 @@ volume=${FLOE_VOLUME:-/var/lib/docker}
 name=kept-$1
 if [ ! -d "$volume/$name" ]; then
   echo "there is no cluster '$1'; kept are: $(cd "$volume" && ls -d kept-*/ 2>/dev/null | sed 's#^kept-##; s#/$##' | tr '\n' ' ')" >&2
-  exit 1
+  exit 3
 fi
 exec 9> "$volume/$name.lock"
 flock --nonblock 9 || { echo "cluster '$1' is running: stop what holds it first" >&2; exit 1; }
