@@ -1,0 +1,84 @@
+"""The table of timeouts is one: for the run, for the tests, and for the manifests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from floe_ci.config import Timeouts as CiTimeouts
+from floe_ci.driver.deploy import run_variables
+from floe_ci.driver.spec import RunSpec
+from floe_ci.manifests import Manifests
+
+from testing.contract import TIMEOUTS
+from testing.timeouts import Timeouts
+
+pytestmark = [pytest.mark.contract, pytest.mark.requirement("REQ-646")]
+
+K8S = Path(__file__).resolve().parents[2] / "k8s"
+PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
+
+
+def containers() -> list[Any]:
+    """Return the containers of all services, by name."""
+    paths = sorted(path for path in (K8S / "base").glob("*/*.yaml") if path.name != "kustomization.yaml")
+    manifests = Manifests.parse("\n---\n".join(path.read_text(encoding="utf-8") for path in paths), "k8s")
+    kinds = {kind for kind, _ in manifests.workloads()}
+    found = [
+        container
+        for document in manifests.documents
+        if document["kind"] in kinds
+        for container in document["spec"]["template"]["spec"]["containers"]
+    ]
+    return [pytest.param(container, id=container["name"]) for container in found]
+
+
+def has_a_schema(container: dict[str, Any]) -> bool:
+    """Tell whether a container keeps its data in PostgreSQL, and so makes or migrates a schema when it starts."""
+    keys = {each.get("valueFrom", {}).get("secretKeyRef", {}).get("key") for each in container.get("env", ())}
+    return "FLOE_POSTGRES_PASSWORD" in keys and container["name"] != "postgres"
+
+
+def startup_budget(container: dict[str, Any]) -> int:
+    """Return the seconds that a container may take to start."""
+    probe = container["startupProbe"]
+    return int(probe["failureThreshold"] * probe["periodSeconds"])
+
+
+def test_same_table() -> None:
+    """The module and the tests have the same entries with the same defaults."""
+    assert CiTimeouts().model_dump() == Timeouts().model_dump()
+
+
+def test_table_reaches_the_tests() -> None:
+    """What a repository configures is what its tests read, through the variables of the run."""
+    configured = CiTimeouts(job=1000, test=100, services=200, probe=10, migration=150)
+    spec = RunSpec(run_id="r", tier="e2e", namespace="n", nodes=1, services="", runner="", timeouts=configured)
+    assert Timeouts.from_environment(run_variables(spec)).model_dump() == configured.model_dump()
+
+
+@pytest.mark.parametrize("container", containers())
+def test_start_is_within_the_table(container: dict[str, Any]) -> None:
+    """A service may take less long to start than the run waits, and as long as a migration where it has a schema."""
+    budget = startup_budget(container)
+    assert budget < TIMEOUTS["services"]
+    if has_a_schema(container):
+        assert budget == TIMEOUTS["migration"]
+
+
+def test_there_are_schemas() -> None:
+    """Some service has a schema, so that its time is checked."""
+    assert any(has_a_schema(each.values[0]) for each in containers())
+
+
+@pytest.mark.parametrize("container", containers())
+def test_probe_is_within_the_table(container: dict[str, Any]) -> None:
+    """No probe of a service waits longer for its answer than the table allows."""
+    assert all(container[probe].get("timeoutSeconds", 1) <= TIMEOUTS["probe"] for probe in PROBES)
+
+
+def test_job_is_within_the_table() -> None:
+    """The Job's own limit, for when it is applied by hand, is the table's."""
+    (job,) = Manifests.parse((K8S / "runner" / "job.yaml").read_text(encoding="utf-8"), "k8s").documents
+    assert job["spec"]["activeDeadlineSeconds"] == TIMEOUTS["job"]

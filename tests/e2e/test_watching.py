@@ -1,0 +1,84 @@
+"""A pod that fails ends a wait with its reason, instead of a timeout."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from kubernetes import client
+
+from testing import PollingConfig, wait_for_condition
+from testing.conditions import pod_ready
+from testing.policies import own_pod
+from testing.watching import PodFailedError, PodWatcher
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kubernetes.client import CoreV1Api
+
+pytestmark = [pytest.mark.e2e, pytest.mark.requirement("REQ-642")]
+
+WAIT = PollingConfig(timeout=120, interval=0.5)
+
+
+@pytest.fixture
+def watcher(kube: CoreV1Api, namespace: str) -> Iterator[PodWatcher]:
+    """Yield a watcher of the test's own namespace."""
+    with PodWatcher(kube, namespace, interval=0.5) as watcher:
+        yield watcher
+
+
+def start(kube: CoreV1Api, namespace: str, script: str, *, image: str = "") -> None:
+    """Start a pod that runs a shell script, with 64 MiB of memory and 1 MiB of disk."""
+    own = own_pod(kube)
+    container = client.V1Container(
+        name="web",
+        image=image or own.spec.containers[0].image,
+        image_pull_policy="IfNotPresent",
+        command=["sh", "-c", script],
+        resources=client.V1ResourceRequirements(limits={"cpu": "500m", "memory": "64Mi"}),
+        volume_mounts=[client.V1VolumeMount(name="disk", mount_path="/disk")],
+    )
+    disk = client.V1Volume(name="disk", empty_dir=client.V1EmptyDirVolumeSource(size_limit="1Mi"))
+    spec = client.V1PodSpec(
+        containers=[container], volumes=[disk], node_name=own.spec.node_name, termination_grace_period_seconds=0
+    )
+    kube.create_namespaced_pod(namespace, client.V1Pod(metadata=client.V1ObjectMeta(name="web"), spec=spec))
+
+
+@pytest.mark.usefixtures("watcher")
+@pytest.mark.parametrize(
+    ("script", "image", "reason", "told"),
+    [
+        ("echo no such table; exit 3", "", "CrashLoopBackOff", "no such table"),
+        ("true", "floe.local/nothing:dev", "(ErrImagePull|ImagePullBackOff)", "Failed to pull image"),
+        ("echo starting; exec python -c 'print(len(bytes([1]) * 300_000_000))'", "", "OOMKilled", "starting"),
+        ("head -c 9000000 /dev/zero > /disk/file; sleep 300", "", "Evicted", "exceeds the limit"),
+    ],
+    ids=["crash", "image", "memory", "eviction"],
+)
+def test_failure_ends_the_wait(  # noqa: PLR0913, PLR0917 - a case is four
+    kube: CoreV1Api, namespace: str, script: str, image: str, reason: str, told: str
+) -> None:
+    """Whatever a pod fails of, the wait for it ends with that reason, and with what its log or its events say."""
+    start(kube, namespace, script, image=image)
+    with pytest.raises(PodFailedError, match=reason) as failure:
+        wait_for_condition(lambda: False, WAIT)
+    assert told in str(failure.value)
+
+
+def test_deletion_is_no_failure(kube: CoreV1Api, namespace: str, watcher: PodWatcher) -> None:
+    """A pod that a test deletes disturbs no wait, though its container is killed."""
+    start(kube, namespace, "sleep 300")
+    wait_for_condition(pod_ready(kube, namespace, "web"), WAIT)
+    kube.delete_namespaced_pod("web", namespace)
+    wait_for_condition(~pod_ready(kube, namespace, "web"), WAIT)
+    watcher.try_look()
+    watcher.check()
+
+
+def test_run_is_watched(pod_watcher: PodWatcher) -> None:
+    """The run's own namespace is watched, and nothing has failed in it."""
+    pod_watcher.try_look()
+    assert pod_watcher.troubles() == []

@@ -1,0 +1,193 @@
+"""A server that answers over real HTTP what a test tells it to: as a service, and as a cluster's API."""
+
+from __future__ import annotations
+
+import json
+import threading
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from kubernetes import client
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+@dataclass
+class Answers:
+    """What the server answers, and what it was asked."""
+
+    objects: dict[str, Any] = field(default_factory=dict)
+    """By path: an object of the API, text, or an `HTTPStatus` that refuses. A list is answered one after the other."""
+    logs: dict[tuple[str, bool], str] = field(default_factory=dict)
+    """By pod, and whether the container before is asked for."""
+    asked: list[str] = field(default_factory=list)
+    """The paths and queries of all requests."""
+    made: list[dict[str, Any]] = field(default_factory=list)
+    """What it was asked to make."""
+    hangs_up: bool = False
+    """Whether it closes each connection after one request."""
+    connections: int = 0
+    url: str = ""
+    kube: client.CoreV1Api = field(init=False)
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return int(self.url.rpartition(":")[2])
+
+    def put_pods(self, namespace: str, *pods: client.V1Pod) -> None:
+        """Be asked for a namespace's pods, together and one by one."""
+        path = f"/api/v1/namespaces/{namespace}/pods"
+        self.objects[path] = client.V1PodList(items=list(pods))
+        self.objects |= {f"{path}/{pod.metadata.name}": pod for pod in pods}
+
+
+def make_pod(name: str = "web-0", *, ready: bool = False, phase: str = "Running", **more: Any) -> client.V1Pod:  # noqa: ANN401 - fields of the pod
+    """Return a pod as the API tells of it.
+
+    Args:
+        name: Its name, which is its uid too.
+        ready: Whether it is Ready.
+        phase: Its phase.
+        more: `labels`, `deleted`, `owner`, `reason`, `message`, and the state of its only container, `waiting`,
+            `terminated` and `last_terminated`, each as the fields of the API's object.
+    """
+    state, last = more.get("waiting"), more.get("last_terminated")
+    owner = more.get("owner")
+    terminated = more.get("terminated")
+    running = None if state or terminated else client.V1ContainerStateRunning()
+    status = client.V1ContainerStatus(
+        name="web",
+        image="web",
+        image_id="",
+        ready=ready,
+        restart_count=0,
+        state=client.V1ContainerState(
+            running=running,
+            waiting=client.V1ContainerStateWaiting(**state) if state else None,
+            terminated=client.V1ContainerStateTerminated(**terminated) if terminated else None,
+        ),
+        last_state=client.V1ContainerState(
+            terminated=client.V1ContainerStateTerminated(**last) if last else None,
+        ),
+    )
+    controller = client.V1OwnerReference(
+        api_version="apps/v1", kind="ReplicaSet", name="o", uid=str(owner), controller=True
+    )
+    return client.V1Pod(
+        metadata=client.V1ObjectMeta(
+            name=name,
+            uid=name,
+            labels=more.get("labels"),
+            deletion_timestamp=datetime.now(UTC) if more.get("deleted") else None,
+            owner_references=[controller] if owner else None,
+        ),
+        spec=client.V1PodSpec(containers=[client.V1Container(name="web")], node_name="node-1"),
+        status=client.V1PodStatus(
+            phase=phase,
+            reason=more.get("reason"),
+            message=more.get("message"),
+            conditions=[client.V1PodCondition(type="Ready", status=str(ready), message=more.get("held_up"))],
+            container_statuses=None if more.get("no_containers") else [status],
+        ),
+    )
+
+
+@pytest.fixture
+def pod() -> Callable[..., client.V1Pod]:
+    """Return a maker of pods."""
+    return make_pod
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers as the server's `Answers` say."""
+
+    protocol_version = "HTTP/1.1"
+
+    def setup(self) -> None:
+        """Count the connection."""
+        super().setup()
+        self.answers = cast("Server", self.server).answers
+        self.answers.connections += 1
+
+    def do_GET(self) -> None:
+        """Answer with an object, a text or a log."""
+        url = urlsplit(self.path)
+        self.answers.asked.append(self.path)
+        if url.path.endswith("/log"):
+            pod = url.path.split("/")[-2]
+            previous = parse_qs(url.query)["previous"] == ["True"]
+            self.answer(self.answers.logs.get((pod, previous), HTTPStatus.BAD_REQUEST))
+            return
+        found = self.answers.objects.get(url.path, HTTPStatus.NOT_FOUND)
+        self.answer((found.pop(0) if len(found) > 1 else found[0]) if isinstance(found, list) else found)
+
+    def do_POST(self) -> None:
+        """Take an object, and give it back."""
+        self.answers.made.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        self.answer(self.answers.made[-1])
+
+    def do_HEAD(self) -> None:
+        """Answer with the status alone."""
+        found = self.answers.objects.get(urlsplit(self.path).path, HTTPStatus.NOT_FOUND)
+        self.send_response(found if isinstance(found, HTTPStatus) else HTTPStatus.OK)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def answer(self, what: object) -> None:
+        """Send an object as JSON, a text as it is, or a refusal."""
+        status = what if isinstance(what, HTTPStatus) else HTTPStatus.OK
+        document = {"kind": "Status"} if status is what else client.ApiClient().sanitize_for_serialization(what)
+        text = (what if isinstance(what, str) else json.dumps(document)).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "text/plain" if isinstance(what, str) else "application/json")
+        self.send_header("Content-Length", str(len(text)))
+        if status == HTTPStatus.FOUND:
+            self.send_header("Location", "/elsewhere")
+        if self.answers.hangs_up:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(text)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing of requests."""
+
+
+class Server(ThreadingHTTPServer):
+    """A server with something to answer."""
+
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, answers: Answers) -> None:
+        """Listen on a free port."""
+        self.answers = answers
+        super().__init__(("127.0.0.1", 0), Handler)
+
+
+@pytest.fixture
+def server() -> Iterator[Answers]:
+    """Yield a server that knows nothing yet, with a client of it as a cluster's API."""
+    answers = Answers()
+    with Server(answers) as listening:
+        answers.url = f"http://127.0.0.1:{listening.server_port}"
+        settings = client.Configuration(host=answers.url)
+        settings.proxy = None  # the environment may name one
+        api = client.ApiClient(settings)
+        answers.kube = client.CoreV1Api(api)
+        thread = threading.Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            with closing(api):
+                yield answers
+        finally:
+            api.rest_client.pool_manager.clear()
+            listening.shutdown()
+            thread.join()
