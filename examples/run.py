@@ -1,4 +1,4 @@
-"""Run a published package's own test suite on floe-ci: python examples/run.py NAME [-- dagger arguments]."""
+"""Run a published package's own test suite, or a plugin's, on floe-ci: python examples/run.py NAME [-- arguments]."""
 
 from __future__ import annotations
 
@@ -17,6 +17,10 @@ REQUIREMENT: Final = "requirement.txt"
 """The package, its version, and the hash of its source distribution."""
 TABLE: Final = "floe-ci.toml"
 """What is added to the package's pyproject.toml."""
+PLUGINS: Final = EXAMPLES / "plugins"
+"""Packages that stand here whole, and need the framework of this repository."""
+FRAMEWORK: Final = ("pyproject.toml", "README.md", "testing")
+"""What floe-testing is built from."""
 
 
 def main() -> int:
@@ -25,14 +29,17 @@ def main() -> int:
     if shutil.which("dagger") is None:
         fail("there is no dagger on PATH; install the Dagger command line first")
     with tempfile.TemporaryDirectory(prefix=f"floe-ci-{name}-") as folder:
-        source = unpack(download(name, Path(folder)), Path(folder) / "source")
-        add_table(EXAMPLES / name, source)
+        if name in plugins():
+            source = copy_plugin(name, Path(folder) / "source")
+        else:
+            source = unpack(download(name, Path(folder)), Path(folder) / "source")
+            add_table(EXAMPLES / name, source)
         return run_tests(source, REPOSITORY / "results" / name, arguments)
 
 
 def parse_arguments() -> tuple[str, list[str]]:
     """Return the example's name and the further arguments for `dagger call test`."""
-    names = sorted(table.parent.name for table in EXAMPLES.glob(f"*/{TABLE}"))
+    names = [*sorted(table.parent.name for table in EXAMPLES.glob(f"*/{TABLE}")), *plugins()]
     parser = argparse.ArgumentParser(description=__doc__, usage="%(prog)s [-h] NAME [-- dagger arguments]")
     parser.add_argument("name", metavar="NAME", help=f"the example: {', '.join(names)}")
     parser.add_argument("arguments", nargs="*", help="further arguments for `dagger call test`")
@@ -40,6 +47,26 @@ def parse_arguments() -> tuple[str, list[str]]:
     if given.name not in names:
         fail(f"there is no example '{given.name}'; the examples are {', '.join(names)}")
     return given.name, given.arguments
+
+
+def plugins() -> list[str]:
+    """Return the names of the plugins."""
+    return sorted(project.parent.name for project in PLUGINS.glob("*/pyproject.toml"))
+
+
+def copy_plugin(name: str, source: Path) -> Path:
+    """Copy a plugin, and beside it the framework that it is for, and return the folder."""
+    unwanted = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(PLUGINS / name, source, ignore=unwanted)
+    framework = source / "floe-testing"
+    framework.mkdir()
+    for part in FRAMEWORK:
+        origin = REPOSITORY / part
+        if origin.is_dir():
+            shutil.copytree(origin, framework / part, ignore=unwanted)
+        else:
+            shutil.copy(origin, framework)
+    return source
 
 
 def download(name: str, folder: Path) -> Path:

@@ -1,0 +1,261 @@
+"""A cluster as far as finding services goes: an API server over real HTTP, whose port-forwards lead to real sockets."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import socketserver
+import threading
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socket import SHUT_WR, create_connection
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from kubernetes.config import kube_config
+from websocket import ABNF
+from websocket._abnf import frame_buffer
+
+from testing import contract
+from testing.portforward import port_forwards
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    TcpServer = Callable[[Callable[[socket.socket], None]], tuple[str, int]]
+    AddPackage = Callable[[str, Path, Mapping[str, str]], None]
+
+
+NAMESPACE = "shop"
+_MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+"""What RFC 6455 has a server add to the client's key."""
+
+
+@dataclass
+class Cluster:
+    """What the API server answers; a test changes it at will."""
+
+    objects: dict[str, Any] = field(default_factory=lambda: {"configmaps": {"items": []}, "pods": {"items": []}})
+    """What it answers for a path; an `HTTPStatus` is a refusal."""
+    backends: dict[tuple[str, int], tuple[str, int]] = field(default_factory=dict)
+    """Where a port of a pod really is."""
+    forwarded: list[tuple[str, int]] = field(default_factory=list)
+    """The pods and ports that connections were forwarded to."""
+    ended: list[str] = field(default_factory=list)
+    """The pods whose connections were read to their end."""
+    pings: bytes = b""
+    """What each port-forward begins with a ping of, where there is something."""
+
+    def add_service(self, name: str, port: int, *, target: int | str | None = None) -> None:
+        """Add a Service that selects the pods of its name."""
+        self.objects[f"services/{name}"] = {
+            "metadata": {"name": name},
+            "spec": {"selector": {"app": name}, "ports": [{"port": port, "targetPort": target or port}]},
+        }
+
+    def add_pod(self, service: str, name: str, ports: dict[int, tuple[str, int]], *, ready: bool = True) -> None:
+        """Add a pod of a Service, whose ports lead to real addresses."""
+        self.objects["pods"]["items"].append(
+            {
+                "metadata": {
+                    "name": name,
+                    "namespace": NAMESPACE,
+                    "labels": {"app": service, contract.LABEL_NAME: service},
+                },
+                "spec": {"containers": [{"name": "main", "ports": [{"name": "main", "containerPort": min(ports)}]}]},
+                "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": str(ready)}]},
+            }
+        )
+        self.backends.update({(name, port): address for port, address in ports.items()})
+
+    def remove_pod(self, name: str) -> None:
+        """Remove a pod."""
+        pods = self.objects["pods"]
+        pods["items"] = [pod for pod in pods["items"] if pod["metadata"]["name"] != name]
+
+    def add_connection(self, **variables: str) -> None:
+        """Add a ConfigMap of connection variables."""
+        self.objects["configmaps"]["items"].append(
+            {"metadata": {"name": "any", "labels": {contract.LABEL_CONNECTION: "true"}}, "data": variables}
+        )
+
+    def add_passwords(self, **variables: str) -> None:
+        """Add the Secret of passwords."""
+        data = {name: base64.b64encode(value.encode()).decode() for name, value in variables.items()}
+        self.objects[f"secrets/{contract.CREDENTIALS_SECRET}"] = {"data": data}
+
+
+class ApiHandler(BaseHTTPRequestHandler):
+    """Answers as the server's `Cluster` says."""
+
+    protocol_version = "HTTP/1.1"
+
+    @property
+    def cluster(self) -> Cluster:
+        """What to answer."""
+        return cast("ApiServer", self.server).cluster
+
+    def do_GET(self) -> None:
+        """Answer with an object, or become a port-forward."""
+        url = urlsplit(self.path)
+        query = {key: values[0] for key, values in parse_qs(url.query).items()}
+        path = url.path.removeprefix(f"/api/v1/namespaces/{NAMESPACE}/")
+        if path.endswith("/portforward"):
+            self.close_connection = True
+            self.forward(path.split("/")[1], int(query["ports"]))
+        else:
+            self.answer(self.cluster.objects.get(path, HTTPStatus.NOT_FOUND), query.get("labelSelector", ""))
+
+    def answer(self, found: Any, selector: str) -> None:  # noqa: ANN401 - JSON
+        """Answer with what is there, those of a list that the selector finds."""
+        status = found if isinstance(found, HTTPStatus) else HTTPStatus.OK
+        if status != HTTPStatus.OK:
+            found = {"kind": "Status", "message": f"{status.phrase}, says the API", "code": status}
+        elif "items" in found:
+            wanted = dict(pair.split("=") for pair in selector.split(",") if pair)
+            found = {"items": [each for each in found["items"] if wanted.items() <= each["metadata"]["labels"].items()]}
+        body = found.encode() if isinstance(found, str) else json.dumps(found).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def forward(self, pod: str, port: int) -> None:
+        """Speak the WebSocket protocol of port-forwards: a data channel and an error channel."""
+        refusal = self.cluster.objects.get(f"pods/{pod}/portforward")
+        if isinstance(refusal, HTTPStatus):
+            self.answer(refusal, "")
+            return
+        accept = base64.b64encode(hashlib.sha1(self.headers["Sec-WebSocket-Key"].encode() + _MAGIC).digest())  # noqa: S324 - as RFC 6455 has it
+        self.send_response(HTTPStatus.SWITCHING_PROTOCOLS)
+        self.send_header("Upgrade", "websocket")
+        self.send_header("Connection", "Upgrade")
+        self.send_header("Sec-WebSocket-Accept", accept.decode())
+        self.end_headers()
+        self.cluster.forwarded.append((pod, port))
+        for channel in (0, 1):
+            self.send_frame(bytes([channel]) + port.to_bytes(2, "little"))
+        if self.cluster.pings:
+            self.send_frame(self.cluster.pings, ABNF.OPCODE_PING)
+        try:
+            upstream = create_connection(self.cluster.backends[pod, port])
+        except OSError as error:
+            self.send_frame(b"\x01" + f"pod {pod}: {error.strerror}".encode())
+            return
+        with upstream:
+            threading.Thread(target=self.carry_up, args=(upstream,), daemon=True).start()
+            with suppress(OSError):
+                while data := upstream.recv(32 * 1024):
+                    self.send_frame(b"\x00" + data)
+                self.send_frame(b"", ABNF.OPCODE_CLOSE)
+                self.cluster.ended.append(pod)
+
+    def carry_up(self, upstream: socket.socket) -> None:
+        """Carry what the client sends to the pod, until it closes the WebSocket."""
+        frames = frame_buffer(self.read_some, skip_utf8_validation=True)
+        with suppress(OSError, EOFError, ValueError):
+            while (frame := frames.recv_frame()).opcode != ABNF.OPCODE_CLOSE:
+                if frame.opcode == ABNF.OPCODE_PONG:
+                    self.cluster.forwarded.append((frame.data.decode(), 0))
+                else:
+                    upstream.sendall(frame.data[1:])
+        with suppress(OSError):
+            upstream.shutdown(SHUT_WR)
+
+    def read_some(self, size: int) -> bytes:
+        """Read from the client."""
+        if not (data := self.rfile.read1(size)):  # type: ignore[attr-defined] # a buffered reader
+            raise EOFError
+        return cast("bytes", data)
+
+    def send_frame(self, data: bytes, opcode: int = ABNF.OPCODE_BINARY) -> None:
+        """Send a frame; a server masks none."""
+        self.wfile.write(ABNF(1, 0, 0, 0, opcode, 0, data).format())
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as in the base class
+        """Keep quiet."""
+
+
+class ApiServer(ThreadingHTTPServer):
+    """The server of a `Cluster`."""
+
+    daemon_threads = True
+    request_queue_size = 128
+    cluster: Cluster
+
+
+@contextmanager
+def serving(server: socketserver.BaseServer) -> Iterator[Any]:
+    """Run a server in a thread, and yield its address."""
+    with server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        yield server.server_address
+        server.shutdown()
+
+
+@pytest.fixture
+def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
+    """Yield a cluster that the kubeconfig names; its port-forwards are closed after."""
+    server = ApiServer(("127.0.0.1", 0), ApiHandler)
+    server.cluster = Cluster()
+    with serving(server) as (host, port):
+        named = [{"name": "fake", "cluster": {"server": f"http://{host}:{port}"}}]
+        contexts = [{"name": "fake", "context": {"cluster": "fake", "user": "fake"}}]
+        users = [{"name": "fake", "user": {}}]
+        config = {"clusters": named, "contexts": contexts, "users": users, "current-context": "fake"}
+        (tmp_path / "kubeconfig").write_text(json.dumps(config), encoding="utf-8")
+        monkeypatch.setattr(kube_config, "KUBE_CONFIG_DEFAULT_LOCATION", str(tmp_path / "kubeconfig"))
+        yield server.cluster
+        port_forwards.close()
+
+
+@pytest.fixture
+def tcp_server() -> Iterator[TcpServer]:
+    """Yield a function that serves each connection with a given function, on an address that it returns."""
+    servers: list[socketserver.BaseServer] = []
+
+    def serve(connection: Callable[[socket.socket], None]) -> tuple[str, int]:
+        class Handler(socketserver.BaseRequestHandler):
+            def handle(self) -> None:
+                with suppress(OSError):
+                    connection(self.request)
+
+        server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
+        server.daemon_threads = True
+        servers.append(server)
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        return cast("tuple[str, int]", server.server_address)
+
+    yield serve
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture
+def add_package(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> AddPackage:
+    """Return a function that installs a package, version 1.0, as far as the import system and its entry points go.
+
+    It takes the package's name, the folder with its modules, and the services that it adds.
+    """
+
+    def add(name: str, modules: Path, services: Mapping[str, str]) -> None:
+        information = pytester.mkdir(f"{name}.installed") / f"{name.replace('-', '_')}-1.0.dist-info"
+        information.mkdir()
+        (information / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n", encoding="utf-8")
+        lines = [f"{service} = {value}" for service, value in services.items()]
+        (information / "entry_points.txt").write_text("\n".join(["[floe_testing.services]", *lines]), encoding="utf-8")
+        for folder in (information.parent, modules):
+            pytester.syspathinsert(folder)
+            # For processes that the test starts.
+            monkeypatch.setenv("PYTHONPATH", str(folder), prepend=os.pathsep)
+
+    return add
