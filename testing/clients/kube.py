@@ -10,7 +10,7 @@ from kubernetes import client, config
 
 from testing.contract import ENV_NAMESPACE, LABEL_NAME
 from testing.errors import FloeTestingError
-from testing.polling import Unmet
+from testing.polling import PollingConfig, Unmet, wait_for_condition
 
 _POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
@@ -110,3 +110,19 @@ def replaced(api: client.CoreV1Api, namespace: str, old: Pod, service: str) -> C
         return ready[0] if ready else Unmet(f"pods of {service}: {found}")
 
     return condition
+
+
+def restart(api: client.CoreV1Api, namespace: str, service: str, timeout: float) -> None:
+    """Delete the one pod of a service, and wait until its successor is ready.
+
+    Raises:
+        NoClusterError: There is none, or more than one.
+        ConditionTimeoutError: No successor was ready, for `timeout` seconds.
+    """
+    old = service_pod(api, namespace, service)
+    api.delete_namespaced_pod(old.name, namespace)
+    description = f"another pod of {service} is ready"
+    wait_for_condition(
+        replaced(api, namespace, old, service),
+        PollingConfig(timeout=timeout, interval=0.3, description=description),
+    )

@@ -65,19 +65,30 @@ def temporary_bucket(client: Minio, name: str) -> Iterator[str]:
     try:
         yield name
     finally:
-        _remove(client, name)
+        remove_bucket(client, name)
 
 
-def _remove(client: Minio, name: str) -> None:
-    objects = client.list_objects(name, recursive=True, include_version=True)
-    listed = (DeleteObject(each.object_name, each.version_id) for each in objects if each.object_name)
-    failed = [f"{error.name}: {error.message}" for error in client.remove_objects(name, listed)]
+def remove_bucket(client: Minio, name: str) -> None:
+    """Remove a bucket, with all versions of all that is in it. One that is gone already is no error.
+
+    Raises:
+        BucketNotEmptiedError: Names the objects that could not be removed.
+    """
+    try:
+        objects = client.list_objects(name, recursive=True, include_version=True)
+        listed = (DeleteObject(each.object_name, each.version_id) for each in objects if each.object_name)
+        failed = [f"{error.name}: {error.message}" for error in client.remove_objects(name, listed)]
+        if not failed:
+            client.remove_bucket(name)
+    except S3Error as error:
+        if error.code == "NoSuchBucket":
+            return
+        raise
     if failed:
         message = f"bucket {name} could not be emptied: {'; '.join(failed)}"
         raise BucketNotEmptiedError(message)
-    try:
-        client.remove_bucket(name)
-    except S3Error as error:
-        # The test removed it itself.
-        if error.code != "NoSuchBucket":
-            raise
+
+
+def buckets(client: Minio) -> list[str]:
+    """Return the names of the server's buckets."""
+    return [each.name for each in client.list_buckets()]

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import psycopg
 from psycopg import sql
 
+from testing.conditions import sql_answers
 from testing.polling import PollingConfig, wait_for_condition
 from testing.services import PostgresConfig
 
@@ -33,17 +34,8 @@ def wait_until_answers(config: PostgresConfig, timeout: float = 60.0) -> None:
     Raises:
         ConditionTimeoutError: None was, for `timeout` seconds.
     """
-
-    def answers() -> bool:
-        with connect(config) as connection:
-            return connection.execute("SELECT true").fetchone() == (True,)
-
     description = f"PostgreSQL at {config.address} answers"
-    wait_for_condition(
-        answers,
-        PollingConfig(timeout=timeout, interval=0.2, description=description),
-        retry_on=(psycopg.OperationalError,),
-    )
+    wait_for_condition(sql_answers(config), PollingConfig(timeout=timeout, interval=0.2, description=description))
 
 
 @contextmanager
@@ -56,4 +48,19 @@ def temporary_database(config: PostgresConfig, name: str) -> Iterator[PostgresCo
     finally:
         # A connection of its own: the server may have been restarted since.
         with connect(config, autocommit=True) as connection:
-            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+            drop_database(connection, name)
+
+
+def drop_database(connection: psycopg.Connection, name: str) -> None:
+    """Drop a database, with whatever is still connected to it. One that is gone already is no error.
+
+    Args:
+        connection: To another database of the server, in autocommit mode.
+        name: The database's name.
+    """
+    connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def databases(connection: psycopg.Connection) -> list[str]:
+    """Return the names of the server's databases."""
+    return [name for (name,) in connection.execute("SELECT datname FROM pg_database").fetchall()]

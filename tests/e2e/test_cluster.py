@@ -16,7 +16,7 @@ def nodes(kube: CoreV1Api) -> dict[str, bool]:
     return {node.metadata.name: CONTROL_PLANE in (node.metadata.labels or ()) for node in found}
 
 
-@pytest.mark.requirement("REQ-636")
+@pytest.mark.requirement("REQ-636", "T016")
 def test_three_nodes_are_ready(kube: CoreV1Api) -> None:
     """There are three nodes, one of the control plane, and all of them are Ready."""
     assert sorted(nodes(kube).values()) == [False, False, True]
