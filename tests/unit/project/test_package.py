@@ -1,0 +1,69 @@
+"""What the package `testing` says of itself, and the documents around it."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from markdown_it import MarkdownIt
+from markdown_it.tree import SyntaxTreeNode
+
+ROOT = Path(__file__).parents[3]
+PACKAGE = ROOT / "testing"
+pytestmark = pytest.mark.unit
+
+
+def is_overload(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> bool:
+    """Tell whether a function is but a hint for the one that follows it."""
+    return any(ast.unparse(decorator).endswith("overload") for decorator in node.decorator_list)
+
+
+def public(body: list[ast.stmt]) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef]:
+    """Yield the public functions and classes of a module, and the methods of those classes."""
+    for node in body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+            yield node
+            yield from public(node.body) if isinstance(node, ast.ClassDef) else ()
+
+
+def links(page: Path) -> Iterator[str]:
+    """Yield where the links of a page lead, those to other sites left out."""
+    for node in SyntaxTreeNode(MarkdownIt("commonmark").parse(page.read_text(encoding="utf-8"))).walk():
+        target = str(node.attrs.get("href", "")) if node.type == "link" else ""
+        if target and not target.startswith(("http://", "https://", "#")):
+            yield target.partition("#")[0]
+
+
+@pytest.mark.requirement("T001", "T002", "T003", "T004", "T005", "T060")
+def test_everything_public_is_documented() -> None:
+    """Each module, and each public function and class in it, says what it is where it is defined."""
+    modules = {path: ast.parse(path.read_bytes()) for path in PACKAGE.rglob("*.py")}
+    packages = {path.parent.name for path in modules if path.name == "__init__.py"}
+    assert packages >= {"testing", "base_classes", "fixtures", "traceability"}
+    silent = [str(path) for path, tree in modules.items() if not ast.get_docstring(tree)]
+    silent += [
+        f"{path}:{node.lineno}: {node.name}"
+        for path, tree in modules.items()
+        for node in public(tree.body)
+        if not ast.get_docstring(node) and not is_overload(node)
+    ]
+    assert silent == []
+
+
+@pytest.mark.requirement("REQ-637", "T007", "T016")
+@pytest.mark.parametrize(("tier", "nodes"), [("integration", 1), ("e2e", 3)])
+def test_cluster_of_each_tier_is_a_file(tier: str, nodes: int) -> None:
+    """What a tier's cluster is like is stated in a configuration file of Kind."""
+    cluster = yaml.safe_load((ROOT / "k8s" / "kind" / f"{tier}.yaml").read_text(encoding="utf-8"))
+    assert cluster["kind"] == "Cluster"
+    assert [node["role"] for node in cluster["nodes"]] == ["control-plane", *["worker"] * (nodes - 1)]
+
+
+@pytest.mark.requirement("T070")
+def test_links_of_the_documents_lead_somewhere() -> None:
+    """Each relative link of a guide and of the requirements leads to a file that is there."""
+    pages = sorted((ROOT / "docs").rglob("*.md"))
+    assert ROOT / "docs" / "guides" / "traceability.md" in pages
+    dead = [f"{page}: {link}" for page in pages for link in links(page) if not (page.parent / link).exists()]
+    assert dead == []
