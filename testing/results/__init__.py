@@ -1,0 +1,1 @@
+"""Results that are on disk as soon as there are any: `junit.xml`, whole at every moment."""
