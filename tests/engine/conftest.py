@@ -1,15 +1,24 @@
-"""What the engine tests share: the Dagger command, small repositories, and one lock, since clusters are dear."""
+"""What the engine tests share: the Dagger command, small repositories, and a cluster that is there already."""
 
 from __future__ import annotations
 
 import os
 import shlex
+import socket
 import subprocess
+import sys
+import time
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from floe_ci.dagger_cli import find
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
 ROOT = Path(__file__).parents[2]
 OPTIONS = shlex.split(os.environ.get("FLOE_CI_OPTIONS", ""))
@@ -88,3 +97,98 @@ def repository(tmp_path: Path) -> Repository:
     folder = tmp_path / "repository"
     folder.mkdir()
     return Repository(folder)
+
+
+@dataclass(frozen=True)
+class Existing:
+    """A Kind cluster that a test has started, open on this machine, with services in the namespace floe-test."""
+
+    kubeconfig: Path
+    registry: str
+    """The registry that its nodes pull from, as this machine reaches it."""
+
+    IMAGES = ("--image", "floe.local/runner:dev", "--images", "floe.local/dagster=floe.local/dagster:dev")
+    """The options that name the images which are in that registry."""
+
+    def kubectl(self, *args: str, kubeconfig: Path | None = None, stdin: str = "") -> str:
+        """Return what kubectl prints; it must succeed."""
+        command = ["kubectl", "--kubeconfig", str(kubeconfig or self.kubeconfig), *args]
+        done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == 0, f"{command}: {done.stderr}"
+        return done.stdout
+
+    def inventory(self) -> list[str]:
+        """Return every object that a run could touch, and which one it is: another of its name has another id."""
+        kinds = "namespaces,clusterroles,clusterrolebindings,storageclasses,persistentvolumes"
+        inside = "pods,services,configmaps,secrets,serviceaccounts,deployments,statefulsets,jobs,roles,rolebindings"
+        shown = "jsonpath={range .items[*]}{.kind} {.metadata.namespace}/{.metadata.name} {.metadata.uid}{'\\n'}{end}"
+        return [
+            *self.kubectl("get", kinds, "--output", shown).splitlines(),
+            *self.kubectl("get", inside, "--all-namespaces", "--output", shown).splitlines(),
+        ]
+
+    def argv(self, *args: str, kubeconfig: Path | None = None) -> list[str]:
+        """Return the command line that does something in this cluster."""
+        command, *rest = args
+        where = ("--on", "cluster", "--kubeconfig", str(kubeconfig or self.kubeconfig))
+        return [sys.executable, "-m", "floe_ci", command, *where, *rest]
+
+    def call(self, *args: str, kubeconfig: Path | None = None, where: Path = ROOT, timeout: float = 400) -> Done:
+        """Have `floe-ci` do something in this cluster."""
+        argv = self.argv(*args, kubeconfig=kubeconfig)
+        done = subprocess.run(argv, cwd=where, capture_output=True, text=True, timeout=timeout, check=False)
+        return Done(done.returncode, done.stdout, done.stderr)
+
+
+@contextmanager
+def existing_cluster(folder: Path) -> Iterator[Existing]:
+    """Start a Kind cluster that has nothing to do with the runs in it."""
+    api, registry = free_port(), free_port()
+    kubeconfig, log = folder / "kubeconfig", folder / "cluster.log"
+    command = [
+        sys.executable,
+        str(Path(__file__).with_name("open_cluster.py")),
+        str(kubeconfig),
+        str(api),
+        str(registry),
+    ]
+    with (
+        log.open("w") as output,
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=output, stderr=output) as holder,
+    ):
+        try:
+            wait_for_file(kubeconfig, holder, log)
+            yield Existing(kubeconfig, f"localhost:{registry}")
+        finally:
+            holder.communicate(timeout=120)  # closes its standard input
+
+
+def wait_for_file(path: Path, process: subprocess.Popen[bytes], log: Path, timeout: float = 500) -> None:
+    """Wait until a process has written a file."""
+    deadline = time.monotonic() + timeout
+    while not path.exists():
+        assert process.poll() is None, f"it ended before {path}:\n{log.read_text()[-2000:]}"
+        assert time.monotonic() < deadline, f"no {path} after {timeout} s:\n{log.read_text()[-2000:]}"
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=0.5)
+
+
+def free_port() -> int:
+    """Return a port of this machine that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def start_existing() -> Callable[[Path], AbstractContextManager[Existing]]:
+    """Return what starts a cluster of its own, for a test that can't have it beside others."""
+    return existing_cluster
+
+
+@pytest.fixture(scope="module")
+def existing(dagger: Dagger, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Existing]:
+    """Yield a cluster that has nothing to do with the runs in it."""
+    assert dagger.command
+    with existing_cluster(tmp_path_factory.mktemp("existing")) as cluster:
+        yield cluster

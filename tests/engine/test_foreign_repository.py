@@ -100,7 +100,7 @@ def test_tests_that_cannot_be_collected(dagger: Dagger, repository: Repository, 
     assert "services ready" not in [step["name"] for step in steps]
 
 
-@pytest.mark.requirement("REQ-638")
+@pytest.mark.requirement("REQ-638", "T024")
 def test_runner_image(dagger: Dagger, repository: Repository) -> None:
     """The runner image runs as user 1000, can write its results, is unbuffered, and has no compiler, uv or cache."""
     repository.write("tests/unit/test_it.py", PASSING)
@@ -133,7 +133,7 @@ def test_run_that_died_does_not_break_the_next(dagger: Dagger, repository: Repos
     assert not (tmp_path / "died").exists()
 
 
-@pytest.mark.requirement("REQ-649")
+@pytest.mark.requirement("REQ-649", "T022", "T023")
 def test_failed_run_can_be_entered(dagger: Dagger, repository: Repository, tmp_path: Path) -> None:
     """With --keep a failed run says how to enter its cluster, where its pods still are, and how to delete it."""
     repository.write("tests/integration/test_it.py", FAILING)

@@ -26,7 +26,7 @@ def results(dagger: Dagger, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.requirement("REQ-639")
+@pytest.mark.requirement("REQ-639", "T025")
 @pytest.mark.requirement("REQ-640")
 def test_passes_on_real_services(results: Path) -> None:
     """Every integration test passes in the cluster, and the exit code says so."""
@@ -59,7 +59,7 @@ def test_coverage_is_measured_in_the_cluster(results: Path) -> None:
     assert int(coverage.attrib["lines-covered"]) > 100
 
 
-@pytest.mark.requirement("REQ-644")
+@pytest.mark.requirement("REQ-644", "T018", "T019", "T021")
 @pytest.mark.parametrize("pod", ["postgres-0", "minio-0", "dagster-webserver", "dagster-daemon", "dagster-code"])
 def test_every_service_left_its_log(results: Path, pod: str) -> None:
     """The log of each service's pod is there, and says something."""
@@ -90,6 +90,12 @@ def test_every_step_is_timed_in_order(results: Path) -> None:
     assert [name for name in names if name in story] == story
     assert all(step["seconds"] > 0 for step in timings["steps"])
     assert 0 < timings["time_to_first_test_seconds"] < timings["total_seconds"]
+
+
+@pytest.mark.requirement("T074")
+def test_cluster_is_ready_within_three_minutes(results: Path) -> None:
+    """From nothing to the first test, cluster and services included, is less than three minutes."""
+    assert json.loads((results / "timings.json").read_text())["time_to_first_test_seconds"] < 180
 
 
 def test_no_password_is_written_down(results: Path) -> None:

@@ -134,6 +134,19 @@ class Manifests:
         """Return kind and name of each object that keeps pods running."""
         return tuple((item["kind"], item["metadata"]["name"]) for item in self.documents if item["kind"] in _WORKLOADS)
 
+    def jobs(self) -> tuple[str, ...]:
+        """Return the name of each Job."""
+        return tuple(item["metadata"]["name"] for item in self.documents if item["kind"] == "Job")
+
+    def selecting_services(self) -> tuple[str, ...]:
+        """Return the name of each Service that has pods of its own choice behind it."""
+        return tuple(
+            item["metadata"]["name"]
+            for item in self.documents
+            # Other things are called a Service too.
+            if item["kind"] == "Service" and item.get("apiVersion") == "v1" and (item.get("spec") or {}).get("selector")
+        )
+
     def labelled(self, labels: Mapping[str, str]) -> Self:
         """Return the objects, and their pod templates, with `labels` added; selectors can't change."""
         documents = deepcopy(self.documents)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import dagger
-import yaml
 from dagger import dag
 
-from floe_ci.errors import UserError
+from floe_ci import kustomize
 from floe_ci.manifests import Manifests
 
 if TYPE_CHECKING:
@@ -23,20 +22,14 @@ async def services(
     Raises:
         UserError: A manifest is not there or does not parse.
     """
-    if not (tier.services or tier.manifests):
-        return Manifests.parse("", "no manifests")
-    kustomization = {
-        "resources": [
-            *(f"../k8s/base/{service}" for service in tier.services),
-            *(f"../source/{path}" for path in tier.manifests),
-        ],
-        "components": ["../k8s/images"],
-    }
+    kustomization = kustomize.kustomization(tier)
+    if kustomization is None:
+        return Manifests(())
     tree = (
         dag.directory()
         .with_directory("k8s", k8s)
         .with_directory("source", source)
-        .with_new_file("run/kustomization.yaml", yaml.safe_dump(kustomization))
+        .with_new_file("run/kustomization.yaml", kustomization)
     )
     return await folder(tools, tree, "run")
 
@@ -47,10 +40,8 @@ async def folder(tools: dagger.Container, tree: dagger.Directory, name: str) -> 
     Raises:
         UserError: Kustomize refused it; the message is its own.
     """
-    command = ["kubectl", "kustomize", "--load-restrictor", "LoadRestrictionsNone", f"/render/{name}"]
+    command = ["kubectl", *kustomize.COMMAND, f"/render/{name}"]
     done = tools.with_mounted_directory("/render", tree).with_exec(command, expect=dagger.ReturnType.ANY)
     if await done.exit_code():
-        said = " ".join((await done.stderr()).replace("/render/source/", "").replace("/render/", "").split())
-        msg = f"the manifests can't be rendered: {said}"
-        raise UserError(msg)
+        raise kustomize.refusal(await done.stderr(), "/render")
     return Manifests.parse(await done.stdout(), "the rendered manifests")

@@ -7,8 +7,8 @@ import tarfile
 from typing import TYPE_CHECKING
 
 from floe_ci import contract
-from floe_ci.driver import deploy, pods
-from floe_ci.driver.kubectl import kubectl
+from floe_ci.driver import closer, deploy, pods
+from floe_ci.driver.apis import is_passing
 from floe_ci.driver.poll import wait_until
 from floe_ci.errors import RunError
 from floe_ci.manifests import Manifests
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from kubernetes.client import V1Pod
 
+    from floe_ci.driver.apis import Apis
     from floe_ci.driver.spec import RunSpec
 
 JOB = "floe-test-runner"
@@ -25,6 +26,8 @@ RUNNER = "runner"
 """The container that runs the tests."""
 KEEPER = "results"
 """The container that keeps the pod alive until the results are out."""
+WIDE = frozenset({"ClusterRole", "ClusterRoleBinding"})
+"""The kinds by which the tests may do something outside of their namespace."""
 COLLECTED = f"{contract.RESULTS_DIR}/.collected"
 TIMED_OUT = 124
 """The exit code that `timeout` gives, for a Job that ran into its deadline."""
@@ -42,6 +45,11 @@ def prepare(spec: RunSpec, services: Manifests) -> Manifests:
         for subject in document.get("subjects", ()):
             # A binding of the whole cluster: kubectl's own namespace does not reach into it.
             subject["namespace"] = spec.namespace
+        # Two runs in one cluster would meet in what belongs to no namespace.
+        if document["kind"] in WIDE:
+            document["metadata"]["name"] += f"-{spec.namespace}"
+        if document.get("roleRef", {}).get("kind") in WIDE:
+            document["roleRef"]["name"] += f"-{spec.namespace}"
         if document["kind"] != "Job":
             continue
         # The test process ends itself before the deadline of the Job, which has to leave time to collect.
@@ -54,7 +62,7 @@ def prepare(spec: RunSpec, services: Manifests) -> Manifests:
     return manifests
 
 
-def wait_for_end(apis: deploy.Apis, spec: RunSpec) -> int:
+def wait_for_end(apis: Apis, spec: RunSpec) -> int:
     """Wait until the test process has ended and return its exit code; the pod lives on.
 
     Raises:
@@ -77,21 +85,26 @@ def wait_for_end(apis: deploy.Apis, spec: RunSpec) -> int:
                 return None
         reason = pods.failure(found)
         if reason or found.status.phase == "Failed":
-            raise RunError(reason or pods.state(found))
+            msg = f"{reason or pods.state(found)}\n{closer.look(apis, spec.namespace, [found])}"
+            raise RunError(msg)
         return pods.state(found)
 
-    wait_until("tests", observe, timeout=spec.timeouts.job + spec.timeouts.services)
+    def look() -> str:
+        found = job_pod(apis, spec)
+        return closer.look(apis, spec.namespace, [found] if found else [])
+
+    wait_until("tests", observe, timeout=spec.timeouts.job + spec.timeouts.services, is_passing=is_passing, look=look)
     return ended[0]
 
 
-def job_pod(apis: deploy.Apis, spec: RunSpec) -> V1Pod | None:
+def job_pod(apis: Apis, spec: RunSpec) -> V1Pod | None:
     """Return the Job's pod, or None while there is none."""
-    selector = f"batch.kubernetes.io/job-name={JOB}"
+    selector = f"{pods.JOB_NAME}={JOB}"
     found = apis.core.list_namespaced_pod(spec.namespace, label_selector=selector).items
     return found[0] if found else None
 
 
-def fetch_results(apis: deploy.Apis, spec: RunSpec, folder: Path) -> None:
+def fetch_results(apis: Apis, spec: RunSpec, folder: Path) -> None:
     """Copy the pod's results into `folder`, then let the pod end.
 
     Raises:
@@ -102,23 +115,31 @@ def fetch_results(apis: deploy.Apis, spec: RunSpec, folder: Path) -> None:
         msg = "the Job's pod is gone, and its results with it"
         raise RunError(msg)
     inside = ("exec", "--namespace", spec.namespace, found.metadata.name, "--container", KEEPER, "--")
-    packed = kubectl(*inside, "tar", "--create", "--directory", contract.RESULTS_DIR, ".", timeout=300)
+    packed = apis.kubectl(*inside, "tar", "--create", "--directory", contract.RESULTS_DIR, ".", timeout=300)
     unpack(packed, folder)
-    kubectl(*inside, "touch", COLLECTED)
+    apis.kubectl(*inside, "touch", COLLECTED)
 
 
 def unpack(packed: bytes, folder: Path) -> None:
-    """Write the plain files of a tar archive into `folder`; links, and names that leave the folder, are left out."""
-    with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
-        for member in archive:
-            path = (folder / member.name).resolve()
-            content = archive.extractfile(member) if member.isfile() else None
-            if content and path.is_relative_to(folder.resolve()):
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(content.read())
+    """Write the plain files of a tar archive into `folder`; links, and names that leave the folder, are left out.
+
+    Raises:
+        RunError: The archive is cut off: a connection that ends too early looks like the end of the file.
+    """
+    try:
+        with tarfile.open(fileobj=io.BytesIO(packed), mode="r:") as archive:
+            for member in archive:
+                path = (folder / member.name).resolve()
+                content = archive.extractfile(member) if member.isfile() else None
+                if content and path.is_relative_to(folder.resolve()):
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    path.write_bytes(content.read())
+    except tarfile.TarError as error:
+        msg = f"the results did not come whole: {error}, after {len(packed)} bytes"
+        raise RunError(msg) from error
 
 
-def out_of_memory(apis: deploy.Apis, spec: RunSpec) -> str | None:
+def out_of_memory(apis: Apis, spec: RunSpec) -> str | None:
     """Return what to do where the kernel killed the test process for the memory it took."""
     found = job_pod(apis, spec)
     return pods.failure(found) if found else None

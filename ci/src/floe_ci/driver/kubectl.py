@@ -18,10 +18,12 @@ def kubectl(*args: str, stdin: str | None = None, timeout: float = 120) -> bytes
     try:
         done = subprocess.run(  # noqa: S603 - the arguments are ours, no shell is involved
             command,
-            input=None if stdin is None else stdin.encode(),
+            input=(stdin or "").encode(),
             capture_output=True,
             timeout=timeout,
             check=False,
+            # Ctrl-C is for the run, which ends what it has begun: a terminal sends it to the whole group.
+            process_group=0,
         )
     except subprocess.TimeoutExpired as error:
         msg = f"`{shlex.join(command)}` did not end within {timeout:g} s"

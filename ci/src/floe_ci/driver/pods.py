@@ -5,22 +5,42 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from kubernetes.client import V1ContainerStatus, V1Pod
+    from kubernetes.client import V1ContainerStatus, V1Node, V1Pod
+
+OUT_OF_MEMORY = "OOMKilled"
+CRASH_LOOP = "CrashLoopBackOff"
+RUN_ERROR = "RunContainerError"
+JOB_NAME = "batch.kubernetes.io/job-name"
+"""The label of a Job's pods."""
 
 HOPELESS = frozenset(
     {
-        "CrashLoopBackOff",
+        CRASH_LOOP,
         "CreateContainerConfigError",
         "CreateContainerError",
         "ErrImageNeverPull",
         "ImagePullBackOff",
         "InvalidImageName",
-        "RunContainerError",
+        RUN_ERROR,
     }
 )
 """Reasons of a waiting container that no further waiting mends."""
 
-OUT_OF_MEMORY = "OOMKilled"
+START_ERROR = "StartError"
+"""How a container ended that the node's runtime could not start."""
+STARTS = 3
+"""How often a container may fail to start: under load a runtime does, once, and the next time it starts."""
+
+
+def is_ready(found: V1Pod | V1Node) -> bool:
+    """Tell whether a pod or a node is Ready by its own word."""
+    return any(c.type == "Ready" and c.status == "True" for c in found.status.conditions or ())
+
+
+def is_well(status: V1ContainerStatus) -> bool:
+    """Tell whether a container is ready, or has ended as it should."""
+    ended = status.state.terminated
+    return ended.exit_code == 0 if ended else bool(status.ready)
 
 
 def statuses(pod: V1Pod) -> list[V1ContainerStatus]:
@@ -29,13 +49,19 @@ def statuses(pod: V1Pod) -> list[V1ContainerStatus]:
 
 
 def failure(pod: V1Pod) -> str | None:
-    """Return why this pod will not become ready, in one line, or None while there is hope."""
+    """Return why this pod will not become ready, in one line, or None while there is hope.
+
+    A Job tries again by itself, as often as it says: its pods crash in vain only when it has failed.
+    """
     name = pod.metadata.name
+    tries_again = JOB_NAME in (pod.metadata.labels or {})
     if pod.status.reason == "Evicted":
         return f"pod {name} was evicted: {pod.status.message}"
     for status in statuses(pod):
         waiting, last = status.state.waiting, status.last_state.terminated
-        if waiting and waiting.reason in HOPELESS:
+        if waiting and waiting.reason in HOPELESS and not (tries_again and waiting.reason == CRASH_LOOP):
+            if (status.restart_count or 0) < STARTS and could_not_start(status):
+                continue
             ended = f"; it last ended with exit code {last.exit_code} ({last.reason})" if last else ""
             said = f": {waiting.message}" if waiting.message else ""
             return f"pod {name}, container {status.name}: {waiting.reason}{said}{ended}"
@@ -43,6 +69,12 @@ def failure(pod: V1Pod) -> str | None:
             if ended and ended.reason == OUT_OF_MEMORY:
                 return f"pod {name}, container {status.name}: {OUT_OF_MEMORY}; raise its memory limit"
     return None
+
+
+def could_not_start(status: V1ContainerStatus) -> bool:
+    """Tell whether it was the node's runtime that failed, before anything of the container ran."""
+    last = status.last_state.terminated
+    return status.state.waiting.reason == RUN_ERROR or bool(last and last.reason == START_ERROR)
 
 
 def state(pod: V1Pod) -> str:
@@ -57,5 +89,7 @@ def state(pod: V1Pod) -> str:
         elif current.running and not status.ready:
             parts.append(f"{status.name} running, not ready")
     conditions = [c.message for c in pod.status.conditions or () if c.status == "False" and c.message]
-    said = "; ".join(parts or conditions or ["no container yet"])
+    # Of a pod that never had a container: the node refused it, was preempted, or shut down.
+    refused = [part for part in (pod.status.reason, pod.status.message) if part]
+    said = "; ".join(parts or refused or conditions or ["no container yet"])
     return f"{pod.metadata.name}: {pod.status.phase}, {said}"

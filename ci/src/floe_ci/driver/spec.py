@@ -37,5 +37,7 @@ class DriverReport(BaseModel):
     problem: str | None = None
     kept_as: str | None = None
     """The name under which the cluster was left for a look, by whoever started the driver."""
+    notes: tuple[str, ...] = ()
+    """What the reader of the results should know of where the tests ran."""
     steps: tuple[Step, ...] = ()
     """Their times count from the driver's start."""

@@ -1,0 +1,109 @@
+"""The wait until the services truly are ready: rolled out, reachable under their names, and their Jobs done."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from floe_ci.driver import closer, pods
+from floe_ci.driver.apis import is_passing
+from floe_ci.driver.poll import wait_until
+from floe_ci.errors import RunError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from kubernetes.client import V1Pod
+
+    from floe_ci.driver.apis import Apis
+    from floe_ci.driver.spec import RunSpec
+    from floe_ci.manifests import Manifests
+
+
+def wait_for_services(apis: Apis, spec: RunSpec, services: Manifests) -> None:
+    """Wait until every workload has rolled out, every Job is done, and every Service has a pod behind it.
+
+    Raises:
+        RunError: A pod can't become ready any more, a Job failed, or the wait timed out; the message says which and
+            why, with the last lines of its log.
+    """
+    workloads, jobs = services.workloads(), services.jobs()
+    selecting = services.selecting_services()
+    waiting: list[V1Pod] = []
+
+    def observe() -> str | None:
+        found = apis.core.list_namespaced_pod(spec.namespace).items
+        refuse_hopeless(apis, spec, found)
+        states = [rollout_state(apis, kind, name, spec.namespace) for kind, name in workloads]
+        states += [job_state(apis, name, spec.namespace) for name in jobs]
+        if not any(states):
+            # The last to come: kube-proxy and DNS know of a pod a moment after its probe has passed.
+            states = [endpoint_state(apis, name, spec.namespace) for name in selecting]
+        unready = [state for state in states if state]
+        waiting[:] = [pod for pod in found if not pods.is_ready(pod) and pod.status.phase != "Succeeded"]
+        told = f" ({' | '.join(pods.state(pod) for pod in waiting)})" if waiting else ""
+        return ", ".join(unready) + told if unready else None
+
+    def look() -> str:
+        return closer.look(apis, spec.namespace, waiting)
+
+    wait_until("services", observe, timeout=spec.timeouts.services, is_passing=is_passing, look=look)
+
+
+def refuse_hopeless(apis: Apis, spec: RunSpec, found: Iterable[V1Pod]) -> None:
+    """End the wait where a pod can't become ready any more."""
+    hopeless = {reason: pod for pod in found if (reason := pods.failure(pod))}
+    if hopeless:
+        msg = f"{'; '.join(hopeless)}\n{closer.look(apis, spec.namespace, hopeless.values())}"
+        raise RunError(msg)
+
+
+def rollout_state(apis: Apis, kind: str, name: str, namespace: str) -> str | None:
+    """Return what a workload still lacks, or None when its newest version is rolled out and ready."""
+    read = {
+        "Deployment": apis.apps.read_namespaced_deployment_status,
+        "StatefulSet": apis.apps.read_namespaced_stateful_set_status,
+        "DaemonSet": apis.apps.read_namespaced_daemon_set_status,
+    }[kind]
+    found = read(name, namespace)
+    status = found.status
+    if (status.observed_generation or 0) < found.metadata.generation:
+        return f"{name}: not seen by its controller yet"
+    if kind == "DaemonSet":
+        wanted = status.desired_number_scheduled
+        ready, updated = status.number_ready, status.updated_number_scheduled
+    else:
+        wanted, ready, updated = found.spec.replicas, status.ready_replicas, status.updated_replicas
+    if (ready or 0) < wanted:
+        return f"{name}: {ready or 0} of {wanted} ready"
+    if (updated or 0) < wanted:
+        return f"{name}: {updated or 0} of {wanted} are of the newest version"
+    return None
+
+
+def job_state(apis: Apis, name: str, namespace: str) -> str | None:
+    """Return what a Job still lacks, or None when it is complete.
+
+    Raises:
+        RunError: It failed; the message has the last lines of its pods' logs.
+    """
+    found = apis.batch.read_namespaced_job_status(name, namespace)
+    met = {condition.type: condition for condition in found.status.conditions or () if condition.status == "True"}
+    if failed := met.get("Failed"):
+        selector = f"{pods.JOB_NAME}={name}"
+        its_pods = apis.core.list_namespaced_pod(namespace, label_selector=selector).items
+        msg = f"Job {name} failed: {failed.message or failed.reason}\n{closer.look(apis, namespace, its_pods)}"
+        raise RunError(msg.rstrip())
+    if "Complete" in met:
+        return None
+    return f"Job {name}: {found.status.succeeded or 0} of {found.spec.completions or 1} complete"
+
+
+def endpoint_state(apis: Apis, name: str, namespace: str) -> str | None:
+    """Return that a Service has no ready pod behind it, or None when it has one."""
+    selector = f"kubernetes.io/service-name={name}"
+    slices = apis.discovery.list_namespaced_endpoint_slice(namespace, label_selector=selector).items
+    # The API says that an unknown readiness is to be taken for ready.
+    endpoints = [endpoint for each in slices for endpoint in each.endpoints or ()]
+    if any(endpoint.conditions is None or endpoint.conditions.ready is not False for endpoint in endpoints):
+        return None
+    return f"Service {name}: no ready endpoint"
