@@ -13,6 +13,13 @@ ENV_RUN_ID: Final = "FLOE_RUN_ID"
 ENV_TIER: Final = "FLOE_TIER"
 ENV_NAMESPACE: Final = "FLOE_NAMESPACE"
 ENV_RESULTS_DIR: Final = "FLOE_RESULTS_DIR"
+ENV_SERVICES_DIR: Final = "FLOE_SERVICES_DIR"
+"""Where services run as processes of this machine: a folder with the id of each, in `<service>.pid`."""
+
+TIMEOUTS: Final = {"job": 3600, "test": 300, "services": 600, "probe": 30, "migration": 300}
+"""How long a thing may take, in seconds, unless the repository says otherwise."""
+ENV_TIMEOUTS: Final = {name: f"FLOE_TIMEOUT_{name.upper()}" for name in TIMEOUTS}
+"""The variables that hand a run's timeouts to the test process."""
 
 SERVICE_VARIABLES: Final = {
     "postgres": ("HOST", "PORT", "USER", "PASSWORD", "DATABASE"),
@@ -20,6 +27,8 @@ SERVICE_VARIABLES: Final = {
     "dagster": ("HOST", "PORT"),
 }
 """Per service, the ends of its variables: `FLOE_POSTGRES_HOST` and so on."""
+ABSENT: Final = "ABSENT"
+"""The end of the variable that says why a service of the tier can't be where the tests run: they are skipped then."""
 
 LABEL_NAME: Final = "app.kubernetes.io/name"
 """The service that an object belongs to."""

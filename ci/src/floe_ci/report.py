@@ -156,6 +156,7 @@ def summary(  # noqa: PLR0913 - one call writes the whole page
     problem: str | None = None,
     run_id: str | None = None,
     kept_as: str | None = None,
+    notes: Sequence[str] = (),
 ) -> str:
     """Return `summary.md`: what happened, first in one plain line and then in detail."""
     suites = list(junit) if junit is not None else []
@@ -166,6 +167,7 @@ def summary(  # noqa: PLR0913 - one call writes the whole page
         _headline(verdict, tier, Counts.of(case for _, case in cases), run_id),
         *_problem_block(problem),
         *_kept_block(kept_as),
+        *_notes_block(notes),
         *_suite_table(suites),
         *_failure_list(cases),
         *_slowest_table(cases),
@@ -184,6 +186,10 @@ def _kept_block(name: str | None) -> list[str]:
         f"Enter it: `dagger call cluster --name {name} shell terminal`, with the options of the run.",
         f"Delete it: `dagger call delete-cluster --name {name}`",
     ]
+
+
+def _notes_block(notes: Sequence[str]) -> list[str]:
+    return ["## Where the tests ran", "\n".join(f"- {_text(note)}" for note in notes)] if notes else []
 
 
 _FURTHER: Final = """\

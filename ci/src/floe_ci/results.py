@@ -55,6 +55,7 @@ def assemble(folder: Path, run_id: str, tier: str, driven: DriverReport, timings
         problem=problem,
         run_id=run_id,
         kept_as=driven.kept_as,
+        notes=driven.notes,
     )
     (folder / "logs").mkdir(parents=True, exist_ok=True)
     written = {

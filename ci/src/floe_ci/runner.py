@@ -8,6 +8,7 @@ from dagger import dag
 
 from floe_ci import contract, uv
 from floe_ci.errors import UserError
+from floe_ci.requirements import NO_LOCK_FILE, RUNNER_TOOLS, locked_selection
 
 if TYPE_CHECKING:
     import dagger
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
 PYTEST_FILES = ("pyproject.toml", "pytest.ini", "pytest.toml", "tox.ini", "setup.cfg", "conftest.py")
 """Where pytest looks for its configuration."""
-RUNNER_TOOLS = ("pytest==9.2.0", "pytest-cov==7.1.0", "pytest-timeout==2.4.0")
-"""What the runner calls; installed where the repository's own dependencies don't have them."""
 INSTALL_MISSING = 'for tool; do uv pip show --quiet "${tool%%==*}" 2> /dev/null || uv pip install "$tool"; done'
 USER = "1000:1000"
 COVERAGE_FILE = "/tmp/.coverage"  # noqa: S108 - in a container that one run owns
@@ -59,12 +58,7 @@ async def require_lock_file(source: dagger.Directory, runner: RunnerConfig) -> N
     """Refuse a repository that does not say which packages its tests need."""
     if runner.install or await source.exists("uv.lock"):
         return
-    msg = (
-        "uv.lock: there is no lock file, so the runner's packages are not pinned; "
-        "run `uv lock` and commit the file, "
-        'or name what to install: [tool.floe-ci.runner] install = [".[test]"]'
-    )
-    raise UserError(msg)
+    raise UserError(NO_LOCK_FILE)
 
 
 def build_environment(
@@ -85,7 +79,7 @@ def build_environment(
         )
         return builder.directory("/opt/venv")
 
-    sync = ["uv", "sync", "--frozen", *selection(runner)]
+    sync = ["uv", "sync", "--frozen", *locked_selection(runner)]
     return (
         builder.with_file("pyproject.toml", source.file("pyproject.toml"))
         .with_file("uv.lock", source.file("uv.lock"))
@@ -96,13 +90,6 @@ def build_environment(
         .with_exec([*sync, "--inexact", "--no-editable"])
         .directory("/opt/venv")
     )
-
-
-def selection(runner: RunnerConfig) -> list[str]:
-    """Return uv's options for the groups and extras that the runner installs."""
-    groups = [option for group in runner.groups for option in ("--group", group)]
-    extras = [option for extra in runner.extras for option in ("--extra", extra)]
-    return [*(["--no-default-groups"] if groups else []), *groups, *extras]
 
 
 def with_packages(container: dagger.Container, packages: tuple[str, ...]) -> dagger.Container:

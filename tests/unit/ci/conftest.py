@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from floe_ci.driver.deploy import Apis
+from floe_ci.config import Timeouts
+from floe_ci.driver.apis import Apis
+from floe_ci.driver.spec import RunSpec
 from kubernetes import client
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
 
 
 @dataclass
@@ -23,7 +26,7 @@ class ApiServer:
     """What a test's API server answers, and what it was asked."""
 
     objects: dict[str, object] = field(default_factory=dict)
-    """What it answers for a path; an `HTTPStatus` is a refusal."""
+    """What it answers for a path; an `HTTPStatus` is a refusal, a function is asked with what was sent."""
     logs: dict[tuple[str, bool], Iterable[bytes]] = field(default_factory=dict)
     """The pieces of a container's log, of the previous one or of this."""
     created: list[dict[str, Any]] = field(default_factory=list)
@@ -67,7 +70,8 @@ class Handler(BaseHTTPRequestHandler):
         """Take an object, unless a refusal stands under its path."""
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.api.created.append(body)
-        self.answer(self.api.objects.get(urlsplit(self.path).path, body))
+        what = self.api.objects.get(urlsplit(self.path).path, body)
+        self.answer(what(body) if callable(what) else what)
 
     def answer(self, what: object) -> None:
         """Send an object as JSON, or a refusal."""
@@ -110,7 +114,65 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[ApiServer]:
         try:
             yield api
         finally:
-            for each in (api.apis.core, api.apis.apps, api.apis.batch):
+            for each in (api.apis.core, api.apis.apps, api.apis.batch, api.apis.discovery):
                 each.api_client.rest_client.pool_manager.clear()
             server.shutdown()
             thread.join()
+
+
+@pytest.fixture
+def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Return what makes a shell script the kubectl on PATH; its arguments are noted, a line for each call."""
+    folder = tmp_path / "stand-in"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", str(folder), prepend=":")
+
+    def make(script: str) -> None:
+        path = folder / "kubectl"
+        path.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/calls\n{script}\n', encoding="utf-8")
+        path.chmod(0o755)
+
+    return make
+
+
+@pytest.fixture
+def calls(tmp_path: Path) -> Callable[[], list[str]]:
+    """Return what tells the arguments of each call of the kubectl that stands in."""
+    return lambda: (tmp_path / "calls").read_text(encoding="utf-8").splitlines()
+
+
+@pytest.fixture
+def run_spec() -> Callable[..., RunSpec]:
+    """Return what makes a driver's specification: of a run of nothing in the namespace `ns`, but for what is given."""
+
+    def make(**fields: object) -> RunSpec:
+        given: dict[str, Any] = {
+            "run_id": "abc",
+            "tier": "integration",
+            "namespace": "ns",
+            "nodes": 1,
+            "services": "",
+            "runner": "",
+            "timeouts": Timeouts(services=1),
+        }
+        return RunSpec(**given | fields)
+
+    return make
+
+
+@pytest.fixture
+def crashing() -> client.V1Pod:
+    """Return the pod `web-0`, whose one container `web` crashes again and again."""
+    status = client.V1ContainerStatus(
+        name="web",
+        image="web:1",
+        image_id="",
+        ready=False,
+        restart_count=2,
+        state=client.V1ContainerState(waiting=client.V1ContainerStateWaiting(reason="CrashLoopBackOff")),
+        last_state=client.V1ContainerState(terminated=client.V1ContainerStateTerminated(exit_code=1, reason="Error")),
+    )
+    return client.V1Pod(
+        metadata=client.V1ObjectMeta(name="web-0", uid="1"),
+        status=client.V1PodStatus(phase="Running", container_statuses=[status]),
+    )

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import io
 import tarfile
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from floe_ci.config import Timeouts
 from floe_ci.driver import job
-from floe_ci.driver.spec import RunSpec
 from floe_ci.errors import RunError
 from floe_ci.manifests import Manifests
 from kubernetes import client
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from floe_ci.driver.spec import RunSpec
+
     from tests.unit.ci.conftest import ApiServer
 
 pytestmark = pytest.mark.unit
@@ -33,24 +37,25 @@ metadata: {name: web-pages}
 """,
     "test",
 )
-SPEC = RunSpec(
-    run_id="abc",
-    tier="integration",
-    namespace="ns",
-    nodes=1,
-    services="",
-    runner="\n---\n".join((RUNNER / name).read_text() for name in ("access.yaml", "job.yaml")),
-    runner_image="floe.local/runner:abc",
-    pytest_args=("tests/integration", "-k", "a b"),
-    timeouts=Timeouts(job=60, services=1),
-)
+MANIFESTS = "\n---\n".join((RUNNER / name).read_text() for name in ("access.yaml", "job.yaml"))
 PODS = "/api/v1/namespaces/ns/pods"
 
 
 @pytest.fixture
-def prepared() -> dict[str, Any]:
+def spec(run_spec: Callable[..., RunSpec]) -> RunSpec:
+    """Return the specification of a run with tests."""
+    return run_spec(
+        runner=MANIFESTS,
+        runner_image="floe.local/runner:abc",
+        pytest_args=("tests/integration", "-k", "a b"),
+        timeouts=Timeouts(job=60, services=1),
+    )
+
+
+@pytest.fixture
+def prepared(spec: RunSpec) -> dict[str, Any]:
     """Return the Job of a run."""
-    documents = job.prepare(SPEC, SERVICES).documents
+    documents = job.prepare(spec, SERVICES).documents
     (found,) = [document for document in documents if document["kind"] == "Job"]
     return found
 
@@ -60,21 +65,25 @@ def containers(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {each["name"]: each for each in found["spec"]["template"]["spec"]["containers"]}
 
 
-def state(name: str, exit_code: int | None, reason: str = "Error") -> client.V1ContainerStatus:
-    """Return the status of a container that runs, or has ended with a code."""
-    ended = exit_code is not None
+def status(name: str, state: client.V1ContainerState) -> client.V1ContainerStatus:
+    """Return the status of a container that is ready for as long as it runs."""
     return client.V1ContainerStatus(
         name=name,
         image="runner",
         image_id="",
-        ready=not ended,
+        ready=state.running is not None,
         restart_count=0,
-        state=client.V1ContainerState(
-            running=None if ended else client.V1ContainerStateRunning(),
-            terminated=(client.V1ContainerStateTerminated(exit_code=exit_code, reason=reason) if ended else None),
-        ),
+        state=state,
         last_state=client.V1ContainerState(),
     )
+
+
+def state(name: str, exit_code: int | None, reason: str = "Error") -> client.V1ContainerStatus:
+    """Return the status of a container that runs, or has ended with a code."""
+    if exit_code is None:
+        return status(name, client.V1ContainerState(running=client.V1ContainerStateRunning()))
+    ended = client.V1ContainerStateTerminated(exit_code=exit_code, reason=reason)
+    return status(name, client.V1ContainerState(terminated=ended))
 
 
 def pods(*statuses: client.V1ContainerStatus, phase: str = "Running", **status: object) -> client.V1PodList:
@@ -121,80 +130,85 @@ def test_keeper_has_no_secrets(prepared: dict[str, Any]) -> None:
     assert "envFrom" not in containers(prepared)["results"]
 
 
-def test_rest_of_the_manifests() -> None:
-    """What stands beside the Job is left as it is, but for bindings, which name the run's namespace."""
-    others = [each for each in job.prepare(SPEC, SERVICES).documents if each["kind"] != "Job"]
-    given = [each for each in Manifests.parse(SPEC.runner, "given").documents if each["kind"] != "Job"]
-    subjects = [subject for each in others for subject in each.get("subjects", ())]
-    assert {subject["namespace"] for subject in subjects} == {SPEC.namespace}
-    assert [{**each, "subjects": ()} for each in others] == [{**each, "subjects": ()} for each in given]
+def test_bindings_name_the_runs_namespace(spec: RunSpec) -> None:
+    """Each binding is for the account in the run's own namespace."""
+    documents = job.prepare(spec, SERVICES).documents
+    subjects = [subject for each in documents for subject in each.get("subjects", ())]
+    assert [subject["namespace"] for subject in subjects] == ["ns", "ns"]
+
+
+def test_two_runs_do_not_meet(spec: RunSpec) -> None:
+    """What belongs to no namespace carries the run's namespace in its name, and is bound under that."""
+    documents = job.prepare(spec, SERVICES).documents
+    names = {each["kind"]: each["metadata"]["name"] for each in documents}
+    bound = {each["kind"]: each["roleRef"]["name"] for each in documents if "roleRef" in each}
+    assert names["ClusterRole"] == names["ClusterRoleBinding"] == "floe-test-runner-ns"
+    assert names["Role"] == names["RoleBinding"] == names["ServiceAccount"] == "floe-test-runner"
+    assert bound == {"ClusterRoleBinding": "floe-test-runner-ns", "RoleBinding": "floe-test-runner"}
 
 
 @pytest.mark.parametrize("exit_code", [0, 1, 5, 124])
-def test_end(api: ApiServer, exit_code: int) -> None:
+def test_end(api: ApiServer, spec: RunSpec, exit_code: int) -> None:
     """The wait ends with the code of the test process, while the pod lives on."""
     api.objects[PODS] = pods(state("results", None), state("runner", exit_code))
-    assert job.wait_for_end(api.apis, SPEC) == exit_code
+    assert job.wait_for_end(api.apis, spec) == exit_code
 
 
-def test_end_of_the_other_container(api: ApiServer) -> None:
+def test_end_of_the_other_container(api: ApiServer, spec: RunSpec) -> None:
     """The code of the container that keeps the pod is not taken for the tests'."""
     api.objects[PODS] = pods(state("results", 3), state("runner", 0))
-    assert job.wait_for_end(api.apis, SPEC) == 0
+    assert job.wait_for_end(api.apis, spec) == 0
 
 
-def test_evicted(api: ApiServer) -> None:
+def test_evicted(api: ApiServer, spec: RunSpec) -> None:
     """A pod that is evicted ends the wait with the node's message."""
     api.objects[PODS] = pods(phase="Failed", reason="Evicted", message="low on memory")
     with pytest.raises(RunError, match="was evicted: low on memory"):
-        job.wait_for_end(api.apis, SPEC)
+        job.wait_for_end(api.apis, spec)
 
 
-def test_failed_without_containers(api: ApiServer) -> None:
+def test_failed_without_containers(api: ApiServer, spec: RunSpec) -> None:
     """A pod that failed before its containers began ends the wait."""
     api.objects[PODS] = pods(phase="Failed", reason="UnexpectedAdmissionError")
     with pytest.raises(RunError, match="floe-test-runner-x: Failed"):
-        job.wait_for_end(api.apis, SPEC)
+        job.wait_for_end(api.apis, spec)
 
 
-def test_no_pod(api: ApiServer) -> None:
+def test_no_pod(api: ApiServer, spec: RunSpec) -> None:
     """A Job that gets no pod is waited for no longer than tests and services may take."""
     api.objects[PODS] = client.V1PodList(items=[])
-    brief = SPEC.model_copy(update={"timeouts": Timeouts.model_construct(job=0, services=0)})
+    brief = spec.model_copy(update={"timeouts": Timeouts.model_construct(job=0, services=0)})
     with pytest.raises(RunError, match=r"^tests: not there after 0 s; last seen: the Job has no pod yet$"):
         job.wait_for_end(api.apis, brief)
 
 
-def test_results_of_a_pod_that_is_gone(api: ApiServer, tmp_path: Path) -> None:
+def test_results_of_a_pod_that_is_gone(api: ApiServer, spec: RunSpec, tmp_path: Path) -> None:
     """Results can't be fetched from a pod that is gone, and the message says so."""
     api.objects[PODS] = client.V1PodList(items=[])
     with pytest.raises(RunError, match="the Job's pod is gone"):
-        job.fetch_results(api.apis, SPEC, tmp_path)
+        job.fetch_results(api.apis, spec, tmp_path)
 
 
-def test_results(api: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_results(
+    api: ApiServer,
+    spec: RunSpec,
+    stand_in: Callable[[str], None],
+    calls: Callable[[], list[str]],
+    tmp_path: Path,
+) -> None:
     """The pod's files are in the folder, and the pod is told that it may end."""
     api.objects[PODS] = pods(state("runner", 0))
-    inside = tmp_path / "inside"
+    inside, target = tmp_path / "inside", tmp_path / "results"
     inside.mkdir()
-    (inside / "junit.xml").write_text("<testsuites/>")
-    script = tmp_path / "kubectl"
-    script.write_text(f"""#!/bin/sh
-echo "$@" >> {tmp_path}/calls
-case "$*" in *tar*) exec tar --create --directory {inside} . ;; esac
-""")
-    script.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    target = tmp_path / "results"
     target.mkdir()
+    (inside / "junit.xml").write_text("<testsuites/>")
+    stand_in(f'case "$*" in *tar*) exec tar --create --directory {inside} . ;; esac')
 
-    job.fetch_results(api.apis, SPEC, target)
+    job.fetch_results(api.apis, spec, target)
 
     assert (target / "junit.xml").read_text() == "<testsuites/>"
-    fetched, released = (tmp_path / "calls").read_text().splitlines()
     prefix = "exec --namespace ns floe-test-runner-x --container results -- "
-    assert fetched == f"{prefix}tar --create --directory /results ."
-    assert released == f"{prefix}touch /results/.collected"
+    assert calls() == [f"{prefix}tar --create --directory /results .", f"{prefix}touch /results/.collected"]
 
 
 def test_unpacking_leaves_out_what_leaves_the_folder(tmp_path: Path) -> None:
@@ -213,3 +227,38 @@ def test_unpacking_leaves_out_what_leaves_the_folder(tmp_path: Path) -> None:
     job.unpack(packed.getvalue(), target)
     kept = [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()]
     assert kept == ["results/logs/plain.txt"]
+
+
+@pytest.mark.parametrize("length", [0, 300, 512 + 1000])
+def test_results_that_are_cut_off(tmp_path: Path, length: int) -> None:
+    """An archive that ends too early is a problem of the run, not a traceback."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        member = tarfile.TarInfo("junit.xml")
+        member.size = 4000
+        archive.addfile(member, io.BytesIO(b"x" * 4000))
+    with pytest.raises(RunError, match=f"did not come whole: .*, after {length} bytes"):
+        job.unpack(packed.getvalue()[:length], tmp_path)
+
+
+def test_end_of_a_pod_that_can_not_start(api: ApiServer, spec: RunSpec) -> None:
+    """A runner that can't start ends the wait with what Kubernetes warns of, and what to type next."""
+    waiting = client.V1ContainerState(waiting=client.V1ContainerStateWaiting(reason="ImagePullBackOff"))
+    api.objects[PODS] = pods(status("runner", waiting))
+    about = client.V1ObjectReference(kind="Pod", name="floe-test-runner-x")
+    warning = client.CoreV1Event(
+        metadata=client.V1ObjectMeta(name="e"),
+        involved_object=about,
+        type="Warning",
+        reason="Failed",
+        message="manifest unknown",
+        last_timestamp=datetime(2026, 1, 1, tzinfo=UTC),
+    )
+    api.objects["/api/v1/namespaces/ns/events"] = client.CoreV1EventList(items=[warning])
+    with pytest.raises(RunError) as raised:
+        job.wait_for_end(api.apis, spec)
+    assert str(raised.value).splitlines() == [
+        "pod floe-test-runner-x, container runner: ImagePullBackOff",
+        "floe-test-runner-x, last warning: Failed: manifest unknown",
+        "look further with `kubectl --namespace ns describe pod floe-test-runner-x`, where --keep has left the cluster",
+    ]

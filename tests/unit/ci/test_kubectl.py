@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,22 +12,8 @@ from floe_ci.errors import RunError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 pytestmark = pytest.mark.unit
-
-
-@pytest.fixture
-def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Return what makes a shell script the only kubectl on PATH."""
-
-    def make(script: str) -> None:
-        path = tmp_path / "kubectl"
-        path.write_text(f"#!/bin/sh\n{script}\n")
-        path.chmod(0o755)
-
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    return make
 
 
 def test_output(stand_in: Callable[[str], None]) -> None:
@@ -44,6 +32,12 @@ def test_input(stand_in: Callable[[str], None]) -> None:
     """A text for kubectl's standard input arrives as UTF-8."""
     stand_in("cat")
     assert kubectl("apply", stdin="kind: Pöd") == "kind: Pöd".encode()
+
+
+def test_signals_of_the_terminal(stand_in: Callable[[str], None]) -> None:
+    """The command is in a group of processes of its own, so that Ctrl-C does not end it in the middle of a clean-up."""
+    stand_in(f"exec {sys.executable} -c 'import os; print(os.getpgrp())'")
+    assert int(kubectl("delete")) != os.getpgrp()
 
 
 def test_failure_can_be_pasted(stand_in: Callable[[str], None]) -> None:

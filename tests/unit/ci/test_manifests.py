@@ -254,3 +254,39 @@ def test_half_written_workload() -> None:
 
     assert parsed.images() == ()
     assert parsed.labelled({"a": "b"}).documents[0]["metadata"]["labels"] == {"a": "b"}
+
+
+WAITED_FOR = """\
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec: {selector: {app: web}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: elsewhere}
+spec: {type: ExternalName, externalName: example.com}
+---
+apiVersion: serving.knative.dev/v1
+kind: Service
+metadata: {name: of-another-kind}
+spec: {selector: {app: web}}
+---
+apiVersion: batch/v1
+kind: Job
+metadata: {name: migrate}
+---
+apiVersion: batch/v1
+kind: CronJob
+metadata: {name: nightly}
+"""
+
+
+def test_services_that_select_pods() -> None:
+    """A Service with a selector has pods behind it; one that only names another host has not."""
+    assert Manifests.parse(WAITED_FOR, "test").selecting_services() == ("web",)
+
+
+def test_jobs() -> None:
+    """A Job is run once; what runs it again later is none."""
+    assert Manifests.parse(WAITED_FOR, "test").jobs() == ("migrate",)

@@ -30,6 +30,7 @@ def container(
     name: str = "postgres",
     last: client.V1ContainerState | None = None,
     ready: bool = False,
+    restarts: int = 0,
 ) -> client.V1ContainerStatus:
     """Return the status of a container."""
     return client.V1ContainerStatus(
@@ -37,7 +38,7 @@ def container(
         image="postgres",
         image_id="",
         ready=ready,
-        restart_count=0,
+        restart_count=restarts,
         state=state,
         last_state=last or client.V1ContainerState(),
     )
@@ -65,7 +66,6 @@ def condition(status: str, message: str | None) -> client.V1PodCondition:
         "ErrImageNeverPull",
         "ImagePullBackOff",
         "InvalidImageName",
-        "RunContainerError",
     ],
 )
 def test_hopeless(reason: str) -> None:
@@ -81,6 +81,14 @@ def test_crash_tells_how_it_ended() -> None:
     assert pods.failure(pod(crashing)) == (
         "pod postgres-0, container postgres: CrashLoopBackOff; it last ended with exit code 3 (Error)"
     )
+
+
+@pytest.mark.parametrize("reason", ["RunContainerError", "CrashLoopBackOff"])
+def test_start_that_fails_once(reason: str) -> None:
+    """A container that the node's runtime could not start may start the next time, but not for ever."""
+    ended = terminated(128, "StartError")
+    assert pods.failure(pod(container(waiting(reason), last=ended, restarts=2))) is None
+    assert reason in str(pods.failure(pod(container(waiting(reason), last=ended, restarts=3))))
 
 
 @pytest.mark.parametrize("reason", ["ContainerCreating", "PodInitializing", "ErrImagePull"])
@@ -100,6 +108,20 @@ def test_hopeful(reason: str) -> None:
 def test_out_of_memory(out_of_memory: client.V1ContainerStatus) -> None:
     """A container that ran out of memory is a failure, with what to do; also after its restart."""
     assert pods.failure(pod(out_of_memory)) == ("pod postgres-0, container postgres: OOMKilled; raise its memory limit")
+
+
+def test_pod_of_a_job_tries_again() -> None:
+    """A Job's pod in a crash loop is no failure: the Job itself counts how often it may try."""
+    crashing = pod(container(waiting("CrashLoopBackOff"), last=terminated(3)))
+    crashing.metadata.labels = {pods.JOB_NAME: "migrate"}
+    assert pods.failure(crashing) is None
+
+
+def test_pod_of_a_job_without_image() -> None:
+    """A Job's pod that can't have its image is as hopeless as any other."""
+    stuck = pod(container(waiting("ImagePullBackOff")))
+    stuck.metadata.labels = {pods.JOB_NAME: "migrate"}
+    assert pods.failure(stuck) == "pod postgres-0, container postgres: ImagePullBackOff"
 
 
 def test_restarted_container() -> None:
@@ -169,3 +191,31 @@ def test_state_prefers_containers() -> None:
 def test_state_of_a_new_pod() -> None:
     """A pod about which nothing is known yet says so."""
     assert pods.state(pod(conditions=[condition("False", None)])) == "postgres-0: Pending, no container yet"
+
+
+def test_state_of_a_pod_that_a_node_refused() -> None:
+    """A pod that failed before it had a container says why, rather than which of its conditions isn't met."""
+    found = pod(phase="Failed", reason="OutOfcpu", message="not enough", conditions=[condition("False", "not ready")])
+    assert pods.state(found) == "postgres-0: Failed, OutOfcpu; not enough"
+
+
+@pytest.mark.parametrize(
+    ("status", "well"),
+    [
+        (container(running(), ready=True), True),
+        (container(running()), False),
+        (container(terminated(0, "Completed")), True),
+        (container(terminated(1)), False),
+        (container(waiting("PodInitializing")), False),
+    ],
+)
+def test_container_is_well(status: client.V1ContainerStatus, well: bool) -> None:  # noqa: FBT001 - a parameter
+    """A container is well when it is ready, or has ended with code 0."""
+    assert pods.is_well(status) is well
+
+
+@pytest.mark.parametrize(("status", "ready"), [("True", True), ("False", False), ("Unknown", False)])
+def test_ready_by_its_own_word(status: str, ready: bool) -> None:  # noqa: FBT001 - a parameter
+    """A pod is ready when its condition of that name is met, whatever others say."""
+    conditions = [client.V1PodCondition(type="Ready", status=status), condition("True", None)]
+    assert pods.is_ready(pod(conditions=conditions)) is ready

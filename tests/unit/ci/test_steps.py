@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
@@ -154,3 +155,12 @@ def test_real_clock() -> None:
 
     assert measured.started_at.tzinfo is UTC
     assert 0 <= measured.steps[0].seconds <= measured.total_seconds < 60
+
+
+def test_error_of_the_engine() -> None:
+    """The mark by which the engine finds an error in its telemetry is no part of a step's error."""
+    timings = Timings()
+    with suppress(RuntimeError), timings.step("build"):
+        msg = "exit code: 1 [traceparent:4bf9-00]"
+        raise RuntimeError(msg)
+    assert timings.steps[0].error == "RuntimeError: exit code: 1"

@@ -7,6 +7,7 @@ imported when it is chosen, so that nobody waits for what another one needs.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping  # noqa: TC003 - as below
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -49,6 +50,8 @@ class RunRequest:
     """A runner image that the cluster can pull; empty: one is built."""
     push: str = ""
     """Where to push the runner image that is built, for the cluster to pull."""
+    images: Mapping[str, str] = field(default_factory=dict)
+    """Other images that the cluster can pull, by the names that the manifests give them."""
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex[:8])
 
 
@@ -63,6 +66,8 @@ class Finding:
     """What was found, in one line."""
     remedy: str = ""
     """How to get it, or to mend it."""
+    needed: bool = True
+    """Whether the place can't be used without it."""
 
 
 class Progress(Protocol):

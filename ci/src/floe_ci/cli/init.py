@@ -1,0 +1,25 @@
+"""`floe-ci init`: the first table of a repository."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from floe_ci.cli import options
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@click.command("init")
+@options.source
+def command(*, source: Path) -> None:
+    """Write the table [tool.floe-ci] into a repository's pyproject.toml, by what it depends on. Overwrites nothing."""
+    from floe_ci import proposal  # noqa: PLC0415 - `--help` needs none of it
+
+    proposed = proposal.write(source)
+    services = ", ".join(proposed.services) or "none: no dependency speaks to one that is known"
+    click.echo(f"{source / 'pyproject.toml'}: [tool.floe-ci] is written; look it through")
+    click.echo(f"services of the integration tier: {services}")
+    click.echo("next: floe-ci doctor, then floe-ci test --tier unit")

@@ -1,0 +1,77 @@
+"""The options that several commands have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+
+from floe_ci.config import TIERS, TierName
+from floe_ci.places import PLACES, RunRequest
+from floe_ci.selection import Selection
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+FOLDER: Final = click.Path(path_type=Path, file_okay=False)
+
+on = click.option(
+    "--on",
+    "place",
+    type=click.Choice(PLACES),
+    help="Where the tests run. [default: dagger where an engine or a container runtime answers, else local]",
+)
+tier = click.option("--tier", type=click.Choice(TIERS), default="integration", show_default=True, help="Which tests.")
+source = click.option(
+    "--source", type=FOLDER, default=Path(), show_default="the folder of the call", help="The repository."
+)
+registry = click.option("--registry", default="", help="Take every public image from this registry, by tag.")
+as_json = click.option("--json", "as_json", is_flag=True, help="For machines: one JSON document on standard output.")
+
+
+def of_cluster(command: Command) -> Command:
+    """Add the options of places that have a cluster."""
+    for option in (
+        registry,
+        click.option("--node-image", default="", help="The image of Kind's nodes. [default: the pinned one]"),
+        click.option("--kubernetes-version", default="", help="Kubernetes' version, such as 1.31.6, for Kind's nodes."),
+        click.option("--kubeconfig", type=click.Path(path_type=Path, dir_okay=False), help="For --on cluster."),
+        click.option("--context", default="", help="For --on cluster: the kubeconfig's context, unless it is Kind's."),
+        click.option("--image", default="", help="For --on cluster: a runner image that it can pull."),
+        click.option("--push", default="", help="Push the runner image here; --on cluster pulls it."),
+        click.option(
+            "--images",
+            multiple=True,
+            metavar="NAME=REF",
+            callback=pairs,
+            help="For --on cluster: another image of the manifests, and where it can pull that; may be repeated.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def pairs(_ctx: click.Context, _param: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
+    """Return what was given as `NAME=REF`, by name."""
+    for pair in given:
+        name, _, where = pair.partition("=")
+        if not (name and where):
+            msg = f"{pair!r}: must be NAME=REF"
+            raise click.BadParameter(msg)
+    return {name: where for name, _, where in (pair.partition("=") for pair in given)}
+
+
+def request(  # noqa: PLR0913 - a request is made of all options
+    *,
+    tier: TierName,
+    source: Path,
+    results: Path | None = None,
+    keyword: str = "",
+    marker: str = "",
+    pytest_args: str = "",
+    **others: Any,  # noqa: ANN401 - the fields of a request, as click gives them
+) -> RunRequest:
+    """Return what the options ask for."""
+    selection = Selection(keyword, marker, pytest_args)
+    where = results or Path("results") / tier
+    return RunRequest(tier=tier, source=source, results=where, selection=selection, **others)

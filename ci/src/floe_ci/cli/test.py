@@ -1,0 +1,49 @@
+"""`floe-ci test`: the main job."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from floe_ci.cli import options
+
+if TYPE_CHECKING:
+    from floe_ci.places import PlaceName
+
+
+@click.command("test")
+@options.on
+@options.tier
+@click.option("--keyword", "-k", default="", help="Run the tests whose name matches this expression, as pytest's -k.")
+@click.option("--marker", "-m", default="", help="Run the tests whose markers match this expression, as pytest's -m.")
+@click.option("--pytest-args", default="", help="Further arguments for pytest, as on its command line.")
+@click.option(
+    "--timeout", type=click.IntRange(min=1), help="Seconds for the tests as a whole. [default: as configured]"
+)
+@click.option("--keep", is_flag=True, help="Leave what a failed run used, and say how to look into it.")
+@click.option("--results", type=options.FOLDER, help="Where the results go. [default: results/<tier>]")
+@options.source
+@options.of_cluster
+@options.as_json
+def command(*, place: PlaceName | None, timeout: int | None, as_json: bool, **given: Any) -> None:  # noqa: ANN401 - as click gives them
+    """Run a tier's tests against real services, and leave the results.
+
+    The exit code is the run's: 0 passed, 1 failed, 5 no test ran, 2 to 4, 124 and 137 errored; 2 also where it
+    can't be run at all.
+    """
+    from floe_ci import places  # noqa: PLC0415 - here and below: `--help` needs none of it
+    from floe_ci.cli import progress, view  # noqa: PLC0415
+    from floe_ci.places.choice import resolve  # noqa: PLC0415
+
+    request = options.request(timeout=timeout or 0, **given)
+    with progress.shown(live=not as_json) as told:
+        place = resolve(place, told)
+        outcome = places.place(place).run(request, told)
+    overview = view.Overview.read(outcome.folder)
+    if as_json:
+        click.echo(json.dumps({"place": place, **overview.as_json()}, indent=2))
+    else:
+        view.show_briefly(overview)
+    click.get_current_context().exit(outcome.exit_code)

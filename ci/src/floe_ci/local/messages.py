@@ -1,0 +1,117 @@
+"""What a worker and whoever asked it say to each other: an order on one line, then a line for each thing told."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from floe_ci.places import RunRequest  # noqa: TC001 - pydantic reads the annotation
+from floe_ci.report import Verdict  # noqa: TC001 - as above
+from floe_ci.steps import Step  # noqa: TC001 - as above
+
+if TYPE_CHECKING:
+    from typing import TextIO
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Order(_Message):
+    """What a worker is to do."""
+
+    action: Literal["test", "up"]
+    request: RunRequest
+
+
+class Note(_Message):
+    """A line for the reader."""
+
+    kind: Literal["note"] = "note"
+    text: str
+
+
+class Begin(_Message):
+    """A step begins."""
+
+    kind: Literal["begin"] = "begin"
+    step: str
+
+
+class End(_Message):
+    """A step has ended."""
+
+    kind: Literal["end"] = "end"
+    step: Step
+
+
+class Refused(_Message):
+    """What was asked for can't be done."""
+
+    kind: Literal["refused"] = "refused"
+    text: str
+
+
+class Done(_Message):
+    """A run has ended; its results are in place."""
+
+    kind: Literal["done"] = "done"
+    verdict: Verdict
+    exit_code: int
+    summary: str
+    kept: bool = False
+    """Whether the worker lives on, with the services."""
+
+
+class Up(_Message):
+    """Services are ready, and the worker lives on with them."""
+
+    kind: Literal["up"] = "up"
+
+
+Message = Annotated[Note | Begin | End | Refused | Done | Up, Field(discriminator="kind")]
+_MESSAGE: TypeAdapter[Message] = TypeAdapter(Message)
+
+
+def read(line: str) -> Message:
+    """Return the message of a line."""
+    return _MESSAGE.validate_json(line)
+
+
+class Channel:
+    """The worker's end: it tells what happens."""
+
+    def __init__(self, stream: TextIO) -> None:
+        """Write to `stream`, a line for each message."""
+        self.released = False
+        """Whether the worker lives on when nobody listens any more."""
+        self._stream = stream
+
+    def send(self, message: Message) -> None:
+        """Send a message; where nobody listens any more, nothing is lost by it."""
+        with suppress(BrokenPipeError):
+            self._stream.write(f"{message.model_dump_json()}\n")
+            self._stream.flush()
+
+    def release(self, message: Message) -> None:
+        """Send the last message and let go of the one who listens, who may end now."""
+        self.released = True
+        self.send(message)
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        for stream in (0, 1, 2):
+            os.dup2(nowhere, stream)
+
+    def note(self, line: str) -> None:
+        """Tell a line for the reader."""
+        self.send(Note(text=line))
+
+    def begin(self, step: str) -> None:
+        """Tell that a step begins."""
+        self.send(Begin(step=step))
+
+    def end(self, step: Step) -> None:
+        """Tell that a step has ended."""
+        self.send(End(step=step))

@@ -1,0 +1,82 @@
+"""An object store that speaks S3, in MinIO's place: SeaweedFS, from a package that carries its binary.
+
+No package index has MinIO's own server. SeaweedFS is as real a one: it keeps objects on disk, checks
+signatures, and takes uploads in parts.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sysconfig
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from floe_ci.local.files import write_whole
+from floe_ci.local.probes import HOST, answers
+from floe_ci.local.processes import Process
+from floe_ci.local.site import free_ports
+
+if TYPE_CHECKING:
+    from floe_ci.local.probes import Probe
+    from floe_ci.local.site import Site
+
+NAME: Final = "minio"
+PARTS: Final = ("master", "volume", "filer", "admin")
+"""Its other servers, each with a port for HTTP; all of them, and the one for S3, have one for gRPC too."""
+OFF: Final = ("-webdav=false", "-admin.ui=false", "-master.telemetry=false", "-s3.port.iceberg=0", "-s3.port.lance=0")
+
+
+def installation() -> Path | None:
+    """Return the path of the server's binary; None where it isn't installed."""
+    found = shutil.which("weed", path=sysconfig.get_path("scripts"))
+    return Path(found) if found else None
+
+
+def processes(site: Site) -> list[Process]:
+    """Return the server's process."""
+    home = site.folder / NAME
+    home.mkdir()
+    settings = site.settings("minio-connection")
+    credentials = {
+        "accessKey": settings["FLOE_MINIO_ACCESS_KEY"],
+        "secretKey": site.passwords["FLOE_MINIO_SECRET_KEY"],
+    }
+    identity = {"name": "floe", "credentials": [credentials], "actions": ["Admin", "Read", "List", "Tagging", "Write"]}
+    config = home / "s3.json"
+    write_whole(config, json.dumps({"identities": [identity]}))
+
+    names = [*(f"{part}.port" for part in PARTS), *(f"{part}.port.grpc" for part in (*PARTS, "s3"))]
+    ports = {**dict(zip(names, free_ports(len(names)), strict=True)), "s3.port": site.ports[NAME]}
+    binary = installation()
+    assert binary is not None, "the place has checked it"  # noqa: S101 - a programmer's mistake, not the user's
+    (home / "data").mkdir()
+    command = (
+        str(binary),
+        "mini",
+        f"-dir={home / 'data'}",
+        f"-ip={HOST}",
+        f"-ip.bind={HOST}",
+        f"-s3.config={config}",
+        f"-s3.localSocket={home / 's3.sock'}",
+        f"-filer.localSocket={home / 'filer.sock'}",
+        *(f"-{name}={port}" for name, port in ports.items()),
+        *OFF,
+    )
+    # By the names that it makes up; none can be set.
+    sockets = tuple(Path(f"/tmp/seaweedfs-{part}-grpc-{ports[f'{part}.port.grpc']}.sock") for part in (*PARTS, "s3"))  # noqa: S108
+    # One volume for a bucket, not seven: a volume is a file that it makes when the first object comes.
+    environment = {"PATH": os.defpath, "HOME": str(home), "TMPDIR": str(home), "WEED_MASTER_VOLUME_GROWTH_COPY_1": "1"}
+    ready = _writable(ports["filer.port"], ports["s3.port"])
+    return [Process(NAME, command, environment, home, ready, litter=sockets)]
+
+
+def _writable(filer: int, s3: int) -> Probe:
+    """Return a probe of whether an object can be kept, not only whether the server listens."""
+    written, open_to_clients = answers(filer, "/.ready", method="PUT", body=b"ready"), answers(s3, "/healthz")
+
+    async def look() -> str | None:
+        return await written() or await open_to_clients()
+
+    return look

@@ -1,0 +1,103 @@
+"""Runs pytest in a repository, with the variables that a runner's container would have."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from floe_ci import contract, selection
+from floe_ci.config import expand_environment
+from floe_ci.local.processes import end, spawn
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from floe_ci.local.plan import Plan
+
+NOT_INHERITED: Final = ("FLOE_", "PYTEST_", "COV_", "COVERAGE_", "PYTHON", "VIRTUAL_ENV", "UV_")
+"""Variables of whoever called, which no container would have and tests could be led astray by."""
+GRACE: Final = 30.0
+"""Seconds that pytest has to write down what it knows, when it is stopped."""
+INTERRUPTION: Final = "the run was interrupted"
+TIMED_OUT, INTERRUPTED, KILLED = 124, 2, 128
+"""Exit codes as `timeout`, pytest and a shell give them; the last is added to a signal's number."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How pytest ended."""
+
+    exit_code: int
+    problem: str | None = None
+
+
+async def run(plan: Plan, packages: Path, environment: Mapping[str, str], results: Path, stop: asyncio.Event) -> Ended:
+    """Run the tier's tests and return how that ended; what they leave is in `results`.
+
+    Args:
+        plan: What is to run.
+        packages: The virtual environment.
+        environment: The whole of it.
+        results: Where pytest writes, with a folder `logs`.
+        stop: Ends the tests early when it is set.
+    """
+    arguments = selection.pytest_arguments(plan.tier, plan.config, plan.request.selection, str(results))
+    with (results / "logs" / "runner.log").open("wb") as log:
+        command = (str(packages / "bin" / "pytest"), *arguments)
+        child = await spawn(command, environment, plan.request.source, log.fileno())
+    ended, stopped = asyncio.create_task(child.wait()), asyncio.create_task(stop.wait())
+    limit = plan.config.timeouts.job
+    try:
+        await asyncio.wait({ended, stopped}, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
+        if ended.done():
+            code = ended.result()
+            return Ended(code if code >= 0 else KILLED - code)
+        child.send_signal(signal.SIGINT)
+        await asyncio.wait({ended}, timeout=GRACE)
+    finally:
+        stopped.cancel()
+        end(child.pid)
+    if stop.is_set():
+        return Ended(INTERRUPTED, INTERRUPTION)
+    return Ended(TIMED_OUT, f"the tests took longer than {limit} s and were stopped")
+
+
+def environment(plan: Plan, packages: Path, folder: Path, results: Path, services: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of the tests.
+
+    Args:
+        plan: What is to run.
+        packages: The virtual environment.
+        folder: Of this run alone, for temporary files.
+        results: Where the tests may leave files.
+        services: The variables of the services.
+    """
+    run_variables = {
+        **plan.config.timeouts.variables(),
+        **plan.absent_variables(),
+        **services,
+        contract.ENV_RUN_ID: plan.request.run_id,
+        contract.ENV_TIER: plan.request.tier,
+        contract.ENV_RESULTS_DIR: str(results),
+    }
+    temporary = folder / "tmp"
+    temporary.mkdir()
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(NOT_INHERITED)}
+    return {
+        **inherited,
+        **expand_environment(plan.tier.environment, run_variables),
+        **run_variables,
+        "PATH": f"{packages / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+        "VIRTUAL_ENV": str(packages),
+        "TMPDIR": str(temporary),
+        # There is no cluster here: tests that need one must not find the developer's own.
+        "KUBECONFIG": os.devnull,
+        "COVERAGE_FILE": str(temporary / ".coverage"),
+        "PYTHONUNBUFFERED": "1",
+        # The source is the developer's; what Python makes of it stays out of it.
+        "PYTHONPYCACHEPREFIX": str(packages / "pycache"),
+    }

@@ -1,0 +1,118 @@
+"""`floe-ci test --on local` runs a tier for real, and leaves its results and nothing else."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from conftest import Here
+
+FILES = {"coverage.xml", "events.txt", "exit-code", "junit.xml", "logs", "summary.md", "timings.json"}
+
+
+def contents(folder: Path) -> str:
+    """Return the text of every file below a folder."""
+    return "\n".join(path.read_text(errors="replace") for path in folder.rglob("*") if path.is_file())
+
+
+def test_tier_passes_and_leaves_results_only(here: Here) -> None:
+    """A tier with services passes, with the results that every place leaves, and without a process or a file."""
+    code, said = here.run("test", "--on", "local", "--pytest-args=-rA")
+    assert (code, here.wait_until_clean()) == (0, ([], [])), said
+    results = here.repository / "results" / "integration"
+    assert {path.name for path in results.iterdir()} == FILES | {"left.txt"}
+    assert {path.name for path in (results / "logs").iterdir()} == {"minio.log", "postgres.log", "runner.log"}
+    assert (results / "events.txt").read_text().startswith("no cluster")
+    assert "4 passed" in said
+    # Where the run is, and that MinIO has a stand-in, is said before anything starts, and in the summary.
+    assert "on local: as asked" in said.splitlines()[0]
+    assert "SeaweedFS in MinIO's place" in said.split("minio …")[0]
+    assert "SeaweedFS in MinIO's place" in (results / "summary.md").read_text()
+    # What a test printed of a password is not in the results.
+    assert re.findall(r"the password is (\S+)", contents(results)) == ["***"]
+
+
+def test_failed_test_is_exit_code_1(here: Here) -> None:
+    """A failed test makes the exit code 1, in the process, in the file and in the JSON document."""
+    (here.repository / "tests" / "test_failing.py").write_text("def test_fails():\n    assert 1 == 2\n")
+    code, said = here.run("test", "--on", "local", "--keyword", "fails", "--json", "--results", "out")
+    told = json.loads(said[said.index("\n{") :])
+    assert (code, told["exit_code"], told["verdict"], told["place"]) == (1, 1, "failed", "local")
+    assert (here.repository / "out" / "exit-code").read_text() == "1\n"
+    assert [each["test"] for each in told["failures"]] == ["tests.test_failing::test_fails"]
+
+
+def test_interruption_leaves_results(here: Here) -> None:
+    """A run that is interrupted while its tests run writes down what there is, and says so."""
+    (here.repository / "tests" / "test_slow.py").write_text("import time\n\ndef test_slow():\n    time.sleep(600)\n")
+    process = here.start("test", "--on", "local", "--keyword", "slow or expanded")
+    with process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if "tests …" in line:
+                break
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+    results = here.repository / "results" / "integration"
+    assert process.returncode == 2
+    assert "the run was interrupted" in (results / "summary.md").read_text()
+    assert here.wait_until_clean() == ([], [])
+
+
+def test_tests_that_take_too_long_are_stopped(here: Here) -> None:
+    """Tests that run into the limit are stopped with exit code 124, and what they did until then is reported."""
+    (here.repository / "tests" / "test_slow.py").write_text("import time\n\ndef test_slow():\n    time.sleep(600)\n")
+    code, said = here.run("test", "--on", "local", "--keyword", "slow or expanded", "--timeout", "2")
+    assert code == 124, said
+    assert "longer than 2 s" in (here.repository / "results/integration/summary.md").read_text()
+
+
+def test_services_that_are_up_are_used(here_kept: Here) -> None:
+    """Between `up` and `down` a run uses the services that are there, and a second `up` changes nothing."""
+    assert here_kept.run("up", "--on", "local")[0] == 0
+    running = here_kept.processes()
+    assert here_kept.run("up", "--on", "local")[0] == 0
+    code, said = here_kept.run("test", "--on", "local", "--keyword", "listens")
+    assert code == 0, said
+    assert "left running" in said
+    assert here_kept.processes() == running
+    assert here_kept.run("down", "--on", "local")[0] == 0
+    assert here_kept.wait_until_clean() == ([], [])
+
+
+def test_failed_run_can_leave_its_services(here_kept: Here) -> None:
+    """With --keep a failed run leaves its services, which the next run uses, and which `down` ends."""
+    (here_kept.repository / "tests" / "test_failing.py").write_text("def test_fails():\n    assert 1 == 2\n")
+    code, said = here_kept.run("test", "--on", "local", "--keyword", "fails", "--keep")
+    assert code == 1, said
+    assert "left running" in (here_kept.repository / "results/integration/summary.md").read_text()
+    assert len(here_kept.processes()) >= 3
+    code, said = here_kept.run("test", "--on", "local", "--keyword", "listens")
+    assert code == 0, said
+    assert here_kept.run("down", "--on", "local")[0] == 0
+    assert here_kept.wait_until_clean() == ([], [])
+
+
+def test_selection_without_tests_is_refused(here: Here) -> None:
+    """A selection that no test matches is refused in one line, and leaves neither results nor anything else."""
+    code, said = here.run("test", "--on", "local", "--keyword", "nothing")
+    assert code == 2
+    assert said.splitlines()[-1].startswith("floe-ci: tier integration: no test matches --keyword nothing")
+    assert not (here.repository / "results").exists()
+    assert here.wait_until_clean() == ([], [])
+
+
+def test_service_that_cannot_start_is_told(here: Here) -> None:
+    """A service that never gets ready is an errored run, whose summary has the end of its log."""
+    config = here.repository / "pyproject.toml"
+    config.write_text(config.read_text() + "\n[tool.floe-ci.timeouts]\nservices = 1\n")
+    code, said = here.run("test", "--on", "local")
+    summary = (here.repository / "results/integration/summary.md").read_text()
+    assert code == 2, said
+    assert "not there after 1 s; last seen: " in summary
+    assert here.wait_until_clean() == ([], [])

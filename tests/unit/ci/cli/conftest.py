@@ -1,0 +1,89 @@
+"""The command line in this process, with a place of the test's own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pytest
+from click.testing import CliRunner, Result
+from floe_ci import places
+from floe_ci.cli import main
+from floe_ci.driver.spec import DriverReport
+from floe_ci.places import Finding
+from floe_ci.results import assemble
+from floe_ci.steps import Step, Timings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from floe_ci.places import Place, PlaceName, Progress, RunRequest
+    from floe_ci.results import Outcome
+
+JUNIT = """<testsuite name="pytest" tests="3" time="4.5">
+<testcase classname="tests.test_orders" name="test_total" time="0.5"/>
+<testcase classname="tests.test_orders" name="test_empty" time="4">
+<failure message="assert 1 == 2&#10;more"/></testcase>
+<testcase classname="tests.test_orders" name="test_other"><skipped message="not today"/></testcase>
+</testsuite>"""
+
+
+@dataclass
+class Somewhere:
+    """A place that writes results without running anything."""
+
+    name: PlaceName = "local"
+    exit_code: int = 1
+    error: Exception | None = None
+    findings: list[Finding] = field(default_factory=lambda: [Finding("thing", "here", "it is here")])
+    requests: list[RunRequest] = field(default_factory=list)
+
+    def check(self) -> list[Finding]:
+        """Return what the test says."""
+        return self.findings
+
+    def run(self, request: RunRequest, progress: Progress) -> Outcome:
+        """Write the results of a run with three tests."""
+        self.requests.append(request)
+        if self.error:
+            raise self.error
+        progress.note("a note")
+        progress.begin("tests")
+        step = Step("tests", 1.0, 4.5)
+        progress.end(step)
+        request.results.mkdir(parents=True)
+        (request.results / "junit.xml").write_text(JUNIT)
+        timings = Timings()
+        timings.record(step)
+        return assemble(request.results, "abc", request.tier, DriverReport(exit_code=self.exit_code), timings)
+
+    def up(self, request: RunRequest, _progress: Progress) -> str:
+        """Remember the request."""
+        self.requests.append(request)
+        return "it is up"
+
+    def down(self, request: RunRequest, _progress: Progress) -> str:
+        """Remember the request."""
+        self.requests.append(request)
+        return "it is down"
+
+
+@pytest.fixture
+def somewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Somewhere:
+    """Return the place that every name stands for, in a folder of the test's own."""
+    made = Somewhere()
+
+    def place(name: PlaceName) -> Place:
+        made.name = name
+        return made
+
+    monkeypatch.setattr(places, "place", place)
+    monkeypatch.chdir(tmp_path)
+    return made
+
+
+@pytest.fixture
+def call() -> Callable[..., Result]:
+    """Return a function that calls the command line."""
+    return lambda *arguments: CliRunner().invoke(main, arguments)

@@ -1,0 +1,168 @@
+"""The command line hands a request to a place, and its exit code is the run's."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from floe_ci.cli import COMMANDS
+from floe_ci.errors import RunError, UserError
+from floe_ci.places import RunRequest, choice
+from floe_ci.places.choice import Choice
+from floe_ci.selection import Selection
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from click.testing import Result
+    from conftest import Somewhere
+
+    Call = Callable[..., Result]
+
+HEAVY = {"dagger", "kubernetes", "rich", "tomlkit", "junitparser", "anyio"}
+
+
+def modules_after(statement: str) -> set[str]:
+    """Return the packages that a new Python has imported after a statement."""
+    code = f"{statement}\nimport sys\nprint(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    return {name.partition(".")[0] for name in done.stdout.split()}
+
+
+def test_help_imports_nothing_heavy() -> None:
+    """`floe-ci --help` answers without importing what only a run needs."""
+    script = "from click.testing import CliRunner; from floe_ci.cli import main; CliRunner().invoke(main, ['--help'])"
+    assert not modules_after(script) & (HEAVY | {"pydantic"})
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_commands_explain_themselves(call: Call, command: str) -> None:
+    """Every command has a help, whose first line the list of commands repeats in substance."""
+    told = call(command, "--help")
+    assert told.exit_code == 0
+    assert f"Usage: main {command}" in told.output
+
+
+def test_request_has_every_option(call: Call, somewhere: Somewhere) -> None:
+    """What is asked for on the command line is what the place is asked for."""
+    options = {
+        "--tier": "unit", "--keyword": "orders", "--marker": "not slow", "--pytest-args": "-x", "--timeout": "9",
+        "--registry": "mirror.example.com", "--node-image": "n", "--kubernetes-version": "1.31.6", "--context": "c",
+        "--kubeconfig": "k", "--image": "i", "--push": "p", "--results": "out", "--source": ".",
+    }  # fmt: skip
+    call("test", "--on", "cluster", "--keep", *(part for pair in options.items() for part in pair))
+    (request,) = somewhere.requests
+    assert somewhere.name == "cluster"
+    assert request == RunRequest(
+        tier="unit",
+        source=Path(),
+        results=Path("out"),
+        selection=Selection("orders", "not slow", "-x"),
+        timeout=9,
+        registry="mirror.example.com",
+        node_image="n",
+        kubernetes_version="1.31.6",
+        keep=True,
+        kubeconfig=Path("k"),
+        context="c",
+        image="i",
+        push="p",
+        run_id=request.run_id,
+    )
+
+
+def test_results_are_beside_those_of_other_tiers(call: Call, somewhere: Somewhere) -> None:
+    """Where nobody says otherwise, a tier's results are in a folder of its name."""
+    call("test", "--on", "local", "--tier", "unit")
+    assert somewhere.requests[0].results == Path("results/unit")
+
+
+def test_exit_code_is_the_runs(call: Call, somewhere: Somewhere) -> None:
+    """A failed run is exit code 1, its failures are told, and then its results' folder."""
+    told = call("test", "--on", "local")
+    assert somewhere.requests
+    assert told.exit_code == 1
+    assert "tests.test_orders::test_empty assert 1 == 2\n" in told.stdout
+    assert told.stdout.endswith(
+        "failed: tier integration, 1 passed, 1 failed, 1 skipped, 0 s\nresults: results/integration\n"
+    )
+
+
+def test_progress_goes_to_standard_error(call: Call, somewhere: Somewhere) -> None:
+    """Steps and notes are on standard error, line by line where that is no terminal; the place comes first."""
+    told = call("test", "--on", "local")
+    assert somewhere.requests
+    lines = told.stderr.splitlines()
+    assert lines[:2] == ["on local: as asked", "a note"]
+    assert lines[2].endswith(" s  tests …")
+    assert lines[3].endswith(" s  tests: done after 4.5 s")
+
+
+def test_json_is_all_of_standard_output(call: Call, somewhere: Somewhere) -> None:
+    """With --json, standard output is one document with the verdict, the counts and the failures."""
+    told = json.loads(call("test", "--on", "local", "--json").stdout)
+    assert somewhere.requests
+    assert (told["place"], told["verdict"], told["exit_code"]) == ("local", "failed", 1)
+    assert told["suites"]["integration"] == {"passed": 1, "failed": 1, "errored": 0, "skipped": 1, "seconds": 4.5}
+    assert told["failures"] == [{"test": "tests.test_orders::test_empty", "message": "assert 1 == 2"}]
+
+
+def test_place_is_chosen_where_none_is_named(call: Call, somewhere: Somewhere, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no place is named the first line says which was chosen, and why."""
+    monkeypatch.setattr(choice, "choose", lambda: Choice("local", "there is nothing else"))
+    assert call("test").stderr.startswith("on local: there is nothing else\n")
+    assert somewhere.name == "local"
+
+
+@pytest.mark.parametrize("error", [UserError("tier x: no test"), RunError("the cluster is gone")])
+def test_error_is_one_message(call: Call, somewhere: Somewhere, error: Exception) -> None:
+    """What can't be done is exit code 2 and its message, without a traceback."""
+    somewhere.error = error
+    told = call("test", "--on", "local")
+    assert told.exit_code == 2
+    assert told.stderr.splitlines()[-1] == f"floe-ci: {error}"
+    assert "Traceback" not in told.output
+
+
+def test_interruption_is_130(call: Call, somewhere: Somewhere) -> None:
+    """An interrupted command ends as shells expect, without a traceback."""
+    somewhere.error = KeyboardInterrupt()  # type: ignore[assignment]
+    told = call("test", "--on", "local")
+    assert told.exit_code == 130
+    assert "Traceback" not in told.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("test", "--tier", "intgration"), "'intgration' is not one of 'unit', 'integration', 'e2e'"),
+        (("test", "--on", "moon"), "'moon' is not one of 'dagger', 'cluster', 'local'"),
+        (("test", "--timeout", "0"), "0 is not in the range x>=1"),
+        (("tset",), "No such command 'tset'"),
+    ],
+)
+def test_wrong_words_are_refused(call: Call, arguments: tuple[str, ...], words: str) -> None:
+    """A word that is none is exit code 2, and what it may be is told."""
+    told = call(*arguments)
+    assert told.exit_code == 2
+    assert words in told.stderr
+
+
+@pytest.mark.parametrize(("command", "said"), [("up", "it is up\n"), ("down", "it is down\n")])
+def test_inner_loop(call: Call, somewhere: Somewhere, command: str, said: str) -> None:
+    """`up` and `down` go to the place, and print what it says."""
+    told = call(command, "--on", "cluster", "--tier", "e2e", "--context", "kind-dev")
+    assert (told.exit_code, told.stdout) == (0, said)
+    assert (somewhere.requests[0].tier, somewhere.requests[0].context) == ("e2e", "kind-dev")
+
+
+@pytest.mark.parametrize("shell", ["zsh", "fish"])
+def test_completion(call: Call, shell: str) -> None:
+    """The completion script of a shell calls this program back."""
+    told = call("completion", shell)
+    assert told.exit_code == 0
+    assert "_FLOE_CI_COMPLETE" in told.stdout

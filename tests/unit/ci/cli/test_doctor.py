@@ -1,0 +1,59 @@
+"""`floe-ci doctor` tells what is here and what a run would use, and starts nothing."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from floe_ci.places import Finding, choice
+from floe_ci.places.choice import Choice
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from click.testing import Result
+    from conftest import Somewhere
+
+    Call = Callable[..., Result]
+
+
+@pytest.fixture(autouse=True)
+def _chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choice, "choose", lambda: Choice("local", "there is nothing else"))
+
+
+def test_what_is_here(call: Call, somewhere: Somewhere) -> None:
+    """Each place is told with its findings, and the last line is where a run would go and why."""
+    told = call("doctor")
+    assert told.exit_code == 0
+    assert told.output.count("✓ thing: it is here") == 3
+    assert "--on cluster  a cluster that is there: can be used" in told.output
+    assert told.output.splitlines()[-1] == "`floe-ci test` runs on local: there is nothing else"
+    assert not somewhere.requests
+
+
+def test_what_is_missing(call: Call, somewhere: Somewhere) -> None:
+    """What is missing stands with how to get it, and where a run has nowhere to go the exit code is 1."""
+    somewhere.findings = [Finding("thing", "broken", "it does not answer", "start it")]
+    told = call("doctor")
+    assert told.exit_code == 1
+    assert "  ✗ thing: it does not answer\n      start it" in told.output
+    assert "can't be used" in told.output
+
+
+def test_what_can_be_done_without(call: Call, somewhere: Somewhere) -> None:
+    """A thing that is missing but not needed leaves its place usable."""
+    somewhere.findings.append(Finding("service minio", "missing", "no package", needed=False))
+    told = call("doctor")
+    assert told.exit_code == 0
+    assert "- service minio: no package" in told.output
+
+
+def test_machines_are_told_the_same(call: Call, somewhere: Somewhere) -> None:
+    """With --json all of it is one document."""
+    assert somewhere.findings
+    told = json.loads(call("doctor", "--json").stdout)
+    assert told["default"] == {"place": "local", "why": "there is nothing else"}
+    assert told["places"]["dagger"]["usable"] is True
+    assert told["places"]["dagger"]["findings"][0]["what"] == "thing"

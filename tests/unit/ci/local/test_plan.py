@@ -1,0 +1,82 @@
+"""What this machine can run is decided before anything starts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from floe_ci.errors import UserError
+from floe_ci.local import plan
+from floe_ci.local.plan import Plan
+from floe_ci.local.session import first_lines
+from floe_ci.places import RunRequest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """Return a repository with all services."""
+    (tmp_path / "pyproject.toml").write_text(
+        '[tool.floe-ci.tiers.integration]\nservices = ["postgres", "minio", "dagster"]\n'
+        '[tool.floe-ci.runner]\npackages = ["libpq5"]\n'
+    )
+    return tmp_path
+
+
+def read(repository: Path, **request: Any) -> Plan:  # noqa: ANN401 - the fields of a request
+    """Read the plan of a run."""
+    return Plan.read(RunRequest(source=repository, **request))
+
+
+def test_timeout_of_the_caller_counts(repository: Path) -> None:
+    """A timeout on the command line takes the place of the configured one."""
+    assert read(repository, timeout=7).config.timeouts.job == 7
+
+
+def test_folder_that_is_not_there(tmp_path: Path) -> None:
+    """A source that does not exist is refused, by the option's name."""
+    with pytest.raises(UserError, match=r"--source .*missing: there is no such folder"):
+        read(tmp_path / "missing")
+
+
+def test_tier_of_several_nodes_needs_a_cluster(repository: Path) -> None:
+    """The e2e tier is refused in one line that names the places where it runs."""
+    with pytest.raises(UserError, match=r"^tier e2e: it needs a cluster of 3 nodes; run it with --on dagger or"):
+        read(repository, tier="e2e")
+
+
+def test_manifests_need_a_cluster(repository: Path) -> None:
+    """A tier with manifests of its own is refused, and the manifests are named."""
+    (repository / "pyproject.toml").write_text('[tool.floe-ci.tiers.integration]\nmanifests = ["deploy/redis.yaml"]\n')
+    with pytest.raises(UserError, match=r"its manifests \(deploy/redis.yaml\) need Kubernetes"):
+        read(repository)
+
+
+def test_absent_service_is_named_with_its_reason(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service without a package is left out, and the first lines and the tests' environment say why."""
+    monkeypatch.setattr(plan, "INSTALLED", {"postgres": lambda: True, "minio": lambda: None, "dagster": lambda: True})
+    read_plan = read(repository)
+    assert read_plan.services == ("postgres", "dagster")
+    assert set(read_plan.absent_variables()) == {"FLOE_MINIO_ABSENT"}
+    assert "the package of minio's server is not installed" in read_plan.absent_variables()["FLOE_MINIO_ABSENT"]
+    assert any(
+        line.startswith("minio: not here, and the tests that need it are skipped") for line in first_lines(read_plan)
+    )
+
+
+def test_service_that_no_package_has(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service of the contract that this machine has no way to run is absent as well."""
+    monkeypatch.setattr(plan, "INSTALLED", {"postgres": lambda: True, "dagster": lambda: True})
+    assert read(repository).absent["minio"].startswith("minio is in no package index")
+
+
+def test_first_lines_tell_the_stand_in_and_what_is_not_installed(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reader learns what each service is here, and which Debian packages are not looked after."""
+    monkeypatch.setattr(plan, "INSTALLED", dict.fromkeys(("postgres", "minio", "dagster"), lambda: True))
+    lines = first_lines(read(repository))
+    assert lines[1] == "minio: SeaweedFS in MinIO's place, which is in no package index; it speaks S3 as well"
+    assert lines[-1].endswith("libpq5")

@@ -1,0 +1,179 @@
+"""Processes are kept running, and ended with everything that they started."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+from floe_ci.errors import RunError
+from floe_ci.local import processes
+from floe_ci.local.probes import wait_until
+from floe_ci.local.processes import Keeper, Process, describe, run
+from floe_ci.local.workspace import Workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+async def ready() -> None:
+    """Be ready."""
+
+
+async def starting() -> str:
+    """Never be ready."""
+    return "starting"
+
+
+def shell(script: str, folder: Path, probe: Callable[[], object] = ready) -> Process:
+    """Return a process that runs a script."""
+    return Process("demo", ("sh", "-c", script), {"PATH": os.environ["PATH"]}, folder, probe)  # type: ignore[arg-type]
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait until a condition holds, for ten seconds at most."""
+
+    async def observe() -> str | None:
+        return None if condition() else "not yet"
+
+    await wait_until("the condition", observe, timeout=10)
+
+
+def keeper(process: Process, folder: Path, events: list[str] | None = None) -> Keeper:
+    """Return what keeps a process, with its files in a folder."""
+    return Keeper(process, folder, folder, (events if events is not None else []).append)
+
+
+def test_process_that_ends_is_started_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that is killed is started again, and the file has the new one's id."""
+    monkeypatch.setattr(processes, "FIRST_PAUSE", 0.01)
+    file, events = tmp_path / "demo.pid", list[str]()
+
+    async def story() -> tuple[int, int]:
+        with Workspace() as workspace:
+            workspace.keep(keeper(shell("exec tail -f /dev/null", tmp_path), tmp_path, events))
+            await until(file.exists)
+            first = int(file.read_text())
+            os.kill(first, signal.SIGKILL)
+            await until(lambda: file.exists() and int(file.read_text()) != first)
+            return first, int(file.read_text())
+
+    first, second = asyncio.run(story())
+    assert not psutil.pid_exists(first)
+    assert not psutil.pid_exists(second)
+    assert events[0] == f"demo: started as process {first}"
+    assert events[1] == "demo: ended with SIGKILL; starts again in 0.01 s"
+
+
+def test_pause_grows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each time a process ends soon, the pause before its next start is twice as long, up to a limit."""
+    monkeypatch.setattr(processes, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(processes, "LONGEST_PAUSE", 0.04)
+    events: list[str] = []
+
+    async def story() -> None:
+        with Workspace() as workspace:
+            workspace.keep(keeper(shell("exit 3", tmp_path), tmp_path, events))
+            await until(lambda: sum("ended" in event for event in events) >= 4)
+
+    asyncio.run(story())
+    pauses = [event.split(" in ")[1] for event in events if "ended" in event][:4]
+    assert pauses == ["0.01 s", "0.02 s", "0.04 s", "0.04 s"]
+
+
+def test_process_that_never_gets_ready_is_told_with_its_log(tmp_path: Path) -> None:
+    """A wait that times out has the state seen last and the end of what the process printed."""
+
+    async def story() -> None:
+        with Workspace() as workspace:
+            kept = keeper(shell("echo no such table; exec tail -f /dev/null", tmp_path, starting), tmp_path)
+            workspace.keep(kept)
+            await until(lambda: (tmp_path / "demo.log").exists() and bool((tmp_path / "demo.log").read_text()))
+            await kept.wait_ready(timeout=0)
+
+    with pytest.raises(RunError, match=r"last seen: starting\nno such table"):
+        asyncio.run(story())
+
+
+def test_process_that_ends_again_and_again_is_hopeless(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that ends three times before it is ready is given up, long before the timeout."""
+    monkeypatch.setattr(processes, "FIRST_PAUSE", 0.01)
+
+    async def story() -> None:
+        with Workspace() as workspace:
+            kept = keeper(shell("echo address in use; exit 1", tmp_path, starting), tmp_path)
+            workspace.keep(kept)
+            await kept.wait_ready(timeout=60)
+
+    with pytest.raises(RunError, match=r"ended 3 times before it was ready, with exit code 1\naddress in use"):
+        asyncio.run(story())
+
+
+def test_command_that_is_not_there_is_told(tmp_path: Path) -> None:
+    """A process that can't even be started is an error, not a wait."""
+    missing = Process("demo", (str(tmp_path / "missing"),), {}, tmp_path, starting)
+
+    async def story() -> None:
+        with Workspace() as workspace:
+            kept = keeper(missing, tmp_path)
+            workspace.keep(kept)
+            await kept.wait_ready(timeout=60)
+
+    with pytest.raises(RunError, match=r"demo: can't be started: .*missing"):
+        asyncio.run(story())
+
+
+def test_failed_command_tells_what_it_said(tmp_path: Path) -> None:
+    """A command that fails is an error with the command, its exit code and its output; its input is handed on."""
+    command = ("sh", "-c", "cat; exit 4")
+    with pytest.raises(RunError, match=r"`sh -c 'cat; exit 4'` failed with exit code 4:\nhello"):
+        asyncio.run(run(command, {"PATH": os.environ["PATH"]}, tmp_path, "hello"))
+
+
+def test_cancelled_command_has_ended(tmp_path: Path) -> None:
+    """A command that is cancelled has ended when the cancellation arrives."""
+    file = tmp_path / "pid"
+
+    async def story() -> None:
+        command = ("sh", "-c", f"echo $$ > {file}; exec tail -f /dev/null")
+        running = asyncio.create_task(run(command, {"PATH": os.environ["PATH"]}, tmp_path))
+        await until(lambda: file.exists() and file.read_text().strip() != "")
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        pid = int(file.read_text())
+        assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+
+    asyncio.run(story())
+
+
+ORPHANS = """
+import subprocess, sys
+from floe_ci.local.processes import adopt_orphans, end_all
+import psutil
+adopt_orphans()
+script = "setsid sh -c 'trap \\"\\" TERM INT HUP; echo $$; exec tail -f /dev/null' & sleep 0.01"
+pid = int(subprocess.Popen(["sh", "-c", script], stdout=subprocess.PIPE, text=True).stdout.readline())
+end_all({})
+assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE, pid
+print("gone")
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux hands orphans to a process of one's choice")
+def test_orphans_are_ended() -> None:
+    """A process in a session of its own, whose parent has ended and which ignores signals, is ended too."""
+    done = subprocess.run([sys.executable, "-c", ORPHANS], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout, done.stderr) == ("gone\n", "")
+
+
+@pytest.mark.parametrize(("code", "words"), [(0, "exit code 0"), (3, "exit code 3"), (-9, "SIGKILL"), (-15, "SIGTERM")])
+def test_exit_code_in_words(code: int, words: str) -> None:
+    """A code is told as such, and a signal by its name."""
+    assert describe(code) == words

@@ -1,0 +1,85 @@
+"""Services on this machine are told what the manifests say, with addresses of this machine."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+from floe_ci import contract
+from floe_ci.errors import RunError, UserError
+from floe_ci.local import site as sites
+from floe_ci.local.probes import HOST
+from floe_ci.local.site import Site, free_ports
+
+SERVICES = tuple(contract.SERVICE_VARIABLES)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_variables_are_the_contracts(service: str) -> None:
+    """Tests find in their environment what the contract promises of a service, as in a cluster."""
+    needed = ("postgres", service) if service == "dagster" else (service,)
+    variables = Site.plan(dict.fromkeys(needed), Path()).variables
+    promised = {contract.service_variable(name, end) for name in needed for end in contract.SERVICE_VARIABLES[name]}
+    assert promised <= set(variables)
+
+
+def test_addresses_are_of_this_machine() -> None:
+    """Every host is this machine, and every port one that the service was given."""
+    site = Site.plan(SERVICES, Path())
+    assert {value for key, value in site.variables.items() if key.endswith("_HOST")} == {HOST}
+    ports = {int(value) for key, value in site.variables.items() if key.endswith("_PORT")}
+    assert ports <= set(site.ports.values())
+    assert site.settings("dagster-processes") == {
+        "DAGSTER_CODE_HOST": HOST,
+        "DAGSTER_CODE_PORT": str(site.ports["dagster-code"]),
+    }
+
+
+def test_each_run_has_its_own_passwords() -> None:
+    """No two runs have a password in common."""
+    first, second = (Site.plan(SERVICES, Path()).passwords for _ in range(2))
+    assert set(first) == set(second) == {"FLOE_POSTGRES_PASSWORD", "FLOE_MINIO_SECRET_KEY"}
+    assert not set(first.values()) & set(second.values())
+    assert all(len(value) >= 24 for value in first.values())
+
+
+def test_service_that_needs_another() -> None:
+    """A service without the one that it keeps its data in is refused, and the message names what to add."""
+    site = Site.plan(["dagster"], Path())
+    with pytest.raises(UserError, match="needs 'postgres' too"):
+        site.settings("postgres-connection")
+
+
+def test_container_variables() -> None:
+    """A container's variables are its ConfigMaps' entries and, for a password, the run's."""
+    site = Site.plan(SERVICES, Path())
+    (webserver,) = [
+        container
+        for document in site.manifests.documents
+        if document["kind"] == "Deployment" and document["metadata"]["name"] == "dagster-webserver"
+        for container in document["spec"]["template"]["spec"]["containers"]
+    ]
+    variables = site.environment(webserver)
+    assert variables["FLOE_POSTGRES_PASSWORD"] == site.passwords["FLOE_POSTGRES_PASSWORD"]
+    assert variables["FLOE_POSTGRES_PORT"] == str(site.ports["postgres"])
+    assert variables["DAGSTER_CODE_HOST"] == HOST
+
+
+def test_ports_are_free_and_different() -> None:
+    """As many ports come as were asked for, each once, below those for outgoing connections."""
+    ports = free_ports(30)
+    assert len(set(ports)) == 30
+    assert all(port in sites.PORTS for port in ports)
+    for port in ports:
+        with socket.socket() as probe:
+            probe.bind((HOST, port))
+
+
+def test_taken_port_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A port that someone listens at is not given, and too few are an error."""
+    with socket.create_server((HOST, 0)) as server:
+        taken = server.getsockname()[1]
+        monkeypatch.setattr(sites, "PORTS", range(taken, taken + 1))
+        with pytest.raises(RunError, match="no 1 free ports"):
+            free_ports(1)

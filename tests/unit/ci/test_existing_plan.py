@@ -1,0 +1,121 @@
+"""What a run in an existing cluster is to do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from floe_ci.errors import UserError
+from floe_ci.existing.plan import Plan
+from floe_ci.places import RunRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+pytestmark = pytest.mark.unit
+
+# What `kubectl kustomize` would print: for the folder `run` a service, for the folder `runner` a Job with its rights.
+RENDERED = """\
+case "$*" in
+*/run) cat <<'END'
+{apiVersion: apps/v1, kind: Deployment, metadata: {name: web}, spec: {template: {spec: {containers: [{name: web, \
+image: "web:1"}]}}}}
+END
+;;
+*/runner) cat <<'END'
+{apiVersion: v1, kind: ServiceAccount, metadata: {name: runner}}
+---
+{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: runner}}
+---
+{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRoleBinding, metadata: {name: runner}}
+---
+{apiVersion: batch/v1, kind: Job, metadata: {name: runner}, spec: {template: {spec: {containers: [{name: runner, \
+image: "floe.local/runner:dev"}, {name: results, image: "floe.local/runner:dev"}]}}}}
+END
+;;
+esac
+"""
+TABLE = """\
+[tool.floe-ci.tiers.integration]
+services = ["postgres"]
+environment = { URL = "x" }
+[tool.floe-ci.timeouts]
+job = 60
+"""
+
+
+@pytest.fixture
+def repository(tmp_path: Path, stand_in: Callable[[str], None]) -> Path:
+    """Return a repository with a table, and a Kustomize that renders what stands above."""
+    stand_in(RENDERED)
+    (tmp_path / "pyproject.toml").write_text(TABLE)
+    return tmp_path
+
+
+def test_specification(repository: Path) -> None:
+    """The driver is told what the repository's table says, with each image where the cluster pulls it."""
+    plan = Plan.read(RunRequest(source=repository))
+    spec = plan.spec("abc", lambda name: f"mirror/{name}")
+    assert (spec.run_id, spec.tier, spec.namespace, spec.nodes) == ("abc", "integration", "floe-integration-abc", 1)
+    assert (spec.environment, spec.timeouts.job) == ({"URL": "x"}, 60)
+    assert "image: mirror/web:1" in spec.services
+    assert spec.runner_image == "mirror/floe.local/runner:dev"
+    assert spec.pytest_args[:3] == ("-p", "no:cacheprovider", "tests/integration")
+
+
+def test_images(repository: Path) -> None:
+    """A run needs the images of its services, and the runner's once."""
+    assert Plan.read(RunRequest(source=repository)).images == ("web:1", "floe.local/runner:dev")
+
+
+def test_services_alone(repository: Path) -> None:
+    """Without tests there is no runner, and no image for it."""
+    plan = Plan.read(RunRequest(source=repository), with_tests=False)
+    assert plan.images == ("web:1",)
+    assert (plan.spec("abc").runner, plan.spec("abc").runner_image) == ("", "")
+
+
+def test_timeout_of_the_call(repository: Path) -> None:
+    """A timeout that the caller gives takes the place of the table's."""
+    assert Plan.read(RunRequest(source=repository, timeout=7)).spec("abc").timeouts.job == 7
+
+
+@pytest.mark.parametrize(
+    ("tier", "kinds"),
+    [
+        ("integration", ["ServiceAccount", "Job"]),
+        ("e2e", ["ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Job"]),
+    ],
+)
+def test_rights_of_the_tests(repository: Path, tier: str, kinds: list[str]) -> None:
+    """Only end-to-end tests get rights outside of their namespace in a cluster of somebody else's."""
+    plan = Plan.read(RunRequest(source=repository, tier=tier))  # type: ignore[arg-type]  # one of the tiers
+    assert [document["kind"] for document in plan.job.documents] == kinds
+
+
+def test_tier_without_services(repository: Path, calls: Callable[[], list[str]]) -> None:
+    """For a tier without services only the runner is rendered."""
+    (repository / "pyproject.toml").write_text("")
+    assert Plan.read(RunRequest(source=repository)).services.documents == ()
+    assert len(calls()) == 1
+
+
+def test_what_is_rendered(repository: Path, calls: Callable[[], list[str]]) -> None:
+    """Kustomize renders a folder beside which the package's manifests and the repository lie."""
+    Plan.read(RunRequest(source=repository))
+    assert all(call.startswith("kustomize --load-restrictor LoadRestrictionsNone /") for call in calls())
+    assert [call.rpartition("/")[2] for call in calls()] == ["run", "runner"]
+
+
+def test_manifest_that_is_refused(repository: Path, stand_in: Callable[[str], None]) -> None:
+    """What Kustomize refuses is told in its words, without the folder that was made for it."""
+    stand_in("""for last; do :; done; echo "no such file: $(dirname "$last")/source/x.yaml" >&2; exit 1""")
+    with pytest.raises(UserError, match=r"^the manifests can't be rendered: no such file: x\.yaml$"):
+        Plan.read(RunRequest(source=repository))
+
+
+def test_missing_source(tmp_path: Path) -> None:
+    """A repository that isn't there is refused by its name."""
+    with pytest.raises(UserError, match=r"/nosuch: there is no such folder$"):
+        Plan.read(RunRequest(source=tmp_path / "nosuch"))

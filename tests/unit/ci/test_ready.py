@@ -1,0 +1,240 @@
+"""The wait until the services are ready: rolled out, reachable, and their Jobs done."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from floe_ci.config import Timeouts
+from floe_ci.driver import ready
+from floe_ci.errors import RunError
+from floe_ci.manifests import Manifests
+from kubernetes import client
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from floe_ci.driver.spec import RunSpec
+
+    from tests.unit.ci.conftest import ApiServer
+
+pytestmark = pytest.mark.unit
+
+SERVICES = Manifests.parse(
+    """\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec: {selector: {app: web}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: elsewhere}
+spec: {type: ExternalName, externalName: example.com}
+---
+apiVersion: batch/v1
+kind: Job
+metadata: {name: migrate}
+""",
+    "test",
+)
+PODS = "/api/v1/namespaces/ns/pods"
+WEB = "/apis/apps/v1/namespaces/ns/deployments/web/status"
+MIGRATE = "/apis/batch/v1/namespaces/ns/jobs/migrate/status"
+SLICES = "/apis/discovery.k8s.io/v1/namespaces/ns/endpointslices"
+
+
+def rolled_out(kind: str, generation: int = 1, **status: int | None) -> object:
+    """Return a workload that wants two pods."""
+    selector = client.V1LabelSelector(match_labels={"a": "b"})
+    template = client.V1PodTemplateSpec(spec=client.V1PodSpec(containers=[client.V1Container(name="web")]))
+    metadata = client.V1ObjectMeta(name="web", generation=2)
+    if kind == "DaemonSet":
+        numbers = {"current_number_scheduled": 0, "number_misscheduled": 0, "number_ready": 0} | status
+        return client.V1DaemonSet(
+            metadata=metadata,
+            spec=client.V1DaemonSetSpec(selector=selector, template=template),
+            status=client.V1DaemonSetStatus(observed_generation=generation, desired_number_scheduled=2, **numbers),
+        )
+    if kind == "StatefulSet":
+        return client.V1StatefulSet(
+            metadata=metadata,
+            spec=client.V1StatefulSetSpec(replicas=2, selector=selector, template=template, service_name="web"),
+            status=client.V1StatefulSetStatus(observed_generation=generation, **{"replicas": 2} | status),
+        )
+    return client.V1Deployment(
+        metadata=metadata,
+        spec=client.V1DeploymentSpec(replicas=2, selector=selector, template=template),
+        status=client.V1DeploymentStatus(observed_generation=generation, **status),
+    )
+
+
+def pod(state: client.V1ContainerState, *, ready: bool = False) -> client.V1Pod:
+    """Return a pod of one container."""
+    status = client.V1ContainerStatus(
+        name="web",
+        image="web:1",
+        image_id="",
+        ready=ready,
+        restart_count=0,
+        state=state,
+        last_state=client.V1ContainerState(),
+    )
+    condition = client.V1PodCondition(type="Ready", status=str(ready))
+    return client.V1Pod(
+        metadata=client.V1ObjectMeta(name="web-0"),
+        status=client.V1PodStatus(phase="Running", container_statuses=[status], conditions=[condition]),
+    )
+
+
+RUNNING = client.V1ContainerState(running=client.V1ContainerStateRunning())
+DONE = {
+    "Deployment": {"ready_replicas": 2, "updated_replicas": 2},
+    "StatefulSet": {"ready_replicas": 2, "updated_replicas": 2},
+    "DaemonSet": {"number_ready": 2, "updated_number_scheduled": 2},
+}
+KINDS = sorted(DONE)
+PATHS = {"Deployment": "deployments", "StatefulSet": "statefulsets", "DaemonSet": "daemonsets"}
+
+
+def state_of(api: ApiServer, kind: str, found: object) -> str | None:
+    """Return what a workload lacks, asked from the API."""
+    api.objects[f"/apis/apps/v1/namespaces/ns/{PATHS[kind]}/web/status"] = found
+    return ready.rollout_state(api.apis, kind, "web", "ns")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_rolled_out(api: ApiServer, kind: str) -> None:
+    """A workload whose pods are all new and ready lacks nothing."""
+    assert state_of(api, kind, rolled_out(kind, 2, **DONE[kind])) is None
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_not_seen_yet(api: ApiServer, kind: str) -> None:
+    """Numbers from before the controller saw the newest version don't count."""
+    found = rolled_out(kind, 1, **DONE[kind])
+    assert state_of(api, kind, found) == "web: not seen by its controller yet"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_started(api: ApiServer, kind: str) -> None:
+    """A workload that has only been seen has no pod ready."""
+    assert state_of(api, kind, rolled_out(kind, 2)) == "web: 0 of 2 ready"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_is_ready(api: ApiServer, kind: str) -> None:
+    """A workload waits for all of its pods."""
+    ready, updated = DONE[kind]
+    found = rolled_out(kind, 2, **{ready: 1, updated: 2})
+    assert state_of(api, kind, found) == "web: 1 of 2 ready"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_old_version_is_ready(api: ApiServer, kind: str) -> None:
+    """Pods of the version before don't make a workload ready, and the message says that it is they."""
+    ready, updated = DONE[kind]
+    found = rolled_out(kind, 2, **{ready: 2, updated: 1})
+    assert state_of(api, kind, found) == "web: 1 of 2 are of the newest version"
+
+
+def finished(condition: str = "", message: str = "") -> client.V1Job:
+    """Return a Job with a condition that is met, or with none."""
+    met = [client.V1JobCondition(type=condition, status="True", message=message)] if condition else None
+    template = client.V1PodTemplateSpec()
+    return client.V1Job(
+        spec=client.V1JobSpec(template=template, completions=1), status=client.V1JobStatus(conditions=met)
+    )
+
+
+def behind(readiness: Iterable[bool | None]) -> client.V1EndpointSliceList:
+    """Return the slices of a Service with an endpoint for each of these words on its readiness."""
+    endpoints = [
+        client.V1Endpoint(addresses=["10.0.0.1"], conditions=client.V1EndpointConditions(ready=ready))
+        for ready in readiness
+    ]
+    return client.V1EndpointSliceList(items=[client.V1EndpointSlice(address_type="IPv4", endpoints=endpoints)])
+
+
+@pytest.fixture
+def well(api: ApiServer) -> ApiServer:
+    """Return an API where everything is ready."""
+    api.objects[PODS] = client.V1PodList(items=[pod(RUNNING, ready=True)])
+    api.objects["/api/v1/namespaces/ns/events"] = client.CoreV1EventList(items=[])
+    api.objects[WEB] = rolled_out("Deployment", 2, **DONE["Deployment"])
+    api.objects[MIGRATE] = finished("Complete")
+    api.objects[SLICES] = behind([False, True])
+    return api
+
+
+def waited(api: ApiServer, spec: RunSpec) -> str:
+    """Return the message of a wait that fails."""
+    with pytest.raises(RunError) as raised:
+        ready.wait_for_services(api.apis, spec, SERVICES)
+    return str(raised.value)
+
+
+def test_services_ready(well: ApiServer, run_spec: Callable[..., RunSpec]) -> None:
+    """The wait is over when workloads have rolled out, Jobs are complete, and Services have a pod."""
+    ready.wait_for_services(well.apis, run_spec(), SERVICES)
+
+
+def test_service_that_is_not_ready(well: ApiServer, run_spec: Callable[..., RunSpec]) -> None:
+    """A wait that times out says which workload lacks what, what its pods are at and say, and what to type next."""
+    well.objects[PODS] = client.V1PodList(items=[pod(RUNNING)])
+    well.objects[WEB] = rolled_out("Deployment", 2)
+    well.logs["web", False] = [b"2 of 3 tables made\n", b"waiting for the third\n"]
+    assert waited(well, run_spec()).splitlines() == [
+        "services: not there after 1 s; last seen: web: 0 of 2 ready (web-0: Running, web running, not ready)",
+        "web-0, container web, last lines of its log:",
+        "    2 of 3 tables made",
+        "    waiting for the third",
+        "look further with `kubectl --namespace ns describe pod web-0`, where --keep has left the cluster",
+    ]
+
+
+def test_hopeless_service(well: ApiServer, crashing: client.V1Pod, run_spec: Callable[..., RunSpec]) -> None:
+    """A pod that can't become ready any more ends the wait at once, with the last lines of the start that died."""
+    well.objects[PODS] = client.V1PodList(items=[crashing])
+    well.logs["web", True] = [b"no such database\n"]
+    message = waited(well, run_spec(timeouts=Timeouts(services=3600)))
+    assert message.startswith(
+        "pod web-0, container web: CrashLoopBackOff; it last ended with exit code 1 (Error)\n"
+        "web-0, container web, last lines of its log:\n    no such database\n"
+    )
+
+
+@pytest.mark.parametrize("readiness", [[], [False]], ids=["no pod", "no ready pod"])
+def test_service_without_endpoint(
+    well: ApiServer, run_spec: Callable[..., RunSpec], readiness: list[bool | None]
+) -> None:
+    """A Service that selects no ready pod is not ready, though every workload has rolled out."""
+    well.objects[SLICES] = behind(readiness)
+    assert waited(well, run_spec()) == "services: not there after 1 s; last seen: Service web: no ready endpoint"
+
+
+def test_endpoint_that_does_not_say(well: ApiServer, run_spec: Callable[..., RunSpec]) -> None:
+    """An endpoint whose readiness is unknown counts as ready, as the API says that it should."""
+    well.objects[SLICES] = behind([None])
+    ready.wait_for_services(well.apis, run_spec(), SERVICES)
+
+
+def test_job_that_is_not_done(well: ApiServer, run_spec: Callable[..., RunSpec]) -> None:
+    """A Job of the manifests is waited for until it is complete."""
+    well.objects[MIGRATE] = finished()
+    assert waited(well, run_spec()) == "services: not there after 1 s; last seen: Job migrate: 0 of 1 complete"
+
+
+def test_job_that_failed(well: ApiServer, run_spec: Callable[..., RunSpec]) -> None:
+    """A Job that failed ends the wait at once, with what Kubernetes says and the last lines of its log."""
+    well.objects[MIGRATE] = finished("Failed", "Job has reached the specified backoff limit")
+    ended = client.V1ContainerState(terminated=client.V1ContainerStateTerminated(exit_code=3, reason="Error"))
+    well.objects[PODS] = client.V1PodList(items=[pod(ended)])
+    well.logs["web", False] = [b"column is gone\n"]
+    message = waited(well, run_spec(timeouts=Timeouts(services=3600)))
+    assert message.startswith("Job migrate failed: Job has reached the specified backoff limit\n")
+    assert "    column is gone\n" in message

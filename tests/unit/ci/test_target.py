@@ -1,0 +1,196 @@
+"""Which cluster a run may use."""
+
+from __future__ import annotations
+
+import json
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import pytest
+from floe_ci.errors import UserError
+from floe_ci.existing import target
+from floe_ci.existing.target import Target, choose
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.unit.ci.conftest import ApiServer
+
+pytestmark = pytest.mark.unit
+
+SERVERS = {"prod": "https://prod.example.com", "kind-floe": "https://127.0.0.1:6443", "kind-far": "https://10.0.0.1"}
+
+
+@pytest.fixture
+def current(stand_in: Callable[[str], None]) -> Callable[[str], None]:
+    """Return what makes a context the current one of a kubeconfig with three."""
+
+    def make(name: str) -> None:
+        view = {
+            "clusters": [{"name": f"of-{name}", "cluster": {"server": server}} for name, server in SERVERS.items()],
+            "contexts": [{"name": name, "context": {"cluster": f"of-{name}"}} for name in SERVERS],
+            "current-context": name,
+        }
+        stand_in(f"cat <<'END'\n{json.dumps(view)}\nEND")
+
+    return make
+
+
+def refused(kubeconfig: Path | None = None, context: str = "") -> str:
+    """Return why a choice is refused."""
+    with pytest.raises(UserError) as raised:
+        choose(kubeconfig, context)
+    return str(raised.value)
+
+
+def test_named_context(current: Callable[[str], None]) -> None:
+    """A context that is named is taken, whatever the current one is."""
+    current("kind-floe")
+    assert choose(context="prod") == Target(None, "prod", "https://prod.example.com")
+
+
+def test_current_kind_cluster(current: Callable[[str], None]) -> None:
+    """Where none is named, the current context is taken if it is a Kind cluster on this machine."""
+    current("kind-floe")
+    assert choose() == Target(None, "kind-floe", "https://127.0.0.1:6443")
+
+
+@pytest.mark.parametrize("name", ["prod", "kind-far"], ids=["not Kind's", "not here"])
+def test_current_cluster_of_somebody_else(current: Callable[[str], None], name: str) -> None:
+    """No other current context is taken without being named, not even one that is called like Kind's."""
+    current(name)
+    assert refused() == (
+        f"no context was named, and the current one, {name}, is not a Kind cluster on this machine: "
+        "name it with --context; known: kind-far, kind-floe, prod"
+    )
+
+
+def test_no_current_context(current: Callable[[str], None]) -> None:
+    """Where there is no current context either, one has to be named."""
+    current("")
+    assert refused().startswith("no context was named, and there is no current one: name it with --context; known: ")
+
+
+def test_unknown_context(current: Callable[[str], None]) -> None:
+    """A context that isn't there is refused with the nearest one."""
+    current("kind-floe")
+    assert refused(context="prodd") == "--context prodd: there is none of this name; did you mean 'prod'?"
+
+
+def test_kubeconfig_is_given_on(current: Callable[[str], None], calls: Callable[[], list[str]], tmp_path: Path) -> None:
+    """A kubeconfig that is named is the only one that is read, then and later."""
+    current("kind-floe")
+    file = tmp_path / "config"
+    file.touch()
+    chosen = choose(file)
+    assert calls() == [f"--kubeconfig {file} config view -o=json"]
+    assert chosen.kubectl_options == ("--kubeconfig", str(file), "--context", "kind-floe")
+
+
+def test_missing_kubeconfig(current: Callable[[str], None], tmp_path: Path) -> None:
+    """A kubeconfig that isn't there is refused by its name; kubectl would take it for an empty one."""
+    current("kind-floe")
+    assert refused(tmp_path / "nosuch") == f"--kubeconfig {tmp_path}/nosuch: there is no such file"
+
+
+def test_kubeconfig_of_nothing(stand_in: Callable[[str], None]) -> None:
+    """A kubeconfig without a context is refused with what to do."""
+    stand_in("""echo '{"clusters": null, "contexts": null, "current-context": ""}'""")
+    assert refused() == "kubeconfig: it names no cluster; name one that does: --kubeconfig FILE"
+
+
+def test_kubeconfig_that_does_not_parse(stand_in: Callable[[str], None]) -> None:
+    """A kubeconfig that kubectl can't read is refused with kubectl's own words."""
+    stand_in("echo 'error loading config file: yaml: line 1' >&2; exit 1")
+    assert refused().endswith("failed: error loading config file: yaml: line 1")
+
+
+def test_no_kubectl(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without kubectl nothing is chosen, and the message says where to get it."""
+    monkeypatch.setenv("PATH", "")
+    assert refused().startswith("kubectl is not on PATH, and a run in an existing cluster needs it: https://")
+
+
+@pytest.fixture
+def served(api: ApiServer, tmp_path: Path) -> Target:
+    """Return a target that a test's API server answers for."""
+    url = api.apis.core.api_client.configuration.host
+    config = {
+        "clusters": [{"name": "c", "cluster": {"server": url}}],
+        "users": [{"name": "u", "user": {"token": "t"}}],
+        "contexts": [{"name": "here", "context": {"cluster": "c", "user": "u"}}],
+        "current-context": "nowhere",
+    }
+    file = tmp_path / "config"
+    file.write_text(json.dumps(config))
+    return Target(file, "here", url)
+
+
+def test_version(api: ApiServer, served: Target) -> None:
+    """The cluster is asked for its version, by the context that was chosen and not by the current one."""
+    api.objects["/version/"] = {"gitVersion": "v1.34.4", **dict.fromkeys(VERSION, "")}
+    assert served.version() == "v1.34.4"
+
+
+VERSION = ("major", "minor", "gitCommit", "gitTreeState", "buildDate", "goVersion", "compiler", "platform")
+
+
+def test_connection(api: ApiServer, served: Target) -> None:
+    """Clients and kubectl are of the same cluster."""
+    api.objects["/version/"] = {"gitVersion": "v1.34.4", **dict.fromkeys(VERSION, "")}
+    apis = served.connect()
+    assert apis.core.api_client.configuration.host == served.server
+    assert apis.command("get").endswith(" --context here get")
+
+
+def test_credentials_that_are_refused(api: ApiServer, served: Target) -> None:
+    """A cluster that doesn't know the caller says so in one line."""
+    api.objects["/version/"] = HTTPStatus.UNAUTHORIZED
+    with pytest.raises(UserError) as raised:
+        served.version()
+    assert str(raised.value) == f"context here: {served.server} refuses these credentials: 401 Unauthorized"
+
+
+def test_cluster_that_does_not_answer(served: Target, free_tcp_port: int) -> None:
+    """A cluster that isn't there is named with its address, and is asked once."""
+    text = served.kubeconfig.read_text() if served.kubeconfig else ""
+    port = urlsplit(served.server).port
+    nowhere = Target(served.kubeconfig, "here", served.server.replace(str(port), str(free_tcp_port)))
+    assert nowhere.kubeconfig
+    nowhere.kubeconfig.write_text(text.replace(str(port), str(free_tcp_port)))
+    with pytest.raises(
+        UserError, match=rf"^context here: {nowhere.server} does not answer: .*[Cc]onnection refused"
+    ) as told:
+        nowhere.version()
+    assert "retries" not in str(told.value)
+
+
+def test_user_of_another_file(served: Target) -> None:
+    """A kubeconfig that names a file which isn't there is refused, not followed."""
+    assert served.kubeconfig
+    text = served.kubeconfig.read_text().replace(
+        '"server": "http:', '"certificate-authority": "/nosuch", "server": "https:'
+    )
+    served.kubeconfig.write_text(text)
+    with pytest.raises(UserError, match=r"^context here: its kubeconfig can't be used: "):
+        served.version()
+
+
+@pytest.mark.parametrize("verify", [True, False])
+def test_certificate_that_is_not_checked(
+    served: Target,
+    monkeypatch: pytest.MonkeyPatch,
+    verify: bool,  # noqa: FBT001 - a parameter
+) -> None:
+    """Only where the kubeconfig says not to check a certificate, there is no warning with every request."""
+    told: list[object] = []
+    monkeypatch.setattr(target.urllib3, "disable_warnings", told.append)
+    assert served.kubeconfig
+    if not verify:
+        text = served.kubeconfig.read_text().replace('"server"', '"insecure-skip-tls-verify": true, "server"')
+        served.kubeconfig.write_text(text)
+    with pytest.raises(UserError):
+        served.version()
+    assert bool(told) is not verify
