@@ -1,23 +1,22 @@
 # A shim: each target is one call that can be typed by hand.
-# OPTIONS goes to every `dagger call`: make test-integration OPTIONS="--registry mirror.example.com --keyword orders"
+# OPTIONS goes to `floe-ci`: make test-integration OPTIONS="--on dagger --registry mirror.example.com --keyword orders"
 
 SHELL := /bin/bash
 PYTHON ?= python3
 OPTIONS ?= $(FLOE_CI_OPTIONS)
 UV_VERSION := 0.13.8
 VENV := .venv/bin
-DAGGER = $(shell $(VENV)/python -m floe_ci.dagger_cli)
-CLUSTER := dev
 
 # Behind a company's proxy the system's certificates are the ones that work.
 export UV_SYSTEM_CERTS := 1
 export UV_PROJECT_ENVIRONMENT := .venv
 
-.PHONY: help setup check lint types test test-unit test-integration test-e2e test-k8s test-k8s-cleanup \
+.PHONY: help setup check trace lint types test test-unit test-integration test-e2e test-k8s test-k8s-cleanup \
 	build-runner kind-up kind-down pin-images clean
 
 help: ## Show this list
-	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
+	@grep -hE '^[a-z0-9 -]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' \
+		| awk -F '\t' '{ n = split($$1, names, " "); for (i = 1; i <= n; i++) printf "%-20s%s\n", names[i], $$2 }'
 
 setup: .venv/ready ## Install everything that the other targets need, pinned, into .venv
 
@@ -28,7 +27,11 @@ setup: .venv/ready ## Install everything that the other targets need, pinned, in
 	@touch $@
 
 check: lint types ## Everything that CI checks; engine and cluster tests are skipped where there is no engine
-	$(VENV)/pytest tests/unit tests/contract tests/engine
+	$(VENV)/pytest tests/unit tests/contract tests/local tests/engine --junitxml=results/check/junit.xml
+
+trace: .venv/ready ## Which requirements are verified by the results in results/; without any, which tests name them
+	$(VENV)/floe-testing trace --spec REQ-636-650 --threshold 100 \
+		$(patsubst %/junit.xml,--results %,$(wildcard results/*/junit.xml))
 
 lint: .venv/ready ## Check style
 	$(VENV)/ruff check .
@@ -40,21 +43,20 @@ types: .venv/ready ## Check types
 test: test-unit test-integration ## Run the unit and the integration tier
 
 test-unit test-integration test-e2e: test-%: .venv/ready ## Run one tier; its results are in results/<tier>
-	$(DAGGER) call test --tier $* $(OPTIONS) export --path results/$* --wipe
-	@head -n 1 results/$*/summary.md; echo "results/$*"; exit $$(cat results/$*/exit-code)
+	@$(VENV)/floe-ci test --tier $* $(OPTIONS)
 
 test-k8s: test-integration ## The same as test-integration
 
 test-k8s-cleanup: kind-down ## The same as kind-down
 
 build-runner: .venv/ready ## Build the test-runner image into dist/runner.tar
-	$(DAGGER) call build-runner as-tarball export --path dist/runner.tar
+	@$(VENV)/floe-ci build-runner --output dist/runner.tar
 
 kind-up: .venv/ready ## Start a cluster with the services and open its API on localhost:6443
-	@$(VENV)/python -m floe_ci.local_cluster up --name $(CLUSTER) -- $(OPTIONS)
+	@$(VENV)/floe-ci up --on dagger $(OPTIONS)
 
 kind-down: .venv/ready ## Delete the cluster that kind-up started
-	@$(VENV)/python -m floe_ci.local_cluster down --name $(CLUSTER) -- $(OPTIONS)
+	@$(VENV)/floe-ci down --on dagger $(OPTIONS)
 
 pin-images: .venv/ready ## Resolve the digests of all public images and write them down
 	$(VENV)/python -m floe_ci.pin k8s/images/kustomization.yaml

@@ -12,6 +12,13 @@ ENV_RUN_ID: Final = "FLOE_RUN_ID"
 ENV_TIER: Final = "FLOE_TIER"
 ENV_NAMESPACE: Final = "FLOE_NAMESPACE"
 ENV_RESULTS_DIR: Final = "FLOE_RESULTS_DIR"
+ENV_SERVICES_DIR: Final = "FLOE_SERVICES_DIR"
+"""Where services run as processes of this machine: a folder with the id of each, in `<service>.pid`."""
+
+TIMEOUTS: Final = {"job": 3600, "test": 300, "services": 600, "probe": 30, "migration": 300}
+"""How long a thing may take, in seconds, unless the environment says otherwise."""
+ENV_TIMEOUTS: Final = {name: f"FLOE_TIMEOUT_{name.upper()}" for name in TIMEOUTS}
+"""The variables that say otherwise."""
 
 SERVICE_VARIABLES: Final = {
     "postgres": ("HOST", "PORT", "USER", "PASSWORD", "DATABASE"),
@@ -19,6 +26,8 @@ SERVICE_VARIABLES: Final = {
     "dagster": ("HOST", "PORT"),
 }
 """What is known of each service, as the ends of the variables' names."""
+ABSENT: Final = "ABSENT"
+"""The end of the variable with the reason why a service can't be here; what needs it is skipped."""
 
 LABEL_NAME: Final = "app.kubernetes.io/name"
 """Which service an object is of."""

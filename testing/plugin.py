@@ -6,9 +6,18 @@ pytest_plugins = (
     "testing.fixtures.run",
     "testing.fixtures.postgres",
     "testing.fixtures.minio",
+    "testing.fixtures.polaris",
     "testing.fixtures.duckdb",
     "testing.fixtures.dagster",
     "testing.fixtures.kube",
+    "testing.fixtures.restart",
+    "testing.fixtures.services",
+    "testing.fixtures.namespace",
+    "testing.fixtures.watcher",
+    "testing.fixtures.timeouts",
+    "testing.results.plugin",
+    "testing.measuring.plugin",
+    "testing.traceability.plugin",
 )
 
 MARKERS = ("requirement(id): the requirement that a test shows to be met, as REQ-642",)

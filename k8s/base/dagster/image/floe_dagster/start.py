@@ -10,6 +10,7 @@ goes on at once.
 import signal
 import socket
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -28,8 +29,8 @@ TIMEOUT = 120.0
 CODE_LOCATION = "dagster"
 """The command of `dagster api grpc`, which can't wait for itself."""
 
-STARTED = Path("/tmp/started")  # noqa: S108 - the container's own, and its only writable folder
-"""Its modification time is this start's."""
+STARTED = Path(tempfile.gettempdir(), "started")
+"""Its modification time is this start's. The folder is this process's own, and the only one it may write to."""
 
 
 def wait_for(what: str, ready: Callable[[], None], error: type[Exception]) -> None:
@@ -76,6 +77,7 @@ def main() -> None:
     # The first process of a container has no default action for it, and would not hear it while it waits.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     STARTED.touch()
+    environ.setdefault("TMPDIR", str(STARTED.parent))  # dagster.yaml asks for it
     name = sys.argv[1]
     (script,) = entry_points(group="console_scripts", name=name)
     command = script.load()

@@ -1,0 +1,54 @@
+"""What the test process needs: CPU seconds, and the most memory it held."""
+
+import re
+import resource
+import time
+from pathlib import Path
+from typing import Final
+
+_PROC: Final = Path("/proc/self")
+_PEAK: Final = re.compile(rb"^VmHWM:\s*(\d+) kB", re.MULTILINE)
+_FORGET_PEAK: Final = "5"
+"""What the kernel takes, in `clear_refs`, for: begin anew with the highest memory seen."""
+
+
+class Meter:
+    """Measures one test after the other."""
+
+    def __init__(self, proc: Path = _PROC) -> None:
+        """Begin to measure.
+
+        Args:
+            proc: The process, as the kernel shows it.
+        """
+        self._status = proc / "status"
+        self._clear = proc / "clear_refs"
+        self.mark()
+
+    def mark(self) -> None:
+        """Count CPU from now on."""
+        self._marked = _cpu_seconds()
+
+    def lap(self) -> float:
+        """Return the CPU seconds since the mark: of this process, and of its children that have ended."""
+        return _cpu_seconds() - self._marked
+
+    def forget_peak(self) -> None:
+        """Look for the highest memory from now on. A kernel that can't do so keeps the highest since the start."""
+        try:
+            self._clear.write_text(_FORGET_PEAK, encoding="ascii")
+        except OSError:
+            return
+
+    def peak(self) -> int | None:
+        """Return the most memory that was held, in bytes; None where the kernel doesn't tell."""
+        try:
+            found = _PEAK.search(self._status.read_bytes())
+        except OSError:
+            return None
+        return int(found[1]) * 1024 if found else None
+
+
+def _cpu_seconds() -> float:
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + children.ru_utime + children.ru_stime

@@ -1,0 +1,264 @@
+"""The tests that are read from syntax trees are those that pytest collects."""
+
+from pathlib import Path
+
+import pytest
+
+from testing.collection import NoSuchPathError, read_collection_rules
+from testing.suite import Expression, Suite, read_suite
+
+pytestmark = [pytest.mark.unit, pytest.mark.requirement("T039")]
+
+MODULES = {
+    "plain": """
+        import sys
+
+        def test_one(): ...
+        async def test_two(): ...
+        def helper(): ...
+        def testing_three(): ...
+        if sys.version_info > (3, 0):
+            def test_in_if(): ...
+        try:
+            def test_in_try(): ...
+        except ImportError:
+            pass
+    """,
+    "classes": """
+        class TestOrders:
+            def test_total(self): ...
+            def helper(self): ...
+            @staticmethod
+            def test_static(): ...
+            class TestInner:
+                def test_deep(self): ...
+        class Orders:
+            def test_no(self): ...
+        class TestWithInit:
+            def __init__(self): ...
+            def test_no(self): ...
+        class TestWithNew:
+            def __new__(cls): ...
+            def test_no(self): ...
+        class TestSwitchedOff:
+            __test__ = False
+            def test_no(self): ...
+        class SwitchedOn:
+            __test__ = True
+            def test_yes(self): ...
+    """,
+    "inherited": """
+        class Base:
+            def test_shared(self): ...
+            def test_redefined(self): ...
+        class TestPostgres(Base):
+            def test_redefined(self): ...
+            def test_own(self): ...
+        class TestMySQL(TestPostgres):
+            pass
+    """,
+    "unittests": """
+        import unittest
+        from unittest import IsolatedAsyncioTestCase as Async
+
+        class Orders(unittest.TestCase):
+            def test_total(self): ...
+            def check_total(self): ...
+        class More(Orders):
+            def test_more(self): ...
+        class Later(Async):
+            async def test_later(self): ...
+    """,
+    "fixtures": """
+        import pytest
+
+        @pytest.fixture
+        def test_data(): ...
+        @pytest.fixture(scope="module")
+        def test_more(): ...
+        def test_it(test_data): ...
+    """,
+    "redefined": """
+        def test_twice(): ...
+        def test_twice(): ...
+        def test_lost(): ...
+        test_kept = 1
+    """,
+    "off": """
+        __test__ = False
+        def test_no(): ...
+    """,
+}
+
+
+def node_ids(suite: Suite) -> set[str]:
+    """Return the ids of a suite's tests."""
+    return {test.node_id for test in suite.tests}
+
+
+@pytest.mark.parametrize("name", MODULES)
+@pytest.mark.filterwarnings("ignore:cannot collect test class")
+def test_the_same_tests_as_pytest(name: str, pytester: pytest.Pytester) -> None:
+    """A module's node ids are those that `pytest --collect-only` lists."""
+    pytester.makepyfile(**{f"test_{name}": MODULES[name]})
+    listed = pytester.runpytest("--collect-only", "-q", "-p", "no:cacheprovider", "-W", "ignore").outlines
+    expected = {line for line in listed if "::" in line and not line.startswith("<")}
+    assert node_ids(read_suite([pytester.path], pytester.path)) == expected
+    assert expected or name == "off"
+
+
+def test_both_branches_count(tmp_path: Path) -> None:
+    """A test in either branch of an `if` is one: which of them runs, only running it tells."""
+    (tmp_path / "test_orders.py").write_text(
+        "import os\nif os.name:\n    def test_one(): ...\nelse:\n    def test_two(): ...\n", encoding="utf-8"
+    )
+    assert node_ids(read_suite([tmp_path], tmp_path)) == {"test_orders.py::test_one", "test_orders.py::test_two"}
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        (
+            "pyproject.toml",
+            '[tool.pytest.ini_options]\npython_files = ["check_*.py"]\npython_classes = "Check *Suite"\n'
+            'python_functions = ["check_*"]\n',
+        ),
+        ("pytest.ini", "[pytest]\npython_files = check_*.py\npython_classes = Check *Suite\npython_functions = check_*\n"),
+        ("tox.ini", "[pytest]\npython_files = check_*.py\npython_classes = Check *Suite\npython_functions = check_*\n"),
+        (
+            "setup.cfg",
+            "[tool:pytest]\npython_files = check_*.py\npython_classes = Check *Suite\npython_functions = check_*\n",
+        ),
+    ],
+)
+def test_the_configured_names(file: str, text: str, pytester: pytest.Pytester) -> None:
+    """What pytest's configuration calls a test is one, wherever it is written."""
+    pytester.path.joinpath(file).write_text(text, encoding="utf-8")
+    pytester.path.joinpath("check_orders.py").write_text(
+        "def check_one(): ...\ndef test_no(): ...\nclass CheckTotal:\n    def check_two(self): ...\n"
+        "class OrderSuite:\n    def check_three(self): ...\nclass TestNo:\n    def check_no(self): ...\n",
+        encoding="utf-8",
+    )
+    pytester.path.joinpath("test_orders.py").write_text("def check_no(): ...\n", encoding="utf-8")
+    listed = pytester.runpytest("--collect-only", "-q", "-p", "no:cacheprovider").outlines
+    expected = {line for line in listed if "::" in line}
+    assert node_ids(read_suite([pytester.path], pytester.path)) == expected
+    assert len(expected) == 3
+
+
+def test_folders_that_pytest_skips(tmp_path: Path) -> None:
+    """Hidden folders, builds, virtual environments and what the configuration names are not looked into."""
+    (tmp_path / "pytest.ini").write_text("[pytest]\nnorecursedirs = attic .*\n", encoding="utf-8")
+    for folder in ("tests", "attic", ".hidden", "env"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "test_orders.py").write_text("def test_one(): ...\n", encoding="utf-8")
+    (tmp_path / "env" / "pyvenv.cfg").touch()
+    assert node_ids(read_suite([tmp_path], tmp_path)) == {"tests/test_orders.py::test_one"}
+
+
+def test_markers_of_function_class_and_module(tmp_path: Path) -> None:
+    """A test has its own markers, then its class's and those of the bases, then the outer class's, then the module's."""
+    (tmp_path / "test_orders.py").write_text(
+        """
+import pytest
+from pytest import mark
+
+pytestmark = [pytest.mark.unit, pytest.mark.requirement("REQ-001")]
+
+class Base:
+    pytestmark = pytest.mark.of_base
+
+@mark.outer
+class TestOrders(Base):
+    pytestmark = pytest.mark.of_class
+
+    @pytest.mark.requirement("REQ-002", "REQ-003", level=2)
+    @mark.own
+    def test_total(self):
+        "Orders have a total."
+""",
+        encoding="utf-8",
+    )
+    (test,) = read_suite([tmp_path], tmp_path).tests
+    assert [marker.name for marker in test.markers] == [
+        *("requirement", "own", "outer", "of_class", "of_base", "unit", "requirement")
+    ]
+    first = test.markers[0]
+    assert (first.args, first.kwargs, first.line) == (("REQ-002", "REQ-003"), {"level": 2}, 14)
+    assert (test.docstring, test.class_name, test.line) == ("Orders have a total.", "TestOrders", 16)
+
+
+def test_markers_by_other_names(tmp_path: Path) -> None:
+    """A marker is known by an alias too, with arguments or without, and a constant stands for its value."""
+    (tmp_path / "test_orders.py").write_text(
+        """
+import pytest as pt
+import os
+
+slow = pt.mark.slow
+needs = pt.mark.requirement
+total = pt.mark.requirement("REQ-001")
+REQ = "REQ-002"
+
+@slow
+@total
+@needs(REQ, os.name, ["REQ-003"])
+@unknown("REQ-004")
+def test_total(): ...
+""",
+        encoding="utf-8",
+    )
+    (test,) = read_suite([tmp_path], tmp_path).tests
+    assert [(marker.name, marker.args) for marker in test.markers] == [
+        ("slow", ()),
+        ("requirement", ("REQ-001",)),
+        ("requirement", ("REQ-002", Expression("os.name"), ("REQ-003",))),
+    ]
+
+
+def test_a_file_that_is_no_python(tmp_path: Path) -> None:
+    """A file that can't be parsed or decoded is a problem with its line; the others are read."""
+    (tmp_path / "test_broken.py").write_text("def test_one(): ...\n\ndef test_two(:\n", encoding="utf-8")
+    (tmp_path / "test_latin.py").write_bytes(b"# coding: utf-8\nname = '\xe9'\n")
+    (tmp_path / "test_null.py").write_bytes(b"name = '\x00'\n")
+    (tmp_path / "test_fine.py").write_text("def test_one(): ...\n", encoding="utf-8")
+    suite = read_suite([tmp_path], tmp_path)
+    assert node_ids(suite) == {"test_fine.py::test_one"}
+    assert [(problem.path, problem.line) for problem in suite.problems] == [
+        ("test_broken.py", 3),
+        ("test_latin.py", 2),
+        ("test_null.py", 1),
+    ]
+    assert str(suite.problems[0]) == "test_broken.py:3: invalid syntax"
+
+
+def test_a_named_file_needs_no_pattern(tmp_path: Path) -> None:
+    """A file is read whatever its name where it is named itself; below a folder its name counts."""
+    file = tmp_path / "orders.py"
+    file.write_text("def test_one(): ...\n", encoding="utf-8")
+    assert node_ids(read_suite([file], tmp_path)) == {"orders.py::test_one"}
+    assert node_ids(read_suite([tmp_path], tmp_path)) == set()
+    assert node_ids(read_suite([file, tmp_path, file], tmp_path)) == {"orders.py::test_one"}
+
+
+def test_paths_that_are_not_there(tmp_path: Path) -> None:
+    """Every path that is missing is named, not only the first."""
+    with pytest.raises(NoSuchPathError, match=r"no such file or folder: .*one, .*two"):
+        read_suite([tmp_path / "one", tmp_path / "two"], tmp_path)
+
+
+def test_many_files_are_read_in_order(tmp_path: Path) -> None:
+    """More files than one process reads come in the order of their paths too."""
+    names = [f"test_{number:03}.py" for number in range(60)]
+    for name in reversed(names):
+        (tmp_path / name).write_text("def test_one(): ...\n", encoding="utf-8")
+    suite = read_suite([tmp_path], tmp_path)
+    assert [module.relative for module in suite.modules] == names
+    assert len(list(suite.tests)) == 60
+
+
+@pytest.mark.parametrize("text", ["[tool.pytest\n", "[tool]\npytest = 1\n", "[tool.pytest]\nini_options = 3\n"])
+def test_configuration_that_makes_no_sense(text: str, tmp_path: Path) -> None:
+    """What can't be read of pytest's configuration leaves pytest's defaults, as it is not ours to judge."""
+    (tmp_path / "pyproject.toml").write_text(text, encoding="utf-8")
+    assert read_collection_rules(tmp_path).python_files == ("test_*.py", "*_test.py")
