@@ -26,6 +26,7 @@ _READS: Final = ("get_", "find_", "fetch", "read_", "load_", "query_")
 _LOOKUPS: Final = ("get", "find", "lookup", "fetch")
 _MATCHES: Final = frozenset({"match", "search", "fullmatch", "fromstring", "parse", "loads"})
 _YES_OR_NO: Final = ("is", "has", "can", "exist", "ok", "success", "valid", "should", "contains", "equal", "called")
+_OF_UNITTEST: Final = ("assert", "fail", "skipTest", "subTest", "addCleanup")
 _BROAD: Final = frozenset({"Exception", "BaseException", "builtins.Exception", "builtins.BaseException"})
 _MOCK_CHECKS: Final = (
     *("assert_called", "assert_any_call", "assert_has_calls", "assert_not_called"),
@@ -211,7 +212,8 @@ def _is_unknown(call: Call, module: Module, function: Function) -> bool:
     first = call.name.partition(".")[0]
     if first in {"self", "cls", "super"}:
         # A method that another module's class brings.
-        return call.name.count(".") == 1 and _called(call, module, function) is None
+        own = call.last.startswith(_OF_UNITTEST) or _called(call, module, function) is not None
+        return call.name.count(".") == 1 and not own
     if first.startswith("$"):
         # A fixture that is a function, or a parameter that may bring its own checks.
         return "." not in call.name or first.removeprefix("$") in _parametrized(function)

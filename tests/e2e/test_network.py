@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from testing import Unmet
+from testing.clients.kube import service_pod
 from testing.conditions import dns_resolves, tcp_open
 from testing.network import NetworkChecks, host
 from testing.services import ServiceRequirement
+
+if TYPE_CHECKING:
+    from kubernetes.client import CoreV1Api
 
 pytestmark = [pytest.mark.e2e, pytest.mark.requirement("REQ-643")]
 
@@ -31,6 +37,9 @@ def test_service_that_does_not_exist() -> None:
     assert isinstance(seen, Unmet)
 
 
-def test_port_that_no_service_has() -> None:
-    """A port that a Service doesn't have takes no connection."""
-    assert not tcp_open(host(POSTGRES), 5433, probe=2.0)()
+def test_port_nobody_listens_on(kube: CoreV1Api, kube_namespace: str) -> None:
+    """A port of a pod on which nobody listens takes no connection."""
+    postgres = service_pod(kube, kube_namespace, "postgres")
+    address = kube.read_namespaced_pod(postgres.name, kube_namespace).status.pod_ip
+    assert tcp_open(address, 5432, probe=2.0)()
+    assert not tcp_open(address, 5433, probe=2.0)()

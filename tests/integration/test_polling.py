@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from minio import Minio
 
-    from testing.services import MinIOConfig, PostgresConfig
+    from testing.services import DagsterConfig, PostgresConfig
     from testing.timeouts import Timeouts
 
 pytestmark = [pytest.mark.integration, pytest.mark.requirement("T061")]
@@ -84,15 +84,15 @@ def test_bucket_is_waited_for(minio: Minio, minio_bucket: str) -> None:
         assert wait_for_condition(exists)
 
 
-def test_services_take_connections(postgres_config: PostgresConfig, minio_config: MinIOConfig) -> None:
+def test_services_take_connections(postgres_config: PostgresConfig, dagster_config: DagsterConfig) -> None:
     """Services are found wherever they are, one after the other or together."""
     wait_for_service("postgres", postgres_config.port)
-    wait_for_condition(http_ok(f"{minio_config.url}/minio/health/live"))
+    wait_for_condition(http_ok(f"{dagster_config.url}/server_info"))
 
     async def together() -> None:
         await asyncio.gather(
             wait_for_service_async("postgres", postgres_config.port),
-            wait_for_condition_async(http_ok(f"{minio_config.url}/minio/health/live")),
+            wait_for_condition_async(http_ok(f"{dagster_config.url}/server_info")),
         )
 
     asyncio.run(together())

@@ -1,0 +1,163 @@
+"""An audit as programs and people read it."""
+
+from __future__ import annotations
+
+import json
+from io import StringIO
+from typing import TYPE_CHECKING
+
+import pytest
+from pydantic_sarif.model import StaticAnalysisResultsFormatSarifVersion210JsonSchema as Sarif
+from rich.console import Console
+
+from testing.audit.inventory import Entry, take_inventory
+from testing.audit.reports.machine import render_json, render_sarif
+from testing.audit.reports.markdown import render_markdown
+from testing.audit.reports.terminal import explain, print_audit
+from testing.audit.rule import all_rules
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from conftest import Repository
+
+    from testing.audit.model import Audit
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.fixture
+def done(repository: Repository) -> Audit:
+    """Return an audit with a finding of each severity, one of them suppressed, and a file that is no Python."""
+    repository.write(
+        "tests/unit/test_orders.py",
+        """
+        import time
+
+        def test_a(orders):
+            time.sleep(1)
+            assert (orders.open, "a | b")
+
+        def test_b(shop):
+            found = shop.orders()
+            assert len(found) == 2
+
+        def test_c(orders):
+            time.sleep(1)  # floe: ignore[FT401] the shop has no event
+            assert orders.open == 1
+        """,
+    )
+    repository.write("tests/integration/test ü.py", "def test_a(:\n")
+    return repository.audit()
+
+
+def printed(done: Audit) -> str:
+    """Return what a terminal of 200 columns shows."""
+    file = StringIO()
+    print_audit(done, Console(file=file, width=200))
+    return file.getvalue()
+
+
+def test_terminal(done: Audit) -> None:
+    """Each finding is a line that starts with its place, and the last line counts."""
+    assert printed(done).splitlines() == [
+        "tests/integration/test ü.py:1:1: FT000 not read: invalid syntax",
+        "tests/unit/test_orders.py:4:5: FT401 waits a fixed time",
+        "tests/unit/test_orders.py:5:5: FT204 always true, whatever the code does",
+        "tests/unit/test_orders.py:9:5: FT203 all that is checked is a length",
+        "",
+        "3 tests in 2 modules: 2 errors, 1 warnings, 1 notes; 1 suppressed with a reason",
+    ]
+
+
+def test_terminal_when_there_is_nothing(repository: Repository) -> None:
+    """Without findings there is the count alone."""
+    repository.write("tests/unit/test_a.py", "def test_a(shop):\n    assert shop.open == 1\n")
+    assert printed(repository.audit()) == "1 tests in 1 modules: nothing found\n"
+
+
+def test_json(done: Audit, repository: Repository) -> None:
+    """The JSON has a summary, the findings with their fingerprints, and the reasons of those that are suppressed."""
+    document = json.loads(render_json(done, repository.project()))
+    assert document["summary"]["tests"] == 3
+    assert document["summary"]["findings"] == {"note": 1, "warning": 1, "error": 2}
+    assert [finding["rule"] for finding in document["findings"]] == ["FT000", "FT401", "FT204", "FT203"]
+    assert all(len(finding["fingerprint"]) == 20 for finding in document["findings"])
+    assert [finding["reason"] for finding in document["suppressed"]] == ["the shop has no event"]
+
+
+def test_sarif_follows_its_schema(done: Audit, repository: Repository) -> None:
+    """The SARIF is valid, names its rules, and has what GitHub needs to show and to recognise a finding."""
+    text = render_sarif(done, repository.project())
+    (run,) = Sarif.model_validate_json(text).runs
+    driver = run.tool.driver
+    assert [rule.id for rule in driver.rules] == ["FT000", "FT001", "FT002", *(rule.id for rule in all_rules())]
+    results = json.loads(text)["runs"][0]["results"]
+    assert [driver.rules[result["ruleIndex"]].id for result in results] == [result["ruleId"] for result in results]
+    assert [result["level"] for result in results] == ["error", "warning", "error", "note"]
+    places = [result["locations"][0]["physicalLocation"] for result in results]
+    assert places[0]["artifactLocation"]["uri"] == "tests/integration/test%20%C3%BC.py"
+    assert places[1]["region"] == {"startLine": 4, "startColumn": 5}
+    assert len({result["partialFingerprints"]["floeTestingAudit/v1"] for result in results}) == 4
+
+
+def test_sarif_of_nothing(repository: Repository) -> None:
+    """Without findings the SARIF is valid, and says so with an empty list."""
+    text = render_sarif(repository.audit(), repository.project())
+    assert Sarif.model_validate_json(text)
+    assert json.loads(text)["runs"][0]["results"] == []
+
+
+def test_markdown(done: Audit, repository: Repository) -> None:
+    """The report has a section for each question, the strength of checks by tier, and what is suppressed."""
+    text = render_markdown(done, repository.project())
+    lines = text.splitlines()
+    assert "| unit | 3 | 1 | 1 | 1 |" in lines
+    assert "FT203 length-only: 1" in text
+    assert "| `tests/unit/test_orders.py:5` | FT204 | `test_a` | always true, whatever the code does |" in lines
+    assert "| tautology | 1 |" in lines
+    assert "| value | 1 |" in lines
+    assert "| `tests/unit/test_orders.py:12` | FT401 | the shop has no event |" in lines
+    assert "| `tests/integration/test ü.py:1` | FT000 |  | not read: invalid syntax |" in lines
+    titles = [line.removeprefix("## ") for line in lines if line.startswith("## ")]
+    assert titles[:7] == [
+        *("Mock fallbacks", "Duplicated configuration", "Strength of assertions", "Side effects"),
+        *("Classification of tests", "Journeys without an end-to-end test", "Plugins without an integration test"),
+    ]
+
+
+def test_inventory(repository: Repository) -> None:
+    """The report lists the modules of the infrastructure with their lines and what they hold."""
+    repository.write(
+        "shoptest/fixtures.py",
+        "import pytest\n@pytest.fixture\ndef shop(): ...\ndef helper(): ...\nclass ShopError(Exception): ...\n",
+    )
+    repository.write(
+        "shoptest/plugin.py", "import click\ndef pytest_configure(): ...\n@click.command()\ndef go(): ...\n"
+    )
+    repository.write("shoptest/base.py", "class Base:\n    def setup_method(self): ...\nclass Other: ...\n")
+    repository.write("shoptest/model.py", "from pydantic import BaseModel\nclass Order(BaseModel): ...\n")
+    repository.write("shoptest/__init__.py", "")
+    repository.write("shoptest/broken.py", "def (")
+    assert take_inventory(["shoptest"], repository.root) == [
+        Entry("shoptest/base.py", 3, ("base classes of tests", "classes")),
+        Entry("shoptest/fixtures.py", 5, ("errors", "fixtures", "functions")),
+        Entry("shoptest/model.py", 2, ("models",)),
+        Entry("shoptest/plugin.py", 4, ("commands", "hooks")),
+    ]
+    text = render_markdown(repository.audit(), repository.project({"infrastructure": ["shoptest"]}))
+    assert "| `shoptest/fixtures.py` | 5 | errors, fixtures, functions |" in text.splitlines()
+
+
+@pytest.mark.parametrize("rule", all_rules(), ids=lambda rule: rule.id)
+def test_explain(rule: object, tmp_path: Path) -> None:  # noqa: ARG001 - one folder for each
+    """What a rule is about can be read at a terminal: its reason, and each of its examples with its path."""
+    (found,) = [each for each in all_rules() if each is rule]
+    file = StringIO()
+    explain(found, Console(file=file, width=300))
+    text = file.getvalue()
+    assert text.startswith(f"{found.id} {found.name} {found.severity}\n")
+    assert found.reason in text
+    assert text.count("bad ─") == len(found.bad)
+    assert text.count("good ─") == len(found.good)
+    assert all(example.path in text for example in (*found.bad, *found.good))
