@@ -67,7 +67,7 @@ def audit(  # noqa: PLR0913 - a function's arguments are its command's options
         return
     if listed:
         for rule in all_rules():
-            console.print(f"{rule.id} {rule.severity.value:7} {rule.name}", highlight=False)
+            console.print(f"{rule.id} {rule.severity.value:7} {rule.name}", highlight=False, markup=False)
         return
     if write_baseline and baseline is None:
         message = "--write-baseline needs --baseline, the file to write"

@@ -23,7 +23,19 @@ NOTHING_RAISED: Final = (
         "smoke",
     ),
     *("no op", "noop", "accept", "allow", "import", "succeed", "does nothing", "ignore", "no warning", "not warn"),
-    *("n't warn", "not break", "n't break", "not block", "n't block", " valid", " ok", "works", "without failing"),
+    *(
+        "n't warn",
+        "not break",
+        "n't break",
+        "not block",
+        "n't block",
+        " valid",
+        " ok",
+        "let through",
+        "no refusal",
+        "works",
+        "without failing",
+    ),
 )
 """How people say that it is enough if nothing is raised."""
 _EFFECTS: Final = (

@@ -167,7 +167,12 @@ def _conclude(modules: Sequence[ModuleReport], project: Project) -> list[Finding
 
 def _with_severities(findings: Iterable[Finding], project: Project) -> list[Finding]:
     wanted = project.config.severity
-    return [replace(each, severity=wanted[each.rule]) if each.rule in wanted else each for each in findings]
+    found = []
+    for each in findings:
+        # The longest start of an id says the most: `FT401` before `FT4`.
+        start = max((start for start in wanted if each.rule.startswith(start)), key=len, default=None)
+        found.append(each if start is None else replace(each, severity=wanted[start]))
+    return found
 
 
 def _order(finding: Finding) -> tuple[str, int, int, str, str]:

@@ -2,8 +2,10 @@
 
 import os
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, Final
 from weakref import WeakSet
 
@@ -17,6 +19,8 @@ MOST: Final = 1 << 16
 INTERVAL: Final = 0.5
 """Seconds between two looks."""
 
+_LONGEST_END: Final = 1.0
+"""Seconds in which a thread ends that has nothing left to do."""
 _STREAMS: Final = {"stdout": "out", "stderr": "err"}
 
 
@@ -72,6 +76,7 @@ class Watch:
         self._ended.set()
         if self._thread:
             self._thread.join()
+            _wait_for_end(Path(f"/proc/self/task/{self._thread.native_id}"))
 
     def _run(self) -> None:
         while not self._ended.wait(INTERVAL):
@@ -80,6 +85,13 @@ class Watch:
 
 _watches: WeakSet[Watch] = WeakSet()
 _stopped: list[Watch] = []
+
+
+def _wait_for_end(task: Path) -> None:
+    # Before Python 3.13, `join` returns a moment before the kernel's thread is gone.
+    deadline = time.monotonic() + _LONGEST_END
+    while task.exists() and time.monotonic() < deadline:
+        os.sched_yield()
 
 
 def _before_fork() -> None:

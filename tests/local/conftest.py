@@ -77,6 +77,8 @@ class Here:
     repository: Path
     temporary: Path
     cache: Path
+    before: frozenset[str]
+    """What there was outside of all folders."""
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start `floe-ci` in the repository."""
@@ -109,7 +111,7 @@ class Here:
         return found
 
     def files(self) -> list[str]:
-        """Return what is in the temporary folder, unfinished in the cache, or new in the repository."""
+        """Return what is in the temporary folder, unfinished in the cache, new in the repository, or else left."""
         temporary = [str(path) for path in self.temporary.iterdir()]
         environments = [path for path in self.cache.glob("floe-ci/environments/*") if path.is_dir()]
         unfinished = [str(path) for path in environments if not (path / ".floe-ci-whole").exists()]
@@ -120,6 +122,7 @@ class Here:
             *temporary,
             *unfinished,
             *torn,
+            *sorted(outside() - self.before),
             *(path.name for path in self.repository.iterdir() if path.name not in own),
         ]
 
@@ -129,6 +132,14 @@ class Here:
         while (left := (self.processes(), self.files())) != ([], []) and time.monotonic() < deadline:
             psutil.wait_procs([], timeout=0)
         return left
+
+
+def outside() -> frozenset[str]:
+    """Return what services can leave outside of all folders: sockets, and memory that nobody shares any more."""
+    sockets = [str(path) for path in Path("/tmp").glob("seaweedfs-*.sock")]  # noqa: S108 - the server's own choice
+    table = Path("/proc/sysvipc/shm")
+    lines = [line.split() for line in table.read_text().splitlines()[1:]] if table.exists() else []
+    return frozenset({*sockets, *(f"shared memory {fields[1]}" for fields in lines if fields[6] == "0")})
 
 
 @pytest.fixture(scope="session")
@@ -147,7 +158,7 @@ def here(tmp_path: Path, shared_cache: Path) -> Iterator[Here]:
     # Not below pytest's own, which is closed to the account that root's PostgreSQL runs under.
     with TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
-        yield Here(repository, Path(folder), shared_cache)
+        yield Here(repository, Path(folder), shared_cache, outside())
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import random
 import subprocess
 import sys
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import psutil
@@ -38,7 +39,7 @@ def test_kill_leaves_nothing(here: Here, tmp_path: Path, moment: int) -> None:
     """A command that is killed leaves no process, no temporary file, no half environment and no half results."""
     if moment < 2:
         # With nothing in the cache, it is killed while packages are installed.
-        here = type(here)(here.repository, here.temporary, tmp_path / "empty")
+        here = replace(here, cache=tmp_path / "empty")
     (here.repository / "tests" / "test_slow.py").write_text("import time\n\ndef test_slow():\n    time.sleep(600)\n")
     lines, seconds = random.randint(0, LINES), random.uniform(0, 0.8)  # noqa: S311 - no secret
     seen = kill_at(here, lines, seconds)

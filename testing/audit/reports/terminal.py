@@ -43,7 +43,7 @@ def summary(audit: Audit) -> str:
 def explain(rule: Rule, console: Console) -> None:
     """Print what a rule is about, with its examples."""
     heading = Text.assemble((rule.id, "bold"), f" {rule.name} ", (rule.severity.value, _STYLES[rule.severity]))
-    console.print(heading, "", rule.reason, sep="\n")
+    console.print(heading, "", Text(rule.reason), sep="\n")
     for title, examples in (("bad", rule.bad), ("good", rule.good)):
         for example in examples:
             console.print(Line(title, align="left"), _example(example), Line(style="dim"))

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Final
 
 from floe_ci import bundled, kustomize, selection
 from floe_ci.config import read_config
-from floe_ci.driver import job
 from floe_ci.driver.kubectl import kubectl
 from floe_ci.driver.spec import RunSpec
 from floe_ci.errors import RunError, UserError
@@ -21,8 +20,10 @@ if TYPE_CHECKING:
     from floe_ci.config import Config, TierConfig
     from floe_ci.places import RunRequest
 
-LOOKS_AROUND: Final = "e2e"
-"""The tier whose tests may look, and reach, out of their namespace."""
+REACHES_OUT: Final = "e2e"
+"""The tier whose tests may change something outside of their namespace: they make namespaces of their own."""
+SEES: Final = {"apiGroups": [""], "resources": ["namespaces", "nodes"], "verbs": ["get", "list"]}
+"""What tests of other tiers may do outside of theirs in a cluster of somebody else's."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +53,10 @@ class Plan:
             config = config.model_copy(update={"timeouts": config.timeouts.model_copy(update={"job": request.timeout})})
         tier = config.tier(request.tier)
         services, runner = render(bundled.manifests(), request.source, tier)
-        if request.tier != LOOKS_AROUND:
-            # In a cluster of somebody else's, other tests get no rights outside of their namespace.
-            runner = Manifests(tuple(each for each in runner.documents if each["kind"] not in job.WIDE))
+        if request.tier != REACHES_OUT:
+            runner = Manifests(
+                tuple({**each, "rules": [SEES]} if each["kind"] == "ClusterRole" else each for each in runner.documents)
+            )
         return cls(request, config, tier, services, runner if with_tests else Manifests(()))
 
     @property

@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import sysconfig
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 NAME: Final = "minio"
 PARTS: Final = ("master", "volume", "filer", "admin")
 """Its other servers, each with a port for HTTP; all of them, and the one for S3, have one for gRPC too."""
+OUTSIDE: Final = "outside"
+"""The file that names the files that the server makes outside of its folder."""
 OFF: Final = ("-webdav=false", "-admin.ui=false", "-master.telemetry=false", "-s3.port.iceberg=0", "-s3.port.lance=0")
 
 
@@ -64,12 +67,23 @@ def processes(site: Site) -> list[Process]:
         *(f"-{name}={port}" for name, port in ports.items()),
         *OFF,
     )
-    # By the names that it makes up; none can be set.
-    sockets = tuple(Path(f"/tmp/seaweedfs-{part}-grpc-{ports[f'{part}.port.grpc']}.sock") for part in (*PARTS, "s3"))  # noqa: S108
+    write_whole(home / OUTSIDE, "".join(f"{_socket(part, ports[f'{part}.port.grpc'])}\n" for part in (*PARTS, "s3")))
     # One volume for a bucket, not seven: a volume is a file that it makes when the first object comes.
     environment = {"PATH": os.defpath, "HOME": str(home), "TMPDIR": str(home), "WEED_MASTER_VOLUME_GROWTH_COPY_1": "1"}
     ready = _writable(ports["filer.port"], ports["s3.port"])
-    return [Process(NAME, command, environment, home, ready, litter=sockets)]
+    return [Process(NAME, command, environment, home, ready)]
+
+
+def give_back(folder: Path) -> None:
+    """Remove the sockets that a server of a run has left."""
+    with suppress(FileNotFoundError):
+        for path in (folder / NAME / OUTSIDE).read_text(encoding="utf-8").splitlines():
+            Path(path).unlink(missing_ok=True)
+
+
+def _socket(part: str, port: int) -> str:
+    """Return the path that the server makes up for a socket; none can be set."""
+    return f"/tmp/seaweedfs-{part}-grpc-{port}.sock"  # noqa: S108 - as above
 
 
 def _writable(filer: int, s3: int) -> Probe:

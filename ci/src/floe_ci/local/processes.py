@@ -62,8 +62,6 @@ class Process:
     account: Account | None = None
     stop: signal.Signals = signal.SIGKILL
     """What makes it end at once, and give back what it has of the system."""
-    litter: tuple[Path, ...] = ()
-    """Files that it makes outside of its folder."""
 
 
 class Keeper:

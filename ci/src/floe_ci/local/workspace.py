@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from floe_ci.local import objects, postgres
 from floe_ci.local.processes import end_all
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class Workspace:
     def __exit__(self, *_: object) -> None:
         """End every process and remove the folder."""
         self.end()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        clear(self.folder)
         if self._lock:
             self._lock.close()
 
@@ -55,13 +56,10 @@ class Workspace:
         keeper.start()
 
     def end(self) -> None:
-        """End every process below this one, and remove what they have left outside of the folder."""
+        """End every process below this one."""
         for keeper in self._keepers:
             keeper.stop()
         end_all({keeper.pid: keeper.process.stop for keeper in self._keepers if keeper.pid})
-        for keeper in self._keepers:
-            for path in keeper.process.litter:
-                path.unlink(missing_ok=True)
         self._keepers.clear()
 
 
@@ -71,4 +69,11 @@ def remove_orphans() -> None:
         with suppress(OSError), lock.open("a") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if lock.stat().st_uid == os.geteuid():
-                shutil.rmtree(lock.parent, ignore_errors=True)
+                clear(lock.parent)
+
+
+def clear(folder: Path) -> None:
+    """Remove a run's folder, and what services that were killed have outside of it."""
+    postgres.give_back(folder)
+    objects.give_back(folder)
+    shutil.rmtree(folder, ignore_errors=True)

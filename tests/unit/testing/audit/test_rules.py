@@ -98,7 +98,10 @@ MORE = {
     "FT201 only imports": ("def test_a():\n    import orders\n", []),
     "FT201 imports and runs": ("def test_a():\n    import orders\n    orders.place(7)\n", [("FT201", 1)]),
     "FT202 a flag": (
-        "def test_a():\n    called = False\n    def go():\n        nonlocal called\n        called = True\n    run(go)\n    assert called\n",
+        (
+            "def test_a():\n    called = False\n    def go():\n        nonlocal called\n"
+            "        called = True\n    run(go)\n    assert called\n"
+        ),
         [],
     ),
     "FT202 not None, and more": (
@@ -118,7 +121,10 @@ MORE = {
     "FT203 two lengths": ("def test_a(orders):\n    found = orders.open()\n    assert len(found) == len(orders)\n", []),
     "FT203 a constructed thing": ("def test_a():\n    orders = Orders(1)\n    assert len(orders) == 2\n", []),
     "FT204 one of two outcomes": (
-        "def test_a():\n    try:\n        place(-1)\n        assert False\n    except ValueError:\n        assert True\n",
+        (
+            "def test_a():\n    try:\n        place(-1)\n"
+            "        assert False\n    except ValueError:\n        assert True\n"
+        ),
         [],
     ),
     "FT204 or": ("def test_a(x):\n    assert x == 1 or {'a': 2}\n", [("FT204", 2)]),
@@ -128,25 +134,40 @@ MORE = {
         [("FT205", 3)],
     ),
     "FT205 the error is looked at": (
-        "import pytest\ndef test_a():\n    with pytest.raises(Exception) as caught:\n        place(-1)\n    assert caught.value.code == 3\n",
+        (
+            "import pytest\ndef test_a():\n    with pytest.raises(Exception) as caught:\n"
+            "        place(-1)\n    assert caught.value.code == 3\n"
+        ),
         [],
     ),
     "FT205 a mock that raises it": (
-        "import pytest\ndef test_a(bus):\n    bus.send.side_effect = Exception\n    with pytest.raises(Exception):\n        place(-1)\n",
+        (
+            "import pytest\ndef test_a(bus):\n    bus.send.side_effect = Exception\n"
+            "    with pytest.raises(Exception):\n        place(-1)\n"
+        ),
         [],
     ),
     "FT206 another look follows": (
-        "def test_a():\n    for _ in range(9):\n        try:\n            assert place(1) == 1\n            break\n        except AssertionError:\n            pass\n",
+        (
+            "def test_a():\n    for _ in range(9):\n        try:\n            assert place(1) == 1\n"
+            "            break\n        except AssertionError:\n            pass\n"
+        ),
         [],
     ),
     "FT207 warns": (
-        "import pytest\ndef test_a():\n    with pytest.warns(UserWarning) as caught:\n        place(-1)\n        assert caught[0].lineno == 1\n",
+        (
+            "import pytest\ndef test_a():\n    with pytest.warns(UserWarning) as caught:\n"
+            "        place(-1)\n        assert caught[0].lineno == 1\n"
+        ),
         [],
     ),
     "FT208 an order": ("def test_a(a, b):\n    a < b\n    assert a == b\n", []),
     "FT208 isinstance": ("def test_a(a):\n    isinstance(a, int)\n    assert a == 1\n", [("FT208", 2)]),
     "FT301 the mock is looked at": (
-        "from unittest.mock import Mock\ndef test_a():\n    publisher = Mock()\n    assert place(publisher) == 1\n    assert publisher.call_args.args == (1,)\n",
+        (
+            "from unittest.mock import Mock\ndef test_a():\n    publisher = Mock()\n"
+            "    assert place(publisher) == 1\n    assert publisher.call_args.args == (1,)\n"
+        ),
         [],
     ),
     "FT401 zero": (
@@ -162,7 +183,10 @@ MORE = {
         [],
     ),
     "FT401 to be broken off": (
-        "import time\nimport pytest\ndef test_a():\n    with pytest.raises(KeyboardInterrupt):\n        time.sleep(9)\n",
+        (
+            "import time\nimport pytest\ndef test_a():\n"
+            "    with pytest.raises(KeyboardInterrupt):\n        time.sleep(9)\n"
+        ),
         [],
     ),
     "FT401 in a fixture": (
@@ -175,7 +199,10 @@ MORE = {
     ),
     "FT402 frozen": ("from datetime import date\ndef test_a(freezer):\n    assert place(1).day == date.today()\n", []),
     "FT402 in a name": (
-        "import time\ndef test_a():\n    began = time.time()\n    place(1)\n    took = time.time() - began\n    assert took < 1\n",
+        (
+            "import time\ndef test_a():\n    began = time.time()\n"
+            "    place(1)\n    took = time.time() - began\n    assert took < 1\n"
+        ),
         [("FT402", 6)],
     ),
     "FT501 a server of its own": (
@@ -187,7 +214,10 @@ MORE = {
         [],
     ),
     "FT701 a condition without a reason": (
-        "import sys\nimport pytest\n@pytest.mark.skipif(sys.platform == 'win32')\ndef test_a():\n    assert place(1) == 1\n",
+        (
+            "import sys\nimport pytest\n@pytest.mark.skipif(sys.platform == 'win32')\n"
+            "def test_a():\n    assert place(1) == 1\n"
+        ),
         [("FT701", 3)],
     ),
     "FT701 of the module": (
@@ -200,19 +230,31 @@ MORE = {
     ),
     "FT801 used once": ("SEEN = []\ndef test_a():\n    SEEN.append(1)\n    assert SEEN == [1]\n", []),
     "FT801 its own name": (
-        "SEEN = []\ndef test_a():\n    SEEN = []\n    SEEN.append(1)\n    assert SEEN == [1]\ndef test_b():\n    assert SEEN == []\n",
+        (
+            "SEEN = []\ndef test_a():\n    SEEN = []\n    SEEN.append(1)\n"
+            "    assert SEEN == [1]\ndef test_b():\n    assert SEEN == []\n"
+        ),
         [],
     ),
     "FT802 put back at the end": (
-        "import os\ndef test_a():\n    os.environ['A'] = '1'\n    try:\n        assert place(1) == 1\n    finally:\n        del os.environ['A']\n",
+        (
+            "import os\ndef test_a():\n    os.environ['A'] = '1'\n    try:\n"
+            "        assert place(1) == 1\n    finally:\n        del os.environ['A']\n"
+        ),
         [],
     ),
     "FT802 patched": (
-        "import os\nfrom unittest.mock import patch\n@patch.dict(os.environ)\ndef test_a():\n    os.environ['A'] = '1'\n    assert place(1) == 1\n",
+        (
+            "import os\nfrom unittest.mock import patch\n@patch.dict(os.environ)\n"
+            "def test_a():\n    os.environ['A'] = '1'\n    assert place(1) == 1\n"
+        ),
         [],
     ),
     "FT802 saved": (
-        "import os\ndef test_a():\n    here = os.getcwd()\n    os.chdir('/')\n    assert place(1) == 1\n    os.chdir(here)\n",
+        (
+            "import os\ndef test_a():\n    here = os.getcwd()\n"
+            "    os.chdir('/')\n    assert place(1) == 1\n    os.chdir(here)\n"
+        ),
         [],
     ),
     "FT803 run first": (
@@ -236,27 +278,42 @@ def test_more_cases(name: str, repository: Repository) -> None:
     [
         (
             "integration",
-            "from unittest.mock import patch\ndef test_a(db):\n    with patch('shop.Client'):\n        assert place(db) == 1\n",
+            (
+                "from unittest.mock import patch\ndef test_a(db):\n"
+                "    with patch('shop.Client'):\n        assert place(db) == 1\n"
+            ),
             [("FT102", 3)],
         ),
         (
             "integration",
-            "from unittest.mock import patch\ndef test_a(db):\n    with patch('shop.Client', wraps=Client):\n        assert place(db) == 1\n",
+            (
+                "from unittest.mock import patch\ndef test_a(db):\n"
+                "    with patch('shop.Client', wraps=Client):\n        assert place(db) == 1\n"
+            ),
             [],
         ),
         (
             "integration",
-            "from unittest.mock import patch\ndef test_a(db):\n    with patch('shop.style', 'qmark'):\n        assert place(db) == 1\n",
+            (
+                "from unittest.mock import patch\ndef test_a(db):\n"
+                "    with patch('shop.style', 'qmark'):\n        assert place(db) == 1\n"
+            ),
             [],
         ),
         (
             "integration",
-            "from unittest.mock import patch\ndef test_a(db):\n    with patch.object(db, 'client', object()):\n        assert place(db) == 1\n",
+            (
+                "from unittest.mock import patch\ndef test_a(db):\n"
+                "    with patch.object(db, 'client', object()):\n        assert place(db) == 1\n"
+            ),
             [("FT102", 3)],
         ),
         (
             "unit",
-            "from unittest.mock import patch\ndef test_a(db):\n    with patch('shop.Client'):\n        assert place(db) == 1\n",
+            (
+                "from unittest.mock import patch\ndef test_a(db):\n"
+                "    with patch('shop.Client'):\n        assert place(db) == 1\n"
+            ),
             [],
         ),
         (
@@ -310,7 +367,10 @@ def test_a_conftest_that_puts_the_environment_back(repository: Repository) -> No
 
 def test_generated_copies_are_nobody_s_to_mend(repository: Repository) -> None:
     """A module that says it was generated is no copy."""
-    body = "def build(shop):\n    order = shop.new(7)\n    for line in shop.lines():\n        order.add(line, 3)\n    shop.save(order)\n    return order\n"
+    body = (
+        "def build(shop):\n    order = shop.new(7)\n    for line in shop.lines():\n"
+        "        order.add(line, 3)\n    shop.save(order)\n    return order\n"
+    )
     repository.write("tests/unit/test_a.py", body)
     repository.write("tests/unit/test_b.py", "# generated from test_a.py\n" + body)
     assert repository.audit().findings == ()

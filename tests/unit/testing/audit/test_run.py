@@ -65,7 +65,10 @@ def test_counts(repository: Repository) -> None:
 
 def test_cache_gives_the_same(repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A second audit reads no file that has not changed, and finds the same, what several modules show together too."""
-    body = "def build(shop):\n    order = shop.new(7)\n    for line in shop.lines():\n        order.add(line, 3)\n    shop.save(order)\n    return order\n"
+    body = (
+        "def build(shop):\n    order = shop.new(7)\n    for line in shop.lines():\n"
+        "        order.add(line, 3)\n    shop.save(order)\n    return order\n"
+    )
     repository.write("tests/unit/test_a.py", body)
     repository.write("tests/unit/test_b.py", body)
     repository.write("tests/unit/test_c.py", SLEEP + "    pass  # floe: ignore[FT401] why not\n")

@@ -151,6 +151,7 @@ def test_interrupted(number: int, code: int, start: Callable[..., Any]) -> None:
     assert "printed < so far" in hung.out
     assert "by a process" in hung.out
     assert "and to stderr" in hung.err
+    assert (session.suite().tests, session.suite().errors) == (2, 1)
     assert b"<?floe" not in session.junit.read_bytes()
 
 
@@ -175,25 +176,31 @@ def test_hangs(held, say):
     assert (session.junit.parent / "given-back").exists()
 
 
-def test_second_sigterm_kills(start: Callable[..., Any]) -> None:
-    """A session whose teardown hangs ends on the second SIGTERM."""
-    session = start("""
+@pytest.mark.parametrize("where", ["fixture", "test"])
+def test_second_sigterm_kills(where: str, start: Callable[..., Any]) -> None:
+    """A session that hangs on its way out, in a fixture or in the test itself, ends on the second SIGTERM."""
+    session = start(f"""
 import threading
 import pytest
 
 @pytest.fixture
 def hanging(say):
     yield
-    say("tears down")
+    say("on its way out")
     threading.Event().wait()
 
 def test_hangs(hanging, say):
     say("hangs")
-    threading.Event().wait()
+    try:
+        threading.Event().wait()
+    finally:
+        if "{where}" == "test":
+            say("on its way out")
+            threading.Event().wait()
 """)
     session.wait_for("hangs")
     session.process.terminate()
-    session.wait_for("tears down")
+    session.wait_for("on its way out")
     session.end(signal.SIGTERM)
     assert session.process.returncode == -signal.SIGTERM
     assert [case.error for case in session.cases()] == [NO_RESULT]

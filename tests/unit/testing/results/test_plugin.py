@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from typing import TYPE_CHECKING, Any
@@ -223,11 +224,13 @@ def test_session_inside_a_test(start: Callable[..., Any], tmp_path: Path) -> Non
     results = tmp_path / "results"
     session = start(
         """
-import subprocess, sys
+import os, pathlib, subprocess, sys
 def test_inner():
     print("inside")
 def test_outer():
     subprocess.run([sys.executable, "-m", "pytest", "-p", "testing.results.plugin", "-k", "inner"], check=True)
+    file = pathlib.Path(os.environ["FLOE_RESULTS_DIR"], "junit.xml")
+    assert "test_outer" in file.read_text()
 """,
         junit=None,
         environment={"FLOE_RESULTS_DIR": str(results)},
@@ -282,6 +285,29 @@ def test_xdist_worker_that_dies(start: Callable[..., Any]) -> None:
     assert "crashed" in case.error
 
 
+def test_xdist_worker_that_dies_in_a_session_that_is_killed(start: Callable[..., Any]) -> None:
+    """A test whose worker died stands there as failed from then on."""
+    session = start(
+        """
+import os
+import threading
+import pytest
+@pytest.mark.xdist_group("a")
+def test_dies(): os._exit(1)
+@pytest.mark.xdist_group("b")
+def test_hangs(): threading.Event().wait()
+""",
+        *("-p", "xdist", "-n", "2", "--dist", "loadgroup"),
+    )
+    session.wait_for("began test_dies")
+    session.wait_until(lambda cases: any("crashed" in case.error for case in cases))
+    session.end(9)
+    assert sorted((case.name, "crashed" in case.error) for case in session.cases()) == [
+        ("test_dies", True),
+        ("test_hangs", False),
+    ]
+
+
 @pytest.mark.parametrize(("method", "error"), [("signal", ""), ("thread", NO_RESULT)])
 def test_timeout(method: str, error: str, start: Callable[..., Any]) -> None:
     """A test that pytest-timeout ends is in the file, also where it takes the whole process with it."""
@@ -295,22 +321,42 @@ def test_timeout(method: str, error: str, start: Callable[..., Any]) -> None:
     assert (hung.name, len(hung.kinds), hung.error) == ("test_hangs", 1, error)
 
 
-def test_fork(start: Callable[..., Any]) -> None:
-    """A test that forks is alone in its process, and is followed again after it."""
-    session = start("""
+THREADS = """
+import os
+import pathlib
+
+at_fork = []
+
+def count():
+    status = pathlib.Path("/proc/self/status").read_text()
+    at_fork.append(int(status.partition("Threads:")[2].split()[0]))
+
+# Such functions run in reverse order, so that this one runs after those that are registered later.
+os.register_at_fork(before=count)
+"""
+
+
+def test_fork(start: Callable[..., Any], tmp_path: Path) -> None:
+    """A process has no second thread while a test forks, and the test's output is followed again after it."""
+    (tmp_path / "threads.py").write_text(THREADS, encoding="utf-8")
+    session = start(
+        """
 import os
 import threading
+import threads
+
 def test_forks(say):
-    threads = {thread.name for thread in threading.enumerate()}
+    assert {thread.name for thread in threading.enumerate()} == {"MainThread", "floe-results"}
     child = os.fork()
     if not child:
-        os._exit(threading.active_count() - 1)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    assert {thread.name for thread in threading.enumerate()} == threads == {"MainThread", "floe-results"}
-    os.register_at_fork(before=lambda: None)
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert threads.at_fork == [1]
     print("after the fork")
     say("hangs")
     threading.Event().wait()
-""")
+""",
+        environment={"PYTEST_ADDOPTS": "-p threads", "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])},
+    )
     session.wait_for("hangs")
     session.wait_until(lambda cases: "after the fork" in cases[0].out)

@@ -115,20 +115,17 @@ def test_both_branches_count(tmp_path: Path) -> None:
     assert node_ids(read_suite([tmp_path], tmp_path)) == {"test_orders.py::test_one", "test_orders.py::test_two"}
 
 
+INI = "python_files = check_*.py\npython_classes = Check *Suite\npython_functions = check_*\n"
+TOML = 'python_files = ["check_*.py"]\npython_classes = "Check *Suite"\npython_functions = ["check_*"]\n'
+
+
 @pytest.mark.parametrize(
     ("file", "text"),
     [
-        (
-            "pyproject.toml",
-            '[tool.pytest.ini_options]\npython_files = ["check_*.py"]\npython_classes = "Check *Suite"\n'
-            'python_functions = ["check_*"]\n',
-        ),
-        ("pytest.ini", "[pytest]\npython_files = check_*.py\npython_classes = Check *Suite\npython_functions = check_*\n"),
-        ("tox.ini", "[pytest]\npython_files = check_*.py\npython_classes = Check *Suite\npython_functions = check_*\n"),
-        (
-            "setup.cfg",
-            "[tool:pytest]\npython_files = check_*.py\npython_classes = Check *Suite\npython_functions = check_*\n",
-        ),
+        ("pyproject.toml", f"[tool.pytest.ini_options]\n{TOML}"),
+        ("pytest.ini", f"[pytest]\n{INI}"),
+        ("tox.ini", f"[pytest]\n{INI}"),
+        ("setup.cfg", f"[tool:pytest]\n{INI}"),
     ],
 )
 def test_the_configured_names(file: str, text: str, pytester: pytest.Pytester) -> None:
@@ -157,7 +154,7 @@ def test_folders_that_pytest_skips(tmp_path: Path) -> None:
 
 
 def test_markers_of_function_class_and_module(tmp_path: Path) -> None:
-    """A test has its own markers, then its class's and those of the bases, then the outer class's, then the module's."""
+    """A test has its own markers, then those of its class and of the class's bases, then those of the module."""
     (tmp_path / "test_orders.py").write_text(
         """
 import pytest
