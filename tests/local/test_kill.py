@@ -53,9 +53,10 @@ def test_killed_worker_takes_its_services_along(here: Here) -> None:
     """If the worker itself is killed its services end too, and the next run removes their files."""
     with here.start("test", "--on", "local", "--keyword", "listens") as process:
         assert process.stdout is not None
-        for line in process.stdout:
-            if "minio: done" in line:
-                break
+        missing = {"postgres", "minio"}
+        while missing:
+            line = process.stdout.readline()
+            missing -= {service for service in missing if f" {service}: done" in line}
         (worker,) = psutil.Process(process.pid).children()
         worker.kill()
         said, _ = process.communicate(timeout=60)
