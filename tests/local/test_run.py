@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import pytest
     from conftest import Here
 
 FILES = {"coverage.xml", "events.txt", "exit-code", "junit.xml", "logs", "summary.md", "timings.json"}
@@ -107,12 +108,15 @@ def test_selection_without_tests_is_refused(here: Here) -> None:
     assert here.wait_until_clean() == ([], [])
 
 
-def test_service_that_cannot_start_is_told(here: Here) -> None:
-    """A service that never gets ready is an errored run, whose summary has the end of its log."""
+def test_service_that_cannot_be_installed_is_told(here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service whose packages can't be had is an errored run, whose summary has uv's own words."""
     config = here.repository / "pyproject.toml"
-    config.write_text(config.read_text() + "\n[tool.floe-ci.timeouts]\nservices = 1\n")
+    config.write_text(config.read_text().replace('"minio"', '"dagster"'))
+    monkeypatch.setenv("UV_OFFLINE", "1")
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "nothing"))
     code, said = here.run("test", "--on", "local")
     summary = (here.repository / "results/integration/summary.md").read_text()
     assert code == 2, said
-    assert "not there after 1 s; last seen: " in summary
+    assert "`uv " in summary
+    assert "failed with exit code" in summary
     assert here.wait_until_clean() == ([], [])

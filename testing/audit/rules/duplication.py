@@ -33,6 +33,7 @@ _SERVICE_WORDS: Final = (
 )
 _HOSTS: Final = ("host", "hostname", "server")
 _REAL: Final = frozenset({"integration", "e2e"})
+_ASYNC: Final = ("asyncio", "asynchronous")
 _SHOWN: Final = 3
 _SMALL: Final = 25
 _LARGE: Final = 120
@@ -203,7 +204,9 @@ class CopiedInfrastructure(Rule):
         """Report shapes that several modules have."""
         for places in _in_several_modules(facts):
             for place in places[1:]:
-                yield self.finding_at(place, f"{place.label} is a copy of what is in {_listed(places, place)}")
+                others = [each for each in places if each is not place and not _are_twins(each.path, place.path)]
+                if others:
+                    yield self.finding_at(place, f"{place.label} is a copy of what is in {_listed(others, place)}")
 
 
 def _in_several_modules(facts: Sequence[Fact]) -> Iterator[list[Fact]]:
@@ -214,6 +217,15 @@ def _in_several_modules(facts: Sequence[Fact]) -> Iterator[list[Fact]]:
     for places in by_key.values():
         if len(places) > 1:
             yield list(places.values())
+
+
+def _are_twins(one: str, other: str) -> bool:
+    """Tell whether two modules are one for synchronous and one for asynchronous code, and so alike by design."""
+    sides = []
+    for path in (one, other):
+        parts = [part.removeprefix("test_") for part in path.split("/")]
+        sides.append([part.removeprefix("async_") for part in parts if not part.startswith(_ASYNC)])
+    return sides[0] == sides[1]
 
 
 def _listed(places: Sequence[Fact], but: Fact) -> str:

@@ -97,3 +97,11 @@ def test_suite_is_named_by_its_tier(tmp_path: Path) -> None:
     """The merged JUnit names the suite by the tier that it is of."""
     assembled(tmp_path, DriverReport(exit_code=0), PASSED)
     assert [suite.name for suite in JUnitXml.fromfile(str(tmp_path / "junit.xml"))] == ["unit"]
+
+
+def test_notes_are_in_the_summary(tmp_path: Path) -> None:
+    """What the reader should know of where the tests ran stands in the summary, before the tests."""
+    report = DriverReport(exit_code=0, notes=("minio: SeaweedFS in its place",))
+    summary = assemble(tmp_path, "abc", "unit", report, Timings()).summary
+    assert "## Where the tests ran\n\n- minio: SeaweedFS in its place" in summary
+    assert summary.index("## Where the tests ran") < summary.index("## To look further")

@@ -129,7 +129,9 @@ async def _build(environment: Environment, folder: Path) -> None:
 async def _uv(command: Command, environment: Environment, folder: Path) -> None:
     from uv import find_uv_bin  # noqa: PLC0415 - an extra
 
-    settings = {"UV_PROJECT_ENVIRONMENT": str(folder), "VIRTUAL_ENV": str(folder)}
+    temporary = cache() / "tmp"  # uv leaves its locks there
+    temporary.mkdir(exist_ok=True)
+    settings = {"UV_PROJECT_ENVIRONMENT": str(folder), "VIRTUAL_ENV": str(folder), "TMPDIR": str(temporary)}
     if environment.python:
         settings["UV_PYTHON"] = str(folder) if command[0] == "pip" else environment.python
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}

@@ -74,5 +74,6 @@ def remove_orphans() -> None:
 
 def clear(folder: Path) -> None:
     """Remove a run's folder, and what services that were killed have outside of it."""
+    postgres.give_back(folder)
     objects.give_back(folder)
     shutil.rmtree(folder, ignore_errors=True)

@@ -43,6 +43,16 @@ def shown(function: Function) -> str:
     return function.symbol if isinstance(function.node, ast.FunctionDef) else "something"
 
 
+class Breaks(NoPrint):
+    """A rule that is not up to what it looks at."""
+
+    id = "SH002"
+
+    def check(self, module: Module) -> Iterator[Finding]:
+        """Fail."""
+        raise LookupError(module.path)
+
+
 class Taken(NoPrint):
     """A rule with the id of another."""
 
@@ -76,6 +86,14 @@ def test_another_package_s_rule(offer: object, repository: Repository) -> None:
     assert (finding.rule, finding.message, finding.severity) == ("SH001", "test_a prints", Severity.NOTE)
     assert repository.found(code, ignore=["SH"]) == []
     assert repository.found(code.replace("print(1)", "print(1)  # floe: ignore[SH001] wanted")) == []
+
+
+def test_a_rule_that_breaks(offer: object, repository: Repository) -> None:
+    """A rule that fails on a module is told with the module, and not by a traceback."""
+    offer("Breaks")  # type: ignore[operator]  # the function above
+    repository.write("tests/unit/test_orders.py", "def test_a():\n    assert place(7) == 1\n")
+    with pytest.raises(BrokenRuleError, match=r"the rule SH002 broke on tests/unit/test_orders\.py: LookupError"):
+        repository.audit()
 
 
 def test_what_is_no_rule(offer: object) -> None:
