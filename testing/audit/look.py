@@ -28,6 +28,7 @@ NOTHING_RAISED: Final = (
         "accept",
         "allow",
         "permit",
+        "survive",
         "import",
         "succeed",
         "does nothing",

@@ -4,7 +4,7 @@ import hashlib
 import inspect
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -98,25 +98,24 @@ def read_report(file: _File, root: Path, rules: CollectionRules, project: Projec
         tests=len(module.tests),
         tier=module.tier or next((tier for each in tests if (tier := module.tier_of(each))), ""),
         strengths=Counter(check.strength for function in tests for check in checks(module, function)),
-        findings=tuple(
-            sorted((each for rule in chosen for each in _followed(rule, rule.check(module), module)), key=_order)
-        ),
-        facts=tuple(fact for rule in chosen for fact in _followed(rule, rule.note(module, project), module)),
+        findings=tuple(sorted(_of_each(chosen, module, lambda rule: rule.check(module)), key=_order)),
+        facts=tuple(_of_each(chosen, module, lambda rule: rule.note(module, project))),
         suppressions=find_suppressions(parsed.source, parsed.tree, module.path),
     )
 
 
-def _followed(rule: Rule, found: Iterator[T], module: Module) -> Iterator[T]:
-    """Yield what a rule finds; one that breaks is told with the module it broke on.
+def _of_each(rules: Iterable[Rule], module: Module, step: Callable[[Rule], Iterable[T]]) -> Iterator[T]:
+    """Yield what a step of each rule gives.
 
     Raises:
-        BrokenRuleError: Names the rule, the module and the error.
+        BrokenRuleError: Names the rule that failed, the module it failed on, and the error.
     """
-    try:
-        yield from found
-    except Exception as error:
-        message = f"the rule {rule.id} broke on {module.path}: {type(error).__name__}: {error}"
-        raise BrokenRuleError(message) from error
+    for rule in rules:
+        try:
+            yield from step(rule)
+        except Exception as error:
+            message = f"the rule {rule.id} broke on {module.path}: {type(error).__name__}: {error}"
+            raise BrokenRuleError(message) from error
 
 
 def version(project: Project, rules: CollectionRules) -> str:

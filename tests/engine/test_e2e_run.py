@@ -8,16 +8,15 @@ import pytest
 from junitparser import JUnitXml
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from conftest import Dagger
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(1200)]
 
 
 @pytest.mark.requirement("REQ-636")
-def test_journeys_pass_on_three_nodes(dagger: Dagger, tmp_path: Path) -> None:
+def test_journeys_pass_on_three_nodes(dagger: Dagger) -> None:
     """`verify --tier e2e` passes on one control plane and two workers."""
-    done = dagger.test("e2e", dagger.root, tmp_path / "results", function="verify")
+    folder = dagger.root / "results" / "e2e"
+    done = dagger.test("e2e", dagger.root, folder, function="verify")
     assert done.code == 0, done.errors[-3000:]
-    assert JUnitXml.fromfile(str(tmp_path / "results" / "junit.xml")).tests >= 4
+    assert JUnitXml.fromfile(str(folder / "junit.xml")).tests >= 4

@@ -18,9 +18,9 @@ pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")
-def results(dagger: Dagger, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the results of one run of the integration tier."""
-    folder = tmp_path_factory.mktemp("run") / "results"
+def results(dagger: Dagger) -> Path:
+    """Return the results of one run of the integration tier, which stay for the trace of requirements."""
+    folder = dagger.root / "results" / "integration"
     done = dagger.test("integration", dagger.root, folder)
     assert done.code == 0, done.errors[-3000:]
     return folder

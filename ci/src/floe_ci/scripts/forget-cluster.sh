@@ -9,4 +9,7 @@ if [ ! -d "$volume/$name" ]; then
 fi
 exec 9> "$volume/$name.lock"
 flock --nonblock 9 || { echo "cluster '$1' is running: stop what holds it first" >&2; exit 1; }
-rm -rf "${volume:?}/$name" "$volume/$name.lock"
+# Out of the way in one step: half of a removed cluster, had this been interrupted, could not be started again.
+mv "$volume/$name" "$volume/gone-$(date +%s%N)"
+rm -f "$volume/$name.lock"
+rm -rf "${volume:?}"/gone-*

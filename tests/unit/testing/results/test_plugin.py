@@ -265,10 +265,11 @@ def test_hangs(one): threading.Event().wait()
 """,
         *("-p", "xdist", "-n", "2", "--dist", "loadgroup"),
     )
-    session.wait_for("began test_ends[a]")
+    next(session.lines())
     session.wait_until(lambda cases: len(cases) == 4)
     session.end(9)
-    assert sorted((case.name, case.error) for case in session.cases()) == [
+    # Not every version of pytest-xdist adds the group to the name.
+    assert sorted((case.name.partition("@")[0], case.error) for case in session.cases()) == [
         ("test_ends[a]", ""),
         ("test_ends[b]", ""),
         ("test_hangs[a]", NO_RESULT),
@@ -299,13 +300,14 @@ def test_hangs(): threading.Event().wait()
 """,
         *("-p", "xdist", "-n", "2", "--dist", "loadgroup"),
     )
-    session.wait_for("began test_dies")
+    next(session.lines())
     session.wait_until(lambda cases: any("crashed" in case.error for case in cases))
     session.end(9)
-    assert sorted((case.name, "crashed" in case.error) for case in session.cases()) == [
+    # Not every version of pytest-xdist adds the group to the name, or lets the next worker be.
+    assert {(case.name.partition("@")[0], "crashed" in case.error) for case in session.cases()} == {
         ("test_dies", True),
         ("test_hangs", False),
-    ]
+    }
 
 
 @pytest.mark.parametrize(("method", "error"), [("signal", ""), ("thread", NO_RESULT)])
