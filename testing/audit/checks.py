@@ -58,7 +58,17 @@ def _find_checks(module: Module, function: Function) -> list[Check]:
 
 def _may_check(name: str) -> bool:
     """Tell whether a decorator may look at what a test returns, or does."""
-    return _is_checking(name) or any(word in name.lower() for word in ("test", "suite", "raises"))
+    # The property that `hypothesis.given` tries to break may be that nothing is raised.
+    return _is_checking(name) or any(word in name.lower() for word in ("test", "suite", "raises", "given"))
+
+
+def _ends_with_checks(each: Function, function: Function) -> bool:
+    """Tell whether a function is a tear-down of a test's class, and checks."""
+    return (
+        each.kind == "setup"
+        and each.class_node is function.class_node
+        and bool(each.all(ast.Assert) or any(call.last.startswith("assert") for call in each.calls))
+    )
 
 
 def _asked_for(function: Function) -> Iterator[str]:
@@ -83,6 +93,8 @@ def _is_conditional(node: ast.Raise, function: Function) -> bool:
 def may_check_elsewhere(module: Module, function: Function) -> bool:
     """Tell whether a function calls something that might check, but that this module does not define."""
     if any(_is_unknown(call, module, function) for call in function.calls):
+        return True
+    if function.class_node is not None and any(_ends_with_checks(each, function) for each in module.functions):
         return True
     decorators = [] if isinstance(function.node, ast.Module) else function.node.decorator_list
     names = [module.resolve(each.func if isinstance(each, ast.Call) else each, function) for each in decorators]

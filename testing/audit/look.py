@@ -28,6 +28,13 @@ NOTHING_RAISED: Final = (
         "accept",
         "allow",
         "permit",
+        "can access",
+        "can be ",
+        "can call",
+        "would raise",
+        "used to raise",
+        "used to fail",
+        "nothing else",
         "survive",
         "import",
         "succeed",
@@ -51,6 +58,15 @@ NOTHING_RAISED: Final = (
     ),
 )
 """How people say that it is enough if nothing is raised."""
+TYPE_UNKNOWN: Final = (
+    "unspecified",
+    "platform dependent",
+    "any exception",
+    "exact error",
+    "exact exception",
+    "some error",
+)
+"""How people say that they can't tell which exception to expect."""
 _EFFECTS: Final = (
     *("write", "send", "publish", "save", "upload", "put", "insert", "emit", "notify", "post", "enqueue", "push"),
     *("store", "produce", "deliver", "dispatch", "broadcast"),

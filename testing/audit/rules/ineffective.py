@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from testing.audit.checks import checks, is_broad
-from testing.audit.look import contexts, keyword, names_in, withs
+from testing.audit.look import TYPE_UNKNOWN, contexts, keyword, names_in, says, withs
 from testing.audit.model import Example, Finding, Severity, Strength
 from testing.audit.module import Function, Module
 from testing.audit.rule import Rule
@@ -113,7 +113,7 @@ class BroadRaises(Rule):
         """Look at each `raises`."""
         for function in module.functions:
             broad = [call for call in function.calls if is_broad(call, module, function)]
-            if not broad or _makes_broad(function):
+            if not broad or _makes_broad(function) or says(module, function, TYPE_UNKNOWN):
                 continue
             looked_at = _names_of_errors_looked_at(function)
             for call in broad:

@@ -33,6 +33,8 @@ _PROCESS_VALUES: Final = {
     "sys.stderr": "sys.stderr",
     "sys.stdin": "sys.stdin",
 }
+_ELSEWHERE: Final = ("subprocess", "isolated", "forked")
+"""What is in the names of decorators that run a test in a process of its own."""
 _CLEANUPS: Final = frozenset({"addCleanup", "addfinalizer", "register", "callback"})
 _PUT_BACK: Final = "put back"
 
@@ -134,7 +136,9 @@ def _is_put_back(node: ast.AST, root: str, module: Module, function: Function) -
         return True
     if isinstance(node, ast.Delete) and isinstance(next(function.ancestors(node), None), ast.If):
         return True  # makes sure that something is not there, which is how most find it
-    if any(call.last in _CLEANUPS for call in function.calls):
+    decorators = [] if isinstance(function.node, ast.Module) else function.node.decorator_list
+    elsewhere = any(word in ast.unparse(each).lower() for each in decorators for word in _ELSEWHERE)
+    if elsewhere or any(call.last in _CLEANUPS for call in function.calls):
         return True
     thing = _thing(root)
     if root == "sys.modules" and any(each.lineno > _line(node) for each in module.imports if each in _within(function)):

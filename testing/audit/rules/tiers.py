@@ -100,7 +100,7 @@ class NetworkInUnit(Rule):
             if module.tier_of(function) != "unit" or _has_stand_in(module, function):
                 continue
             for call in function.calls:
-                if not call.nested and _is_network(call) and not _is_local(call, function):
+                if not call.nested and _is_network(call) and _goes_far(call, module, function):
                     yield self.finding(module, call.node, f"{call.name} leaves the process in a unit test", function)
 
 
@@ -250,17 +250,26 @@ class NothingReal(Rule):
                 yield self.finding(module, function.node, message, function)
 
 
-def _is_local(call: Call, function: Function) -> bool:
-    """Tell whether a call goes to a server that the test itself has, or can't go anywhere."""
-    if is_inside(function, call.node, "raises") or any(each.last == "Popen" for each in function.calls):
+def _goes_far(call: Call, module: Module, function: Function) -> bool:
+    """Tell whether a call names the machine that it goes to, and that is another one."""
+    if call.name in _RUN or call.name.startswith(_CONTAINERS):
         return True
+    if is_inside(function, call.node, "raises"):
+        return False
     given = [*call.node.args, *(each.value for each in call.node.keywords)]
-    words = [word for each in given for word in strings_in(each)]
-    if any(home in word for word in words for home in _LOCAL):
-        return True
-    named = {name for each in given for name in names_in(each)}
-    # A helper goes where its caller says.
-    return bool(named & set(function.parameters)) or (function.kind == "helper" and not words)
+    words = [word for each in given for word in _texts(each, module, function)]
+    hosts = [word for word in words if "://" in word or "." in word]
+    return bool(hosts) and not any(home in word for word in words for home in _LOCAL)
+
+
+def _texts(value: ast.expr, module: Module, function: Function) -> Iterator[str]:
+    """Yield the text that an expression is, or that the name it is was given."""
+    if isinstance(value, ast.Constant) and isinstance(value.value, str):
+        yield value.value
+    elif isinstance(value, ast.Name):
+        for each in [*function.own(ast.Assign), *module.top.own(ast.Assign)]:
+            if isinstance(each.value, ast.Constant) and value.id in names_in(each.targets[0]):
+                yield str(each.value.value)
 
 
 def _is_network(call: Call) -> bool:

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from typing import Final, TypeGuard
 
 from testing.audit.checks import checks, may_check_elsewhere
-from testing.audit.look import NOTHING_RAISED, last_effect, says
+from testing.audit.look import NOTHING_RAISED, last_effect, names_in, says
 from testing.audit.model import Check, Example, Finding, Severity, Strength
 from testing.audit.module import Function, Module
 from testing.audit.rule import Rule
 
-_ABOUT_TRUTH: Final = ("bool", "nonzero", "truth", "truthy", *NOTHING_RAISED)
+_ABOUT_TRUTH: Final = ("bool", "nonzero", "truth", "non none", "not be none", "not be null", *NOTHING_RAISED)
 _ABOUT_LENGTH: Final = (
     *("len", "size", "count", "num", "limit", "max", "min"),
     *("once", "twice", "only", "all", "one", "two"),
@@ -99,7 +99,7 @@ class TruthinessOnly(Rule):
     def check(self, module: Module) -> Iterator[Finding]:
         """Look for tests whose every check is of truth."""
         for function, found in _only(module, {Strength.TRUTHINESS}):
-            if not says(module, function, _ABOUT_TRUTH):
+            if not says(module, function, _ABOUT_TRUTH) and not _is_used_later(found[-1], function):
                 yield self.finding(module, found[-1].node, "all that is checked is that there is something", function)
 
 
@@ -177,6 +177,13 @@ def _only(module: Module, weak: set[Strength]) -> Iterator[tuple[Function, list[
             continue
         if not may_check_elsewhere(module, function):
             yield function, found
+
+
+def _is_used_later(check: Check, function: Function) -> bool:
+    """Tell whether a test goes on to work with what it has checked the presence of."""
+    names = names_in(check.node)
+    later = [node for node in ast.walk(function.node) if isinstance(node, ast.Call) and node.lineno > check.node.lineno]
+    return any(names & names_in(node) for node in later)
 
 
 def _is_of_result(node: ast.expr | ast.stmt, function: Function) -> bool:
