@@ -46,7 +46,8 @@ def temporary_database(config: PostgresConfig, name: str) -> Iterator[PostgresCo
     try:
         yield config.model_copy(update={"database": name})
     finally:
-        # A connection of its own: the server may have been restarted since.
+        # A connection of its own: the server may have been restarted since, and be on its way.
+        wait_until_answers(config)
         with connect(config, autocommit=True) as connection:
             drop_database(connection, name)
 

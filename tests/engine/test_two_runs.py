@@ -9,8 +9,9 @@ import pytest
 from dagger import dag
 from floe_ci import toolbox
 from floe_ci.cluster import Cluster
-from floe_ci.pipeline import read_images, together
+from floe_ci.pipeline import read_images
 from floe_ci.registry import Registry
+from floe_ci.tasks import together
 
 if TYPE_CHECKING:
     from conftest import Dagger

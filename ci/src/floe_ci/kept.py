@@ -14,6 +14,7 @@ from floe_ci.errors import UserError
 from floe_ci.manifests import Manifests
 from floe_ci.registry import Registry
 from floe_ci.steps import Timings
+from floe_ci.tasks import together
 
 if TYPE_CHECKING:
     from floe_ci.pipeline import Bundle, Request
@@ -40,7 +41,7 @@ async def bring_up(request: Request, name: str | None, *, services: bool, listen
         rendered, _ = await pipeline.render_manifests(plan, tools, timings)
         images = pipeline.service_images(plan, rendered) if services else {}
         created: Cluster
-        created, _ = await pipeline.together(
+        created, _ = await together(
             pipeline.start_cluster(plan, starting, timings), pipeline.load_images(starting, images, timings)
         )
         if services:

@@ -20,9 +20,10 @@ from floe_ci.errors import RunError
 from floe_ci.images import Images, Reference
 from floe_ci.registry import Registry
 from floe_ci.steps import Timings
+from floe_ci.tasks import together
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from floe_ci.manifests import Manifests
@@ -334,19 +335,3 @@ async def tear_down(cluster: Cluster, timings: Timings, *, keep: bool) -> str | 
         except dagger.QueryError as error:
             return f"the cluster could not be {'left' if keep else 'deleted'}: {describe(error)}"
     return None
-
-
-async def together(*jobs: Awaitable[object]) -> list:  # type: ignore[type-arg]
-    """Run jobs at the same time and return their results in order; the first failure cancels the rest and is raised."""
-    outcomes: list[object] = [None] * len(jobs)
-
-    async def one(place: int, job: Awaitable[object]) -> None:
-        outcomes[place] = await job
-
-    try:
-        async with anyio.create_task_group() as group:
-            for place, job in enumerate(jobs):
-                group.start_soon(one, place, job)
-    except BaseExceptionGroup as failures:
-        raise failures.exceptions[0] from None
-    return outcomes

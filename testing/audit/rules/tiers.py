@@ -5,7 +5,7 @@ import builtins
 from collections.abc import Iterator
 from typing import Final
 
-from testing.audit.look import is_inside, is_patch, names_in, strings_in, withs
+from testing.audit.look import is_inside, is_patch, keyword, names_in, strings_in, withs
 from testing.audit.model import TIERS, Example, Finding, Severity
 from testing.audit.module import Call, Function, Module
 from testing.audit.rule import Rule
@@ -256,8 +256,8 @@ def _goes_far(call: Call, module: Module, function: Function) -> bool:
         return True
     if is_inside(function, call.node, "raises"):
         return False
-    given = [*call.node.args, *(each.value for each in call.node.keywords)]
-    words = [word for each in given for word in _texts(each, module, function)]
+    named = [value for name in ("url", "host", "dsn") if (value := keyword(call, name)) is not None]
+    words = [word for each in [*call.node.args[:1], *named] for word in _texts(each, module, function)]
     hosts = [word for word in words if "://" in word or "." in word]
     return bool(hosts) and not any(home in word for word in words for home in _LOCAL)
 

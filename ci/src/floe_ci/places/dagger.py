@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import anyio
 
 from floe_ci import engine_probe
-from floe_ci.places import Finding
+from floe_ci.places import Finding, export
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from floe_ci.engine_probe import Probe
     from floe_ci.places import PlaceName, Progress, RunRequest
     from floe_ci.results import Outcome
@@ -36,7 +36,10 @@ class DaggerPlace:
         Raises:
             UserError: What was asked for can't be run at all, or there is no engine.
         """
-        return anyio.run(_run, request, progress)
+        export.check(request.results)
+        with TemporaryDirectory(prefix="floe-ci-") as temporary:
+            outcome = anyio.run(_run, request, Path(temporary) / "results", progress)
+            return export.replace(outcome, request.results)
 
     def build_runner(self, request: RunRequest, archive: Path | None = None) -> str:
         """Build the test-runner image: into an archive, or pushed to where the request says.
@@ -73,17 +76,18 @@ class DaggerPlace:
 def _finding(what: str, probe: Probe, remedy: str) -> Finding:
     if probe.usable:
         return Finding(what, "here", f"{probe.what} {probe.detail}")
-    named = what == "Dagger engine"
-    return Finding(what, "broken" if named else "missing", f"{probe.what}: {probe.detail}", remedy)
+    if what == probe.what:  # no runtime at all
+        return Finding(what, "missing", probe.detail, remedy)
+    return Finding(what, "broken", f"{probe.what}: {probe.detail}", remedy)
 
 
-async def _run(request: RunRequest, progress: Progress) -> Outcome:
+async def _run(request: RunRequest, folder: Path, progress: Progress) -> Outcome:
     # Here and below: the SDK takes a second to import, and who asks what there is should not wait for it.
     from floe_ci import pipeline  # noqa: PLC0415
     from floe_ci.session import request_of, session  # noqa: PLC0415
 
     async with session():
-        return await pipeline.run(request_of(request), request.results, progress)
+        return await pipeline.run(request_of(request), folder, progress)
 
 
 async def _build_runner(request: RunRequest, archive: Path | None) -> str:
