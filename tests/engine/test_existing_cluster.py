@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
 import signal
 import subprocess
@@ -20,7 +21,11 @@ if TYPE_CHECKING:
 
     from conftest import Existing, Repository
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
+pytestmark = [
+    pytest.mark.engine,
+    pytest.mark.timeout(900),
+    pytest.mark.skipif(not os.environ.get("FLOE_LONG_TESTS"), reason="takes over ten minutes: set FLOE_LONG_TESTS=1"),
+]
 
 ONE = ("--keyword", "transaction")
 """Selects few tests, where the run is about something else."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -18,7 +19,11 @@ if TYPE_CHECKING:
     from conftest import Dagger, Existing
     from junitparser import TestCase
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(1500)]
+pytestmark = [
+    pytest.mark.engine,
+    pytest.mark.timeout(1500),
+    pytest.mark.skipif(not os.environ.get("FLOE_LONG_TESTS"), reason="takes over ten minutes: set FLOE_LONG_TESTS=1"),
+]
 
 LEAST = 20
 """Fewer tests would be no comparison."""
