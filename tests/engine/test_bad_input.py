@@ -69,7 +69,7 @@ def test_manifest_that_does_not_parse(dagger: Dagger, repository: Repository) ->
     )
     repository.write("broken.yaml", "kind: [\n")
     repository.write("tests/integration/test_it.py", PASSING)
-    refused(dagger.call("test", *dagger.registry, where=repository.folder), "broken.yaml")
+    refused(dagger.call("test", *dagger.options, where=repository.folder), "broken.yaml")
 
 
 def test_image_that_does_not_exist(dagger: Dagger, repository: Repository) -> None:
