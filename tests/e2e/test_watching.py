@@ -37,7 +37,10 @@ def start(kube: CoreV1Api, namespace: str, script: str, *, image: str = "") -> N
         image=image or own.spec.containers[0].image,
         image_pull_policy="IfNotPresent",
         command=["sh", "-c", script],
-        resources=client.V1ResourceRequirements(limits={"cpu": "500m", "memory": "64Mi"}),
+        # What it may use is bounded; what it asks for is little, or a node of two cores has no room for it.
+        resources=client.V1ResourceRequirements(
+            requests={"cpu": "10m", "memory": "16Mi"}, limits={"cpu": "500m", "memory": "64Mi"}
+        ),
     )
     spec = client.V1PodSpec(containers=[container], node_name=own.spec.node_name, termination_grace_period_seconds=0)
     kube.create_namespaced_pod(namespace, client.V1Pod(metadata=client.V1ObjectMeta(name="web"), spec=spec))
