@@ -122,6 +122,7 @@ Service = Annotated[str, AfterValidator(_known_service)]
 Variable = Annotated[str, AfterValidator(_variable_name)]
 DebianPackage = Annotated[str, AfterValidator(_debian_package)]
 Seconds = Annotated[int, Field(strict=True, ge=1)]
+Times = Annotated[int, Field(strict=True, ge=0)]
 
 
 class _Table(BaseModel):
@@ -175,6 +176,8 @@ class TierConfig(_Table):
     """For the test process; `${FLOE_POSTGRES_HOST}` and the like refer to the run's variables."""
     pytest_args: tuple[str, ...] = ()
     """Further arguments for pytest."""
+    retries: Times = 0
+    """How often a test that failed is tried again; one that passes then is told as flaky."""
     nodes: Annotated[Literal[1, 3], BeforeValidator(_integer)] = 1
     """The cluster's nodes; in a `Config` the default is 1, and 3 for e2e."""
 

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from floe_ci.report import redact
+import re
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
+
+_SHORTEST_SECRET: Final = 6
+
+
+def redact(text: str, secrets: Iterable[str]) -> str:
+    """Return `text` with each secret of six characters or more replaced by `***`."""
+    # A shorter one would hit plain words. The longest comes first: one secret may begin with another.
+    values = sorted({value for value in secrets if len(value) >= _SHORTEST_SECRET}, key=len, reverse=True)
+    return re.sub("|".join(map(re.escape, values)), "***", text) if values else text
 
 
 def redact_files(folder: Path, secrets: Iterable[str]) -> None:

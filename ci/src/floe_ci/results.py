@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from floe_ci import report
-from floe_ci.report import Verdict
+from floe_ci import verdict
+from floe_ci.junit import PROBLEM_SUITE, merge_junit, problem_suite, read_junit
+from floe_ci.summary import summary
+from floe_ci.verdict import Verdict
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,16 +43,16 @@ def assemble(folder: Path, run_id: str, tier: str, driven: DriverReport, timings
         ended = f"the test process ended with exit code {driven.exit_code}"
         problem = f"{ended} and left no junit.xml; its log says why"
     if problem:
-        parts[report.PROBLEM_SUITE] = report.problem_suite(timings.steps, problem)
-    merged = report.merge_junit(parts)
-    tests = report.read_junit(report.merge_junit({tier: parts[tier]})) if tier in parts else None
-    verdict = report.judge(driven.exit_code, tests, problem)
-    exit_code = report.exit_code(verdict, driven.exit_code)
+        parts[PROBLEM_SUITE] = problem_suite(timings.steps, problem)
+    merged = merge_junit(parts)
+    tests = read_junit(merge_junit({tier: parts[tier]})) if tier in parts else None
+    judged = verdict.judge(driven.exit_code, tests, problem)
+    exit_code = verdict.exit_code(judged, driven.exit_code)
     note_first_test(parts.get(tier, ""), tier, run_id, timings)
-    summary = report.summary(
-        verdict=verdict,
+    page = summary(
+        verdict=judged,
         tier=tier,
-        junit=report.read_junit(merged),
+        junit=read_junit(merged),
         steps=timings.steps,
         problem=problem,
         run_id=run_id,
@@ -61,11 +63,11 @@ def assemble(folder: Path, run_id: str, tier: str, driven: DriverReport, timings
     written = {
         "junit.xml": merged,
         "timings.json": timings.to_json(run_id, tier),
-        "summary.md": summary,
+        "summary.md": page,
         "exit-code": f"{exit_code}\n",
     }
     where_missing = {
-        "coverage.xml": report.empty_coverage(),
+        "coverage.xml": empty_coverage(),
         "events.txt": "the run ended before there were events\n",
     }
     for name, text in written.items():
@@ -73,12 +75,25 @@ def assemble(folder: Path, run_id: str, tier: str, driven: DriverReport, timings
     for name, text in where_missing.items():
         if not (folder / name).exists():
             (folder / name).write_text(text, encoding="utf-8")
-    return Outcome(verdict, exit_code, folder, summary)
+    return Outcome(judged, exit_code, folder, page)
+
+
+def empty_coverage() -> str:
+    """Return a Cobertura document without a line, for a run that measured none."""
+    return (
+        '<?xml version="1.0" encoding="utf-8"?>\n'
+        '<!DOCTYPE coverage SYSTEM "http://cobertura.sourceforge.net/xml/coverage-04.dtd">\n'
+        '<coverage version="floe-ci" timestamp="0" lines-valid="0" lines-covered="0" line-rate="0" '
+        'branches-valid="0" branches-covered="0" branch-rate="0" complexity="0">\n'
+        "  <sources/>\n"
+        "  <packages/>\n"
+        "</coverage>\n"
+    )
 
 
 def note_first_test(junit: str, tier: str, run_id: str, timings: Timings) -> None:
     """Note when pytest began, by its own word, as the time of the first test."""
-    document = report.read_junit(junit)
+    document = read_junit(junit)
     began = next((suite.timestamp for suite in document or () if suite.timestamp), None)
     if began:
         moment = datetime.fromisoformat(began)

@@ -8,7 +8,7 @@ from dagger import dag
 
 from floe_ci import contract, uv
 from floe_ci.errors import UserError
-from floe_ci.requirements import NO_LOCK_FILE, RUNNER_TOOLS, locked_selection
+from floe_ci.requirements import NO_LOCK_FILE, locked_selection, runner_tools
 
 if TYPE_CHECKING:
     import dagger
@@ -34,7 +34,7 @@ async def build_runner(source: dagger.Directory, config: Config, registry: Regis
     """
     await require_lock_file(source, config.runner)
     tests = sorted({path for tier in config.tiers.values() for path in tier.paths})
-    environment = build_environment(source, tests, config.runner, registry.pinned("python"))
+    environment = build_environment(source, tests, config, registry.pinned("python"))
 
     final = with_packages(registry.pinned("python"), config.runner.packages)
     return (
@@ -62,12 +62,13 @@ async def require_lock_file(source: dagger.Directory, runner: RunnerConfig) -> N
 
 
 def build_environment(
-    source: dagger.Directory, tests: list[str], runner: RunnerConfig, base: dagger.Container
+    source: dagger.Directory, tests: list[str], config: Config, base: dagger.Container
 ) -> dagger.Directory:
     """Return the virtual environment with the repository's dependencies and the repository itself."""
+    runner = config.runner
     packaged = with_packages(base, runner.build_packages)
     builder = uv.with_uv(packaged, environment="/opt/venv").with_workdir("/app")
-    missing = ["sh", "-c", INSTALL_MISSING, "sh", *RUNNER_TOOLS]
+    missing = ["sh", "-c", INSTALL_MISSING, "sh", *runner_tools(config)]
     code = dag.directory().with_directory("/", source, exclude=tests)
     if runner.install:
         builder = (

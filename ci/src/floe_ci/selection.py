@@ -42,6 +42,7 @@ def pytest_arguments(
         *(() if config.coverage else ("--cov",)),
         f"--cov-report=xml:{results}/coverage.xml",
         f"--timeout={config.timeouts.test}",
+        *((f"--reruns={tier.retries}", "--rerun-show-tracebacks") if tier.retries else ()),
     )
 
 

@@ -3,18 +3,11 @@
 from xml.etree import ElementTree as ET
 
 import pytest
-from floe_ci.report import (
-    Verdict,
-    empty_coverage,
-    exit_code,
-    judge,
-    merge_junit,
-    problem_suite,
-    read_junit,
-    redact,
-    summary,
-)
+from floe_ci.junit import flaky, merge_junit, problem_suite, read_junit
+from floe_ci.results import empty_coverage
 from floe_ci.steps import Step
+from floe_ci.summary import summary
+from floe_ci.verdict import Verdict, exit_code, judge
 
 pytestmark = pytest.mark.unit
 
@@ -208,6 +201,60 @@ def test_summary_tells_it_all() -> None:
     assert "`logs/`" in page
 
 
+AGAIN = '<testcase classname="t.a" name="{}" time="1"/>'
+"""What stands for an attempt before the last one, whatever it came to."""
+
+
+def test_attempts_are_one_case() -> None:
+    """A test that was tried again is counted once, by its last attempt, and says how often it was tried."""
+    cases = [AGAIN.format("ok"), AGAIN.format("ok"), GOOD, AGAIN.format("bad"), FAIL, SKIP]
+    merged = parse(merge_junit({"e2e": junit(*cases)}))
+
+    assert (merged.get("tests"), merged.get("failures"), merged.get("skipped")) == ("3", "1", "1")
+    tried = {
+        case.get("name"): [each.get("value") for each in case.iter("property")] for case in merged.iter("testcase")
+    }
+    assert tried == {"ok": ["3"], "bad": ["2"], "later": []}
+
+
+def test_attempts_stand_beside_other_properties() -> None:
+    """What a test says of itself is kept beside the number of its attempts."""
+    named = GOOD.replace("/>", '><properties><property name="requirement" value="REQ-1"/></properties></testcase>')
+    (case,) = parse(merge_junit({"e2e": junit(GOOD, named)})).iter("testcase")
+
+    assert [(each.get("name"), each.get("value")) for each in case.iter("property")] == [
+        ("requirement", "REQ-1"),
+        ("attempts", "2"),
+    ]
+
+
+def test_results_of_one_name_are_all_kept() -> None:
+    """Two cases of one name that each have a result are no attempts: none of the failures is lost."""
+    merged = read_junit(merge_junit({"unit": junit(FAIL, FAIL, GOOD)}))
+
+    assert merged is not None
+    assert (merged.tests, merged.failures) == (3, 2)
+
+
+def test_summary_names_flaky_tests() -> None:
+    """A test that passed only when it was tried again is named, one that failed every time is a failure only."""
+    document = read_junit(merge_junit({"e2e": junit(AGAIN.format("ok"), GOOD, AGAIN.format("bad"), FAIL)}))
+    assert document is not None
+    page = summary(verdict=Verdict.FAILED, tier="e2e", junit=document)
+
+    assert page.startswith("**Failed**: tier e2e, 1 passed, 1 of them flaky, 1 failed.\n")
+    assert "- `t.a::ok`: passed in attempt 2" in page
+    assert "`t.a::bad`: passed" not in page
+    assert [case.name for suite in document for case in flaky(suite)] == ["ok"]
+
+
+def test_summary_without_flaky_tests() -> None:
+    """Where every test was tried once, nothing is said of that."""
+    page = summary(verdict=Verdict.PASSED, tier="e2e", junit=read_junit(merge_junit({"e2e": junit(GOOD)})))
+
+    assert "flaky" not in page.lower()
+
+
 def test_summary_of_a_run_without_tests() -> None:
     """A run that broke before its tests says so, with the problem and nothing invented."""
     page = summary(verdict=Verdict.ERRORED, tier="e2e", junit=None, problem="the registry doesn't answer")
@@ -258,13 +305,3 @@ def test_summary_lists_ten_slowest() -> None:
     page = summary(verdict=Verdict.PASSED, tier="unit", junit=read_junit(junit(*cases)))
 
     assert [f"`t{n}`" in page for n in range(15)] == [False] * 5 + [True] * 10
-
-
-def test_redacted() -> None:
-    """Secrets are replaced wherever they stand, the longer of two first, and short ones are left."""
-    text = "password=hunter22 url=postgres://u:hunter22-long@h a.b+c1 abc acb+c1"
-
-    assert redact(text, ["hunter22", "hunter22-long", "a.b+c1", "abc", ""]) == (
-        "password=*** url=postgres://u:***@h *** abc acb+c1"
-    )
-    assert redact("x", []) == "x"

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 from floe_ci.driver.spec import DriverReport
-from floe_ci.report import Verdict
 from floe_ci.results import Outcome, assemble, note_first_test
 from floe_ci.steps import Timings
+from floe_ci.verdict import Verdict
 from junitparser import JUnitXml
 
 pytestmark = pytest.mark.unit

@@ -142,3 +142,11 @@ def test_refused_in_silence() -> None:
 def test_other_codes_are_no_refusal(exit_code: int) -> None:
     """Tests that pass, fail or break are no matter of selection."""
     refuse_nothing("unit", EVERYTHING, exit_code, "")
+
+
+def test_failed_tests_are_tried_again() -> None:
+    """A tier that wants retries has pytest try as often, and show what earlier attempts failed with."""
+    arguments = pytest_arguments(TierConfig(retries=2), Config(), EVERYTHING)
+    assert "--reruns=2" in arguments
+    assert "--rerun-show-tracebacks" in arguments
+    assert not [one for one in pytest_arguments(TIER, Config(), EVERYTHING) if "rerun" in one]

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from floe_ci.errors import UserError
-from floe_ci.report import PROBLEM_SUITE, Counts, read_junit
+from floe_ci.junit import PROBLEM_SUITE, Counts, flaky, name_of, outcome, read_junit
 from floe_ci.steps import Measured
 
 if TYPE_CHECKING:
@@ -44,6 +44,8 @@ class Overview:
     suites: dict[str, tuple[Counts, float]]
     """Counts and seconds."""
     failures: tuple[Failed, ...]
+    flaky: tuple[str, ...]
+    """Tests that passed only when they were tried again."""
     slowest: tuple[tuple[str, float], ...]
 
     @classmethod
@@ -63,13 +65,14 @@ class Overview:
         suites = list(junit) if junit is not None else []
         cases = [case for suite in suites for case in suite]
         tests = [case for suite in suites if suite.name != PROBLEM_SUITE for case in suite]
-        slowest = sorted(((_name(case), case.time or 0.0) for case in tests), key=lambda item: -item[1])
+        slowest = sorted(((name_of(case), case.time or 0.0) for case in tests), key=lambda item: -item[1])
         return cls(
             folder,
             code,
             Measured.from_json(timings, str(folder / "timings.json")),
             {suite.name or "": (Counts.of(suite), suite.time or 0.0) for suite in suites},
-            tuple(Failed(_name(case), _message(case)) for case in cases if _is_bad(case)),
+            tuple(Failed(name_of(case), _message(case)) for case in cases if outcome(case) in {"failed", "errored"}),
+            tuple(map(name_of, flaky(tests))),
             tuple(slowest[:SLOWEST]),
         )
 
@@ -89,6 +92,7 @@ class Overview:
             "seconds": self.measured.total_seconds,
             "suites": {name: {**asdict(counts), "seconds": seconds} for name, (counts, seconds) in self.suites.items()},
             "failures": [asdict(failed) for failed in self.failures],
+            "flaky": list(self.flaky),
             "slowest": [{"test": test, "seconds": seconds} for test, seconds in self.slowest],
             "steps": [asdict(step) for step in self.measured.steps],
         }
@@ -98,6 +102,8 @@ def show_briefly(overview: Overview) -> None:
     """Print what didn't pass, and the verdict."""
     console = Console(highlight=False)
     _print_failures(console, overview)
+    for test in overview.flaky:
+        console.print(Text(test, style="bold yellow"), Text("passed only when it was tried again"), soft_wrap=True)
     console.print(_headline(overview), soft_wrap=True)
     console.print(f"results: {overview.folder}", soft_wrap=True, markup=False)
 
@@ -146,15 +152,6 @@ def _headline(overview: Overview) -> Text:
     headline = Text(overview.verdict, style=f"bold {STYLES[overview.verdict]}")
     measured = overview.measured
     return headline.append(f": tier {measured.tier}, {told}, {measured.total_seconds:.0f} s", style="not bold default")
-
-
-def _is_bad(case: TestCase) -> bool:
-    counts = Counts.of([case])
-    return bool(counts.failed or counts.errored)
-
-
-def _name(case: TestCase) -> str:
-    return "::".join(part for part in (case.classname, case.name) if part)
 
 
 def _message(case: TestCase) -> str:

@@ -17,8 +17,7 @@ from floe_ci.driver.ready import wait_for_services
 from floe_ci.driver.spec import DriverReport
 from floe_ci.errors import RunError, UserError
 from floe_ci.manifests import Manifests
-from floe_ci.redaction import redact_files
-from floe_ci.report import redact
+from floe_ci.redaction import redact, redact_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

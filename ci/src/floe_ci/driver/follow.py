@@ -13,7 +13,7 @@ import urllib3
 from kubernetes import client
 
 from floe_ci.driver.pods import statuses
-from floe_ci.report import redact
+from floe_ci.redaction import redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

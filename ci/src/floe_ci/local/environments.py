@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Final
 from floe_ci.errors import RunError, UserError
 from floe_ci.local.files import cache
 from floe_ci.local.processes import run
-from floe_ci.requirements import NO_LOCK_FILE, RUNNER_TOOLS, locked_selection
+from floe_ci.requirements import NO_LOCK_FILE, locked_selection, runner_tools
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from floe_ci.config import RunnerConfig
+    from floe_ci.config import Config
 
 WHOLE: Final = ".floe-ci-whole"
 """The file that says that an environment was built to its end."""
@@ -60,13 +60,13 @@ class Environment:
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 
-def of_tests(source: Path, runner: RunnerConfig) -> Environment:
+def of_tests(source: Path, config: Config) -> Environment:
     """Return the environment of a repository's tests: the runner image's, with the source used in place.
 
     Raises:
         UserError: The repository has no lock file and says nothing of what else to install.
     """
-    lock = source / "uv.lock"
+    runner, lock = config.runner, source / "uv.lock"
     commands: tuple[Command, ...]
     if runner.install:
         install = ("pip", "install", "--quiet", *(part for each in runner.install for part in _in_place(each)))
@@ -79,7 +79,7 @@ def of_tests(source: Path, runner: RunnerConfig) -> Environment:
     else:
         raise UserError(NO_LOCK_FILE)
     files = (lock, *(project / name for project in projects for name in ("pyproject.toml", "setup.py", "setup.cfg")))
-    return Environment(source.name, source, commands, RUNNER_TOOLS, files, sys.executable)
+    return Environment(source.name, source, commands, runner_tools(config), files, sys.executable)
 
 
 def of_service(folder: Path) -> Environment:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from floe_ci.places import RunRequest  # noqa: TC001 - pydantic reads the annotation
-from floe_ci.report import Verdict  # noqa: TC001 - as above
 from floe_ci.steps import Step  # noqa: TC001 - as above
+from floe_ci.verdict import Verdict  # noqa: TC001 - as above
 
 if TYPE_CHECKING:
     from typing import TextIO

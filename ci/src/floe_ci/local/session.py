@@ -18,8 +18,7 @@ from floe_ci.local.plan import Plan
 from floe_ci.local.services import ORIGINS, Services
 from floe_ci.local.workspace import Workspace
 from floe_ci.places import export
-from floe_ci.redaction import redact_files
-from floe_ci.report import redact
+from floe_ci.redaction import redact, redact_files
 from floe_ci.steps import Timings
 from floe_ci.tasks import together
 
@@ -73,7 +72,7 @@ class Session:
         with self._timings.step("configure"):
             export.check(self._request.results)
             plan = Plan.read(self._request)
-            packages = environments.of_tests(self._request.source, plan.config.runner)
+            packages = environments.of_tests(self._request.source, plan.config)
         there = kept.find(self._request.source)
         there = there if there and set(plan.services) <= set(there.services) else None
         notes = (IN_USE,) if there else first_lines(plan)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 from floe_ci.errors import UserError
 from floe_ci.places import export
-from floe_ci.report import Verdict
 from floe_ci.results import Outcome
+from floe_ci.verdict import Verdict
 
 if TYPE_CHECKING:
     from pathlib import Path
