@@ -21,6 +21,14 @@ pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
 
 PASSING = "def test_passes():\n    assert 1 + 1 == 2\n"
 FAILING = "def test_fails():\n    assert 1 + 1 == 3\n"
+FLAKY = """
+import pathlib
+
+def test_passes_the_second_time(marker=pathlib.Path("/tmp/tried")):
+    tried = marker.exists()
+    marker.touch()
+    assert tried
+"""
 SKIPPED = "import pytest\n\n@pytest.mark.skip(reason='not today')\ndef test_skipped():\n    pass\n"
 CLUSTER_TEST = """
 import os, pathlib, urllib.request, ssl
@@ -67,6 +75,22 @@ def test_verify_returns_the_results_of_a_passed_run(dagger: Dagger, repository: 
     done = dagger.call(*unit(dagger, tmp_path / "results", "verify"), where=repository.folder)
     assert done.code == 0
     assert exit_code(tmp_path / "results") == 0
+
+
+@pytest.mark.requirement("REQ-647")
+def test_flaky_test_is_told(dagger: Dagger, repository: Repository, tmp_path: Path) -> None:
+    """A test that passes only when it is tried again is counted once, as passed, and named as flaky."""
+    repository.write("tests/unit/test_it.py", FLAKY + PASSING)
+    repository.write(
+        "pyproject.toml",
+        '[tool.floe-ci.runner]\ninstall = ["pytest"]\n[tool.floe-ci.tiers.unit]\nretries = 2\n',
+    )
+    done = dagger.call(*unit(dagger, tmp_path / "results", "verify"), where=repository.folder)
+    assert done.code == 0, done.errors[-2000:]
+    assert JUnitXml.fromfile(str(tmp_path / "results" / "junit.xml")).tests == 2
+    summary = (tmp_path / "results" / "summary.md").read_text()
+    assert "2 passed, 1 of them flaky." in summary
+    assert "`tests.unit.test_it::test_passes_the_second_time`: passed in attempt 2" in summary
 
 
 def test_same_tests_run_again(dagger: Dagger, repository: Repository, tmp_path: Path) -> None:
