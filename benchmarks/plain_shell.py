@@ -75,7 +75,7 @@ async def all_images(plan: Plan, tools: dagger.Container) -> dict[str, dagger.Co
     return {
         plan.node_image: plan.registry.pull(plan.node_image),
         RUNNER_IMAGE: await runner.build_runner(plan.request.source, plan.config, plan.registry),
-        **pipeline.service_images(plan, services),
+        **await pipeline.service_images(plan, services),
     }
 
 

@@ -21,6 +21,7 @@ MAY_IMPORT_DAGGER = frozenset(
     for name in (
         "cluster",
         "dagger_cli",
+        "debian",
         "held_cluster",
         "kept",
         "module",
@@ -29,6 +30,7 @@ MAY_IMPORT_DAGGER = frozenset(
         "registry",
         "render",
         "runner",
+        "service_build",
         "session",
         "toolbox",
         "uv",

@@ -39,7 +39,7 @@ async def bring_up(request: Request, name: str | None, *, services: bool, listen
     starting = Cluster.of(tools, request.run_id, name)
     try:
         rendered, _ = await pipeline.render_manifests(plan, tools, timings)
-        images = pipeline.service_images(plan, rendered) if services else {}
+        images = await pipeline.service_images(plan, rendered) if services else {}
         created: Cluster
         created, _ = await together(
             pipeline.start_cluster(plan, starting, timings), pipeline.load_images(starting, images, timings)

@@ -11,7 +11,7 @@ import anyio
 import dagger
 from dagger import dag
 
-from floe_ci import contract, render, results, runner, selection, toolbox
+from floe_ci import contract, render, results, runner, selection, service_build, toolbox
 from floe_ci.cluster import Cluster
 from floe_ci.config import Config, TierConfig, TierName, expand_environment, read_config
 from floe_ci.driver.spec import DriverReport, RunSpec
@@ -213,7 +213,7 @@ async def start_cluster(plan: Plan, cluster: Cluster, timings: Timings) -> Clust
 async def prepare_images(plan: Plan, cluster: Cluster, timings: Timings) -> tuple[Iterable[str], Manifests, Manifests]:
     """Build the runner and render the manifests, then load every image; return the images' names and the manifests."""
     image, (services, job) = await together(build_runner(plan, timings), render_manifests(plan, cluster.tools, timings))
-    images = service_images(plan, services) | {RUNNER_IMAGE: image}
+    images = await service_images(plan, services) | {RUNNER_IMAGE: image}
     await together(check_selection(plan, image, timings), load_images(cluster, images, timings))
     return images, services, job
 
@@ -258,17 +258,18 @@ async def check_selection(plan: Plan, image: dagger.Container, timings: Timings)
             raise RunError(msg)
 
 
-def service_images(plan: Plan, services: Manifests) -> dict[str, dagger.Container]:
+async def service_images(plan: Plan, services: Manifests) -> dict[str, dagger.Container]:
     """Return the images of the services by name: pulled, or built where it is one of the module's own."""
-    return {name: service_image(plan, Reference.parse(name)) for name in services.images()}
+    names = services.images()
+    images = await together(*(service_image(plan, Reference.parse(name)) for name in names))
+    return dict(zip(names, images, strict=True))
 
 
-def service_image(plan: Plan, reference: Reference) -> dagger.Container:
+async def service_image(plan: Plan, reference: Reference) -> dagger.Container:
     """Return one service's image."""
     if reference.is_built:
-        return runner.build_service(
-            plan.request.bundle.k8s.directory(f"base/{reference.repository}/image"), plan.registry
-        )
+        folder = plan.request.bundle.k8s.directory(f"base/{reference.repository}/image")
+        return await service_build.image(folder, reference.name, plan.registry)
     return plan.registry.pull(reference.canonical)
 
 

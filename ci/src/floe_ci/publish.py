@@ -34,7 +34,7 @@ async def publish(request: RunRequest, targets: Mapping[str, str]) -> dict[str, 
         if name == Reference.parse(pipeline.RUNNER_IMAGE).name:
             image = await pipeline.build_runner(plan, Timings())
         else:
-            image = pipeline.service_image(plan, Reference.parse(name))
+            image = await pipeline.service_image(plan, Reference.parse(name))
         return await image.publish(targets[name])
 
     async with session():

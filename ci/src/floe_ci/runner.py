@@ -1,4 +1,4 @@
-"""The images that the module builds: the test runner's, and those of services that have no public image."""
+"""The test-runner image."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from dagger import dag
 
 from floe_ci import contract, uv
+from floe_ci.debian import with_packages
 from floe_ci.errors import UserError
 from floe_ci.requirements import NO_LOCK_FILE, locked_selection, runner_tools
 
@@ -90,35 +91,4 @@ def build_environment(
         .with_directory("/app", code)
         .with_exec([*sync, "--inexact", "--no-editable"])
         .directory("/opt/venv")
-    )
-
-
-def with_packages(container: dagger.Container, packages: tuple[str, ...]) -> dagger.Container:
-    """Return `container` with Debian packages and without the lists they came from."""
-    if not packages:
-        return container
-    install = 'apt-get update -qq && apt-get install -qq --yes --no-install-recommends "$@"'
-    script = f"{install} && rm -rf /var/lib/apt/lists/*"
-    return container.with_exec(["sh", "-c", script, "sh", *packages])
-
-
-def build_service(folder: dagger.Directory, registry: Registry) -> dagger.Container:
-    """Return the image of a service that is a locked Python project, the one in `folder`."""
-    builder = (
-        uv.with_uv(registry.pinned("python"), environment="/opt/venv")
-        .with_workdir("/build")
-        .with_file("pyproject.toml", folder.file("pyproject.toml"))
-        .with_file("uv.lock", folder.file("uv.lock"))
-        .with_exec(["uv", "sync", "--frozen", "--no-default-groups"])
-    )
-    return (
-        registry.pinned("python")
-        .with_exec(["useradd", "--uid", "1000", "--create-home", "service"])
-        .with_directory("/opt/venv", builder.directory("/opt/venv"))
-        .with_directory("/opt/dagster", folder, exclude=["pyproject.toml", "uv.lock"], owner=USER)
-        .with_env_variable("PATH", "/opt/venv/bin:$PATH", expand=True)
-        .with_env_variable("PYTHONUNBUFFERED", "1")
-        .with_env_variable("DAGSTER_HOME", "/opt/dagster")
-        .with_workdir("/opt/dagster")
-        .with_user(USER)
     )
