@@ -9,21 +9,34 @@ from pyiceberg.exceptions import NoSuchNamespaceError, ServerError, ServiceUnava
 from pyiceberg.typedef import Identifier
 
 from testing.polling import PollingConfig, wait_for_condition
-from testing.services import PolarisConfig
+from testing.services import MinIOConfig, PolarisConfig
 
 NOT_YET = (requests.ConnectionError, requests.Timeout, ServerError, ServiceUnavailableError)
 """What a server does that is still starting. A refused credential is not among them."""
 
 
 @contextmanager
-def connect(config: PolarisConfig, timeout: float = 60.0) -> Iterator[RestCatalog]:
+def connect(config: PolarisConfig, timeout: float = 60.0, storage: MinIOConfig | None = None) -> Iterator[RestCatalog]:
     """Yield the catalog that the configuration names, of a server that answers; its connections are closed after.
+
+    Args:
+        config: Where the server is, and with which credential.
+        timeout: Seconds to wait for an answer.
+        storage: Where its tables' files are, in a MinIO that the server does not tell its clients how to reach.
 
     Raises:
         ConditionTimeoutError: No answer came for `timeout` seconds.
         pyiceberg.exceptions.RESTError: The server answers, and refuses.
     """
     properties = {"uri": config.uri, "warehouse": config.warehouse}
+    if storage:
+        # What the server says of a table's files comes before this.
+        properties |= {
+            "s3.endpoint": storage.url,
+            "s3.access-key-id": storage.access_key,
+            "s3.secret-access-key": storage.secret_key.get_secret_value(),
+            "s3.region": "us-east-1",
+        }
     if config.credential:
         properties |= {
             "credential": config.credential.get_secret_value(),

@@ -119,7 +119,7 @@ class ServiceConfig(Settings):
     """What is needed to reach a service that takes connections."""
 
     given_by: ClassVar[str | None] = None
-    """The property, a URL, that may be given in place of host, port and `secure`."""
+    """The property, a URL, that may be given in place of its parts: host, port, `secure`, and `path` where one is."""
 
     host: str
     port: Port
@@ -155,7 +155,8 @@ class ServiceConfig(Settings):
         if field is None or not isinstance(given, Mapping) or field not in given:
             return given
         parts = {name: value for name, value in given.items() if name != field}
-        return parts | _url_parts(field, str(given[field]))
+        told = _url_parts(field, str(given[field]))
+        return parts | {name: value for name, value in told.items() if name in cls.model_fields}
 
 
 def _url_parts(field: str, url: str) -> dict[str, object]:
@@ -168,4 +169,9 @@ def _url_parts(field: str, url: str) -> dict[str, object]:
     if split.scheme not in DEFAULT_PORTS or not split.hostname:
         message = f"{field} is no URL of http or https: {url!r}"
         raise ValueError(message)
-    return {"host": split.hostname, "port": port or DEFAULT_PORTS[split.scheme], "secure": split.scheme == "https"}
+    return {
+        "host": split.hostname,
+        "port": port or DEFAULT_PORTS[split.scheme],
+        "secure": split.scheme == "https",
+        "path": split.path,
+    }

@@ -54,6 +54,8 @@ class PolarisConfig(ServiceConfig):
     port: Port = 8181
     secure: bool = False
     """Whether it is spoken to over TLS."""
+    path: str = "/api/catalog"
+    """Where it has its Iceberg REST catalog: another server of that protocol may have it elsewhere, as at `/`."""
     warehouse: str = "test_warehouse"
     """The catalog's name."""
     client_id: str = "root"
@@ -63,7 +65,7 @@ class PolarisConfig(ServiceConfig):
     @property
     def uri(self) -> str:
         """The URL of its Iceberg REST catalog."""
-        return f"{'https' if self.secure else 'http'}://{self.address}/api/catalog"
+        return f"{'https' if self.secure else 'http'}://{self.address}/{self.path.strip('/')}".rstrip("/")
 
     @property
     def credential(self) -> SecretStr | None:

@@ -153,6 +153,21 @@ def test_given_by_url(url: str, host: str, port: int, *, secure: bool) -> None:
     assert PolarisConfig.model_validate({"uri": url}).port == port
 
 
+@pytest.mark.parametrize(
+    "uri", ["http://catalog:8181/api/catalog", "https://catalog.example.com:443/iceberg", "http://catalog:80"]
+)
+def test_catalog_is_where_its_uri_says(uri: str) -> None:
+    """A catalog that was given by its URL is asked at that URL, whatever its path."""
+    assert PolarisConfig.model_validate({"uri": uri}).uri == uri
+
+
+@pytest.mark.parametrize("path", ["/", "", "iceberg/", "/iceberg"])
+def test_path_of_a_catalog(path: str) -> None:
+    """A catalog's path may have slashes at its ends or not, and may be the root."""
+    expected = "http://catalog:8181/iceberg" if "iceberg" in path else "http://catalog:8181"
+    assert PolarisConfig(host="catalog", path=path).uri == expected
+
+
 @pytest.mark.parametrize("url", ["s3.example.com:9000", "ftp://s3.example.com", "http://", "http://s3:many", ""])
 def test_wrong_url(url: str) -> None:
     """What is no URL of HTTP is refused, by the name of its field."""
