@@ -24,6 +24,7 @@ SERVICE_VARIABLES: Final = {
     "postgres": ("HOST", "PORT", "USER", "PASSWORD", "DATABASE"),
     "minio": ("HOST", "PORT", "ACCESS_KEY", "SECRET_KEY"),
     "dagster": ("HOST", "PORT"),
+    "iceberg-rest": ("HOST", "PORT"),
 }
 """What is known of each service, as the ends of the variables' names."""
 ABSENT: Final = "ABSENT"

@@ -32,5 +32,5 @@ def test_services_are_spread_over_both_workers(kube: CoreV1Api, kube_namespace: 
     services = pods(kube, kube_namespace, "app.kubernetes.io/part-of=floe")
     workers = sorted(name for name, control_plane in nodes(kube).items() if not control_plane)
     counts = {worker: sum(pod.node == worker for pod in services if not pod.terminating) for worker in workers}
-    assert sum(counts.values()) == len([pod for pod in services if not pod.terminating]) == 5
+    assert sum(counts.values()) == len([pod for pod in services if not pod.terminating]) == 6
     assert max(counts.values()) - min(counts.values()) <= 1

@@ -37,7 +37,7 @@ def test_services_are_rolled_out(kube: CoreV1Api, kube_namespace: str) -> None:
     everything = (
         statefulset_ready(kube, kube_namespace, "postgres")
         & deployment_available(kube, kube_namespace, "dagster-webserver")
-        & pods_ready(kube, kube_namespace, "app.kubernetes.io/part-of=floe", count=5)
+        & pods_ready(kube, kube_namespace, "app.kubernetes.io/part-of=floe", count=6)
     )
     (postgres, webserver), pods = wait_for_condition(everything)
     assert (postgres, webserver) == (1, 1)

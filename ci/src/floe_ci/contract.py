@@ -25,6 +25,7 @@ SERVICE_VARIABLES: Final = {
     "postgres": ("HOST", "PORT", "USER", "PASSWORD", "DATABASE"),
     "minio": ("HOST", "PORT", "ACCESS_KEY", "SECRET_KEY"),
     "dagster": ("HOST", "PORT"),
+    "iceberg-rest": ("HOST", "PORT"),
 }
 """Per service, the ends of its variables: `FLOE_POSTGRES_HOST` and so on."""
 ABSENT: Final = "ABSENT"
