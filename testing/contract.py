@@ -25,6 +25,9 @@ SERVICE_VARIABLES: Final = {
     "minio": ("HOST", "PORT", "ACCESS_KEY", "SECRET_KEY"),
     "dagster": ("HOST", "PORT"),
     "iceberg-rest": ("HOST", "PORT"),
+    "redis": ("HOST", "PORT", "PASSWORD"),
+    "otel-collector": ("HOST", "PORT"),
+    "jaeger": ("HOST", "PORT"),
 }
 """What is known of each service, as the ends of the variables' names."""
 ABSENT: Final = "ABSENT"

@@ -26,6 +26,9 @@ SERVICE_VARIABLES: Final = {
     "minio": ("HOST", "PORT", "ACCESS_KEY", "SECRET_KEY"),
     "dagster": ("HOST", "PORT"),
     "iceberg-rest": ("HOST", "PORT"),
+    "redis": ("HOST", "PORT", "PASSWORD"),
+    "otel-collector": ("HOST", "PORT"),
+    "jaeger": ("HOST", "PORT"),
 }
 """Per service, the ends of its variables: `FLOE_POSTGRES_HOST` and so on."""
 ABSENT: Final = "ABSENT"

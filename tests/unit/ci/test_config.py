@@ -185,14 +185,17 @@ def test_every_problem_at_once() -> None:
         [tool.floe-ci.timeouts]
         job = 0
         [tool.floe-ci.tiers.e2e]
-        services = ["redis"]
+        services = ["kafka"]
     """)
 
     first, *rest = message.splitlines()
     assert first == "pyproject.toml: 3 problems"
     assert sorted(rest) == [
         "  tool.floe-ci.covrage: unknown key; did you mean 'coverage'?",
-        '  tool.floe-ci.tiers.e2e.services[0]: unknown service "redis"; known: dagster, minio, postgres',
+        (
+            '  tool.floe-ci.tiers.e2e.services[0]: unknown service "kafka"; known: '
+            "dagster, jaeger, minio, otel-collector, postgres, redis"
+        ),
         "  tool.floe-ci.timeouts.job: must be at least 1, not 0",
     ]
 
