@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
+    from typing import Literal
 
     from kubernetes.client import V1ContainerState, V1ContainerStatus, V1Pod
 
@@ -66,6 +67,16 @@ def failures(pod: V1Pod) -> Iterator[Failure]:
         waiting = status.state.waiting
         if waiting and waiting.reason in BROKEN and not (retried and waiting.reason == CRASH_LOOP):
             yield Failure(name, uid, status.name, waiting.reason)
+
+
+def last_ended(pod: V1Pod, container: str) -> Literal["current", "previous"] | None:
+    """Tell which one ended last of the containers that were started under a name; none where none has ended."""
+    for status in _statuses(pod):
+        if status.name == container and status.state.terminated:
+            return "current"
+        if status.name == container and status.last_state.terminated:
+            return "previous"
+    return None
 
 
 def state(pod: V1Pod) -> str:

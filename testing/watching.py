@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 LOG_LINES = 30
 """How many lines of a container's log a message shows."""
+LOG_ATTEMPTS, LOG_PAUSE = 3, 0.5
+"""How often a log is asked for, and the seconds between: while a container is started again, its predecessor moves."""
+NO_LOG = ("unable to retrieve container logs for ", "failed to try resolving symlinks in path ")
+"""So begins what the kubelet answers, with a 200, in place of the log of a container that it has removed."""
 API_ERRORS = (ApiException, urllib3.exceptions.HTTPError)
 
 _REQUEST_TIMEOUT = 5.0
@@ -151,24 +155,41 @@ class PodWatcher:
     def _report(self, failure: pods.Failure, pod: V1Pod) -> str:
         parts = [f"{failure} in namespace {self._namespace} ({pods.state(pod)})"]
         if failure.container:
-            parts += ["its log ends:", *self._log(failure)]
+            parts += ["its log ends:", *self._log(failure, pod)]
         parts += ["its events:", *self._events(failure)]
         return "\n".join(parts)
 
-    def _log(self, failure: pods.Failure) -> list[str]:
-        """Return the last lines of the container that failed: of the one before, where another was started since."""
-        for previous in (True, False):
+    def _log(self, failure: pods.Failure, pod: V1Pod) -> list[str]:
+        """Return the last lines of the container that failed, not of one that was started since."""
+        lines = ["  (there is none)"]
+        for attempt in range(LOG_ATTEMPTS):
+            if attempt:
+                self._end.wait(LOG_PAUSE)
+                with suppress(*API_ERRORS):
+                    pod = self._core.read_namespaced_pod(
+                        failure.pod, self._namespace, _request_timeout=_REQUEST_TIMEOUT
+                    )
+            ended = pods.last_ended(pod, failure.container)
+            if ended is None:
+                break
             with suppress(*API_ERRORS):
-                log: str = self._core.read_namespaced_pod_log(
-                    failure.pod,
-                    self._namespace,
-                    container=failure.container,
-                    previous=previous,
-                    tail_lines=LOG_LINES,
-                    _request_timeout=_REQUEST_TIMEOUT,
-                )
-                return [f"  {line}" for line in log.splitlines()] or ["  (it is empty)"]
-        return ["  (there is none)"]
+                log = self._read_log(failure, previous=ended == "previous")
+                if log and not log.startswith(NO_LOG):
+                    return [f"  {line}" for line in log.splitlines()]
+                lines = ["  (there is none)" if log else "  (it is empty)"]
+        return lines
+
+    def _read_log(self, failure: pods.Failure, *, previous: bool) -> str:
+        return str(
+            self._core.read_namespaced_pod_log(
+                failure.pod,
+                self._namespace,
+                container=failure.container,
+                previous=previous,
+                tail_lines=LOG_LINES,
+                _request_timeout=_REQUEST_TIMEOUT,
+            )
+        )
 
     def _events(self, failure: pods.Failure) -> list[str]:
         try:

@@ -25,8 +25,8 @@ class Answers:
 
     objects: dict[str, Any] = field(default_factory=dict)
     """By path: an object of the API, text, or an `HTTPStatus` that refuses. A list is answered one after the other."""
-    logs: dict[tuple[str, bool], str] = field(default_factory=dict)
-    """By pod, and whether the container before is asked for."""
+    logs: dict[tuple[str, bool], str | list[str]] = field(default_factory=dict)
+    """By pod, and whether the container before is asked for; a list as above."""
     asked: list[str] = field(default_factory=list)
     """The paths and queries of all requests."""
     made: list[dict[str, Any]] = field(default_factory=list)
@@ -124,9 +124,9 @@ class Handler(BaseHTTPRequestHandler):
         if url.path.endswith("/log"):
             pod = url.path.split("/")[-2]
             previous = parse_qs(url.query)["previous"] == ["True"]
-            self.answer(self.answers.logs.get((pod, previous), HTTPStatus.BAD_REQUEST))
-            return
-        found = self.answers.objects.get(url.path, HTTPStatus.NOT_FOUND)
+            found: Any = self.answers.logs.get((pod, previous), HTTPStatus.BAD_REQUEST)
+        else:
+            found = self.answers.objects.get(url.path, HTTPStatus.NOT_FOUND)
         self.answer((found.pop(0) if len(found) > 1 else found[0]) if isinstance(found, list) else found)
 
     def do_POST(self) -> None:

@@ -24,6 +24,7 @@ pytestmark = pytest.mark.requirement("REQ-642")
 
 PODS = "/api/v1/namespaces/ns/pods"
 CRASHING: dict[str, Any] = {"waiting": {"reason": "CrashLoopBackOff"}, "labels": {"app.kubernetes.io/name": "web"}}
+ENDED: dict[str, Any] = {"exit_code": 137, "reason": "OOMKilled", "finished_at": datetime(2026, 1, 2, tzinfo=UTC)}
 LONG = PollingConfig(timeout=30.0, interval=0.1)
 
 
@@ -65,7 +66,7 @@ def test_failure_ends_a_wait(server: Answers, pod: MakePod) -> None:
 
 def test_message_has_log_and_events(server: Answers, pod: MakePod, watcher: PodWatcher) -> None:
     """The message says which container of which pod failed, how its log ends, and what Kubernetes said of it."""
-    server.put_pods("ns", pod("web-0", **CRASHING))
+    server.put_pods("ns", pod("web-0", **CRASHING, last_terminated={"exit_code": 1}))
     server.logs["web-0", True] = "starting\nno such table: orders\n"
     event = client.CoreV1Event(
         metadata=client.V1ObjectMeta(name="e"),
@@ -90,10 +91,10 @@ def test_message_has_log_and_events(server: Answers, pod: MakePod, watcher: PodW
 
 
 def test_log_of_a_container_that_was_never_replaced(server: Answers, pod: MakePod, watcher: PodWatcher) -> None:
-    """Where no container came before, the log is this one's; that there is no log or no event is said."""
+    """Where no container came after, the log is this one's; that there is no log or no event is said."""
     server.logs["web-0", False] = ""
     server.objects["/api/v1/namespaces/ns/events"] = client.CoreV1EventList(items=[])
-    server.put_pods("ns", pod("web-0", **CRASHING), pod("web-1", waiting={"reason": "ErrImagePull"}))
+    server.put_pods("ns", pod("web-0", terminated=ENDED), pod("web-1", waiting={"reason": "ErrImagePull"}))
     watcher.try_look()
     with pytest.raises(PodFailedError) as failure:
         watcher.check()
@@ -104,6 +105,47 @@ def test_log_of_a_container_that_was_never_replaced(server: Answers, pod: MakePo
         "  (there is none)",
         "  (there are none)",
     ]
+
+
+def shown_log(watcher: PodWatcher) -> list[str]:
+    """Look, and return the lines of the log in the message."""
+    watcher.try_look()
+    (trouble,) = watcher.troubles()
+    lines = trouble.report.splitlines()
+    return lines[lines.index("its log ends:") + 1 : lines.index("its events:")]
+
+
+def test_log_is_not_the_earlier_containers(server: Answers, pod: MakePod, watcher: PodWatcher) -> None:
+    """Where a container was killed that was itself a second one, the log is that one's."""
+    server.put_pods("ns", pod("web-0", terminated=ENDED, last_terminated={"exit_code": 0}))
+    server.logs |= {("web-0", False): "the second", ("web-0", True): "the first"}
+    assert shown_log(watcher) == ["  the second"]
+
+
+@pytest.mark.parametrize("successors", ["", "unable to retrieve container logs for containerd://1a2b"])
+def test_log_of_a_container_that_is_replaced_meanwhile(
+    server: Answers, pod: MakePod, watcher: PodWatcher, successors: str
+) -> None:
+    """Where another container is started while the log is asked for, it is still the log of the one that failed."""
+    server.put_pods("ns", pod("web-0", terminated=ENDED))
+    server.objects[f"{PODS}/web-0"] = pod("web-0", last_terminated=ENDED)
+    server.logs |= {("web-0", False): successors, ("web-0", True): "starting"}
+    assert shown_log(watcher) == ["  starting"]
+
+
+def test_log_that_comes_late(server: Answers, pod: MakePod, watcher: PodWatcher) -> None:
+    """A log that is not there at once is asked for again, and what the kubelet says instead is not taken for it."""
+    server.put_pods("ns", pod("web-0", last_terminated=ENDED))
+    refusal = "unable to retrieve container logs for containerd://1a2b"
+    server.logs["web-0", True] = [refusal, "", "starting"]
+    assert shown_log(watcher) == ["  starting"]
+
+
+def test_log_that_never_comes(server: Answers, pod: MakePod, watcher: PodWatcher) -> None:
+    """A log that the kubelet has no more is said not to be there."""
+    server.put_pods("ns", pod("web-0", last_terminated=ENDED))
+    server.logs["web-0", True] = "unable to retrieve container logs for containerd://1a2b"
+    assert shown_log(watcher) == ["  (there is none)"]
 
 
 def test_failure_from_before_is_not_told(server: Answers, pod: MakePod) -> None:
