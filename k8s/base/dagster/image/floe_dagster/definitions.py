@@ -1,8 +1,10 @@
 """The code location: orders of a batch become totals per day."""
 
-from contextlib import closing
+from decimal import Decimal
 
+import psycopg2
 from dagster import (
+    AssetExecutionContext,
     Config,
     Definitions,
     Failure,
@@ -12,7 +14,9 @@ from dagster import (
     in_process_executor,
 )
 
-from floe_dagster.database import connect
+from floe_dagster.database import transaction
+from floe_dagster.start import wait_for_postgres
+from floe_dagster.tracing import traced
 
 REFRESH = """
 WITH totals AS (
@@ -32,16 +36,35 @@ class Batch(Config):
 
 
 @asset
-def daily_orders(config: Batch) -> MaterializeResult:
+def daily_orders(context: AssetExecutionContext, config: Batch) -> MaterializeResult:
     """Total the orders of one batch per day, in the `daily_orders` table; a second run changes nothing."""
-    with closing(connect()) as connection, connection, connection.cursor() as cursor:
-        cursor.execute(REFRESH, (config.batch,))
-        rows, orders, revenue = cursor.fetchone()
+    with traced(context.run) as tracer, tracer.start_as_current_span("daily_orders") as span:
+        span.set_attribute("batch", config.batch)
+        rows, orders, revenue = refresh(config.batch)
         if not rows:
             raise Failure(description=f"raw_orders has no order of batch {config.batch!r}")
+        span.set_attribute("rows", rows)
     return MaterializeResult(
         metadata={"batch": config.batch, "rows": rows, "orders": int(orders), "revenue": float(revenue)}
     )
+
+
+def refresh(batch: str) -> tuple[int, Decimal, Decimal]:
+    """Total the orders of a batch, and return the number of days and of orders, and the revenue.
+
+    Raises:
+        Failure: The database went away.
+    """
+    try:
+        with transaction() as cursor:
+            cursor.execute(REFRESH, (batch,))
+            return cursor.fetchone()
+    except psycopg2.OperationalError as error:
+        reason = str(error).splitlines()[0]
+        # Dagster keeps its own records there: until it is back, not even the failure can be recorded.
+        wait_for_postgres()
+        description = f"PostgreSQL went away: {reason}. It is back: launch the run again"
+        raise Failure(description) from error
 
 
 definitions = Definitions(

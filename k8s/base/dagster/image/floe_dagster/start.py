@@ -49,9 +49,9 @@ def wait_for(what: str, ready: Callable[[], None], error: type[Exception]) -> No
             return
 
 
-def postgres_answers() -> None:
-    """Raise where PostgreSQL takes no connection."""
-    connect().close()
+def wait_for_postgres() -> None:
+    """Wait until PostgreSQL takes a connection."""
+    wait_for("PostgreSQL", lambda: connect().close(), psycopg2.OperationalError)
 
 
 def code_location_answers() -> None:
@@ -81,7 +81,7 @@ def main() -> None:
     name = sys.argv[1]
     (script,) = entry_points(group="console_scripts", name=name)
     command = script.load()
-    wait_for("PostgreSQL", postgres_answers, psycopg2.OperationalError)
+    wait_for_postgres()
     create_tables()
     if name != CODE_LOCATION:
         wait_for("The code location", code_location_answers, OSError)
