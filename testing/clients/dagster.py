@@ -38,6 +38,16 @@ query($run: ID!) { runOrError(runId: $run) {
 } }
 """
 
+_FAILURES = """
+query($run: ID!) { runOrError(runId: $run) {
+  __typename
+  ... on Run { eventConnection { events {
+    ... on ExecutionStepFailureEvent { stepKey error { message } }
+  } } }
+  ... on Error { message }
+} }
+"""
+
 _MATERIALIZATIONS = """
 query($key: AssetKeyInput!, $limit: Int!) { assetOrError(assetKey: $key) {
   __typename
@@ -151,6 +161,15 @@ class DagsterClient:
 
         config = PollingConfig(timeout=timeout, interval=0.1, description=f"run {run_id} ends")
         return str(wait_for_condition(ended, config))
+
+    def failures(self, run_id: str) -> dict[str, str]:
+        """Return what each step of a run failed of, by the step's name: the exception's type and message.
+
+        Raises:
+            DagsterRefusedError: There is no such run.
+        """
+        run = self._expect(f"run {run_id}", self.query(_FAILURES, run=run_id)["runOrError"], "Run")
+        return {each["stepKey"]: each["error"]["message"] for each in run["eventConnection"]["events"] if each}
 
     def materializations(self, asset: str, run_id: str, limit: int = 100) -> list[Materialization]:
         """Return what a run recorded of an asset, among the asset's `limit` latest records.

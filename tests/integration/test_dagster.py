@@ -38,6 +38,7 @@ def test_job_writes_its_rows_and_records_them(
     """A launched job succeeds, its rows are in PostgreSQL, and its materialization tells their sums."""
     run = dagster.launch("refresh_orders", run_config(batch))
     assert dagster.wait_for_run(run) == "SUCCESS"
+    assert dagster.failures(run) == {}
 
     with connect(postgres_config) as connection:
         rows = connection.execute(
@@ -49,9 +50,11 @@ def test_job_writes_its_rows_and_records_them(
 
 
 def test_failed_job_is_a_failed_run(dagster: DagsterClient, run_id: str) -> None:
-    """A job without any of the orders it was asked for ends as a failed run and makes nothing."""
-    run = dagster.launch("refresh_orders", run_config(unique_name("empty", run_id)))
+    """A job without any of the orders it was asked for ends as a failed run that says why, and makes nothing."""
+    batch = unique_name("empty", run_id)
+    run = dagster.launch("refresh_orders", run_config(batch))
     assert dagster.wait_for_run(run) == "FAILURE"
+    assert f"raw_orders has no order of batch '{batch}'" in dagster.failures(run)["daily_orders"]
     assert dagster.materializations("daily_orders", run) == []
 
 
