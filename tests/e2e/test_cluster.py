@@ -27,10 +27,10 @@ def test_three_nodes_are_ready(kube: CoreV1Api) -> None:
     assert all(status == ["True"] for status in ready.values()), ready
 
 
-def test_services_are_spread_over_both_workers(kube: CoreV1Api, kube_namespace: str) -> None:
+def test_services_are_spread_over_both_workers(kube: CoreV1Api, kube_namespace: str, platform: list[str]) -> None:
     """Each worker runs pods of the services, neither two more than the other, and the control plane none."""
     services = pods(kube, kube_namespace, "app.kubernetes.io/part-of=floe")
     workers = sorted(name for name, control_plane in nodes(kube).items() if not control_plane)
     counts = {worker: sum(pod.node == worker for pod in services if not pod.terminating) for worker in workers}
-    assert sum(counts.values()) == len([pod for pod in services if not pod.terminating]) == 6
+    assert sum(counts.values()) == len([pod for pod in services if not pod.terminating]) == len(platform)
     assert max(counts.values()) - min(counts.values()) <= 1

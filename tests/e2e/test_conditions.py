@@ -32,12 +32,12 @@ def start_job(kube: CoreV1Api, namespace: str, script: str) -> None:
     client.BatchV1Api(kube.api_client).create_namespaced_job(namespace, job)
 
 
-def test_services_are_rolled_out(kube: CoreV1Api, kube_namespace: str) -> None:
+def test_services_are_rolled_out(kube: CoreV1Api, kube_namespace: str, platform: list[str]) -> None:
     """The services' workloads and pods are ready, each by its own condition and all by one of them together."""
     everything = (
         statefulset_ready(kube, kube_namespace, "postgres")
         & deployment_available(kube, kube_namespace, "dagster-webserver")
-        & pods_ready(kube, kube_namespace, "app.kubernetes.io/part-of=floe", count=6)
+        & pods_ready(kube, kube_namespace, "app.kubernetes.io/part-of=floe", count=len(platform))
     )
     (postgres, webserver), pods = wait_for_condition(everything)
     assert (postgres, webserver) == (1, 1)

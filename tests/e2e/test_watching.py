@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.e2e, pytest.mark.requirement("REQ-642")]
 
-WAIT = PollingConfig(timeout=120, interval=0.5)
+WAIT = PollingConfig(timeout=240, interval=0.5)
+"""The kubelet measures disks once a minute, and evicts a moment later."""
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def watcher(kube: CoreV1Api, namespace: str) -> Iterator[PodWatcher]:
 
 
 def start(kube: CoreV1Api, namespace: str, script: str, *, image: str = "") -> None:
-    """Start a pod that runs a shell script, with 64 MiB of memory."""
+    """Start a pod that runs a shell script, with 64 MiB of memory and 4 MiB of disk."""
     own = own_pod(kube)
     container = client.V1Container(
         name="web",
@@ -39,10 +40,15 @@ def start(kube: CoreV1Api, namespace: str, script: str, *, image: str = "") -> N
         command=["sh", "-c", script],
         # What it may use is bounded; what it asks for is little, or a node of two cores has no room for it.
         resources=client.V1ResourceRequirements(
-            requests={"cpu": "10m", "memory": "16Mi"}, limits={"cpu": "500m", "memory": "64Mi"}
+            requests={"cpu": "10m", "memory": "16Mi", "ephemeral-storage": "1Mi"},
+            limits={"cpu": "500m", "memory": "64Mi", "ephemeral-storage": "4Mi"},
         ),
+        volume_mounts=[client.V1VolumeMount(name="disk", mount_path="/disk")],
     )
-    spec = client.V1PodSpec(containers=[container], node_name=own.spec.node_name, termination_grace_period_seconds=0)
+    disk = client.V1Volume(name="disk", empty_dir=client.V1EmptyDirVolumeSource(size_limit="2Mi"))
+    spec = client.V1PodSpec(
+        containers=[container], volumes=[disk], node_name=own.spec.node_name, termination_grace_period_seconds=0
+    )
     kube.create_namespaced_pod(namespace, client.V1Pod(metadata=client.V1ObjectMeta(name="web"), spec=spec))
 
 
@@ -52,9 +58,10 @@ def start(kube: CoreV1Api, namespace: str, script: str, *, image: str = "") -> N
     [
         ("echo no such table; exit 3", "", "CrashLoopBackOff", "no such table"),
         ("true", "floe.local/nothing:dev", "(ErrImagePull|ImagePullBackOff)", "Failed to pull image"),
+        ("head -c 9000000 /dev/zero > /disk/file; sleep 300", "", "Evicted", "exceed"),
         ("echo starting; exec python -c 'print(len(bytes([1]) * 300_000_000))'", "", "OOMKilled", "starting"),
     ],
-    ids=["crash", "image", "memory"],
+    ids=["crash", "image", "disk", "memory"],
 )
 def test_failure_ends_the_wait(  # noqa: PLR0913, PLR0917 - a case is four
     kube: CoreV1Api, namespace: str, script: str, image: str, reason: str, told: str

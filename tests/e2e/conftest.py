@@ -1,0 +1,128 @@
+"""What journeys through the platform have in common: its services, and batches of orders that its job totals."""
+
+from __future__ import annotations
+
+import os
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+from redis import Redis
+
+from testing import PollingConfig, Unmet, wait_for_condition
+from testing.clients.postgres import connect
+from testing.naming import unique_name
+from testing.services import locate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from psycopg import Connection
+
+    from testing.clients.dagster import DagsterClient
+    from testing.services import PostgresConfig
+
+
+@pytest.fixture(scope="session")
+def platform() -> list[str]:
+    """Return the services of the tier, as their pods are labelled."""
+    return [
+        "dagster-code",
+        "dagster-daemon",
+        "dagster-webserver",
+        "jaeger",
+        "minio",
+        "otel-collector",
+        "postgres",
+        "redis",
+    ]
+
+
+@pytest.fixture(scope="session")
+def jaeger_url() -> str:
+    """Return where traces are looked for."""
+    address = locate("jaeger", 16686)
+    return f"http://{address.host}:{address.port}"
+
+
+@pytest.fixture
+def redis() -> Iterator[Redis]:
+    """Yield a client of Redis."""
+    address = locate("redis", 6379)
+    password = os.environ["FLOE_REDIS_PASSWORD"]
+    with Redis(address.host, address.port, password=password, socket_timeout=10, decode_responses=True) as client:
+        yield client
+
+
+@pytest.fixture
+def new_batch(postgres_config: PostgresConfig, run_id: str) -> Iterator[Callable[..., str]]:
+    """Return a function that writes orders, days with amounts, where the job reads them, and returns their batch.
+
+    The batches and their totals are removed after.
+    """
+    batches: list[str] = []
+
+    def write(*orders: tuple[str, str]) -> str:
+        batch = unique_name("batch", run_id)
+        batches.append(batch)
+        with connect(postgres_config) as connection, connection.cursor() as cursor:
+            cursor.executemany("INSERT INTO raw_orders VALUES (%s, %s, %s)", [(batch, *order) for order in orders])
+        return batch
+
+    yield write
+    with connect(postgres_config) as connection:
+        for table in ("raw_orders", "daily_orders"):
+            connection.execute(f"DELETE FROM {table} WHERE batch = ANY(%s)".encode(), (batches,))  # noqa: S608 - ours
+
+
+@pytest.fixture
+def refresh(dagster: DagsterClient) -> Callable[[str], str]:
+    """Return a function that launches the job for a batch, and returns the run's id."""
+
+    def launch(batch: str) -> str:
+        return dagster.launch("refresh_orders", {"ops": {"daily_orders": {"config": {"batch": batch}}}})
+
+    return launch
+
+
+@pytest.fixture
+def totals(postgres_config: PostgresConfig) -> Callable[[str], list[tuple[str, int, str]]]:
+    """Return a function that returns a batch's totals: day, orders and revenue."""
+    query = "SELECT day::text, orders, revenue::text FROM daily_orders WHERE batch = %s ORDER BY day"
+
+    def read(batch: str) -> list[tuple[str, int, str]]:
+        with connect(postgres_config) as connection:
+            return connection.execute(query, (batch,)).fetchall()
+
+    return read
+
+
+class Barrier:
+    """Holds back every run of the job before it writes its totals."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Lock the table for as long as the connection's transaction lasts."""
+        self._connection = connection
+        connection.execute("LOCK TABLE daily_orders IN EXCLUSIVE MODE")
+
+    def wait_for_runs(self, count: int) -> None:
+        """Wait until that many runs are held back."""
+        waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'daily_orders'::regclass"
+
+        def held() -> bool | Unmet:
+            row = self._connection.execute(waiting).fetchone()
+            return row == (count,) or Unmet(f"runs that wait for the table: {row}")
+
+        wait_for_condition(held, PollingConfig(timeout=60, interval=0.1, description=f"{count} runs are held back"))
+
+    def lift(self) -> None:
+        """Let them go on."""
+        self._connection.commit()
+
+
+@pytest.fixture
+def barrier(postgres_config: PostgresConfig) -> Iterator[Barrier]:
+    """Yield a barrier, which is down."""
+    # Closed and nothing else: where a test took the server away, there is nothing to commit.
+    with closing(connect(postgres_config)) as connection:
+        yield Barrier(connection)
