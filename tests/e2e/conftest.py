@@ -30,6 +30,7 @@ def platform() -> list[str]:
         "dagster-code",
         "dagster-daemon",
         "dagster-webserver",
+        "iceberg-rest",
         "jaeger",
         "minio",
         "otel-collector",
