@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from floe_ci.errors import RunError
@@ -47,9 +48,11 @@ def succeeds(command: tuple[str, ...], environment: Mapping[str, str], folder: P
             async with asyncio.timeout(TIMEOUT):
                 said, _ = await child.communicate()
         except TimeoutError:
-            child.kill()
-            await child.wait()
             return f"`{command[0]}` did not end in {TIMEOUT:g} s"
+        finally:
+            with suppress(ProcessLookupError):
+                child.kill()
+            await child.wait()
         lines = said.decode(errors="replace").strip().splitlines()
         return None if child.returncode == 0 else (lines[-1] if lines else f"exit code {child.returncode}")
 

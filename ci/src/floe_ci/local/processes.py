@@ -9,7 +9,7 @@ import shlex
 import signal
 import sys
 import time
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -22,7 +22,7 @@ from floe_ci.local.files import write_whole
 from floe_ci.local.probes import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping
 
     from floe_ci.local.probes import Probe
 
@@ -122,14 +122,14 @@ class Keeper:
         process = self.process
         with self._log.open("ab") as log:
             child = await spawn(process.command, process.environment, process.folder, log.fileno(), process.account)
-        self.pid = child.pid
-        write_whole(self._pid_file, f"{child.pid}\n")
-        self._note(f"{process.name}: started as process {child.pid}")
-        code = await child.wait()
-        self.pid = None
-        self._pid_file.unlink(missing_ok=True)
-        _kill_group(child.pid)  # what it started must not work on beside its successor
-        return code
+        async with ended_after(child):  # what it started must not work on beside its successor
+            self.pid = child.pid
+            write_whole(self._pid_file, f"{child.pid}\n")
+            self._note(f"{process.name}: started as process {child.pid}")
+            code = await child.wait()
+            self.pid = None
+            self._pid_file.unlink(missing_ok=True)
+            return code
 
 
 async def run(
@@ -148,11 +148,8 @@ async def run(
         source.write(given.encode())
         source.seek(0)
         child = await spawn(command, environment, folder, output.fileno(), account, source.fileno())
-        try:
+        async with ended_after(child):
             code = await child.wait()
-        except BaseException:
-            end(child.pid)
-            raise
         if code:
             output.seek(0)
             said = output.read().decode(errors="replace").strip()[-_SHOWN:]
@@ -184,17 +181,21 @@ async def spawn(  # noqa: PLR0913, PLR0917 - what a process is made of
     )
 
 
+@asynccontextmanager
+async def ended_after(child: asyncio.subprocess.Process) -> AsyncIterator[None]:
+    """End a process that `spawn` started, and its group, on every way out; then the event loop keeps nothing of it."""
+    try:
+        yield
+    finally:
+        _kill_group(child.pid)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(child.wait(), GRACE)
+
+
 def adopt_orphans() -> None:
     """Become the parent of what this process's children leave behind, where the kernel offers that."""
     if sys.platform == "linux":
         _prctl(_PR_SET_CHILD_SUBREAPER, 1)
-
-
-def end(pid: int) -> None:
-    """End a process that `spawn` started, and its group, and wait until it has ended."""
-    _kill_group(pid)
-    with suppress(psutil.NoSuchProcess):
-        _wait_for_end([psutil.Process(pid)])
 
 
 def end_all(first: Mapping[int, signal.Signals]) -> None:

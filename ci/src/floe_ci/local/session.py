@@ -132,6 +132,7 @@ class Session:
         finally:
             stopped.cancel()
             working.cancel()
+            await asyncio.gather(working, return_exceptions=True)
 
     def _write_results(self, plan: Plan, report: DriverReport, services: Services | Kept, collected: Path) -> Done:
         if isinstance(services, Services):

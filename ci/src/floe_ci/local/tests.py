@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from floe_ci import contract, selection
 from floe_ci.config import expand_environment
-from floe_ci.local.processes import end, spawn
+from floe_ci.local.processes import ended_after, spawn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,18 +49,18 @@ async def run(plan: Plan, packages: Path, environment: Mapping[str, str], result
     with (results / "logs" / "runner.log").open("wb") as log:
         command = (str(packages / "bin" / "pytest"), *arguments)
         child = await spawn(command, environment, plan.request.source, log.fileno())
-    ended, stopped = asyncio.create_task(child.wait()), asyncio.create_task(stop.wait())
     limit = plan.config.timeouts.job
-    try:
-        await asyncio.wait({ended, stopped}, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
-        if ended.done():
-            code = ended.result()
-            return Ended(code if code >= 0 else KILLED - code)
-        child.send_signal(signal.SIGINT)
-        await asyncio.wait({ended}, timeout=GRACE)
-    finally:
-        stopped.cancel()
-        end(child.pid)
+    async with ended_after(child):
+        ended, stopped = asyncio.create_task(child.wait()), asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait({ended, stopped}, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
+            if ended.done():
+                code = ended.result()
+                return Ended(code if code >= 0 else KILLED - code)
+            child.send_signal(signal.SIGINT)
+            await asyncio.wait({ended}, timeout=GRACE)
+        finally:
+            stopped.cancel()
     if stop.is_set():
         return Ended(INTERRUPTED, INTERRUPTION)
     return Ended(TIMED_OUT, f"the tests took longer than {limit} s and were stopped")

@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
@@ -136,19 +136,46 @@ def test_failed_command_tells_what_it_said(tmp_path: Path) -> None:
         asyncio.run(run(command, {"PATH": os.environ["PATH"]}, tmp_path, "hello"))
 
 
-def test_cancelled_command_has_ended(tmp_path: Path) -> None:
-    """A command that is cancelled has ended when the cancellation arrives."""
-    file = tmp_path / "pid"
+@pytest.fixture
+def spawned(monkeypatch: pytest.MonkeyPatch) -> list[asyncio.subprocess.Process]:
+    """Return the processes that are started, as the event loop knows them."""
+    started: list[asyncio.subprocess.Process] = []
+    spawn = processes.spawn
+
+    async def noted(*given: Any) -> asyncio.subprocess.Process:  # noqa: ANN401 - what a process is made of
+        started.append(await spawn(*given))
+        return started[-1]
+
+    monkeypatch.setattr(processes, "spawn", noted)
+    return started
+
+
+def test_cancelled_command_has_ended(tmp_path: Path, spawned: list[asyncio.subprocess.Process]) -> None:
+    """A command that is cancelled has ended when the cancellation arrives, and the event loop knows."""
 
     async def story() -> None:
-        command = ("sh", "-c", f"echo $$ > {file}; exec tail -f /dev/null")
+        command = ("tail", "-f", os.devnull)
         running = asyncio.create_task(run(command, {"PATH": os.environ["PATH"]}, tmp_path))
-        await until(lambda: file.exists() and file.read_text().strip() != "")
+        await until(lambda: bool(spawned))
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running
-        pid = int(file.read_text())
-        assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+        assert spawned[0].returncode == -signal.SIGKILL
+
+    asyncio.run(story())
+
+
+def test_process_that_is_kept_no_more(tmp_path: Path, spawned: list[asyncio.subprocess.Process]) -> None:
+    """The event loop knows how a process ended that is kept no more: it would warn of one that it takes for alive."""
+
+    async def story() -> None:
+        with Workspace() as workspace:
+            kept = keeper(shell("exec tail -f /dev/null", tmp_path), tmp_path)
+            workspace.keep(kept)
+            await until((tmp_path / "demo.pid").exists)
+            kept.stop()
+            await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()}, return_exceptions=True)
+            assert [child.returncode for child in spawned] == [-signal.SIGKILL]
 
     asyncio.run(story())
 
