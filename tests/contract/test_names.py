@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +39,7 @@ def constants(module: ModuleType) -> dict[str, object]:
     return {name: value for name, value in public(module).items() if not callable(value)}
 
 
+@cache
 def manifests(*paths: Path) -> Manifests:
     """Return the objects of some files."""
     return Manifests.parse("\n---\n".join(path.read_text(encoding="utf-8") for path in paths), "k8s")

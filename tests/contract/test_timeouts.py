@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ K8S = Path(__file__).resolve().parents[2] / "k8s"
 PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
 
 
+@cache
 def containers() -> list[Any]:
     """Return the containers of all services, by name."""
     paths = sorted(path for path in (K8S / "base").glob("*/*.yaml") if path.name != "kustomization.yaml")
