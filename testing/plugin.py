@@ -2,7 +2,7 @@
 
 import pytest
 
-pytest_plugins = (
+PLUGINS = (
     "testing.fixtures.run",
     "testing.fixtures.postgres",
     "testing.fixtures.minio",
@@ -21,6 +21,13 @@ pytest_plugins = (
 )
 
 MARKERS = ("requirement(id): the requirement that a test shows to be met, as REQ-642",)
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Register the parts of this plugin."""
+    # In `pytest_plugins` each would cost a search through the entry points of all packages, for one of its name.
+    for name in PLUGINS:
+        pluginmanager.import_plugin(name)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -120,6 +120,28 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[ApiServer]:
             thread.join()
 
 
+class Clock:
+    """A clock by which only those who wait pass the time."""
+
+    def __init__(self) -> None:
+        """Start."""
+        self._now = 0.0
+
+    def monotonic(self) -> float:
+        """Return the seconds that have been waited."""
+        return self._now
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass."""
+        self._now += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the driver's waits run out at once: what they look at here does not change by itself."""
+    monkeypatch.setattr("floe_ci.driver.poll.time", Clock())
+
+
 @pytest.fixture
 def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Return what makes a shell script the kubectl on PATH; its arguments are noted, a line for each call."""

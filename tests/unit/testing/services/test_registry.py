@@ -260,7 +260,7 @@ def test_suite_overrides_a_fixture(queue: pytest.Pytester) -> None:
     queue.runpytest().assert_outcomes(passed=1)
 
 
-def test_workers_share_nothing(queue: pytest.Pytester) -> None:
+def test_workers_share_nothing(queue: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     """With pytest-xdist each worker has a client of its own, and each test something of its own."""
     queue.makepyfile(
         """
@@ -272,4 +272,5 @@ def test_workers_share_nothing(queue: pytest.Pytester) -> None:
             assert queue_client[-1] == "made test-"
         """
     )
-    queue.runpytest_subprocess("-n", "2").assert_outcomes(passed=8)
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    queue.runpytest_subprocess("-p", "testing.plugin", "-p", "xdist", "-n", "2").assert_outcomes(passed=8)

@@ -46,8 +46,10 @@ patterns = ['REQ-\\d{3}']
 
 
 @pytest.fixture
-def repository(pytester: pytest.Pytester) -> pytest.Pytester:
-    """Return a repository of five requirements, four of which tests name."""
+def repository(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+    """Return a repository of five requirements, four of which tests name; it has no plugins but this and xdist."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p testing.plugin -p xdist")
     pytester.makepyprojecttoml(TABLE)
     pytester.path.joinpath("login.md").write_text(
         "\n".join(f"- **REQ-00{number}**: Title {number}" for number in range(1, 6))
@@ -59,7 +61,7 @@ def repository(pytester: pytest.Pytester) -> pytest.Pytester:
 @pytest.mark.parametrize("more", [[], ["-n", "2"]])
 def test_coverage_is_shown_after_the_run(repository: pytest.Pytester, more: list[str]) -> None:
     """The option shows the requirements that the run's tests name, with and without xdist."""
-    result = repository.runpytest_subprocess("--requirement-coverage", *more)
+    result = repository.runpytest_inprocess("--requirement-coverage", *more)
     result.stdout.fnmatch_lines(
         [
             "*= requirement coverage =*",
@@ -76,20 +78,20 @@ def test_coverage_is_shown_after_the_run(repository: pytest.Pytester, more: list
 
 def test_nothing_is_shown_unasked(repository: pytest.Pytester) -> None:
     """Without the option, a run is as it was."""
-    repository.runpytest_subprocess().stdout.no_fnmatch_line("*requirement coverage*")
+    repository.runpytest_inprocess().stdout.no_fnmatch_line("*requirement coverage*")
 
 
 def test_unknown_requirement_is_told(repository: pytest.Pytester) -> None:
     """A requirement that no document states is told after the others."""
     repository.makepyfile(test_more='import pytest\n@pytest.mark.requirement("REQ-009")\ndef test_a():\n    pass\n')
-    result = repository.runpytest_subprocess("--requirement-coverage")
+    result = repository.runpytest_inprocess("--requirement-coverage")
     result.stdout.fnmatch_lines(["no requirement is called 'REQ-009'"])
 
 
 def test_bad_document_does_not_hide_the_run(repository: pytest.Pytester) -> None:
     """Where the documents can't be read, the message stands in place of the coverage, and the run ends as it did."""
     repository.path.joinpath("login.md").write_text("nothing")
-    result = repository.runpytest_subprocess("--requirement-coverage", "-k", "good or other")
+    result = repository.runpytest_inprocess("--requirement-coverage", "-k", "good or other")
     result.stdout.fnmatch_lines(["login.md: states no requirement*"])
     result.assert_outcomes(passed=2, deselected=4)
     assert result.ret == pytest.ExitCode.OK
@@ -98,8 +100,8 @@ def test_bad_document_does_not_hide_the_run(repository: pytest.Pytester) -> None
 @pytest.mark.requirement("T006")
 def test_marker_is_registered(repository: pytest.Pytester) -> None:
     """Strict markers let the marker pass, and `--markers` explains it."""
-    assert repository.runpytest_subprocess("--strict-markers", "-k", "good").ret == pytest.ExitCode.OK
-    repository.runpytest_subprocess("--markers").stdout.fnmatch_lines(["@pytest.mark.requirement(*): *"])
+    assert repository.runpytest_inprocess("--strict-markers", "-k", "good").ret == pytest.ExitCode.OK
+    repository.runpytest_inprocess("--markers").stdout.fnmatch_lines(["@pytest.mark.requirement(*): *"])
 
 
 def test_junit_names_the_requirements_of_each_test(repository: pytest.Pytester) -> None:
@@ -115,7 +117,7 @@ def test_junit_names_the_requirements_of_each_test(repository: pytest.Pytester) 
                 pass
         """
     )
-    repository.runpytest_subprocess("--junitxml=results/junit.xml", "-k", "good or other or TestIt")
+    repository.runpytest_inprocess("--junitxml=results/junit.xml", "-k", "good or other or TestIt")
     assert (repository.path / "results/junit.xml").read_text().count('value="REQ-002"') == 1
     results = read_results([repository.path / "results"])
     assert {ran.name.rpartition("::")[2]: ran.requirements for ran in results.ran.values()} == {

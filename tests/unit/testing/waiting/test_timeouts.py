@@ -55,7 +55,8 @@ def test_a_test_that_hangs_fails(pytester: pytest.Pytester, monkeypatch: pytest.
     """A test that takes longer than the table allows fails, and the message says how long it had."""
     monkeypatch.setenv("FLOE_TIMEOUT_TEST", "1")
     pytester.makepyfile(SLOW_TEST)
-    result = pytester.runpytest_subprocess()
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    result = pytester.runpytest_subprocess("-p", "testing.plugin", "-p", "timeout")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*Timeout (>1.0s)*"])
 
@@ -77,7 +78,7 @@ def test_table_yields_to_pytests_own_configuration(
 def test_wrong_timeout_is_told_without_a_traceback(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     """A timeout that is none ends pytest with a usage error that names the variable."""
     monkeypatch.setenv("FLOE_TIMEOUT_TEST", "never")
-    result = pytester.runpytest_subprocess()
+    result = pytester.runpytest_inprocess()
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["ERROR: *FLOE_TIMEOUT_TEST=never: *"])
 
@@ -85,4 +86,4 @@ def test_wrong_timeout_is_told_without_a_traceback(pytester: pytest.Pytester, mo
 def test_without_pytest_timeout(pytester: pytest.Pytester) -> None:
     """Where pytest-timeout is not installed, there is no limit and no error."""
     pytester.makepyfile("def test_quick(timeouts):\n    assert timeouts.migration == 300")
-    pytester.runpytest_subprocess("-p", "no:timeout").assert_outcomes(passed=1)
+    pytester.runpytest_inprocess("-p", "no:timeout").assert_outcomes(passed=1)
