@@ -50,6 +50,12 @@ class Table(BaseModel):
 T = TypeVar("T", bound=Table)
 
 
+def find_root() -> Path:
+    """Return the nearest folder upwards with a `pyproject.toml`, or the working folder where there is none."""
+    here = Path.cwd()
+    return next((folder for folder in (here, *here.parents) if (folder / "pyproject.toml").is_file()), here)
+
+
 def read_settings(model: type[T], name: str, root: Path) -> T:
     """Return what `[tool.floe-testing.<name>]` of the repository at `root` says; no table means the defaults.
 

@@ -4,6 +4,7 @@ import ast
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from testing.audit.look import is_len, parametrized
 from testing.audit.model import Check, Strength
 from testing.audit.module import Call, Function, Module
 
@@ -92,7 +93,7 @@ def _is_conditional(node: ast.Raise, function: Function) -> bool:
 
 def may_check_elsewhere(module: Module, function: Function) -> bool:
     """Tell whether a function calls something that might check, but that this module does not define."""
-    if any(_is_unknown(call, module, function) for call in function.calls):
+    if _calls_unknown(function, module, set()):
         return True
     if function.class_node is not None and any(_ends_with_checks(each, function) for each in module.functions):
         return True
@@ -154,16 +155,16 @@ def _compare_strength(test: ast.Compare, function: Function) -> Strength:
     match test.ops:
         case [ast.IsNot()] if _is_constant(right, None):
             return Strength.VALUE if _is_found_or_not(left, function) else Strength.TRUTHINESS
-        case [ast.GtE()] if _is_len(left) and _is_constant(right, 0):
+        case [ast.GtE()] if is_len(left) and _is_constant(right, 0):
             return Strength.TAUTOLOGY
-        case [ast.LtE()] if _is_len(right) and _is_constant(left, 0):
+        case [ast.LtE()] if is_len(right) and _is_constant(left, 0):
             return Strength.TAUTOLOGY
         case [ast.Eq() | ast.LtE()] if _is_constant(right, 0) or _is_constant(left, 0):
             return Strength.VALUE  # empty, and so known as a whole
     if all(isinstance(each, ast.Constant) for each in (left, *test.comparators)):
         # `sys.platform` and its like would not be constants; this compares two that someone wrote down.
         return Strength.TAUTOLOGY if isinstance(test.ops[0], ast.Eq | ast.Is) and _same(left, right) else Strength.VALUE
-    return Strength.LENGTH if _is_len(left) or _is_len(right) else Strength.VALUE
+    return Strength.LENGTH if is_len(left) or is_len(right) else Strength.VALUE
 
 
 def _is_found_or_not(value: ast.expr, function: Function) -> bool:
@@ -191,7 +192,7 @@ def _call_strength(call: Call, module: Module, function: Function) -> Strength |
         if last == "assertTrue":
             return _strength(args[0], function)
         return Strength.VALUE if _is_found_or_not(args[0], function) else Strength.TRUTHINESS
-    if last in {"assertEqual", "assertEquals"} and any(_is_len(arg) for arg in args[:2]):
+    if last in {"assertEqual", "assertEquals"} and any(is_len(arg) for arg in args[:2]):
         return Strength.VALUE if any(_is_constant(arg, 0) for arg in args[:2]) else Strength.LENGTH
     if last.startswith("assert") and call.name.startswith("self."):
         return Strength.VALUE
@@ -233,6 +234,15 @@ def _checks_itself(function: Function | None, module: Module, seen: set[str]) ->
     )
 
 
+def _calls_unknown(function: Function, module: Module, seen: set[str]) -> bool:
+    """Tell whether a function, or one of this module that it calls, calls something that might check."""
+    seen.add(function.symbol)
+    called = [each for call in function.calls if (each := _called(call, module, function)) is not None]
+    return any(_is_unknown(call, module, function) for call in function.calls) or any(
+        _calls_unknown(each, module, seen) for each in called if each.symbol not in seen
+    )
+
+
 def _is_unknown(call: Call, module: Module, function: Function) -> bool:
     first = call.name.partition(".")[0]
     if first in {"self", "cls", "super"}:
@@ -243,7 +253,7 @@ def _is_unknown(call: Call, module: Module, function: Function) -> bool:
         return "." in call.name and _is_support_object(call.name, module)
     if first.startswith("$"):
         # A fixture that is a function, or a parameter that may bring its own checks.
-        return "." not in call.name or first.removeprefix("$") in _parametrized(function)
+        return "." not in call.name or first.removeprefix("$") in parametrized(function)
     if "." not in call.name and call.name in _aliases(function):
         return True
     return _is_support(call.name)
@@ -264,13 +274,6 @@ def _aliases(function: Function) -> set[str]:
     """Return the local names of fixtures: `fn = some_fixture`."""
     pairs = _assignments(function)
     return {name for name, value in pairs if isinstance(value, ast.Name) and value.id in function.parameters}
-
-
-def _parametrized(function: Function) -> set[str]:
-    markers = function.test.markers if function.test else ()
-    given = [marker.args[0] for marker in markers if marker.name == "parametrize" and marker.args]
-    listed = [each for names in given for each in (names if isinstance(names, tuple) else str(names).split(","))]
-    return {str(each).strip() for each in listed}
 
 
 def _is_support(name: str) -> bool:
@@ -319,10 +322,6 @@ def _unpacked(target: ast.expr, value: ast.expr) -> Iterator[tuple[str, ast.expr
     elif isinstance(target, ast.Tuple | ast.List):
         unknown = ast.Constant(None)
         yield from ((each.id, unknown) for each in target.elts if isinstance(each, ast.Name))
-
-
-def _is_len(node: ast.expr) -> bool:
-    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "len"
 
 
 def _is_constant(node: ast.expr, value: object) -> bool:

@@ -15,7 +15,7 @@ from testing.audit.reports import RENDERERS
 from testing.audit.reports.terminal import explain, print_audit, summary
 from testing.audit.rule import Rule, all_rules
 from testing.audit.run import audit as run_audit
-from testing.settings import SettingsError, suggest
+from testing.settings import SettingsError, find_root, suggest
 
 _FOUND: Final = 1
 
@@ -73,7 +73,7 @@ def audit(  # noqa: PLR0913 - a function's arguments are its command's options
         message = "--write-baseline needs --baseline, the file to write"
         raise click.UsageError(message)
 
-    root = (root or _find_root()).resolve()
+    root = (root or find_root()).resolve()
     project = read_project(root)
     wanted = [root / path for path in project.config.paths]
     project = replace(project, whole=all(_is_covered(path, paths) for path in wanted) if paths else True)
@@ -120,8 +120,3 @@ def _find_rule(name: str) -> Rule:
 
 def _is_covered(path: Path, given: tuple[Path, ...]) -> bool:
     return any(path.resolve().is_relative_to(each.resolve()) for each in given)
-
-
-def _find_root() -> Path:
-    here = Path.cwd()
-    return next((folder for folder in (here, *here.parents) if (folder / "pyproject.toml").is_file()), here)

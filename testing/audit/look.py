@@ -2,7 +2,7 @@
 
 import ast
 from collections.abc import Iterable, Iterator
-from typing import Final
+from typing import Final, TypeGuard
 
 from testing.audit.module import Call, Function, Module
 
@@ -114,6 +114,19 @@ def patched(module: Module, function: Function) -> Iterator[str]:
 def _words(node: ast.AST) -> Iterator[str]:
     yield from strings_in(node)
     yield from (each.attr for each in ast.walk(node) if isinstance(each, ast.Attribute))
+
+
+def is_len(node: ast.AST) -> TypeGuard[ast.Call]:
+    """Tell whether an expression is `len(…)`."""
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "len"
+
+
+def parametrized(function: Function) -> set[str]:
+    """Return the names of the parameters that a test's `parametrize` markers fill in."""
+    markers = function.test.markers if function.test else ()
+    given = [marker.args[0] for marker in markers if marker.name == "parametrize" and marker.args]
+    listed = [each for names in given for each in (names if isinstance(names, tuple) else str(names).split(","))]
+    return {str(each).strip() for each in listed}
 
 
 def keyword(call: Call, name: str) -> ast.expr | None:

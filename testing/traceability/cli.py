@@ -6,7 +6,7 @@ from typing import Final
 
 import click
 
-from testing.settings import read_settings, validate
+from testing.settings import find_root, read_settings, validate
 from testing.traceability.checker import Request, trace
 from testing.traceability.config import TABLE, TraceabilityConfig
 from testing.traceability.models import Trace
@@ -62,7 +62,7 @@ def command(  # noqa: PLR0913 - a function's arguments are its command's options
     if all_specs and spec_ids:
         message = "--all and --spec exclude each other"
         raise click.UsageError(message)
-    root = (root or _find_root()).resolve()
+    root = (root or find_root()).resolve()
     config = read_settings(TraceabilityConfig, TABLE, root)
     options = {
         "paths": paths,
@@ -93,14 +93,9 @@ def shortfalls(traced: Trace, threshold: float) -> list[str]:
     """Return why a trace is not good enough, nothing if it is."""
     problems = [
         f"{report.spec_id}: {report.coverage_percentage:g} % is less than {threshold:g} %: "
-        f"{', '.join(report.uncovered)}"
+        + ", ".join(f"{each.requirement_id} ({each.state})" for each in report.missing)
         for report in traced.below(threshold)
     ]
     if traced.unmarked_tests:
         problems.append(f"{len(traced.unmarked_tests)} tests name no requirement")
     return problems
-
-
-def _find_root() -> Path:
-    here = Path.cwd()
-    return next((folder for folder in (here, *here.parents) if (folder / "pyproject.toml").is_file()), here)

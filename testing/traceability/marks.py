@@ -5,9 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from testing.settings import suggest
-from testing.suite import Expression, Marker, Suite, TestFunction, Value
+from testing.suite import Expression, Marker, Problem, Suite, TestFunction, Value
 from testing.traceability.config import MARKER, Ids
-from testing.traceability.models import Problem
 
 
 @dataclass(frozen=True)

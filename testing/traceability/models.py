@@ -16,18 +16,6 @@ class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Problem(_Model):
-    """Something wrong in a file."""
-
-    path: str
-    line: int
-    message: str
-
-    def __str__(self) -> str:
-        """Return `path:line: message`."""
-        return f"{self.path}:{self.line}: {self.message}"
-
-
 class Requirement(_Model):
     """A requirement, as its specification states it."""
 
@@ -137,15 +125,18 @@ class TraceabilityReport(_Model):
     @property
     def uncovered(self) -> tuple[str, ...]:
         """The ids of the others."""
-        return tuple(
-            each.requirement_id for each in self.requirements if each.state not in {State.MARKED, State.VERIFIED}
-        )
+        return tuple(each.requirement_id for each in self.missing)
 
     @computed_field  # type: ignore[prop-decorator] # as above
     @property
     def coverage_map(self) -> dict[str, tuple[str, ...]]:
         """The node ids of each requirement's tests."""
         return {each.requirement_id: each.test_ids for each in self.requirements}
+
+    @property
+    def missing(self) -> tuple[RequirementCoverage, ...]:
+        """The requirements that are not shown to be met."""
+        return tuple(each for each in self.requirements if each.state not in {State.MARKED, State.VERIFIED})
 
     @property
     def headline(self) -> str:

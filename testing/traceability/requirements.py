@@ -10,9 +10,10 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 
 from testing.settings import SettingsError, Table, load_toml, validate
+from testing.suite import Problem
 from testing.traceability.config import Ids, Text
 from testing.traceability.markdown import Statement, read_markdown
-from testing.traceability.models import Problem, Requirement, Specification, TraceabilityError
+from testing.traceability.models import Requirement, Specification, TraceabilityError
 
 _NAMED_AFTER_FOLDER: Final = "spec"
 

@@ -76,6 +76,17 @@ class Sleep(Rule):
         Example("""
             import time
 
+            def test_order_is_shipped(orders):
+                orders.place(7)
+                for _ in range(50):
+                    if orders.shipped(7):
+                        break
+                    time.sleep(0.1)
+                assert orders.shipped(7)
+        """),
+        Example("""
+            import time
+
             def test_backs_off(orders, monkeypatch):
                 slept = []
                 monkeypatch.setattr(time, "sleep", slept.append)
@@ -135,6 +146,14 @@ class RealClock(Rule):
                 now = datetime.now()
                 assert parse(now.isoformat()) == now
         """),
+        Example("""
+            import time
+
+            def test_order_is_placed_now():
+                before = time.time() - 1
+                placed = place_order(7).time
+                assert before <= placed
+        """),
     )
 
     def check(self, module: Module) -> Iterator[Finding]:
@@ -160,8 +179,19 @@ def _sleeps(call: Call, function: Function) -> bool:
         return False  # work for a task
     if is_inside(function, call.node, "raises", "timeout", "fail_after", "move_on", "cancel", "interrupt"):
         return False
-    # A sleep that something is to break off is work, not a wait.
-    return not any(isinstance(each, ast.Try) and _is_broken_off(each) for each in function.ancestors(call.node))
+    # A sleep that something is to break off is work, and one between two looks is a wait for a condition.
+    return not any(
+        (isinstance(each, ast.Try) and _is_broken_off(each)) or _looks(each) for each in function.ancestors(call.node)
+    )
+
+
+def _looks(node: ast.AST) -> bool:
+    """Tell whether a node is a loop that ends as soon as something is so."""
+    if isinstance(node, ast.While) and not isinstance(node.test, ast.Constant):
+        return True
+    return isinstance(node, ast.For | ast.AsyncFor | ast.While) and any(
+        isinstance(each, ast.Break | ast.Return) for statement in node.body for each in ast.walk(statement)
+    )
 
 
 def _is_broken_off(node: ast.Try) -> bool:
@@ -199,9 +229,9 @@ def _depends_on_clock(test: ast.expr, clocks: set[ast.Call], function: Function)
 
 
 def _is_duration(node: ast.expr, clocks: set[ast.Call]) -> bool:
-    return any(isinstance(each, ast.BinOp) and isinstance(each.op, ast.Sub) for each in ast.walk(node)) and _reads(
-        node, clocks
-    )
+    """Tell whether an expression is the difference of two times; with a number taken from it, a time is still one."""
+    differences = [each for each in ast.walk(node) if isinstance(each, ast.BinOp) and isinstance(each.op, ast.Sub)]
+    return any(not isinstance(each.right, ast.Constant) for each in differences) and _reads(node, clocks)
 
 
 def _durations(function: Function, clocks: set[ast.Call]) -> set[str]:

@@ -5,7 +5,7 @@ import builtins
 from collections.abc import Iterator
 from typing import Final
 
-from testing.audit.look import is_inside, is_patch, keyword, names_in, strings_in, withs
+from testing.audit.look import is_inside, is_patch, keyword, names_in, parametrized, strings_in, withs
 from testing.audit.model import TIERS, Example, Finding, Severity
 from testing.audit.module import Call, Function, Module
 from testing.audit.rule import Rule
@@ -40,13 +40,13 @@ _NOWHERE: Final = ("/dev/", "/proc/", "memory:", "")
 _HERE: Final = frozenset(
     {"os.getcwd", "pathlib.Path.cwd", "pathlib.Path.home", "os.path.expanduser", "os.path.dirname"}
 )
-
-
 _PLAIN: Final = frozenset(
     {"pytest", "math", "json", "re", "itertools", "functools", "collections", "textwrap", "datetime", "decimal", "copy"}
     | {"dataclasses", "typing", "string", "operator", "enum", "uuid", "__future__", "unittest", "random", "base64"}
 )
 """Modules that reach nothing outside of the process."""
+_WITHIN: Final = frozenset({"tmp_path", "tmpdir", "capsys", "caplog", "subtests"})
+"""Fixtures that reach nothing outside of the test."""
 
 
 class NetworkInUnit(Rule):
@@ -245,7 +245,7 @@ class NothingReal(Rule):
                 continue
             if any(marker.name == "skip" for marker in function.test.markers):
                 continue
-            if set(function.parameters) <= _parametrized(function) and not _reaches_out(module, function):
+            if set(function.parameters) <= parametrized(function) | _WITHIN and not _reaches_out(module, function):
                 message = f"of the {tier} tier, and touches nothing real"
                 yield self.finding(module, function.node, message, function)
 
@@ -336,18 +336,6 @@ def _is_temporary(module: Module, function: Function) -> bool:
     fixtures = [each for each in module.functions if each.kind in {"fixture", "setup"}]
     words += [call.name for each in fixtures for call in each.calls if call.last in {"chdir", "mkdtemp"}]
     return any(part in word.lower() for word in words for part in _TEMPORARY)
-
-
-def _parametrized(function: Function) -> set[str]:
-    if function.test is None:
-        return set()
-    names = [marker.args[0] for marker in function.test.markers if marker.name == "parametrize" and marker.args]
-    found = {"tmp_path", "tmpdir", "capsys", "caplog", "subtests"}
-    for given in names:
-        found.update(
-            each.strip() for text in (given if isinstance(given, tuple) else [given]) for each in str(text).split(",")
-        )
-    return found
 
 
 def _reaches_out(module: Module, function: Function) -> bool:

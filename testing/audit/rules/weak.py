@@ -2,10 +2,10 @@
 
 import ast
 from collections.abc import Iterator
-from typing import Final, TypeGuard
+from typing import Final
 
 from testing.audit.checks import checks, may_check_elsewhere
-from testing.audit.look import NOTHING_RAISED, last_effect, names_in, says
+from testing.audit.look import NOTHING_RAISED, is_len, last_effect, names_in, says
 from testing.audit.model import Check, Example, Finding, Severity, Strength
 from testing.audit.module import Function, Module
 from testing.audit.rule import Rule
@@ -195,7 +195,7 @@ def _is_of_result(node: ast.expr | ast.stmt, function: Function) -> bool:
             sides = [left, right]
         case _:
             return False
-    measured = [side.args[0] for side in sides if _is_len(side) and side.args]
+    measured = [side.args[0] for side in sides if is_len(side) and side.args]
     return any(isinstance(side, ast.Constant) for side in sides) and any(
         _is_result(each, function) for each in measured
     )
@@ -213,7 +213,3 @@ def _is_result(value: ast.expr, function: Function) -> bool:
 
 def _stored(value: ast.expr) -> ast.expr:
     return ast.Name(value.id, ast.Store()) if isinstance(value, ast.Name) else value
-
-
-def _is_len(node: ast.AST) -> TypeGuard[ast.Call]:
-    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "len"

@@ -94,6 +94,13 @@ MORE = {
         "def test_a(orders):\n    if orders.open():\n        raise RuntimeError('open')\n",
         [],
     ),
+    "FT201 a helper that leaves it to one from elsewhere": (
+        (
+            "from shop.testing import same_text\nclass TestA:\n    def right(self, x):\n        same_text(x, 'a')\n"
+            "    def test_a(self):\n        self.right(1)\n"
+        ),
+        [],
+    ),
     "FT201 skipped": ("import pytest\n@pytest.mark.skip(reason='no')\ndef test_a():\n    place(7)\n", []),
     "FT201 only imports": ("def test_a():\n    import orders\n", []),
     "FT201 imports and runs": ("def test_a():\n    import orders\n    orders.place(7)\n", [("FT201", 1)]),
@@ -200,6 +207,17 @@ MORE = {
         "from time import sleep\ndef test_a(orders):\n    sleep(1)\n    assert orders.open == 1\n",
         [("FT401", 3)],
     ),
+    "FT401 in a loop that looks at nothing": (
+        (
+            "import time\ndef test_a():\n    for each in range(3):\n        place(each)\n        time.sleep(1)\n"
+            "    assert x == 1\n"
+        ),
+        [("FT401", 5)],
+    ),
+    "FT401 in a loop until something is so": (
+        "import time\ndef test_a():\n    while not placed(7):\n        time.sleep(1)\n    assert x == 1\n",
+        [],
+    ),
     "FT401 a parameter called time": (
         "import time\ndef test_a(time):\n    time.sleep(1)\n    assert time.now == 1\n",
         [],
@@ -217,6 +235,13 @@ MORE = {
     ),
     "FT402 at least so long": (
         "import time\ndef test_a():\n    began = time.time()\n    place(1)\n    assert time.time() - began >= 1\n",
+        [],
+    ),
+    "FT402 a time less a number": (
+        (
+            "import time\ndef test_a():\n    before = time.time() - 1\n    now = place(1).time\n"
+            "    assert before <= now\n"
+        ),
         [],
     ),
     "FT402 frozen": ("from datetime import date\ndef test_a(freezer):\n    assert place(1).day == date.today()\n", []),

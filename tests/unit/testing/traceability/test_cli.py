@@ -40,12 +40,12 @@ def test_enough_coverage_is_success(marked: Repository) -> None:
 
 
 def test_too_little_coverage_fails(marked: Repository) -> None:
-    """Below the threshold the exit code is 1, and the error names what is not covered; all is the default."""
+    """Below the threshold the exit code is 1, and the error names what is not covered, and why; all is the default."""
     for args in (["--all", "--threshold", "51"], []):
         found = run(marked, *args)
         assert found.exit_code == 1
         assert "login: 50 % is less than" in found.stderr
-        assert found.stderr.endswith(": REQ-002\n")
+        assert found.stderr.endswith(": REQ-002 (unmarked)\n")
 
 
 def test_each_specification_must_reach_the_threshold(marked: Repository) -> None:
@@ -71,6 +71,7 @@ def test_skipped_tests_do_not_reach_the_threshold(marked: Repository) -> None:
     found = run(marked, "--threshold", "50", "--results", str(marked.root / "results"))
     assert found.exit_code == 1
     assert "1 skipped" in found.stdout
+    assert found.stderr == "login: 0 % is less than 50 %: REQ-001 (skipped), REQ-002 (unmarked)\n"
 
 
 def test_unmarked_tests_fail_where_markers_are_required(marked: Repository) -> None:
