@@ -11,7 +11,7 @@ VENV := .venv/bin
 export UV_SYSTEM_CERTS := 1
 export UV_PROJECT_ENVIRONMENT := .venv
 
-.PHONY: help setup check trace lint types test test-unit test-integration test-e2e test-k8s test-k8s-cleanup \
+.PHONY: help setup check audit report trace lint types test test-unit test-integration test-e2e test-k8s test-k8s-cleanup \
 	build-runner kind-up kind-down pin-images clean
 
 help: ## Show this list
@@ -26,8 +26,14 @@ setup: .venv/ready ## Install everything that the other targets need, pinned, in
 	@$(VENV)/uv sync --quiet --frozen --inexact
 	@touch $@
 
-check: lint types ## Everything that CI checks; engine and cluster tests are skipped where there is no engine
+check: lint types audit ## Everything that CI checks; engine and cluster tests are skipped where there is no engine
 	$(VENV)/pytest tests/unit tests/contract tests/local tests/engine --junitxml=results/check/junit.xml
+
+audit: .venv/ready ## Look for tests that can't fail, or fail for no reason; none may, unless a comment says why
+	$(VENV)/floe-testing audit --fail-on note
+
+report: .venv/ready ## Write the audit of the tests into docs/audits/report.md
+	$(VENV)/floe-testing audit --format markdown --output docs/audits/report.md
 
 trace: .venv/ready ## Which requirements are verified by the results in results/; without any, which tests name them
 	$(VENV)/floe-testing trace --spec REQ-636-650 --threshold 100 \

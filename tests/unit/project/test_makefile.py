@@ -71,11 +71,12 @@ def test_cluster_is_one_command(target: str, command: str) -> None:
 
 @pytest.mark.requirement("T068", "T071", "T072")
 def test_check_looks_at_everything() -> None:
-    """`make check` checks style and types of all modules, and runs the tests that need no cluster of their own."""
+    """`make check` checks style and types, audits the tests, and runs those that need no cluster of their own."""
     done = make("--dry-run", "check")
     assert "ruff check ." in done
     assert "ruff format --check ." in done
     assert re.search(r"/mypy$", done, re.MULTILINE)
+    assert "floe-testing audit --fail-on note" in done
     assert "pytest tests/unit tests/contract tests/local tests/engine" in done
 
 

@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[3]
-WORKFLOW: dict[Any, Any] = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text(encoding="utf-8"))
+SOURCE = (ROOT / ".github/workflows/ci.yml").read_text(encoding="utf-8")
+WORKFLOW: dict[Any, Any] = yaml.safe_load(SOURCE)
 JOBS: dict[str, Any] = WORKFLOW["jobs"]
 STEPS = [(name, step) for name, job in JOBS.items() for step in job["steps"]]
 
@@ -79,5 +80,23 @@ def test_every_job_that_runs_tests_has_a_limit() -> None:
 
 
 def test_workflow_may_only_read() -> None:
-    """The workflow's token can't write, unless a job says so."""
+    """The workflow's token can't write; the job that shows findings may, and runs no tests."""
     assert WORKFLOW["permissions"] == {"contents": "read"}
+    own = {name: job["permissions"] for name, job in JOBS.items() if "permissions" in job}
+    assert own == {"audit": {"contents": "read", "security-events": "write"}}
+    assert "make check" not in commands("audit")
+
+
+def test_findings_are_shown_in_the_pull_request() -> None:
+    """The audit's findings are uploaded as SARIF, from the file that the audit wrote."""
+    assert "floe-testing audit --format sarif --output results/audit.sarif --fail-on never" in commands("audit")
+    (upload,) = [step for name, step in STEPS if name == "audit" and "upload-sarif" in step.get("uses", "")]
+    assert upload["with"]["sarif_file"] == "results/audit.sarif"
+
+
+def test_actions_are_pinned() -> None:
+    """Each action is named by its commit, which nobody can move, and its version; by the same one everywhere."""
+    lines = [line.partition("uses: ")[2] for line in SOURCE.splitlines() if "uses: " in line]
+    assert len(lines) == sum("uses" in step for _, step in STEPS)
+    assert [line for line in lines if not re.fullmatch(r"[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", line)] == []
+    assert len(set(lines)) == len({line.partition("@")[0] for line in lines})
