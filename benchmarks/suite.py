@@ -6,7 +6,6 @@
 import argparse
 import os
 import resource
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -151,7 +150,7 @@ def main() -> None:
     """Generate the suite, run each command in turn, and print what each took."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tests", type=int, default=10_000)
-    parser.add_argument("--runs", type=int, default=3, help="Runs of each command; the median counts.")
+    parser.add_argument("--runs", type=int, default=3, help="Warm runs of each command; the least counts.")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
         root = Path(place)
@@ -179,30 +178,38 @@ def generate(root: Path, tests: int) -> int:
 
 
 def compare(root: Path, runs: int) -> None:
-    """Print what the audit, the trace and the collection cost."""
+    """Print what the audit, the trace and the collection cost, cold and warm."""
     repository = root / "orders"
     environment = os.environ | {"XDG_CACHE_HOME": str(root / "cache"), "COLUMNS": "200"}
-    audit = [sys.executable, "-m", "testing.audit"]
+    # Warm is: with what Python compiled the time before, pytest's rewritten assertions among it.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     commands = {
-        "audit without its cache": [*audit, "--no-cache", "--fail-on", "never"],
-        "audit": [*audit, "--fail-on", "never"],
+        "audit": [sys.executable, "-m", "testing.audit", "--fail-on", "never"],
         "trace": [sys.executable, "-m", "testing.traceability"],
         "pytest --collect-only": [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"],
     }
-    costs: dict[str, Cost] = {}
+    print(f"{'':30}{'wall':>8}{'CPU':>8}{'memory':>10}")
+    warm: dict[str, Cost] = {}
     for name, command in commands.items():
-        run(command, repository, environment)  # warms compiled modules, the audit's cache, and the disk's
+        show(f"{name}, cold", run(command, repository, environment))
         turns = [run(command, repository, environment) for _ in range(runs)]
-        cost = Cost(
-            statistics.median(each.seconds for each in turns),
-            statistics.median(each.processor for each in turns),
+        warm[name] = Cost(
+            min(each.seconds for each in turns),
+            min(each.processor for each in turns),
             max(each.megabytes for each in turns),
         )
-        print(f"{name:26} {cost.seconds:6.2f} s {cost.processor:6.2f} s of processor {cost.megabytes:6.0f} MB")
-        costs[name] = cost
-    both = costs["audit"].seconds + costs["trace"].seconds
-    collection = costs["pytest --collect-only"].seconds
-    print(f"{'audit and trace':26} {both:6.2f} s, {both / collection:.2f} of the collection (bars: 5 s, 0.33, 500 MB)")
+        show(f"{name}, warm", warm[name])
+    audit, trace, collection = warm.values()
+    seconds, processor = audit.seconds + trace.seconds, audit.processor + trace.processor
+    print(
+        f"audit and trace, warm: {seconds:.2f} s, {seconds / collection.seconds:.2f} of the collection; "
+        f"{processor:.2f} s of CPU, {processor / collection.processor:.2f} of its CPU (bars: 5 s, 0.33, 500 MB)"
+    )
+
+
+def show(name: str, cost: Cost) -> None:
+    """Print what a command took."""
+    print(f"{name:30}{cost.seconds:6.2f} s{cost.processor:6.2f} s{cost.megabytes:7.0f} MB")
 
 
 def run(command: list[str], folder: Path, environment: dict[str, str]) -> Cost:

@@ -203,8 +203,9 @@ class CopiedInfrastructure(Rule):
     def conclude(self, facts: Sequence[Fact], project: Project) -> Iterator[Finding]:  # noqa: ARG002 - as above
         """Report shapes that several modules have."""
         for places in _in_several_modules(facts):
-            for place in places[1:]:
-                others = [each for each in places if each is not place and not _are_twins(each.path, place.path)]
+            twins = [_without_side(each.path) for each in places]
+            for place, own in zip(places[1:], twins[1:], strict=True):
+                others = [each for each, twin in zip(places, twins, strict=True) if twin != own]
                 if others:
                     yield self.finding_at(place, f"{place.label} is a copy of what is in {_listed(others, place)}")
 
@@ -219,13 +220,13 @@ def _in_several_modules(facts: Sequence[Fact]) -> Iterator[list[Fact]]:
             yield list(places.values())
 
 
-def _are_twins(one: str, other: str) -> bool:
-    """Tell whether two modules are one for synchronous and one for asynchronous code, and so alike by design."""
-    sides = []
-    for path in (one, other):
-        parts = [part.removeprefix("test_") for part in path.split("/")]
-        sides.append([part.removeprefix("async_") for part in parts if not part.startswith(_ASYNC)])
-    return sides[0] == sides[1]
+def _without_side(path: str) -> str:
+    """Return a module's path without what tells that it is for asynchronous code.
+
+    A module for synchronous and one for asynchronous code have the same, and are alike by design.
+    """
+    parts = [part.removeprefix("test_") for part in path.split("/")]
+    return "/".join(part.removeprefix("async_") for part in parts if not part.startswith(_ASYNC))
 
 
 def _listed(places: Sequence[Fact], but: Fact) -> str:
