@@ -91,6 +91,21 @@ def test_start_that_fails_once(reason: str) -> None:
     assert reason in str(pods.failure(pod(container(waiting(reason), last=ended, restarts=3))))
 
 
+@pytest.mark.parametrize(
+    ("reason", "message"),
+    [
+        ("CreateContainerConfigError", "failed to sync configmap cache: timed out waiting for the condition"),
+        ("CreateContainerConfigError", "services have not yet been read at least once, cannot construct envvars"),
+        ("CreateContainerError", "context deadline exceeded"),
+        ("CreateContainerError", 'failed to reserve container name: name "web" is reserved for "1f2e"'),
+    ],
+)
+def test_node_that_is_late(reason: str, message: str) -> None:
+    """A node under load that has not heard from the API or from its runtime yet tries again: there is hope."""
+    late = client.V1ContainerState(waiting=client.V1ContainerStateWaiting(reason=reason, message=message))
+    assert pods.failure(pod(container(late))) is None
+
+
 @pytest.mark.parametrize("reason", ["ContainerCreating", "PodInitializing", "ErrImagePull"])
 def test_hopeful(reason: str) -> None:
     """A container that may still start is no failure."""

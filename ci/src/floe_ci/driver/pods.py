@@ -30,6 +30,8 @@ START_ERROR = "StartError"
 """How a container ended that the node's runtime could not start."""
 STARTS = 3
 """How often a container may fail to start: under load a runtime does, once, and the next time it starts."""
+NOT_YET = ("failed to sync", "services have not yet been read", "context deadline exceeded", "is reserved for")
+"""What a node says of a container that it is only late with: the API or the runtime has not answered it yet."""
 
 
 def is_ready(found: V1Pod | V1Node) -> bool:
@@ -60,7 +62,7 @@ def failure(pod: V1Pod) -> str | None:
     for status in statuses(pod):
         waiting, last = status.state.waiting, status.last_state.terminated
         if waiting and waiting.reason in HOPELESS and not (tries_again and waiting.reason == CRASH_LOOP):
-            if (status.restart_count or 0) < STARTS and could_not_start(status):
+            if is_late(status) or ((status.restart_count or 0) < STARTS and could_not_start(status)):
                 continue
             ended = f"; it last ended with exit code {last.exit_code} ({last.reason})" if last else ""
             said = f": {waiting.message}" if waiting.message else ""
@@ -69,6 +71,11 @@ def failure(pod: V1Pod) -> str | None:
             if ended and ended.reason == OUT_OF_MEMORY:
                 return f"pod {name}, container {status.name}: {OUT_OF_MEMORY}; raise its memory limit"
     return None
+
+
+def is_late(status: V1ContainerStatus) -> bool:
+    """Tell whether a container waits for its node, which tries again by itself."""
+    return any(text in (status.state.waiting.message or "") for text in NOT_YET)
 
 
 def could_not_start(status: V1ContainerStatus) -> bool:
