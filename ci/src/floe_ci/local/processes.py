@@ -174,7 +174,7 @@ async def spawn(  # noqa: PLR0913, PLR0917 - what a process is made of
         stdout=output,
         stderr=output,
         start_new_session=True,
-        preexec_fn=_end_with_parent if sys.platform == "linux" else None,
+        preexec_fn=_before_exec,
         user=account.user if account else None,
         group=account.group if account else None,
         extra_groups=[] if account else None,
@@ -245,9 +245,12 @@ def _wait_for_end(processes: list[psutil.Process]) -> None:
         time.sleep(0.01)
 
 
-def _end_with_parent() -> None:
-    # Between fork and exec: if the worker itself is killed, the kernel kills its children.
-    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+def _before_exec() -> None:
+    if sys.platform == "linux":
+        # If the worker itself is killed, the kernel kills its children.
+        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    # What a shell starts in the background ignores it, and so would the tests, which it ends in good order.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _prctl(option: int, value: int) -> None:

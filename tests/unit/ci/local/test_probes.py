@@ -8,6 +8,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 from floe_ci.errors import RunError
 from floe_ci.local import probes
@@ -79,6 +80,24 @@ def test_command_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(probes, "TIMEOUT", 0.05)
     state = look(probes.succeeds(("tail", "-f", os.devnull), {"PATH": os.defpath}, tmp_path))
     assert state == "`tail` did not end in 0.05 s"
+
+
+def test_command_that_is_cancelled(tmp_path: Path) -> None:
+    """A command has ended when the look at it is cancelled."""
+    probe = probes.succeeds(("sh", "-c", "echo $$ > pid; exec tail -f /dev/null"), {"PATH": os.defpath}, tmp_path)
+
+    async def started() -> str | None:
+        return None if (tmp_path / "pid").exists() and (tmp_path / "pid").read_text().strip() else "not yet"
+
+    async def story() -> None:
+        looking = asyncio.ensure_future(probe())
+        await probes.wait_until("it", started, timeout=10)
+        looking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await looking
+        assert not psutil.pid_exists(int((tmp_path / "pid").read_text()))
+
+    asyncio.run(story())
 
 
 def test_wait_is_over_when_ready() -> None:

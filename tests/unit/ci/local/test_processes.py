@@ -136,6 +136,18 @@ def test_failed_command_tells_what_it_said(tmp_path: Path) -> None:
         asyncio.run(run(command, {"PATH": os.environ["PATH"]}, tmp_path, "hello"))
 
 
+def test_interruption_is_not_ignored(tmp_path: Path) -> None:
+    """A command ends on SIGINT also where this process ignores it, as what a shell starts in the background does."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with pytest.raises(RunError, match="failed with SIGINT"):
+            asyncio.run(
+                run(("sh", "-c", "kill -INT $$; exec tail -f /dev/null"), {"PATH": os.environ["PATH"]}, tmp_path)
+            )
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture
 def spawned(monkeypatch: pytest.MonkeyPatch) -> list[asyncio.subprocess.Process]:
     """Return the processes that are started, as the event loop knows them."""
