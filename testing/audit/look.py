@@ -10,7 +10,17 @@ MOCK_CLASSES: Final = frozenset(
     {"Mock", "MagicMock", "AsyncMock", "NonCallableMock", "NonCallableMagicMock", "PropertyMock", "create_autospec"}
 )
 NOTHING_RAISED: Final = (
-    *("not raise", "n't raise", "no raise", "no error", "without error", "not error", "n't error", "no exception"),
+    *(
+        "not raise",
+        "n't raise",
+        "no raise",
+        "no error",
+        "without error",
+        "not error",
+        "n't error",
+        "no exception",
+        "no issue",
+    ),
     *(
         "without exception",
         "without raising",
@@ -61,9 +71,15 @@ NOTHING_RAISED: Final = (
         "no refusal",
         "works",
         "without failing",
+        "regression",
+        "/issues/",
+        "should work",
+        "either work",
+        "can get",
+        "can connect",
     ),
 )
-"""How people say that it is enough if nothing is raised."""
+"""How people say that it is enough if nothing is raised; of a bug that is named, that it was raised."""
 TYPE_UNKNOWN: Final = (
     "unspecified",
     "platform dependent",

@@ -181,13 +181,18 @@ class Module:
         """Return what a person wrote about a function: its name, docstring and comments, in lower case."""
         if isinstance(function.node, ast.Module):
             return ""
-        last = function.node.end_lineno or 0
-        comments = [text for line, text in self._comments if function.node.lineno <= line <= last]
+        first, column, last = function.node.lineno, function.node.col_offset, function.node.end_lineno or 0
+        comments = []
+        for line, indent, text in self._comments:
+            # What stands behind the last statement is the function's as long as it is indented and nothing else comes.
+            if first <= line <= last or (line == last + 1 and indent > column):
+                comments.append(text)
+                last = max(last, line)
         return "\n".join([function.name, ast.get_docstring(function.node) or "", *comments]).lower()
 
     @cached_property
-    def _comments(self) -> list[tuple[int, str]]:
-        return [(token.start[0], token.string) for token in comments(self._source)]
+    def _comments(self) -> list[tuple[int, int, str]]:
+        return [(*token.start, token.string) for token in comments(self._source)]
 
     @staticmethod
     def _dotted(node: ast.AST) -> str:

@@ -100,13 +100,20 @@ class SilentSkip(Rule):
         for function in module.functions:
             if function.test is None:
                 continue
-            lines = [check.node.lineno for check in checks(module, function)]
+            lines = [check.node.lineno for check in checks(module, function) if not _is_failure(check.node)]
             for statement in function.node.body:
                 if not isinstance(statement, ast.If) or statement.orelse or not _returns(statement.body[-1]):
                     continue
                 skips = any(call.last.lower().startswith("skip") for call in function.calls if _is_in(call, statement))
                 if not skips and lines and min(lines) > (statement.end_lineno or 0):
                     yield self.finding(module, statement.body[-1], "returns before anything is checked", function)
+
+
+def _is_failure(node: ast.AST) -> bool:
+    """Tell whether a check is `pytest.fail(…)`: a return before it is the test's other outcome."""
+    return isinstance(node, ast.Raise) or (
+        isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] == "fail"
+    )
 
 
 def _decorators(module: Module) -> Iterator[tuple[Function | None, ast.expr]]:

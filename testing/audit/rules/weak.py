@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from testing.audit.checks import checks, may_check_elsewhere
-from testing.audit.look import NOTHING_RAISED, is_len, last_effect, names_in, says
+from testing.audit.look import NOTHING_RAISED, is_len, last_effect, names_in, says, withs
 from testing.audit.model import Check, Example, Finding, Severity, Strength
 from testing.audit.module import Function, Module
 from testing.audit.rule import Rule
@@ -13,7 +13,7 @@ from testing.audit.rule import Rule
 _ABOUT_TRUTH: Final = ("bool", "nonzero", "truth", "non none", "not be none", "not be null", *NOTHING_RAISED)
 _ABOUT_LENGTH: Final = (
     *("len", "size", "count", "num", "limit", "max", "min"),
-    *("once", "twice", "only", "all", "one", "two"),
+    *("once", "twice", "only", "all", "one", "two", "capped", "fewer", "distinct", "unique", "duplicate"),
 )
 
 
@@ -44,6 +44,17 @@ class NoCheck(Rule):
                 Order(lines=[]).total()
         """),
         Example("""
+            def test_method_of_two_names():
+                @command("place", "order")
+                def place(number):
+                    return number
+        """),
+        Example("""
+            def test_login():
+                with Shop().login("ada"):
+                    pass
+        """),
+        Example("""
             def has_total(order, total):
                 assert order.total() == total
 
@@ -57,7 +68,9 @@ class NoCheck(Rule):
         for function in _checked_tests(module):
             if checks(module, function) or may_check_elsewhere(module, function):
                 continue
-            if not says(module, function, NOTHING_RAISED) and last_effect(function) is None:
+            if _only_enters(function) or _only_defines(function) or says(module, function, NOTHING_RAISED):
+                continue
+            if last_effect(function) is None:
                 yield self.finding(module, function.node, "nothing is checked", function)
 
 
@@ -156,6 +169,21 @@ def _checked_tests(module: Module) -> Iterator[Function]:
         if "benchmark" in function.parameters or _only_imports(function):
             continue
         yield function
+
+
+def _only_enters(function: Function) -> bool:
+    """Tell whether a test opens something and does nothing with it: that it opens is what it checks."""
+    return any(all(isinstance(each, ast.Pass) for each in block.body) for block in withs(function))
+
+
+def _only_defines(function: Function) -> bool:
+    """Tell whether all that a test does is to define something: that the definition is accepted is what it checks."""
+    body = [] if isinstance(function.node, ast.Module) else function.node.body
+    defined = [each for each in body if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)]
+    others = [
+        each for each in body if each not in defined and not isinstance(getattr(each, "value", None), ast.Constant)
+    ]
+    return any(each.decorator_list or isinstance(each, ast.ClassDef) for each in defined) and not others
 
 
 def _only_imports(function: Function) -> bool:

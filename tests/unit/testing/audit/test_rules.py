@@ -148,6 +148,32 @@ MORE = {
         [("FT202", 4)],
     ),
     "FT203 two lengths": ("def test_a(orders):\n    found = orders.open()\n    assert len(found) == len(orders)\n", []),
+    "FT201 a bug that is named": ("def test_a():\n    # see https://shop.example/issues/7\n    place(7)\n", []),
+    "FT201 says so at its end": (
+        "def test_a():\n    place(7)\n    # no errors is enough\n\ndef test_b(place):\n    assert place(7) == 1\n",
+        [],
+    ),
+    "FT201 said of what follows": (
+        "def test_a():\n    place(7)\n\n# no errors is enough\ndef test_b(place):\n    assert place(7) == 1\n",
+        [("FT201", 1)],
+    ),
+    "FT201 defines and calls": (
+        "def test_a():\n    @command('place')\n    def place():\n        return 7\n    place()\n",
+        [("FT201", 1)],
+    ),
+    "FT201 opens something": ("def test_a(shop):\n    with shop.login('ada'):\n        pass\n", []),
+    "FT201 opens something and uses it": (
+        "def test_a(shop):\n    with shop.login('ada') as page:\n        page.reload()\n",
+        [("FT201", 1)],
+    ),
+    "FT702 fails unless it returns": (
+        "import pytest\ndef test_a():\n    if place(7):\n        return\n    pytest.fail('not placed')\n",
+        [],
+    ),
+    "FT203 a name that speaks of a number": (
+        "def test_replicas_are_capped():\n    found = replicas(3)\n    assert len(found) == 2\n",
+        [],
+    ),
     "FT203 a constructed thing": ("def test_a():\n    orders = Orders(1)\n    assert len(orders) == 2\n", []),
     "FT204 one of two outcomes": (
         (
