@@ -27,7 +27,8 @@ setup: .venv/ready ## Install everything that the other targets need, pinned, in
 	@touch $@
 
 check: lint types audit ## Everything that CI checks; engine and cluster tests are skipped where there is no engine
-	$(VENV)/pytest tests/unit tests/contract tests/local tests/engine --junitxml=results/check/junit.xml
+	$(VENV)/pytest tests/unit tests/contract --numprocesses=auto --dist=worksteal --junitxml=results/check-unit/junit.xml
+	$(VENV)/pytest tests/local tests/engine --junitxml=results/check/junit.xml
 
 audit: .venv/ready ## Look for tests that can't fail, or fail for no reason; none may, unless a comment says why
 	$(VENV)/floe-testing audit --fail-on note
@@ -37,7 +38,7 @@ report: .venv/ready ## Write the audit of the tests into docs/audits/report.md
 
 trace: .venv/ready ## Which requirements are verified by the results in results/; without any, which tests name them
 	$(VENV)/floe-testing trace --spec REQ-636-650 --threshold 100 \
-		$(patsubst %/junit.xml,--results %,$(wildcard results/*/junit.xml))
+		$(patsubst %/junit.xml,--results %,$(shell find results -name junit.xml 2>/dev/null))
 
 lint: .venv/ready ## Check style
 	$(VENV)/ruff check .
