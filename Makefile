@@ -37,7 +37,7 @@ report: .venv/ready ## Write the audit of the tests into docs/audits/report.md
 	$(VENV)/floe-testing audit --format markdown --output docs/audits/report.md
 
 trace: .venv/ready ## Which requirements are verified by the results in results/; without any, which tests name them
-	$(VENV)/floe-testing trace --spec REQ-636-650 --threshold 100 \
+	$(VENV)/floe-testing trace --all --threshold 100 \
 		$(patsubst %/junit.xml,--results %,$(shell find results -name junit.xml 2>/dev/null))
 
 lint: .venv/ready ## Check style

@@ -69,7 +69,7 @@ def test_requirements_are_traced_over_all_results() -> None:
     assert download["with"] == {"pattern": "results-*", "path": "results"}
     assert commands("trace") == "make trace"
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    assert "floe-testing trace --spec REQ-636-650 --threshold 100" in makefile
+    assert "floe-testing trace --all --threshold 100" in makefile
     assert "--results %,$(shell find results -name junit.xml 2>/dev/null)" in makefile
 
 
