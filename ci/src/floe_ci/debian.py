@@ -15,6 +15,7 @@ set -e
 mkdir -p /usr/share/man/man1
 apt-get update -qq
 apt-get install -qq --yes --no-install-recommends "$@"
+apt-get clean
 rm -rf /var/lib/apt/lists/*
 """
 
