@@ -69,7 +69,7 @@ def test_absent_service_is_named_with_its_reason(repository: Path, monkeypatch: 
 def test_service_that_no_package_has(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A service of the contract that this machine has no way to run is absent as well."""
     monkeypatch.setattr(plan, "INSTALLED", {"postgres": lambda: True, "dagster": lambda: True})
-    assert read(repository).absent["minio"].startswith("minio is in no package index")
+    assert read(repository).absent["minio"].startswith("minio is not in Python's package index")
 
 
 def test_first_lines_tell_the_stand_in_and_what_is_not_installed(
