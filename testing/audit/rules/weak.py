@@ -173,7 +173,15 @@ def _checked_tests(module: Module) -> Iterator[Function]:
 
 def _only_enters(function: Function) -> bool:
     """Tell whether a test opens something and does nothing with it: that it opens is what it checks."""
-    return any(all(isinstance(each, ast.Pass) for each in block.body) for block in withs(function))
+    if any(all(isinstance(each, ast.Pass) for each in block.body) for block in withs(function)):
+        return True
+    match function.node.body[-2:]:
+        case [
+            ast.Assign(targets=[ast.Name(id=opened)]),
+            ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name(id=closed), attr="close"))),
+        ]:
+            return opened == closed
+    return False
 
 
 def _only_defines(function: Function) -> bool:

@@ -162,6 +162,14 @@ MORE = {
         [("FT201", 1)],
     ),
     "FT201 opens something": ("def test_a(shop):\n    with shop.login('ada'):\n        pass\n", []),
+    "FT201 opens something and closes it": (
+        "def test_a(shop):\n    page = shop.login('ada')\n    page.close()\n",
+        [],
+    ),
+    "FT201 closes something else": (
+        "def test_a(shop):\n    page = shop.login('ada')\n    shop.close()\n",
+        [("FT201", 1)],
+    ),
     "FT201 opens something and uses it": (
         "def test_a(shop):\n    with shop.login('ada') as page:\n        page.reload()\n",
         [("FT201", 1)],
