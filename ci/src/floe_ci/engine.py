@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from floe_ci.errors import UserError
+from floe_ci.images import Reference
 
 _TRACE = re.compile(r" \[traceparent:[^\]]*\]")
 _IMAGE = re.compile(r'failed to resolve image "(?P<image>[^"]+)"(?: \(platform: "[^"]*"\))?: (?P<reason>.*)', re.DOTALL)
@@ -45,3 +46,14 @@ def explain_image(image: str, reason: str) -> str:
         why = unreachable[0]
         return f"image {image}: the registry {registry} does not answer ({why}); check --registry and the network"
     return f"image {image}: the registry {registry} refuses it ({reason.strip()})"
+
+
+def explain_push(target: str, error: str) -> str:
+    """Return why an image can't be pushed, and what to do."""
+    registry = Reference.parse(target).host
+    text = without_trace(error).strip()
+    if unreachable := _UNREACHABLE.search(text):
+        why = f"the registry {registry} does not answer ({unreachable[0]})"
+    else:
+        why = f"the registry {registry} does not take it ({text})"
+    return f"--push {target}: {why}; it is the Dagger engine that pushes, so check what that reaches and may do"

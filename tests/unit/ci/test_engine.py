@@ -1,7 +1,7 @@
 """What the engine's errors mean to the caller."""
 
 import pytest
-from floe_ci.engine import explain
+from floe_ci.engine import explain, explain_push
 from floe_ci.errors import UserError
 
 pytestmark = pytest.mark.unit
@@ -80,3 +80,23 @@ def test_forbidden_capabilities_have_a_way_out() -> None:
 def test_other_error() -> None:
     """An error that the caller can't mend stays as it is, but for the trace."""
     assert explain("exit code: 2 [traceparent:x-y]") == "exit code: 2"
+
+
+PUSH = 'failed to do request: Head "http://127.0.0.1:9/v2/runner/blobs/sha256:5b36": '
+
+
+def test_push_to_nobody() -> None:
+    """A registry that can't be pushed to is named, with the option, the cause, and who it is that pushes."""
+    assert explain_push("127.0.0.1:9/runner:1", f"{PUSH}dial tcp 127.0.0.1:9: connect: connection refused") == (
+        "--push 127.0.0.1:9/runner:1: the registry 127.0.0.1:9 does not answer "
+        "(tcp 127.0.0.1:9: connect: connection refused); "
+        "it is the Dagger engine that pushes, so check what that reaches and may do"
+    )
+
+
+def test_push_that_is_refused() -> None:
+    """A registry that answers and takes nothing is told with its own words, without the engine's trace."""
+    told = explain_push("team/runner:1", "push access denied: insufficient_scope [traceparent:x-y]")
+    assert told.startswith(
+        "--push team/runner:1: the registry docker.io does not take it (push access denied: insufficient_scope); "
+    )

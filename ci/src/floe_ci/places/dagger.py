@@ -50,7 +50,9 @@ class DaggerPlace:
         Raises:
             UserError: It can't be built, or there is no engine.
         """
-        return anyio.run(_build_runner, request, archive)
+        from floe_ci import publish  # noqa: PLC0415 - as below
+
+        return anyio.run(publish.build_runner, request, archive)
 
     def up(self, request: RunRequest, progress: Progress) -> str:
         """Start a cluster with the tier's services, held open on this machine by a process that stays.
@@ -82,21 +84,9 @@ def _finding(what: str, probe: Probe, remedy: str) -> Finding:
 
 
 async def _run(request: RunRequest, folder: Path, progress: Progress) -> Outcome:
-    # Here and below: the SDK takes a second to import, and who asks what there is should not wait for it.
+    # The SDK takes a second to import, and who asks what there is should not wait for it.
     from floe_ci import pipeline  # noqa: PLC0415
     from floe_ci.session import request_of, session  # noqa: PLC0415
 
     async with session():
         return await pipeline.run(request_of(request), folder, progress)
-
-
-async def _build_runner(request: RunRequest, archive: Path | None) -> str:
-    from floe_ci import pipeline  # noqa: PLC0415
-    from floe_ci.session import request_of, session  # noqa: PLC0415
-
-    async with session():
-        image = await pipeline.runner_image(request_of(request))
-        if archive:
-            archive.parent.mkdir(parents=True, exist_ok=True)
-            return await image.as_tarball().export(str(archive))
-        return await image.publish(request.push)
