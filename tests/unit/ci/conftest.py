@@ -26,7 +26,7 @@ class ApiServer:
     """What a test's API server answers, and what it was asked."""
 
     objects: dict[str, object] = field(default_factory=dict)
-    """What it answers for a path; an `HTTPStatus` is a refusal, a function is asked with what was sent."""
+    """What it answers for a path; an `HTTPStatus` is a refusal, a function is asked, with what was sent if any was."""
     logs: dict[tuple[str, bool], Iterable[bytes]] = field(default_factory=dict)
     """The pieces of a container's log, of the previous one or of this."""
     created: list[dict[str, Any]] = field(default_factory=list)
@@ -51,7 +51,8 @@ class Handler(BaseHTTPRequestHandler):
         """Answer with an object, or with a log, piece by piece."""
         url = urlsplit(self.path)
         if not url.path.endswith("/log"):
-            self.answer(self.api.objects.get(url.path, HTTPStatus.NOT_FOUND))
+            what = self.api.objects.get(url.path, HTTPStatus.NOT_FOUND)
+            self.answer(what() if callable(what) else what)
             return
         query = parse_qs(url.query)
         which = (query["container"][0], query["previous"] == ["True"])

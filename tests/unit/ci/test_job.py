@@ -160,6 +160,16 @@ def test_end_of_the_other_container(api: ApiServer, spec: RunSpec) -> None:
     assert job.wait_for_end(api.apis, spec) == 0
 
 
+def test_results_can_not_be_had_yet(api: ApiServer, spec: RunSpec) -> None:
+    """Tests that are over before the container with their results has started are waited for."""
+    starting = status("results", client.V1ContainerState(waiting=client.V1ContainerStateWaiting()))
+    over = state("runner", 0)
+    answers = iter([pods(over, starting), pods(over, starting), pods(over, state("results", None))])
+    api.objects[PODS] = lambda: next(answers)
+    assert job.wait_for_end(api.apis, spec) == 0
+    assert next(answers, None) is None
+
+
 def test_evicted(api: ApiServer, spec: RunSpec) -> None:
     """A pod that is evicted ends the wait with the node's message."""
     api.objects[PODS] = pods(phase="Failed", reason="Evicted", message="low on memory")

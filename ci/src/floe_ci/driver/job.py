@@ -63,7 +63,7 @@ def prepare(spec: RunSpec, services: Manifests) -> Manifests:
 
 
 def wait_for_end(apis: Apis, spec: RunSpec) -> int:
-    """Wait until the test process has ended and return its exit code; the pod lives on.
+    """Wait until the test process has ended and return its exit code; the pod lives on, and its results can be had.
 
     Raises:
         RunError: The pod can't run, was evicted or deleted, or the deadline passed.
@@ -79,10 +79,12 @@ def wait_for_end(apis: Apis, spec: RunSpec) -> int:
                 raise RunError(msg)
             return "the Job has no pod yet"
         seen.append(pods.state(found))
-        for status in found.status.container_statuses or ():
-            if status.name == RUNNER and status.state.terminated:
-                ended.append(status.state.terminated.exit_code)
-                return None
+        states = {status.name: status.state for status in found.status.container_statuses or ()}
+        if RUNNER in states and (end := states[RUNNER].terminated):
+            ended.append(end.exit_code)
+            # Tests can be over before the node has started the second container.
+            starts = KEEPER in states and states[KEEPER].waiting
+            return f"container {KEEPER} has not started" if starts else None
         reason = pods.failure(found)
         if reason or found.status.phase == "Failed":
             msg = f"{reason or pods.state(found)}\n{closer.look(apis, spec.namespace, [found])}"
@@ -94,7 +96,7 @@ def wait_for_end(apis: Apis, spec: RunSpec) -> int:
         return closer.look(apis, spec.namespace, [found] if found else [])
 
     wait_until("tests", observe, timeout=spec.timeouts.job + spec.timeouts.services, is_passing=is_passing, look=look)
-    return ended[0]
+    return ended[-1]
 
 
 def job_pod(apis: Apis, spec: RunSpec) -> V1Pod | None:
