@@ -23,7 +23,6 @@ MAY_IMPORT_DAGGER = frozenset(
         "cluster",
         "dagger_cli",
         "debian",
-        "held_cluster",
         "kept",
         "module",
         "pipeline",

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from dagger import CacheSharingMode, dag
+from dagger import CacheSharingMode, PortForward, dag
 
 from floe_ci.images import Reference
+from floe_ci.relay import Relay, sources
 from floe_ci.toolbox import HOME
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
     import dagger
 
 HOST = "cluster"
@@ -87,6 +91,19 @@ class Cluster:
             .sync()
         )
         return replace(self, client=self.client.with_file(KUBECONFIG, created.file(KUBECONFIG)))
+
+    @asynccontextmanager
+    async def opened(self, ports: Mapping[int, int]) -> AsyncIterator[None]:
+        """Open ports of the service on this machine, each under the number that is given; see `relay` for why so."""
+        behind = self.client
+        for port in ports:
+            behind = behind.with_exposed_port(port)
+        serving = behind.as_service(args=["python", "-m", "floe_ci.relay", HOST, *map(str, ports)])
+        tunnel = await dag.host().tunnel(serving, ports=[PortForward(backend=port) for port in ports]).start()
+        inner = [await port.port() for port in await tunnel.ports()]
+        async with Relay("127.0.0.1", sources()).listening(dict(zip(ports.values(), inner, strict=True))):
+            yield
+        await tunnel.stop()
 
     async def host_kubeconfig(self) -> dagger.File:
         """Return the kubeconfig for the host, where the API's port has been opened under its own number."""

@@ -15,11 +15,10 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import anyio
-import dagger
-from dagger import dag
 from pydantic import TypeAdapter
 
 from floe_ci import kept
+from floe_ci.cluster import API_PORT
 from floe_ci.driver.poll import wait_until
 from floe_ci.errors import RunError, UserError
 from floe_ci.places import RunRequest
@@ -162,15 +161,13 @@ async def hold(asked: RunRequest) -> None:
     async with session():
         running = await kept.bring_up(request_of(asked), NAME, services=True, listener=_Lines())
         with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-            ports = [dagger.PortForward(frontend=PORT, backend=PORT)]
-            tunnel = await dag.host().tunnel(running.service, ports=ports).start()
-            text = await (await running.host_kubeconfig()).contents()
-            # Last, and whole: it is what `up` waits for.
-            _file("kubeconfig.new").write_text(text, encoding="utf-8")
-            _file("kubeconfig.new").replace(_file("kubeconfig"))
-            async for _ in signals:
-                break
-            await tunnel.stop()
+            async with running.opened({API_PORT: PORT}):
+                text = await (await running.host_kubeconfig()).contents()
+                # Last, and whole: it is what `up` waits for.
+                _file("kubeconfig.new").write_text(text, encoding="utf-8")
+                _file("kubeconfig.new").replace(_file("kubeconfig"))
+                async for _ in signals:
+                    break
             await running.kill()
 
 
