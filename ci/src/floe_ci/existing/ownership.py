@@ -9,7 +9,6 @@ import urllib3
 from kubernetes import client
 
 from floe_ci.driver import deploy
-from floe_ci.driver.apis import is_passing
 from floe_ci.driver.poll import wait_until
 from floe_ci.errors import RunError, UserError
 from floe_ci.manifests import Manifests
@@ -88,10 +87,18 @@ def wait_until_gone(apis: Apis, run_id: str, kinds: Kinds) -> None:
         return f"there still is {', '.join(left)}" if left else None
 
     def look() -> str:
-        return "\n".join(said for name in owned_namespaces(apis, run_id) for said in blocked(apis, name))
+        return "\n".join(said for each in owned_namespaces(apis, run_id) for said in blocked(each))
 
     try:
-        wait_until("the end of what the run made", observe, timeout=GONE, interval=1, is_passing=is_passing, look=look)
+        # Of kubectl nothing tells a moment's failure from a lasting one.
+        wait_until(
+            "the end of what the run made",
+            observe,
+            timeout=GONE,
+            interval=1,
+            is_passing=lambda error: isinstance(error, RunError),
+            look=look,
+        )
     except (RunError, client.ApiException, urllib3.exceptions.HTTPError) as error:
         raise RunError(_left(error, apis, command)) from error
 
@@ -102,15 +109,14 @@ def delete_command(run_id: str, kinds: Kinds) -> tuple[str, ...]:
     return ("delete", which, f"--selector={selector(run_id)}", "--ignore-not-found")
 
 
-def owned_namespaces(apis: Apis, run_id: str) -> list[str]:
-    """Return the names of the run's namespaces: its own, and those that its tests have made."""
-    found = apis.core.list_namespace(label_selector=selector(run_id)).items
-    return [namespace.metadata.name for namespace in found]
+def owned_namespaces(apis: Apis, run_id: str) -> list[client.V1Namespace]:
+    """Return the run's namespaces: its own, and those that its tests have made."""
+    return list(apis.core.list_namespace(label_selector=selector(run_id)).items)
 
 
-def blocked(apis: Apis, namespace: str) -> list[str]:
+def blocked(namespace: client.V1Namespace) -> list[str]:
     """Return what the cluster says of a namespace that does not end."""
-    conditions = apis.core.read_namespace(namespace).status.conditions or ()
+    conditions = namespace.status.conditions or ()
     return [condition.message for condition in conditions if condition.status == "True" and condition.message]
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 RUNNER_LOG: Final = f"{job.JOB}-*/{job.RUNNER}.log"
 INSTALL: Final = "install it: https://kubernetes.io/docs/tasks/tools"
+IMAGES: Final = "a run in it needs --push REF, a registry that it pulls from, or --image REF, a runner that is there"
 
 
 class ClusterPlace:
@@ -46,7 +47,7 @@ class ClusterPlace:
             said = f"context {chosen.context}: Kubernetes {chosen.version()} at {chosen.server}"
         except UserError as error:
             return [kubectl, Finding("cluster", "broken", str(error), "start it, or name another: --context NAME")]
-        return [kubectl, Finding("cluster", "here", said)]
+        return [kubectl, Finding("cluster", "here", said, IMAGES)]
 
     def run(self, request: RunRequest, progress: Progress) -> Outcome:
         """Run a tier in a namespace of its own, which is deleted afterwards, and leave its results.
@@ -102,7 +103,7 @@ class ClusterPlace:
         """
         chosen = target.choose(request.kubeconfig, request.context)
         apis = chosen.connect()
-        left = ownership.owned_namespaces(apis, kept_id(request))
+        left = [each.metadata.name for each in ownership.owned_namespaces(apis, kept_id(request))]
         if not left:
             return f"no services of yours are up in context {chosen.context}"
         progress.note(f"deleting {', '.join(left)}")
