@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 from string import Template
-from typing import Annotated, Any, Final, Literal, get_args
+from typing import Annotated, Any, Final, Literal, Self, get_args
 
 from pydantic import (
     AfterValidator,
@@ -223,6 +223,11 @@ class Config(_Table):
     def tier(self, name: str) -> TierConfig:
         """Return the tier called `name`."""
         return self.tiers[parse_tier(name)]
+
+    def with_job_timeout(self, seconds: int) -> Self:
+        """Return the configuration with another limit for the tests as a whole; 0: with its own."""
+        timeouts = self.timeouts.model_copy(update={"job": seconds or self.timeouts.job})
+        return self.model_copy(update={"timeouts": timeouts})
 
 
 def _default_tier(tier: str) -> dict[str, object]:

@@ -126,11 +126,9 @@ async def read_plan(request: Request) -> Plan:
     """Read and check the repository's configuration, and the images that are pinned."""
     pyproject = "pyproject.toml"
     text = await request.source.file(pyproject).contents() if await request.source.exists(pyproject) else ""
-    config = read_config(text)
+    config = read_config(text).with_job_timeout(request.timeout)
     images = await read_images(request.bundle.k8s)
     tier = config.tier(request.tier)
-    if request.timeout:
-        config = config.model_copy(update={"timeouts": config.timeouts.model_copy(update={"job": request.timeout})})
     arguments = selection.pytest_arguments(tier, config, request.selection)
     return Plan(request, config, tier, Registry(images, request.mirror), arguments)
 

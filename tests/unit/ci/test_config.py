@@ -47,6 +47,14 @@ def test_given_keys_leave_the_other_defaults() -> None:
     assert config.tier("unit").paths == ("tests/unit",)
 
 
+@pytest.mark.parametrize(("asked", "job"), [(9, 9), (0, 60)], ids=["another", "none"])
+def test_limit_of_a_run(asked: int, job: int) -> None:
+    """A run may have another limit for its tests; one that asks for none has the repository's, and all others stay."""
+    config = read_config("[tool.floe-ci.timeouts]\njob = 60\ntest = 30\n").with_job_timeout(asked)
+
+    assert (config.timeouts.job, config.timeouts.test) == (job, 30)
+
+
 def test_whole_table() -> None:
     """Every key of the table is read."""
     config = read_config("""
