@@ -26,7 +26,7 @@ PLACES: Final[tuple[PlaceName, ...]] = get_args(PlaceName)
 
 @dataclass(frozen=True)
 class RunRequest:
-    """What the caller asks of a place; what a place has no use for it says in its first lines."""
+    """What the caller asks of a place, which passes over what it has no use for."""
 
     tier: TierName = "integration"
     source: Path = field(default_factory=Path.cwd)
