@@ -12,35 +12,24 @@ from junitparser import JUnitXml
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import Dagger
-
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
-
-
-@pytest.fixture(scope="module")
-def results(dagger: Dagger) -> Path:
-    """Return the results of one run of the integration tier, which stay for the trace of requirements."""
-    folder = dagger.root / "results" / "integration"
-    done = dagger.test("integration", dagger.root, folder)
-    assert done.code == 0, done.errors[-3000:]
-    return folder
 
 
 @pytest.mark.requirement("REQ-639", "T025")
 @pytest.mark.requirement("REQ-640")
-def test_passes_on_real_services(results: Path) -> None:
+def test_passes_on_real_services(integration_results: Path) -> None:
     """Every integration test passes in the cluster, and the exit code says so."""
-    suites = JUnitXml.fromfile(str(results / "junit.xml"))
+    suites = JUnitXml.fromfile(str(integration_results / "junit.xml"))
     assert [suite.name for suite in suites] == ["integration"]
     assert suites.tests >= 20
     assert suites.failures + suites.errors + suites.skipped == 0
-    assert (results / "exit-code").read_text() == "0\n"
+    assert (integration_results / "exit-code").read_text() == "0\n"
 
 
 @pytest.mark.requirement("REQ-644")
-def test_always_holds_its_files(results: Path) -> None:
+def test_always_holds_its_files(integration_results: Path) -> None:
     """The results hold JUnit, coverage, logs, events, timings, a summary and the exit code."""
-    names = {path.name for path in results.iterdir()}
+    names = {path.name for path in integration_results.iterdir()}
     assert names >= {
         "junit.xml",
         "coverage.xml",
@@ -53,38 +42,38 @@ def test_always_holds_its_files(results: Path) -> None:
 
 
 @pytest.mark.requirement("REQ-644")
-def test_coverage_is_measured_in_the_cluster(results: Path) -> None:
+def test_coverage_is_measured_in_the_cluster(integration_results: Path) -> None:
     """The coverage is that of the framework as the tests in the cluster used it."""
-    coverage = ET.parse(results / "coverage.xml").getroot()  # noqa: S314 - our own run wrote it
+    coverage = ET.parse(integration_results / "coverage.xml").getroot()  # noqa: S314 - our own run wrote it
     assert int(coverage.attrib["lines-covered"]) > 100
 
 
 @pytest.mark.requirement("REQ-644", "T018", "T019", "T021")
 @pytest.mark.parametrize("pod", ["postgres-0", "minio-0", "dagster-webserver", "dagster-daemon", "dagster-code"])
-def test_every_service_left_its_log(results: Path, pod: str) -> None:
+def test_every_service_left_its_log(integration_results: Path, pod: str) -> None:
     """The log of each service's pod is there, and says something."""
-    logs = [log for log in (results / "logs").glob(f"{pod}*/*.log") if log.stat().st_size]
+    logs = [log for log in (integration_results / "logs").glob(f"{pod}*/*.log") if log.stat().st_size]
     assert logs
 
 
 @pytest.mark.requirement("REQ-644")
-def test_log_of_a_deleted_pod_is_kept(results: Path) -> None:
+def test_log_of_a_deleted_pod_is_kept(integration_results: Path) -> None:
     """A test deletes the PostgreSQL pod; the log of the pod that is gone still shows it starting and stopping."""
-    log = (results / "logs" / "postgres-0" / "postgres.log").read_text()
+    log = (integration_results / "logs" / "postgres-0" / "postgres.log").read_text()
     assert "ready to accept connections" in log
     assert "shut down" in log
 
 
 @pytest.mark.requirement("REQ-649")
-def test_events_name_the_job(results: Path) -> None:
+def test_events_name_the_job(integration_results: Path) -> None:
     """The events tell how the Job's pod came to run."""
-    assert "Job/floe-test-runner SuccessfulCreate" in (results / "events.txt").read_text()
+    assert "Job/floe-test-runner SuccessfulCreate" in (integration_results / "events.txt").read_text()
 
 
 @pytest.mark.requirement("REQ-650")
-def test_every_step_is_timed_in_order(results: Path) -> None:
+def test_every_step_is_timed_in_order(integration_results: Path) -> None:
     """Each step of the pipeline has its duration, in the order in which they began."""
-    timings = json.loads((results / "timings.json").read_text())
+    timings = json.loads((integration_results / "timings.json").read_text())
     names = [step["name"] for step in timings["steps"]]
     story = ["configure", "build runner", "create cluster", "apply", "services ready", "tests", "collect"]
     assert [name for name in names if name in story] == story
@@ -93,12 +82,12 @@ def test_every_step_is_timed_in_order(results: Path) -> None:
 
 
 @pytest.mark.requirement("T074")
-def test_cluster_is_ready_within_three_minutes(results: Path) -> None:
+def test_cluster_is_ready_within_three_minutes(integration_results: Path) -> None:
     """From nothing to the first test, cluster and services included, is less than three minutes."""
-    assert json.loads((results / "timings.json").read_text())["time_to_first_test_seconds"] < 180
+    assert json.loads((integration_results / "timings.json").read_text())["time_to_first_test_seconds"] < 180
 
 
-def test_no_password_is_written_down(results: Path) -> None:
+def test_no_password_is_written_down(integration_results: Path) -> None:
     """No generated password stands in a file of the results, where a connection string would show it."""
-    text = "".join(path.read_text(errors="replace") for path in results.rglob("*") if path.is_file())
+    text = "".join(path.read_text(errors="replace") for path in integration_results.rglob("*") if path.is_file())
     assert "password=" not in text.replace("password=***", "")

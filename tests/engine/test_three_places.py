@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,74 +10,72 @@ from junitparser import JUnitXml, Skipped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from conftest import Dagger, Existing
+    from conftest import Dagger, Done, Repository
     from junitparser import TestCase
 
-pytestmark = [
-    pytest.mark.engine,
-    pytest.mark.timeout(1500),
-    pytest.mark.skipif(not os.environ.get("FLOE_LONG_TESTS"), reason="takes over ten minutes: set FLOE_LONG_TESTS=1"),
-]
+    Cases = dict[str, TestCase]
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(1500)]
 
 LEAST = 20
 """Fewer tests would be no comparison."""
 
 
-@pytest.fixture(scope="module")
-def places(
-    dagger: Dagger,
-    start_existing: Callable[[Path], AbstractContextManager[Existing]],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> dict[str, dict[str, TestCase]]:
-    """Return the tests that ran in each place, by their ids; one place after the other, since clusters are dear."""
-    folder = tmp_path_factory.mktemp("places")
-    run(dagger, folder / "local", "--on", "local")
-    run(dagger, folder / "dagger", "--on", "dagger", *dagger.options)
-    with start_existing(folder) as existing:
-        done = existing.call("test", *existing.IMAGES, "--results", str(folder / "cluster"))
-        assert done.code == 0, done.errors[-3000:]
-    return {place: cases(folder / place) for place in ("dagger", "cluster", "local")}
+@pytest.fixture(scope="session")
+def places(integration_results: Path, local_results: Path, existing_results: Path) -> dict[str, Cases]:
+    """Return the tests that ran in each place; the existing cluster is opened last, when no other is there."""
+    return {
+        "dagger": cases(integration_results),
+        "local": cases(local_results),
+        "cluster": cases(existing_results),
+    }
 
 
 @pytest.mark.parametrize("place", ["cluster", "local"])
-def test_same_tests(places: dict[str, dict[str, TestCase]], place: str) -> None:
+def test_same_tests(places: dict[str, Cases], place: str) -> None:
     """A place runs the tests that Kind inside Dagger runs, by the same ids, and no others."""
     assert len(places["dagger"]) >= LEAST
     assert sorted(places[place]) == sorted(places["dagger"])
 
 
-def test_same_verdicts_in_both_clusters(places: dict[str, dict[str, TestCase]]) -> None:
+def test_same_verdicts_in_both_clusters(places: dict[str, Cases]) -> None:
     """In an existing cluster every test has the verdict that it has in Kind inside Dagger."""
     assert verdicts(places["cluster"]) == verdicts(places["dagger"])
 
 
-def test_same_verdicts_on_this_machine(places: dict[str, dict[str, TestCase]]) -> None:
+def test_same_verdicts_on_this_machine(places: dict[str, Cases]) -> None:
     """On this machine every test has that verdict too, or is skipped because its service is in no package index."""
     different = {
-        name: case
+        name: verdict(case)
         for name, case in places["local"].items()
         if verdict(case) != verdict(places["dagger"][name]) and not lacks_service(case)
     }
     assert not different
 
 
-def run(dagger: Dagger, results: Path, *options: str) -> None:
-    """Run the tier of this repository, and keep its results."""
-    argv = [sys.executable, "-m", "floe_ci", "test", "--results", str(results), *options]
-    done = subprocess.run(argv, cwd=dagger.root, capture_output=True, text=True, timeout=600, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
+def test_one_code_path(dagger: Dagger, repository: Repository, floe_ci: Callable[..., Done], tmp_path: Path) -> None:
+    """`floe-ci test --on dagger` runs the module's own functions: the results are those of `dagger call test`."""
+    repository.write("tests/unit/test_it.py", "def test_passes():\n    pass\n\ndef test_fails():\n    assert 1 == 2\n")
+    called, run = tmp_path / "called", tmp_path / "run"
+    exported = ("export", "--path", str(called))
+    assert dagger.call("test", "--tier", "unit", *dagger.registry, *exported, where=repository.folder).code == 0
+    options = ("--on", "dagger", "--tier", "unit", "--results", str(run))
+    done = floe_ci("test", *options, *dagger.registry, where=repository.folder)
+    assert done.code == 1, done.errors[-3000:]
+    assert verdicts(cases(run)) == verdicts(cases(called))
+    assert sorted(verdicts(cases(run)).values()) == ["failure", "passed"]
+    assert {path.name for path in run.iterdir()} == {path.name for path in called.iterdir()}
 
 
-def cases(results: Path) -> dict[str, TestCase]:
+def cases(results: Path) -> Cases:
     """Return the tests of a run by their ids."""
     suites = JUnitXml.fromfile(str(results / "junit.xml"))
     return {f"{case.classname}::{case.name}": case for suite in suites for case in suite}
 
 
-def verdicts(cases: dict[str, TestCase]) -> dict[str, str]:
+def verdicts(cases: Cases) -> dict[str, str]:
     """Return the verdicts by the tests' ids."""
     return {name: verdict(case) for name, case in cases.items()}
 
