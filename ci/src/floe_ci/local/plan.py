@@ -70,7 +70,7 @@ def why_absent(service: str) -> str | None:
     """Return why this machine can't run a service, or None where it can."""
     installed = INSTALLED.get(service)
     if installed is None:
-        return f"{service} is not in Python's package index, so it can't run on this machine without a container; {ELSEWHERE}"
+        return f"{service} is not in Python's package index, so it needs a container on this machine; {ELSEWHERE}"
     if not installed():
         return f"the package of {service}'s server is not installed, or there is none for this machine; {ELSEWHERE}"
     return None
