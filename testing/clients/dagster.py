@@ -148,7 +148,7 @@ class DagsterClient:
         """
         return str(self._expect(f"run {run_id}", self.query(_STATUS, run=run_id)["runOrError"], "Run")["status"])
 
-    def wait_for_run(self, run_id: str, timeout: float = 60.0) -> str:
+    def wait_for_run(self, run_id: str, timeout: float = 180.0) -> str:
         """Wait until a run has ended, whatever way, and return its status.
 
         Raises:

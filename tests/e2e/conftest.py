@@ -77,13 +77,17 @@ def new_batch(postgres_config: PostgresConfig, run_id: str) -> Iterator[Callable
 
 
 @pytest.fixture
-def refresh(dagster: DagsterClient) -> Callable[[str], str]:
-    """Return a function that launches the job for a batch, and returns the run's id."""
+def refresh(dagster: DagsterClient) -> Iterator[Callable[[str], str]]:
+    """Yield a function that launches the job for a batch, and returns the run's id; all its runs have ended after."""
+    runs: list[str] = []
 
     def launch(batch: str) -> str:
-        return dagster.launch("refresh_orders", {"ops": {"daily_orders": {"config": {"batch": batch}}}})
+        runs.append(dagster.launch("refresh_orders", {"ops": {"daily_orders": {"config": {"batch": batch}}}}))
+        return runs[-1]
 
-    return launch
+    yield launch
+    for run in runs:
+        dagster.wait_for_run(run)
 
 
 @pytest.fixture
@@ -114,7 +118,7 @@ class Barrier:
             row = self._connection.execute(waiting).fetchone()
             return row == (count,) or Unmet(f"runs that wait for the table: {row}")
 
-        wait_for_condition(held, PollingConfig(timeout=60, interval=0.1, description=f"{count} runs are held back"))
+        wait_for_condition(held, PollingConfig(timeout=180, interval=0.1, description=f"{count} runs are held back"))
 
     def lift(self) -> None:
         """Let them go on."""
