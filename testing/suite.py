@@ -1,14 +1,18 @@
 """The tests of a repository and their markers, read from syntax trees: nothing of it is imported."""
 
 import ast
+import json
 import os
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
+from testing import syntax
+from testing.cache import Cache, Form, digest
 from testing.collection import CollectionRules, find_python_files, read_collection_rules
 from testing.syntax import FunctionNode, Names, parse, statements
 
@@ -23,8 +27,8 @@ class Expression:
     code: str
 
 
-Value: TypeAlias = "str | bytes | int | float | complex | bool | Expression | tuple[Value, ...] | None"
-"""An argument of a marker; lists and sets are tuples."""
+Value: TypeAlias = "str | int | float | bool | Expression | tuple[Value, ...] | None"
+"""An argument of a marker; lists and sets are tuples, and what JSON does not know is an expression."""
 
 
 @dataclass(frozen=True)
@@ -109,12 +113,13 @@ class Suite:
         return tuple(problem for module in self.modules for problem in module.problems)
 
 
-def read_suite(paths: Sequence[Path], root: Path) -> Suite:
+def read_suite(paths: Sequence[Path], root: Path, cache_folder: Path | None = None) -> Suite:
     """Return the tests under `paths`.
 
     Args:
         paths: Files and folders. A file is read whatever its name.
         root: The repository, whose pytest configuration is honoured, and which node ids start from.
+        cache_folder: Where modules that were read before are; none: every file is read.
 
     Raises:
         NoSuchPathError: Names every path that is not there.
@@ -123,10 +128,58 @@ def read_suite(paths: Sequence[Path], root: Path) -> Suite:
     named = {path.resolve() for path in paths if path.is_file()}
     files = [file for file in find_python_files(paths, rules) if file in named or rules.is_test_file(file)]
     read = partial(read_module, root=root.resolve(), rules=rules)
+    if cache_folder is None:
+        return Suite(tuple(_each(read, files)))
+    cache = Cache(Form(dump_module, load_module), cache_folder, root.resolve(), _version(rules))
+    keys = [(str(file), digest(file)) for file in files]
+    return Suite(tuple(cache.complete(keys, lambda places: _each(read, [files[place] for place in places]))))
+
+
+def _each(read: partial[TestModule], files: Sequence[Path]) -> list[TestModule]:
     if len(files) <= _FEW_FILES:
-        return Suite(tuple(map(read, files)))
+        return list(map(read, files))
     with ProcessPoolExecutor(max_workers=workers()) as pool:
-        return Suite(tuple(pool.map(read, files, chunksize=20)))
+        return list(pool.map(read, files, chunksize=20))
+
+
+def _version(rules: CollectionRules) -> str:
+    """Return a hash of all that a module's tests depend on, but the file."""
+    return " ".join([sys.version, str(rules), *(digest(Path(each)) for each in (syntax.__file__, __file__))])
+
+
+def dump_module(module: TestModule) -> str:
+    """Return a module as JSON."""
+    return json.dumps(asdict(module), default=str)
+
+
+def load_module(text: str) -> TestModule:
+    """Return the module that was written as JSON."""
+    content = json.loads(text)
+    return TestModule(
+        path=Path(content["path"]),
+        relative=content["relative"],
+        tests=tuple(_load_test(each) for each in content["tests"]),
+        problems=tuple(Problem(**each) for each in content["problems"]),
+    )
+
+
+def _load_test(content: dict[str, Any]) -> TestFunction:
+    markers = (
+        Marker(
+            each["name"],
+            tuple(map(_load_value, each["args"])),
+            {name: _load_value(value) for name, value in each["kwargs"].items()},
+            each["line"],
+        )
+        for each in content["markers"]
+    )
+    return TestFunction(**{**content, "markers": tuple(markers)})
+
+
+def _load_value(value: Any) -> Value:  # noqa: ANN401 - JSON
+    if isinstance(value, list):
+        return tuple(map(_load_value, value))
+    return Expression(value["code"]) if isinstance(value, dict) else value
 
 
 def workers() -> int:
@@ -274,7 +327,7 @@ class _Collector:
             node = self._constants[node.id]
         if isinstance(node, ast.List | ast.Tuple | ast.Set):
             return tuple(self._value(element) for element in node.elts)
-        if isinstance(node, ast.Constant) and node.value is not ...:
+        if isinstance(node, ast.Constant) and isinstance(node.value, str | int | float | None):
             return node.value
         return Expression(ast.unparse(node))
 

@@ -8,13 +8,13 @@ import click
 from rich.console import Console
 
 from testing.audit.baseline import read_baseline, write_baseline
-from testing.audit.cache import default_folder
 from testing.audit.model import Audit, Severity
 from testing.audit.project import Project, read_project
 from testing.audit.reports import RENDERERS
 from testing.audit.reports.terminal import explain, print_audit, summary
 from testing.audit.rule import Rule, all_rules
 from testing.audit.run import audit as run_audit
+from testing.cache import default_folder
 from testing.settings import SettingsError, find_root, suggest
 
 _FOUND: Final = 1
@@ -79,7 +79,7 @@ def audit(  # noqa: PLR0913 - a function's arguments are its command's options
     project = replace(project, whole=all(_is_covered(path, paths) for path in wanted) if paths else True)
     known = frozenset[str]() if baseline is None or write_baseline else read_baseline(baseline)
     done = run_audit(
-        paths or wanted, root, project, baseline=known, cache_folder=None if no_cache else default_folder()
+        paths or wanted, root, project, baseline=known, cache_folder=None if no_cache else default_folder("audit")
     )
     if baseline is not None and write_baseline:
         _write_baseline(baseline, done)

@@ -11,15 +11,17 @@ from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
+from pydantic import TypeAdapter
+
 import testing
 from testing.audit.baseline import with_fingerprints
-from testing.audit.cache import Cache, digest
 from testing.audit.checks import checks
 from testing.audit.model import Audit, Fact, Finding, ModuleReport, Severity
 from testing.audit.module import Module
 from testing.audit.project import PYPROJECT, Project
 from testing.audit.rule import BrokenRuleError, Rule, all_rules
 from testing.audit.suppression import apply_suppressions, find_in_toml, find_suppressions
+from testing.cache import Cache, Form, digest
 from testing.collection import CollectionRules, find_python_files, read_collection_rules
 from testing.suite import ParsedModule, parse_module, workers
 
@@ -59,7 +61,7 @@ def audit(
     root = root.resolve()
     rules = read_collection_rules(root)
     files = [file for file in _find_files(paths, rules) if not project.config.is_excluded(_relative(file.path, root))]
-    known = Cache(cache_folder, root, version(project, rules)) if cache_folder else None
+    known = Cache(_form(), cache_folder, root, version(project, rules)) if cache_folder else None
     modules = _read_all(files, root, rules, project, known)
     findings = [finding for module in modules for finding in module.findings]
     findings += _conclude(modules, project)
@@ -153,17 +155,18 @@ def _relative(path: Path, root: Path) -> str:
 
 
 def _read_all(
-    files: Sequence[_File], root: Path, rules: CollectionRules, project: Project, known: Cache | None
+    files: Sequence[_File], root: Path, rules: CollectionRules, project: Project, known: Cache[ModuleReport] | None
 ) -> list[ModuleReport]:
     read = partial(read_report, root=root, rules=rules, project=project)
     if known is None:
         return _each(read, files)
-    digests = [digest(file.path.read_bytes()) for file in files]
-    reports = [known.get(_relative(file.path, root), each) for file, each in zip(files, digests, strict=True)]
-    fresh = iter(_each(read, [file for file, report in zip(files, reports, strict=True) if report is None]))
-    complete = [report or next(fresh) for report in reports]
-    known.put(zip(digests, complete, strict=True))
-    return complete
+    keys = [(_relative(file.path, root), digest(file.path, bytes([file.is_test]))) for file in files]
+    return known.complete(keys, lambda places: _each(read, [files[place] for place in places]))
+
+
+def _form() -> Form[ModuleReport]:
+    adapter = TypeAdapter(ModuleReport)
+    return Form(lambda report: adapter.dump_json(report).decode(), adapter.validate_json)
 
 
 def _each(read: partial[ModuleReport], files: Sequence[_File]) -> list[ModuleReport]:

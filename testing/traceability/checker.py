@@ -39,6 +39,8 @@ class Request:
     """Ids of the specifications to report on; none: all."""
     results: tuple[Path, ...] = ()
     """Where the results of runs are; none: markers alone count."""
+    cache_folder: Path | None = None
+    """Where modules that were read before are; none: every file is read."""
 
 
 def trace(config: TraceabilityConfig, root: Path, request: Request | None = None) -> Trace:
@@ -54,7 +56,7 @@ def trace(config: TraceabilityConfig, root: Path, request: Request | None = None
     wanted = _wanted(specifications, request.specs)
     known = frozenset(each.id for specification in specifications for each in specification.requirements)
 
-    suite = read_suite([root / path for path in config.paths], root)
+    suite = read_suite([root / path for path in config.paths], root, request.cache_folder)
     marks = read_marks(suite, known, ids)
     results = read_results(request.results) if request.results else Results()
     problems = [*map(str, suite.problems), *map(str, marks.problems), *_unknown_in(results, known)]

@@ -6,6 +6,7 @@ from typing import Final
 
 import click
 
+from testing.cache import default_folder
 from testing.settings import find_root, read_settings, validate
 from testing.traceability.checker import Request, trace
 from testing.traceability.config import TABLE, TraceabilityConfig
@@ -33,6 +34,7 @@ _FAILED: Final = 1
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file.")
 @click.option("--specs", "documents", multiple=True, help="A document or a glob, in place of the configured ones.")
 @click.option("--pattern", "patterns", multiple=True, help="What an id looks like, in place of what is configured.")
+@click.option("--no-cache", is_flag=True, help="Read every file anew.")
 @click.option(
     "--root",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
@@ -52,6 +54,7 @@ def command(  # noqa: PLR0913 - a function's arguments are its command's options
     output: Path | None,
     documents: tuple[str, ...],
     patterns: tuple[str, ...],
+    no_cache: bool,
     root: Path | None,
 ) -> None:
     """Tell which requirements the tests in PATHS show to be met.
@@ -75,7 +78,7 @@ def command(  # noqa: PLR0913 - a function's arguments are its command's options
     config = config.model_copy(
         update=validate(TraceabilityConfig, given, "the command line").model_dump(exclude_unset=True)
     )
-    traced = trace(config, root, Request(spec_ids, results))
+    traced = trace(config, root, Request(spec_ids, results, None if no_cache else default_folder("suite")))
 
     text = render_table(traced, shutil.get_terminal_size().columns) if form == "table" else RENDERERS[form](traced)
     if output is None:

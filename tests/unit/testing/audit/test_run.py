@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from testing.audit import cache
-from testing.audit.run import UNREADABLE, version
+from testing.audit.run import UNREADABLE, audit, version
+from testing.cache import default_folder
 from testing.collection import CollectionRules
 
 if TYPE_CHECKING:
@@ -92,7 +92,16 @@ def test_cache_notices_changes(repository: Repository, tmp_path: Path) -> None:
     assert repository.audit(cache_folder=folder).findings == ()
 
 
-@pytest.mark.parametrize("content", ["", "{", '{"version": "x", "reports": {"a": 1}}'])
+def test_cache_knows_what_was_taken_for_a_test(repository: Repository, tmp_path: Path) -> None:
+    """A file that was a test for being named on the command line is none where its folder is."""
+    folder = tmp_path / "cache"
+    named = repository.write("tests/unit/shop.py", SLEEP)
+    project = repository.project()
+    assert len(audit([named], repository.root, project, cache_folder=folder).findings) == 1
+    assert audit([named.parent], repository.root, project, cache_folder=folder).findings == ()
+
+
+@pytest.mark.parametrize("content", ["", "{", '{"version": "x", "results": {"a": 1}}'])
 def test_a_cache_that_makes_no_sense(content: str, repository: Repository, tmp_path: Path) -> None:
     """What can't be read of a cache is as good as none."""
     folder = tmp_path / "cache"
@@ -114,10 +123,10 @@ def test_a_cache_that_can_t_be_written(repository: Repository, tmp_path: Path) -
 def test_the_cache_is_the_user_s(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The cache is where the user keeps caches, and not in the repository."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert cache.default_folder() == tmp_path / "floe-testing" / "audit"
+    assert default_folder("audit") == tmp_path / "floe-testing" / "audit"
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert cache.default_folder() == tmp_path / ".cache" / "floe-testing" / "audit"
+    assert default_folder("audit") == tmp_path / ".cache" / "floe-testing" / "audit"
 
 
 def test_version_tells_rules_and_settings_apart(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:

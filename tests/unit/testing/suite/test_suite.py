@@ -259,3 +259,43 @@ def test_configuration_that_makes_no_sense(text: str, tmp_path: Path) -> None:
     """What can't be read of pytest's configuration leaves pytest's defaults, as it is not ours to judge."""
     (tmp_path / "pyproject.toml").write_text(text, encoding="utf-8")
     assert read_collection_rules(tmp_path).python_files == ("test_*.py", "*_test.py")
+
+
+VALUES = """
+import pytest
+
+class TestOrders:
+    @pytest.mark.requirement("REQ-001", ["REQ-002", ("REQ-003", 4)], level=2, total=1.5, wide=None, here=unknown(7))
+    @pytest.mark.codes(b"pen", 3j, ..., True, "\\ud83d")
+    def test_total(self):
+        "Orders have a total."
+"""
+
+
+def test_cache_gives_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What comes from the cache is what was read, values of all kinds and problems too; no file is parsed again."""
+    tests, folder = tmp_path / "tests", tmp_path / "cache"
+    tests.mkdir()
+    (tests / "test_orders.py").write_text(VALUES, encoding="utf-8")
+    (tests / "test_broken.py").write_text("def test_one(:\n", encoding="utf-8")
+    first = read_suite([tests], tmp_path, folder)
+    assert first == read_suite([tests], tmp_path)
+    monkeypatch.setattr("testing.suite.parse_module", None)
+    again = read_suite([tests], tmp_path, folder)
+    assert again == first
+    assert [repr(test) for test in again.tests] == [repr(test) for test in first.tests]
+
+
+def test_cache_notices_changes(tmp_path: Path) -> None:
+    """A file that changed is read again, a new one is read, and one that is gone is not there."""
+    tests, folder = tmp_path / "tests", tmp_path / "cache"
+    tests.mkdir()
+    (tests / "test_a.py").write_text("def test_one(): ...\n", encoding="utf-8")
+    (tests / "test_b.py").write_text("def test_one(): ...\n", encoding="utf-8")
+    read_suite([tests], tmp_path, folder)
+    (tests / "test_a.py").write_text("def test_two(): ...\n", encoding="utf-8")
+    (tests / "test_b.py").rename(tests / "test_c.py")
+    expected = {"tests/test_a.py::test_two", "tests/test_c.py::test_one"}
+    assert node_ids(read_suite([tests], tmp_path, folder)) == expected
+    (tmp_path / "pytest.ini").write_text("[pytest]\npython_functions = check_*\n", encoding="utf-8")
+    assert node_ids(read_suite([tests], tmp_path, folder)) == set()

@@ -38,6 +38,12 @@ class Repository:
         return self.write(path, f'<?xml version="1.0" encoding="utf-8"?><testsuites>{suite}</testsuites>').parent
 
 
+@pytest.fixture(autouse=True)
+def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep what the command caches out of the user's folder."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
 @pytest.fixture
 def repository(tmp_path: Path) -> Repository:
     """Return a small repository."""

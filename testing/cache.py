@@ -1,0 +1,91 @@
+"""What was read of files that have not changed since, in the user's cache folder."""
+
+import hashlib
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Final, Generic, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+T = TypeVar("T")
+
+ENV_CACHE: Final = "XDG_CACHE_HOME"
+
+
+@dataclass(frozen=True)
+class Form(Generic[T]):
+    """How to write what was read of a file as text, and to make it of the text again."""
+
+    dump: Callable[[T], str]
+    load: Callable[[str], T]
+
+
+@dataclass(frozen=True)
+class _Content:
+    version: str = ""
+    """Of all that a result depends on, but the file."""
+    results: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """By the file's name: the hash of what was read, and what came of it."""
+
+
+_ADAPTER: Final = TypeAdapter(_Content)
+
+
+class Cache(Generic[T]):
+    """The results of one repository; where the folder can't be written there is no cache."""
+
+    def __init__(self, form: Form[T], folder: Path, root: Path, version: str) -> None:
+        """Use a folder, for a repository and a version of what reads its files."""
+        self._form = form
+        self._file = folder / f"{hashlib.sha256(os.fsencode(root)).hexdigest()[:16]}.json"
+        self._version = version
+
+    def complete(self, files: Sequence[tuple[str, str]], read: Callable[[list[int]], list[T]]) -> list[T]:
+        """Return the result of each file, and keep those that are new.
+
+        Args:
+            files: The name of each, and the hash of what is in it now.
+            read: Returns the results of the files whose places among `files` it is given.
+        """
+        known = [self._content.get(name, ("", "")) for name, _ in files]
+        changed = [place for place, (now, then) in enumerate(zip(files, known, strict=True)) if now[1] != then[0]]
+        fresh = dict(zip(changed, read(changed), strict=True)) if changed else {}
+        if fresh:
+            self._put({files[place][0]: (files[place][1], self._form.dump(fresh[place])) for place in changed})
+        return [fresh[place] if place in fresh else self._form.load(known[place][1]) for place in range(len(files))]
+
+    @cached_property
+    def _content(self) -> Mapping[str, tuple[str, str]]:
+        try:
+            content = _ADAPTER.validate_json(self._file.read_bytes())
+        except (OSError, ValidationError):
+            return {}
+        return content.results if content.version == self._version else {}
+
+    def _put(self, fresh: Mapping[str, tuple[str, str]]) -> None:
+        content = _ADAPTER.dump_json(_Content(self._version, {**self._content, **fresh}))
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            with NamedTemporaryFile(dir=self._file.parent, delete=False) as file:
+                file.write(content)
+            os.replace(file.name, self._file)  # noqa: PTH105 - the name is text
+        except OSError:
+            return
+
+
+def default_folder(what: str) -> Path:
+    """Return the user's cache folder of one kind of results."""
+    return Path(os.environ.get(ENV_CACHE) or Path.home() / ".cache") / "floe-testing" / what
+
+
+def digest(file: Path, more: bytes = b"") -> str:
+    """Return the hash of what is in a file, nothing if it can't be read, and of what else its result depends on."""
+    try:
+        content = file.read_bytes()
+    except OSError:
+        content = b""
+    return hashlib.blake2b(more + content, digest_size=16).hexdigest()
