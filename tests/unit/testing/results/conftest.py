@@ -155,6 +155,8 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Session]]:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            # A shell has what it starts in the background ignore Ctrl-C, and that is inherited.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - nothing else runs here
         )
         os.close(ledger)
         started.append(Session(tmp_path / (junit or "junit.xml"), process, out))

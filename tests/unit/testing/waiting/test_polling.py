@@ -169,13 +169,17 @@ def test_last_look_is_at_the_timeout() -> None:
 
 
 def test_backoff_makes_intervals_longer() -> None:
-    """Each interval is the one before, multiplied."""
+    """Each interval is the one before, multiplied, and the last ends with the timeout."""
     looks: list[float] = []
     config = PollingConfig(timeout=1.0, interval=0.1, backoff=3.0)
     with pytest.raises(ConditionTimeoutError):
         wait_for_condition(lambda: looks.append(time.monotonic()), config)
     gaps = [later - earlier for earlier, later in pairwise(looks)]
-    assert [round(gap, 1) for gap in gaps] == [0.1, 0.3, 0.6]
+    # A busy machine makes them longer, and then it is the last that is shorter.
+    assert len(gaps) == 3
+    assert gaps[0] >= 0.1
+    assert gaps[1] >= 0.3
+    assert sum(gaps) == pytest.approx(1.0, abs=0.2)
 
 
 def test_condition_describes_itself() -> None:
