@@ -80,10 +80,12 @@ class Dagger:
         """Call a function of the module from the repository `where`."""
         return run(self.argv(*args), where, timeout)
 
-    def test(self, tier: str, where: Path, results: Path, *more: str, function: str = "test") -> Done:
+    def test(
+        self, tier: str, where: Path, results: Path, *more: str, function: str = "test", timeout: float = 600
+    ) -> Done:
         """Run a tier and export its results."""
         args = (function, "--tier", tier, *self.options, *more, "export", "--path", str(results), "--wipe")
-        return self.call(*args, where=where)
+        return self.call(*args, where=where, timeout=timeout)
 
 
 @pytest.fixture(scope="session")

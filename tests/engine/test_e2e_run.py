@@ -10,13 +10,13 @@ from junitparser import JUnitXml
 if TYPE_CHECKING:
     from conftest import Dagger
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(2000)]
 
 
 @pytest.mark.requirement("REQ-636")
 def test_journeys_pass_on_three_nodes(dagger: Dagger) -> None:
     """`verify --tier e2e` passes on one control plane and two workers."""
     folder = dagger.root / "results" / "e2e"
-    done = dagger.test("e2e", dagger.root, folder, function="verify")
+    done = dagger.test("e2e", dagger.root, folder, function="verify", timeout=1900)
     assert done.code == 0, done.errors[-3000:]
     assert JUnitXml.fromfile(str(folder / "junit.xml")).tests >= 4
