@@ -213,8 +213,10 @@ def test_missing_rights(existing: Existing, limited: Path, tmp_path: Path) -> No
     assert refused.code == 2
     assert existing.inventory() == before
     assert not results.exists()
-    told = [rule(line) for line in refused.errors.splitlines() if line.startswith("    ")]
-    assert {"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["create", "patch"]} in told
+    told = [rule(line) for line in refused.errors.splitlines() if re.match(r" {4}[a-z]", line)]
+    (deployments,) = [each for each in told if each["resources"] == ["deployments"]]
+    assert deployments["apiGroups"] == ["apps"]
+    assert {*deployments["verbs"]} >= {"create", "patch"}
     # What the tests' own role hands out is asked for as well; what the account has is not told.
     assert any(each["resources"] == ["pods/portforward"] for each in told)
     assert not any(each["resources"] in (["configmaps"], ["secrets"]) for each in told)
