@@ -27,9 +27,13 @@ OPTIONS = shlex.split(os.environ.get("FLOE_CI_OPTIONS", ""))
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Have the tests that use the existing cluster run last: it stays open, and no other should run beside it."""
-    used = {item: getattr(item, "fixturenames", ()) for item in items}
-    # Of those, the ones that start another cluster first, before they open it.
-    items.sort(key=lambda item: ("existing" in used[item], "integration_results" not in used[item]))
+
+    def place(item: pytest.Item) -> int:
+        used = getattr(item, "fixturenames", ())
+        # Between both: what first starts another cluster, and then opens this one.
+        return ("existing" in used) * (1 if "integration_results" in used else 2)
+
+    items.sort(key=place)
 
 
 @dataclass(frozen=True)
