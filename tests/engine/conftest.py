@@ -148,6 +148,7 @@ spec:
   template:
     metadata: {labels: {app: web}}
     spec:
+      terminationGracePeriodSeconds: 1 # it takes no notice of SIGTERM
       containers: [{name: web, image: "floe.local/runner:dev", command: [python, -m, http.server]}]
 """,
     "tests/integration/test_web.py": """
