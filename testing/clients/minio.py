@@ -6,11 +6,14 @@ from contextlib import contextmanager
 import urllib3
 from minio import Minio
 from minio.deleteobjects import DeleteObject
-from minio.error import S3Error
+from minio.error import InvalidResponseError, S3Error, ServerError
 
 from testing.errors import FloeTestingError
 from testing.polling import PollingConfig, wait_for_condition
 from testing.services import MinIOConfig
+
+NOT_YET = (urllib3.exceptions.HTTPError, InvalidResponseError, ServerError)
+"""What a server does that is still starting: at first it answers 404, and not as S3 does. A refused key is another."""
 
 
 class BucketNotEmptiedError(FloeTestingError):
@@ -54,7 +57,7 @@ def wait_until_answers(client: Minio, config: MinIOConfig, timeout: float = 60.0
     wait_for_condition(
         answers,
         PollingConfig(timeout=timeout, interval=0.2, description=description),
-        retry_on=(urllib3.exceptions.HTTPError,),
+        retry_on=NOT_YET,
     )
 
 

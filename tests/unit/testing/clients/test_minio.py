@@ -1,0 +1,69 @@
+"""Waiting for a MinIO that is still starting, over real HTTP."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING
+
+import pytest
+from minio.error import S3Error
+from pydantic import SecretStr
+
+from testing.clients.minio import connect, wait_until_answers
+from testing.services import MinIOConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = [pytest.mark.unit, pytest.mark.requirement("REQ-642")]
+
+LISTING = b"<ListAllMyBucketsResult><Buckets/></ListAllMyBucketsResult>"
+REFUSAL = b"<Error><Code>InvalidAccessKeyId</Code><Message>no such key</Message></Error>"
+
+
+@contextmanager
+def server(*answers: tuple[int, bytes]) -> Iterator[tuple[MinIOConfig, list[str]]]:
+    """Yield how to reach a server that gives these answers, the last one again and again, and what it was asked."""
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            status, body = answers[min(len(asked), len(answers) - 1)]
+            asked.append(self.path)
+            self.send_response(status)
+            if body:
+                self.send_header("Content-Type", "application/xml")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
+        thread = threading.Thread(target=http.serve_forever)
+        thread.start()
+        try:
+            host, port = str(http.server_address[0]), http.server_port
+            yield MinIOConfig(host=host, port=port, access_key="floe", secret_key=SecretStr("any")), asked
+        finally:
+            http.shutdown()
+            thread.join()
+
+
+@pytest.mark.parametrize("status", [404, 500])
+def test_server_that_does_not_speak_s3_yet(status: int) -> None:
+    """A server that has just started answers without a body; it is waited for until it lists buckets."""
+    with server((status, b""), (200, LISTING)) as (config, asked), connect(config) as client:
+        wait_until_answers(client, config, timeout=10)
+    assert len(asked) == 2
+
+
+def test_refused_key_is_not_waited_for() -> None:
+    """A key that the server refuses ends the wait at the first answer."""
+    with server((403, REFUSAL)) as (config, asked), connect(config) as client:
+        with pytest.raises(S3Error, match="InvalidAccessKeyId"):
+            wait_until_answers(client, config, timeout=10)
+        assert len(asked) == 1
