@@ -1,19 +1,22 @@
-"""The Dagger module: the functions that `dagger call` offers. What they do is in `pipeline`."""
+"""The Dagger module: the functions that `dagger call` offers. What they do is in `pipeline`.
+
+Each imports that when it is called: the engine imports this file for a mere list of the functions too.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import dagger
 from dagger import Doc, dag, field, function, object_type
 from dagger.mod._exceptions import FunctionError  # the SDK's own way to fail without a traceback
 
-from floe_ci import kept, pipeline
-from floe_ci.config import parse_tier
 from floe_ci.errors import UserError
-from floe_ci.pipeline import Bundle, Request
 from floe_ci.selection import Selection
+
+if TYPE_CHECKING:
+    from floe_ci.pipeline import Bundle
 
 NOT_SOURCE = [
     ".git",
@@ -79,13 +82,16 @@ class FloeCi:
         keep: Keep = False,
     ) -> dagger.Directory:
         """Run a tier's tests and return the results, whatever the verdict, which is in the file exit-code."""
+        from floe_ci.config import parse_tier
+        from floe_ci.pipeline import Request, run
+
         selection = Selection(keyword, marker, pytest_args)
         with told_plainly():
             nodes = node_image_of(node_image, kubernetes_version)
             request = Request(
                 parse_tier(tier), repository(source, ws), bundle(), selection, timeout, registry, nodes, keep
             )
-            await pipeline.run(request, RESULTS)
+            await run(request, RESULTS)
         return dag.current_module().workdir(str(RESULTS))
 
     @function(cache="never")
@@ -104,13 +110,16 @@ class FloeCi:
         keep: Keep = False,
     ) -> dagger.Directory:
         """Do what test does, but fail unless the verdict is "passed": also where no test ran."""
+        from floe_ci.config import parse_tier
+        from floe_ci.pipeline import Request, run
+
         selection = Selection(keyword, marker, pytest_args)
         with told_plainly():
             nodes = node_image_of(node_image, kubernetes_version)
             request = Request(
                 parse_tier(tier), repository(source, ws), bundle(), selection, timeout, registry, nodes, keep
             )
-            outcome = await pipeline.run(request, RESULTS)
+            outcome = await run(request, RESULTS)
             if not outcome.passed:
                 raise UserError(outcome.summary)
         return dag.current_module().workdir(str(RESULTS))
@@ -120,8 +129,10 @@ class FloeCi:
         self, ws: dagger.Workspace, source: Source = None, registry: Mirror = ""
     ) -> dagger.Container:
         """Build the test-runner image: export it with as-tarball, or publish it with publish."""
+        from floe_ci.pipeline import Request, runner_image
+
         with told_plainly():
-            return await pipeline.runner_image(Request("unit", repository(source, ws), bundle(), mirror=registry))
+            return await runner_image(Request("unit", repository(source, ws), bundle(), mirror=registry))
 
     @function(cache="never")
     async def cluster(
@@ -136,10 +147,14 @@ class FloeCi:
         kubernetes_version: KubernetesVersion = "",
     ) -> KindCluster:
         """Start a Kind cluster of one node (integration) or three (e2e), without running tests."""
+        from floe_ci.config import parse_tier
+        from floe_ci.kept import bring_up
+        from floe_ci.pipeline import Request
+
         with told_plainly():
             nodes = node_image_of(node_image, kubernetes_version)
             request = Request(parse_tier(tier), repository(source, ws), bundle(), mirror=registry, node_image=nodes)
-            running = await kept.bring_up(request, name or None, services=services)
+            running = await bring_up(request, name or None, services=services)
         return KindCluster(
             service=running.service,
             kubeconfig=await running.host_kubeconfig(),
@@ -153,8 +168,10 @@ class FloeCi:
         registry: Mirror = "",
     ) -> str:
         """Remove a cluster that outlived its session."""
+        from floe_ci.kept import forget
+
         with told_plainly():
-            await kept.forget(bundle(), name, registry)
+            await forget(bundle(), name, registry)
         return f"cluster {name} is deleted"
 
 
@@ -172,8 +189,10 @@ def repository(source: dagger.Directory | None, ws: dagger.Workspace) -> dagger.
     return (source or ws.directory("/", gitignore=True)).filter(exclude=NOT_SOURCE)
 
 
-def bundle() -> Bundle:
+def bundle() -> "Bundle":
     """Return what the module brings."""
+    from floe_ci.pipeline import Bundle
+
     package = dag.current_module().source()
     return Bundle(package.directory("../k8s"), package)
 
