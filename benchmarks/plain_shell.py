@@ -63,7 +63,7 @@ async def prepare(options: argparse.Namespace) -> dagger.Container:
     targets = []
     for number, (name, image) in enumerate(images.items()):
         folder = f"/images/{number}"
-        container = container.with_mounted_directory(folder, layout(tools, image))
+        container = container.with_mounted_directory(folder, layout(tools, image, name))
         targets.append(f"{folder}={path(name)}")
     arguments = [path(plan.node_image), str(plan.config.timeouts.job), json.dumps(plan.pytest_args), *targets]
     return await container.with_default_args(["sh", "plain-shell.sh", *arguments]).sync()

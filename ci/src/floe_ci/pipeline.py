@@ -23,7 +23,7 @@ from floe_ci.steps import Timings
 from floe_ci.tasks import together
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from floe_ci.manifests import Manifests
@@ -179,14 +179,11 @@ async def run_in_cluster(plan: Plan, timings: Timings) -> tuple[DriverReport, da
     cluster = Cluster.of(tools, plan.request.run_id, plan.request.run_id if plan.request.keep else None)
     keep = False
     try:
-        created, (images, services, job) = await together(
+        created, (services, job) = await together(
             start_cluster(plan, cluster, timings),
             prepare_images(plan, cluster, timings),
         )
-        (report, collected), _ = await together(
-            drive(created, run_spec(plan, services, job), timings),
-            pull_ahead(plan, created, images, timings),
-        )
+        report, collected = await drive(created, run_spec(plan, services, job), timings)
         keep = bool(plan.request.keep and (report.problem or report.exit_code))
     finally:
         problem = await tear_down(cluster, timings, keep=keep)
@@ -201,19 +198,20 @@ async def start_cluster(plan: Plan, cluster: Cluster, timings: Timings) -> Clust
     """Start Docker and a registry in a service, and the cluster on them."""
     with timings.step("start service"):
         await cluster.start()
-    await load_image(cluster, plan.registry.pull(plan.node_image), plan.node_image, timings)
+    with timings.step(f"load {NODE_IMAGE}"):
+        await cluster.load(plan.registry.pull(plan.node_image), plan.node_image)
     with timings.step("create cluster"):
         return await cluster.create(
             plan.node_image, plan.request.bundle.k8s.file(f"kind/{kind_config(plan.tier)}.yaml")
         )
 
 
-async def prepare_images(plan: Plan, cluster: Cluster, timings: Timings) -> tuple[Iterable[str], Manifests, Manifests]:
-    """Build the runner and render the manifests, then load every image; return the images' names and the manifests."""
+async def prepare_images(plan: Plan, cluster: Cluster, timings: Timings) -> tuple[Manifests, Manifests]:
+    """Build the runner and render the manifests, then load every image; return the manifests."""
     image, (services, job) = await together(build_runner(plan, timings), render_manifests(plan, cluster.tools, timings))
     images = await service_images(plan, services) | {RUNNER_IMAGE: image}
-    await together(check_selection(plan, image, timings), load_images(cluster, images, timings))
-    return images, services, job
+    await together(check_selection(plan, image, timings), load_images(plan, cluster, images, timings))
+    return services, job
 
 
 async def build_runner(plan: Plan, timings: Timings) -> dagger.Container:
@@ -271,25 +269,15 @@ async def service_image(plan: Plan, reference: Reference) -> dagger.Container:
     return plan.registry.pull(reference.canonical)
 
 
-async def pull_ahead(plan: Plan, cluster: Cluster, images: Iterable[str], timings: Timings) -> None:
-    """Have a single node pull all images while the run waits for other things.
-
-    Of several nodes none is known to need an image before a pod is on it.
-    """
-    if plan.tier.nodes == 1:
-        with timings.step("pull ahead"):
-            await cluster.pull([Reference.parse(name).tagged for name in images])
-
-
-async def load_images(cluster: Cluster, images: Mapping[str, dagger.Container], timings: Timings) -> None:
+async def load_images(plan: Plan, cluster: Cluster, images: Mapping[str, dagger.Container], timings: Timings) -> None:
     """Pull or build images, and load them."""
-    await together(*(load_image(cluster, image, name, timings) for name, image in images.items()))
 
+    async def load(image: dagger.Container, name: str) -> None:
+        with timings.step(f"load {Reference.parse(name).repository}"):
+            # Of several nodes none is known to need an image before a pod is on it.
+            await cluster.load(image, name, ahead=plan.tier.nodes == 1)
 
-async def load_image(cluster: Cluster, image: dagger.Container, name: str, timings: Timings) -> None:
-    """Pull or build an image, and load it."""
-    with timings.step(f"load {Reference.parse(name).repository}"):
-        await cluster.load(image, name)
+    await together(*(load(image, name) for name, image in images.items()))
 
 
 def run_spec(plan: Plan, services: Manifests, job: Manifests) -> RunSpec:

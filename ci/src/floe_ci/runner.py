@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dagger import dag
-
 from floe_ci import contract, uv
 from floe_ci.debian import with_packages
 from floe_ci.errors import UserError
@@ -51,7 +49,7 @@ async def build_runner(source: dagger.Directory, config: Config, registry: Regis
         .with_user(USER)
         .with_entrypoint(["pytest"])
         .with_default_args([])
-        .with_directory("/app", source, include=[*PYTEST_FILES, *tests, *config.runner.files], owner=USER)
+        .with_directory("/app", source.filter(include=[*PYTEST_FILES, *tests, *config.runner.files]), owner=USER)
     )
 
 
@@ -70,7 +68,8 @@ def build_environment(
     packaged = with_packages(base, runner.build_packages)
     builder = uv.with_uv(packaged, environment="/opt/venv").with_workdir("/app")
     missing = ["sh", "-c", INSTALL_MISSING, "sh", *runner_tools(config)]
-    code = dag.directory().with_directory("/", source, exclude=tests)
+    # Filtered first: what the engine keeps of a whole source is thrown away with each change of it.
+    code = source.filter(exclude=tests)
     if runner.install:
         builder = (
             builder.with_exec(["uv", "venv", "--quiet", "/opt/venv"])

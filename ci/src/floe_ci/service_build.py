@@ -63,7 +63,7 @@ def build_python(folder: dagger.Directory, registry: Registry) -> dagger.Contain
     return (
         python.with_exec(["useradd", "--uid", "1000", "--create-home", "service"])
         .with_directory("/opt/venv", installed.directory("/opt/venv"))
-        .with_directory(HOME, folder, exclude=[*LOCKED], owner=USER)
+        .with_directory(HOME, folder.filter(exclude=[*LOCKED]), owner=USER)
         .with_env_variable("PATH", "/opt/venv/bin:$PATH", expand=True)
         .with_env_variable("PYTHONUNBUFFERED", "1")
         .with_workdir(HOME)

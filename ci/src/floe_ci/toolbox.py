@@ -50,5 +50,5 @@ def build(registry: Registry, package: dagger.Directory) -> dagger.Container:
         .with_exec(["uv", "sync", "--frozen", "--no-install-project", "--no-default-groups"])
         .with_env_variable("PYTHONPATH", f"{HOME}/src")
         .with_env_variable("PATH", "/opt/venv/bin:$PATH", expand=True)
-        .with_directory("src", package.directory("src"), include=["**/*.py", "**/*.sh"])
+        .with_directory("src", package.directory("src").filter(include=["**/*.py", "**/*.sh"]))
     )
