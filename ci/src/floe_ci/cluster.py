@@ -13,7 +13,7 @@ from floe_ci.relay import Relay, sources
 from floe_ci.toolbox import HOME
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Iterable, Mapping
 
     import dagger
 
@@ -75,17 +75,12 @@ class Cluster:
         await self.tools.with_exec(["true"], insecure_root_capabilities=True).sync()
         await self.service.start()
 
-    async def load(self, image: dagger.Container, name: str, *, ahead: bool = False) -> None:
-        """Put an image into the registry that the nodes pull from; layers that are there are not sent again.
-
-        A cluster of one node is going to need each of them there: `ahead` has it pull the image while the rest of
-        Kubernetes starts, before a pod asks for it.
-        """
-        target = f"{HOST}:{REGISTRY_PORT}/{path(name)}"
-        pull = [NODE, Reference.parse(name).tagged] if ahead else []
+    async def load(self, image: dagger.Container, name: str) -> None:
+        """Put an image into the registry that the nodes pull from; layers that are there are not sent again."""
+        target = f"docker://{HOST}:{REGISTRY_PORT}/{path(name)}"
         await (
             self.client.with_mounted_directory("/image", layout(self.tools, image, name))
-            .with_exec(["sh", f"{SCRIPTS}/load-image.sh", target, *pull])
+            .with_exec(["skopeo", "copy", "--quiet", "--dest-tls-verify=false", "oci:/image", target])
             .sync()
         )
 
@@ -116,6 +111,11 @@ class Cluster:
         """Return the kubeconfig for the host, where the API's port has been opened under its own number."""
         text = await self.client.file(KUBECONFIG).contents()
         return dag.file("kubeconfig", text.replace(f"//{HOST}:", "//localhost:"))
+
+    async def pull_ahead(self, names: Iterable[str]) -> None:
+        """Have the first node pull images that have been loaded; one that fails is left to a pod to report."""
+        images = [Reference.parse(name).tagged for name in names]
+        await self.client.with_exec(["sh", f"{SCRIPTS}/pull-ahead.sh", NODE, *images]).sync()
 
     async def delete(self) -> None:
         """Delete the cluster and stop the service."""

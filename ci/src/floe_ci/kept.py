@@ -42,7 +42,7 @@ async def bring_up(request: Request, name: str | None, *, services: bool, listen
         images = await pipeline.service_images(plan, rendered) if services else {}
         created: Cluster
         created, _ = await together(
-            pipeline.start_cluster(plan, starting, timings), pipeline.load_images(plan, starting, images, timings)
+            pipeline.start_cluster(plan, starting, timings), pipeline.load_images(starting, images, timings)
         )
         if services:
             spec = pipeline.run_spec(plan, rendered, Manifests.parse("", "no Job"))
