@@ -13,7 +13,7 @@ from floe_ci.relay import Relay, sources
 from floe_ci.toolbox import HOME
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Mapping
+    from collections.abc import AsyncIterator, Mapping
 
     import dagger
 
@@ -22,8 +22,6 @@ HOST = "cluster"
 KUBECONFIG = "/run/floe/kubeconfig"
 SCRIPTS = f"{HOME}/src/floe_ci/scripts"
 VOLUME, VOLUME_NAME = "/var/lib/docker", "floe-ci-docker"
-NODE = "floe-control-plane"
-"""The first node, as Kind names it, and the only one of a cluster of one."""
 API_PORT, DOCKER_PORT, REGISTRY_PORT, NODE_PORT = 6443, 2375, 5000, 30080
 
 
@@ -112,11 +110,6 @@ class Cluster:
         text = await self.client.file(KUBECONFIG).contents()
         return dag.file("kubeconfig", text.replace(f"//{HOST}:", "//localhost:"))
 
-    async def pull_ahead(self, names: Iterable[str]) -> None:
-        """Have the first node pull images that have been loaded; one that fails is left to a pod to report."""
-        images = [Reference.parse(name).tagged for name in names]
-        await self.client.with_exec(["sh", f"{SCRIPTS}/pull-ahead.sh", NODE, *images]).sync()
-
     async def delete(self) -> None:
         """Delete the cluster and stop the service."""
         try:
@@ -141,7 +134,7 @@ def layout(tools: dagger.Container, image: dagger.Container, name: str) -> dagge
 
     It is unpacked apart from the service, so that the engine caches it for as long as the image is the same.
     """
-    # Half the time of gzip, here and on the nodes; what was pulled stays compressed as it came.
+    # It takes half the time of gzip; what was pulled stays compressed as it came.
     compression = ImageLayerCompression.Zstd if Reference.parse(name).is_built else None
     return (
         tools.with_mounted_file("/image.tar", image.as_tarball(forced_compression=compression))

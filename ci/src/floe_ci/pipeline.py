@@ -23,7 +23,7 @@ from floe_ci.steps import Timings
 from floe_ci.tasks import together
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from floe_ci.manifests import Manifests
@@ -84,17 +84,6 @@ class Plan:
     def node_image(self) -> str:
         """The image of the cluster's nodes, by public name."""
         return self.request.node_image or self.registry.images.reference(NODE_IMAGE)
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """What a cluster is to run, its images loaded."""
-
-    services: Manifests
-    job: Manifests
-    """The runner's."""
-    images: tuple[str, ...]
-    """Their names, the runner's last: services are waited for."""
 
 
 async def run(request: Request, folder: Path, listener: Listener | None = None) -> Outcome:
@@ -190,7 +179,11 @@ async def run_in_cluster(plan: Plan, timings: Timings) -> tuple[DriverReport, da
     cluster = Cluster.of(tools, plan.request.run_id, plan.request.run_id if plan.request.keep else None)
     keep = False
     try:
-        report, collected = await run_on(cluster, plan, timings)
+        created, (services, job) = await together(
+            start_cluster(plan, cluster, timings),
+            prepare_images(plan, cluster, timings),
+        )
+        report, collected = await drive(created, run_spec(plan, services, job), timings)
         keep = bool(plan.request.keep and (report.problem or report.exit_code))
     finally:
         problem = await tear_down(cluster, timings, keep=keep)
@@ -199,26 +192,6 @@ async def run_in_cluster(plan: Plan, timings: Timings) -> tuple[DriverReport, da
     if problem and not report.problem:
         report = report.model_copy(update={"problem": problem})
     return report, collected
-
-
-async def run_on(cluster: Cluster, plan: Plan, timings: Timings) -> tuple[DriverReport, dagger.Directory]:
-    """Start the cluster and prepare the images at the same time, then run the tests."""
-    send, receive = anyio.create_memory_object_stream[Prepared](1)
-
-    async def prepare() -> None:
-        prepared = await prepare_images(plan, cluster, timings)
-        await send.send(prepared)
-        await pull_ahead(plan, cluster, prepared.images, timings)
-
-    async def run_tests() -> tuple[DriverReport, dagger.Directory]:
-        created: Cluster
-        created, prepared = await together(start_cluster(plan, cluster, timings), receive.receive())
-        return await drive(created, run_spec(plan, prepared.services, prepared.job), timings)
-
-    ended: tuple[DriverReport, dagger.Directory]
-    with send, receive:
-        ended, _ = await together(run_tests(), prepare())
-    return ended
 
 
 async def start_cluster(plan: Plan, cluster: Cluster, timings: Timings) -> Cluster:
@@ -232,12 +205,12 @@ async def start_cluster(plan: Plan, cluster: Cluster, timings: Timings) -> Clust
         )
 
 
-async def prepare_images(plan: Plan, cluster: Cluster, timings: Timings) -> Prepared:
-    """Build the runner and render the manifests, then load every image."""
+async def prepare_images(plan: Plan, cluster: Cluster, timings: Timings) -> tuple[Manifests, Manifests]:
+    """Build the runner and render the manifests, then load every image; return the manifests."""
     image, (services, job) = await together(build_runner(plan, timings), render_manifests(plan, cluster.tools, timings))
     images = await service_images(plan, services) | {RUNNER_IMAGE: image}
     await together(check_selection(plan, image, timings), load_images(cluster, images, timings))
-    return Prepared(services, job, tuple(images))
+    return services, job
 
 
 async def build_runner(plan: Plan, timings: Timings) -> dagger.Container:
@@ -304,16 +277,6 @@ async def load_image(cluster: Cluster, image: dagger.Container, name: str, timin
     """Pull or build an image, and load it."""
     with timings.step(f"load {Reference.parse(name).repository}"):
         await cluster.load(image, name)
-
-
-async def pull_ahead(plan: Plan, cluster: Cluster, images: Iterable[str], timings: Timings) -> None:
-    """Have a single node pull all images while Kubernetes and the services start.
-
-    Of several nodes none is known to need an image before a pod is on it.
-    """
-    if plan.tier.nodes == 1:
-        with timings.step("pull ahead"):
-            await cluster.pull_ahead(images)
 
 
 def run_spec(plan: Plan, services: Manifests, job: Manifests) -> RunSpec:
