@@ -43,9 +43,8 @@ class Plan:
             msg = f"--source {request.source}: there is no such folder"
             raise UserError(msg)
         file = request.source / "pyproject.toml"
-        config = read_config(file.read_text(encoding="utf-8") if file.exists() else "")
-        if request.timeout:
-            config = config.model_copy(update={"timeouts": config.timeouts.model_copy(update={"job": request.timeout})})
+        text = file.read_text(encoding="utf-8") if file.exists() else ""
+        config = read_config(text).with_job_timeout(request.timeout)
         tier = config.tier(request.tier)
         if problems := list(_only_in_clusters(tier)):
             raise UserError.of([f"{problem}; {ELSEWHERE}" for problem in problems], f"tier {request.tier}")
