@@ -27,7 +27,7 @@ setup: .venv/ready ## Install everything that the other targets need, pinned, in
 	@touch $@
 
 check: lint types audit ## Everything that CI checks; engine and cluster tests are skipped where there is no engine
-	$(VENV)/pytest tests/unit tests/contract --numprocesses=6 --dist=worksteal --junitxml=results/check-unit/junit.xml
+	$(VENV)/pytest tests/unit tests/contract tests/functional --numprocesses=6 --dist=worksteal --junitxml=results/check-unit/junit.xml
 	$(VENV)/pytest tests/local tests/engine --junitxml=results/check/junit.xml
 
 audit: .venv/ready ## Look for tests that can't fail, or fail for no reason; none may, unless a comment says why

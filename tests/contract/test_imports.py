@@ -50,8 +50,14 @@ def tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
 
 
-def imported(text: ast.Module) -> Iterator[str]:
-    """Yield the top-level packages that a file imports, wherever in it."""
+@cache
+def imported(text: ast.Module) -> frozenset[str]:
+    """Return the top-level packages that a file imports, wherever in it."""
+    return frozenset(packages(text))
+
+
+def packages(text: ast.Module) -> Iterator[str]:
+    """Yield the top-level package of each import."""
     for node in ast.walk(text):
         if isinstance(node, ast.Import):
             yield from (alias.name.partition(".")[0] for alias in node.names)
@@ -127,4 +133,4 @@ def test_a_sleep_is_found(text: str) -> None:
 @pytest.mark.parametrize("text", ["import dagger", "from dagger import dag", "def f():\n  import dagger.mod"])
 def test_an_import_is_found(text: str) -> None:
     """An import is seen in each of its forms, inside a function too."""
-    assert list(imported(ast.parse(text))) == ["dagger"]
+    assert imported(ast.parse(text)) == {"dagger"}

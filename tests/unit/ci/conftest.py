@@ -41,6 +41,7 @@ class Handler(BaseHTTPRequestHandler):
     """Answers as the server's `ApiServer` says."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # a body would wait until the client has acknowledged the headers
 
     @property
     def api(self) -> ApiServer:

@@ -77,7 +77,7 @@ def test_check_looks_at_everything() -> None:
     assert "ruff format --check ." in done
     assert re.search(r"/mypy$", done, re.MULTILINE)
     assert "floe-testing audit --fail-on note" in done
-    assert "pytest tests/unit tests/contract " in done
+    assert "pytest tests/unit tests/contract tests/functional " in done
     assert "pytest tests/local tests/engine " in done
 
 

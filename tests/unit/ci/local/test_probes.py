@@ -38,7 +38,7 @@ class Server(BaseHTTPRequestHandler):
 def port() -> Iterator[int]:
     """Yield the port of a server."""
     with HTTPServer((probes.HOST, 0), Server) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield server.server_port
         server.shutdown()

@@ -43,7 +43,7 @@ def server(*answers: tuple[int, bytes]) -> Iterator[tuple[MinIOConfig, list[str]
             """Say nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
-        thread = threading.Thread(target=http.serve_forever)
+        thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
             host, port = str(http.server_address[0]), http.server_port

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 pytest_plugins = ("pytester",)
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.functional
 
 EVERYTHING = """
 import logging

@@ -25,6 +25,7 @@ TIMEOUT = 60
 LEDGER = """
 import contextlib
 import os
+import threading
 
 import pytest
 
@@ -47,8 +48,18 @@ def pytest_runtest_logfinish(nodeid):
 @pytest.fixture
 def say():
     return note
+
+
+@pytest.fixture
+def hang():
+    def hang():
+        # In rounds: a signal that comes just before a call that blocks is seen when that call returns.
+        while not threading.Event().wait(0.1):
+            pass
+
+    return hang
 """
-"""A conftest that tells, through a pipe, what the session has told its plugins."""
+"""A conftest that tells, through a pipe, what the session has told its plugins; and a call that never returns."""
 
 
 @dataclass(frozen=True)

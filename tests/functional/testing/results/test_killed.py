@@ -14,7 +14,7 @@ from testing.results.junit import NO_RESULT
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-pytestmark = [pytest.mark.unit, pytest.mark.requirement("REQ-644")]
+pytestmark = [pytest.mark.functional, pytest.mark.requirement("REQ-644")]
 
 MANY = """
 import random
@@ -29,18 +29,17 @@ HANGING = """
 import logging
 import os
 import sys
-import threading
 
 def test_before():
     pass
 
-def test_hangs(say):
+def test_hangs(say, hang):
     print("printed < so far")
     print("and to stderr", file=sys.stderr)
     logging.getLogger("app").warning("logged so far")
     os.system("echo by a process")
     say("hangs")
-    threading.Event().wait()
+    hang()
 """
 
 
@@ -91,14 +90,13 @@ def test_killed_while_a_test_hangs(start: Callable[..., Any]) -> None:
 def test_killed_in_a_teardown(start: Callable[..., Any]) -> None:
     """A test that failed, and whose teardown hangs, stands there with its failure as well."""
     session = start("""
-import threading
 import pytest
 
 @pytest.fixture
-def hanging(say):
+def hanging(say, hang):
     yield
     say("hangs")
-    threading.Event().wait()
+    hang()
 
 def test_fails(hanging):
     assert 1 == 2
@@ -120,14 +118,13 @@ def test_killed_by_itself(start: Callable[..., Any]) -> None:
 def test_counts_of_a_killed_session(start: Callable[..., Any]) -> None:
     """The numbers of the suite count what has ended, and the test that ran as an error."""
     session = start("""
-import threading
 import pytest
 def test_good(): pass
 def test_bad(): assert 0
 def test_skipped(): pytest.skip("for now")
-def test_hangs(say):
+def test_hangs(say, hang):
     say("hangs")
-    threading.Event().wait()
+    hang()
 """)
     session.wait_for("hangs")
     session.wait_until(lambda _: session.suite().errors == 1)
@@ -158,7 +155,6 @@ def test_interrupted(number: int, code: int, start: Callable[..., Any]) -> None:
 def test_fixtures_are_torn_down_on_sigterm(start: Callable[..., Any]) -> None:
     """On SIGTERM, fixtures of every scope give back what they hold."""
     session = start("""
-import threading
 import pytest
 
 @pytest.fixture(scope="session")
@@ -167,9 +163,9 @@ def held(request):
     print("given back")
     request.config.rootpath.joinpath("given-back").touch()
 
-def test_hangs(held, say):
+def test_hangs(held, say, hang):
     say("hangs")
-    threading.Event().wait()
+    hang()
 """)
     session.wait_for("hangs")
     session.end(signal.SIGTERM)
@@ -180,23 +176,22 @@ def test_hangs(held, say):
 def test_second_sigterm_kills(where: str, start: Callable[..., Any]) -> None:
     """A session that hangs on its way out, in a fixture or in the test itself, ends on the second SIGTERM."""
     session = start(f"""
-import threading
 import pytest
 
 @pytest.fixture
-def hanging(say):
+def hanging(say, hang):
     yield
     say("on its way out")
-    threading.Event().wait()
+    hang()
 
-def test_hangs(hanging, say):
+def test_hangs(hanging, say, hang):
     say("hangs")
     try:
-        threading.Event().wait()
+        hang()
     finally:
         if "{where}" == "test":
             say("on its way out")
-            threading.Event().wait()
+            hang()
 """)
     session.wait_for("hangs")
     session.process.terminate()
