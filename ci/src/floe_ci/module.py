@@ -17,6 +17,7 @@ from floe_ci.selection import Selection
 
 if TYPE_CHECKING:
     from floe_ci.pipeline import Bundle
+    from floe_ci.results import Outcome
 
 NOT_SOURCE = [
     ".git",
@@ -82,16 +83,10 @@ class FloeCi:
         keep: Keep = False,
     ) -> dagger.Directory:
         """Run a tier's tests and return the results, whatever the verdict, which is in the file exit-code."""
-        from floe_ci.config import parse_tier
-        from floe_ci.pipeline import Request, run
-
         selection = Selection(keyword, marker, pytest_args)
         with told_plainly():
             nodes = node_image_of(node_image, kubernetes_version)
-            request = Request(
-                parse_tier(tier), repository(source, ws), bundle(), selection, timeout, registry, nodes, keep
-            )
-            await run(request, RESULTS)
+            await run_tier(tier, repository(source, ws), selection, timeout, registry, nodes, keep=keep)
         return dag.current_module().workdir(str(RESULTS))
 
     @function(cache="never")
@@ -110,16 +105,10 @@ class FloeCi:
         keep: Keep = False,
     ) -> dagger.Directory:
         """Do what test does, but fail unless the verdict is "passed": also where no test ran."""
-        from floe_ci.config import parse_tier
-        from floe_ci.pipeline import Request, run
-
         selection = Selection(keyword, marker, pytest_args)
         with told_plainly():
             nodes = node_image_of(node_image, kubernetes_version)
-            request = Request(
-                parse_tier(tier), repository(source, ws), bundle(), selection, timeout, registry, nodes, keep
-            )
-            outcome = await run(request, RESULTS)
+            outcome = await run_tier(tier, repository(source, ws), selection, timeout, registry, nodes, keep=keep)
             if not outcome.passed:
                 raise UserError(outcome.summary)
         return dag.current_module().workdir(str(RESULTS))
@@ -182,6 +171,23 @@ def told_plainly() -> Iterator[None]:
         yield
     except UserError as error:
         raise Failure(str(error)) from None
+
+
+async def run_tier(
+    tier: str,
+    source: dagger.Directory,
+    selection: Selection,
+    timeout: int,
+    mirror: str,
+    node_image: str,
+    *,
+    keep: bool,
+) -> "Outcome":
+    """Run a tier's tests, and return how that ended; the results are in `RESULTS`."""
+    from floe_ci.config import parse_tier
+    from floe_ci.pipeline import Request, run
+
+    return await run(Request(parse_tier(tier), source, bundle(), selection, timeout, mirror, node_image, keep), RESULTS)
 
 
 def repository(source: dagger.Directory | None, ws: dagger.Workspace) -> dagger.Directory:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from floe_ci.local.plan import Plan
 
-NOT_INHERITED: Final = ("FLOE_", "PYTEST_", "COV_", "COVERAGE_", "PYTHON", "VIRTUAL_ENV", "UV_")
+NOT_INHERITED: Final = ("FLOE_", "PYTEST_", "COV_", "COVERAGE_", "PYTHON", "VIRTUAL_ENV", "UV_", "MAKE")
 """Variables of whoever called, which no container would have and tests could be led astray by."""
 GRACE: Final = 30.0
 """Seconds that pytest has to write down what it knows, when it is stopped."""

@@ -22,7 +22,7 @@ from testing.services import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.unit.testing.services.conftest import Cluster, TcpServer
+    from tests.functional.testing.services.conftest import Cluster, TcpServer
 
 OUTSIDE = {"FLOE_NAMESPACE": "shop"}
 POD = {"FLOE_NAMESPACE": "shop", "KUBERNETES_SERVICE_HOST": "10.0.0.1"}

@@ -14,7 +14,7 @@ from testing.services import ServiceHealth, ServiceRequirement, check_service_he
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.unit.testing.services.conftest import Cluster, TcpServer
+    from tests.functional.testing.services.conftest import Cluster, TcpServer
 
 pytestmark = [pytest.mark.requirement("REQ-642", "T014", "T015")]
 

@@ -19,7 +19,7 @@ from testing.portforward import PortForward, PortForwardError, port_forwards
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.unit.testing.services.conftest import Cluster, TcpServer
+    from tests.functional.testing.services.conftest import Cluster, TcpServer
 
 MEGABYTE = 1024 * 1024
 PORT = 5432

@@ -19,7 +19,7 @@ from testing.services import (
 )
 
 if TYPE_CHECKING:
-    from tests.unit.testing.services.conftest import AddPackage
+    from tests.functional.testing.services.conftest import AddPackage
 
 MODULE = """
 import contextlib

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-    from tests.unit.testing.services.conftest import AddPackage
+    from tests.functional.testing.services.conftest import AddPackage
 
 PLUGIN = Path(__file__).resolve().parents[4] / "examples" / "plugins" / "telemetry"
 

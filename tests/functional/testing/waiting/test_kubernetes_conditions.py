@@ -15,7 +15,7 @@ from testing.polling import HopelessError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.unit.testing.waiting.conftest import Answers
+    from tests.functional.testing.waiting.conftest import Answers
 
     MakePod = Callable[..., client.V1Pod]
 

@@ -18,7 +18,7 @@ from testing.polling import HopelessError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.unit.testing.waiting.conftest import Answers
+    from tests.functional.testing.waiting.conftest import Answers
 
 pytestmark = pytest.mark.requirement("REQ-643")
 

@@ -26,7 +26,7 @@ from testing.polling import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tests.unit.testing.waiting.conftest import Answers
+    from tests.functional.testing.waiting.conftest import Answers
 
 SHORT = PollingConfig(timeout=1.0, interval=0.1)
 

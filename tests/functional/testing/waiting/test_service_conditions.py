@@ -17,7 +17,7 @@ from testing.conditions import bucket_exists, service_reachable, span_found, sql
 from testing.services import PostgresConfig
 
 if TYPE_CHECKING:
-    from tests.unit.testing.waiting.conftest import Answers
+    from tests.functional.testing.waiting.conftest import Answers
 
 TRACES = json.dumps(
     {

@@ -16,7 +16,7 @@ from testing.watching import PodFailedError, PodWatcher
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tests.unit.testing.waiting.conftest import Answers
+    from tests.functional.testing.waiting.conftest import Answers
 
     MakePod = Callable[..., client.V1Pod]
 

@@ -45,12 +45,12 @@ def test_variables_of_the_run(plan: Plan, tmp_path: Path) -> None:
 
 
 def test_nothing_of_another_run(plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Variables of services, of pytest and of Python that the caller has are not handed on; others are."""
-    for name in ("FLOE_NAMESPACE", "PYTEST_ADDOPTS", "PYTHONPATH", "COV_CORE_SOURCE"):
+    """Variables of services, of pytest, of Python and of make that the caller has are not handed on; others are."""
+    for name in ("FLOE_NAMESPACE", "PYTEST_ADDOPTS", "PYTHONPATH", "COV_CORE_SOURCE", "MAKEFLAGS"):
         monkeypatch.setenv(name, "x")
     monkeypatch.setenv("LANG", "C.UTF-8")
     found = environment(plan, tmp_path, {"FLOE_POSTGRES_HOST": "here"})
-    assert not {"FLOE_NAMESPACE", "PYTEST_ADDOPTS", "PYTHONPATH", "COV_CORE_SOURCE"} & set(found)
+    assert not {"FLOE_NAMESPACE", "PYTEST_ADDOPTS", "PYTHONPATH", "COV_CORE_SOURCE", "MAKEFLAGS"} & set(found)
     assert found["LANG"] == "C.UTF-8"
 
 
