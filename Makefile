@@ -26,7 +26,7 @@ setup: .venv/ready ## Install everything that the other targets need, pinned, in
 	@$(VENV)/uv sync --quiet --frozen --inexact
 	@touch $@
 
-check: lint types audit ## Everything that CI checks; engine and cluster tests are skipped where there is no engine
+check: lint types audit ## Style, types, the audit, and the project's own tests; those of the engine are skipped where there is none
 	$(VENV)/pytest tests/unit tests/contract tests/functional --numprocesses=6 --dist=worksteal --junitxml=results/check-unit/junit.xml
 	$(VENV)/pytest tests/local tests/engine --junitxml=results/check/junit.xml
 
@@ -69,4 +69,4 @@ pin-images: .venv/ready ## Resolve the digests of all public images and write th
 	$(VENV)/python -m floe_ci.pin k8s/images/kustomization.yaml
 
 clean: ## Remove what the targets made
-	rm -rf .venv results dist .floe
+	rm -rf .venv results dist

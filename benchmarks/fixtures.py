@@ -1,6 +1,7 @@
 """Measure what the fixtures cost: a hundred tests that take a database and a bucket each, with ours and by hand.
 
-The services are those of the environment: `FLOE_POSTGRES_HOST` and so on. Both sides are whole sessions of pytest over
+The services are those that `floe-ci up --on local` left here, or else those of the environment: `FLOE_POSTGRES_HOST`
+and so on. Both sides are whole sessions of pytest over
 the same tests, and take turns.
 """
 
@@ -13,6 +14,8 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+from floe_ci.local import kept
 
 TURNS = int(sys.argv[1]) if len(sys.argv) > 1 else 5
 BAR = 1.3
@@ -90,6 +93,8 @@ def session(folder: Path, *arguments: str) -> float:
 def main() -> None:
     """Print each turn, the medians, and their ratio; exit with 1 when it is above the bar."""
     os.environ.pop("PYTEST_ADDOPTS", None)
+    if up := kept.find(Path()):
+        os.environ.update(up.variables)
     with tempfile.TemporaryDirectory() as name:
         ours, by_hand = Path(name, "ours"), Path(name, "by_hand")
         for folder in (ours, by_hand):

@@ -12,8 +12,6 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = pytest.mark.contract
-
 ROOT = Path(__file__).resolve().parents[2]
 FLOE_CI = ROOT / "ci" / "src" / "floe_ci"
 TESTING = ROOT / "testing"

@@ -16,8 +16,6 @@ from testing import contract as testing_contract
 if TYPE_CHECKING:
     from types import ModuleType
 
-pytestmark = pytest.mark.contract
-
 K8S = Path(__file__).resolve().parents[2] / "k8s"
 BASE = sorted(path for path in (K8S / "base").glob("*/*.yaml") if path.name != "kustomization.yaml")
 SERVICES = sorted(ci_contract.SERVICE_VARIABLES)

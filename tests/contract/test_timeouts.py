@@ -15,7 +15,7 @@ from floe_ci.manifests import Manifests
 from testing.contract import TIMEOUTS
 from testing.timeouts import Timeouts
 
-pytestmark = [pytest.mark.contract, pytest.mark.requirement("REQ-646")]
+pytestmark = pytest.mark.requirement("REQ-646")
 
 K8S = Path(__file__).resolve().parents[2] / "k8s"
 PROBES = ("startupProbe", "readinessProbe", "livenessProbe")

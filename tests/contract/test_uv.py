@@ -6,10 +6,6 @@ import re
 import tomllib
 from pathlib import Path
 
-import pytest
-
-pytestmark = pytest.mark.contract
-
 ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -5,7 +5,7 @@ from kubernetes.client import CoreV1Api
 
 from testing.clients.kube import pods
 
-pytestmark = [pytest.mark.e2e, pytest.mark.requirement("REQ-641")]
+pytestmark = pytest.mark.requirement("REQ-641")
 
 CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
 

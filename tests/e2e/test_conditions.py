@@ -14,7 +14,7 @@ from testing.policies import own_pod
 if TYPE_CHECKING:
     from kubernetes.client import CoreV1Api
 
-pytestmark = [pytest.mark.e2e, pytest.mark.requirement("T009", "T010")]
+pytestmark = pytest.mark.requirement("T009", "T010")
 
 
 def start_job(kube: CoreV1Api, namespace: str, script: str) -> None:

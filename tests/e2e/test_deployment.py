@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from kubernetes.client import CoreV1Api, V1Pod
     from redis import Redis
 
-pytestmark = [pytest.mark.e2e, pytest.mark.requirement("REQ-641")]
+pytestmark = pytest.mark.requirement("REQ-641")
 
 PLATFORM = "app.kubernetes.io/part-of=floe"
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-pytestmark = [pytest.mark.e2e, pytest.mark.requirement("REQ-645")]
+pytestmark = pytest.mark.requirement("REQ-645")
 
 FINALIZER = "floe.dev/test"
 SUITE = """

@@ -13,7 +13,7 @@ from testing.clients.postgres import connect
 from testing.naming import unique_name
 from testing.services import PostgresConfig
 
-pytestmark = [pytest.mark.e2e, pytest.mark.requirement("REQ-641")]
+pytestmark = pytest.mark.requirement("REQ-641")
 
 FILE = b"""day,customer,quantity,price
 2026-02-01,ann,2,3.50

@@ -15,7 +15,7 @@ from testing.services import ServiceRequirement
 if TYPE_CHECKING:
     from kubernetes.client import CoreV1Api
 
-pytestmark = [pytest.mark.e2e, pytest.mark.requirement("REQ-643")]
+pytestmark = pytest.mark.requirement("REQ-643")
 
 POSTGRES = ServiceRequirement(name="postgres", port=5432)
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from testing.clients.dagster import DagsterClient
 
-pytestmark = [pytest.mark.e2e, pytest.mark.requirement("REQ-641")]
+pytestmark = pytest.mark.requirement("REQ-641")
 
 CODE_LOCATION = "floe-dagster"
 SOON = PollingConfig(timeout=30, interval=0.2)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from testing.services import PolarisConfig
 
-pytestmark = [pytest.mark.e2e, pytest.mark.requirement("REQ-641", "T045", "T046")]
+pytestmark = pytest.mark.requirement("REQ-641", "T045", "T046")
 
 ORDERS = Schema(NestedField(1, "id", LongType(), required=True), NestedField(2, "customer", StringType()))
 

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     PortForward = Callable[[str, int], Address]
 
-pytestmark = pytest.mark.e2e
-
 MEGABYTE = 1024 * 1024
 
 

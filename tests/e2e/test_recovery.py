@@ -8,7 +8,7 @@ from testing.clients.dagster import DagsterClient, wait_until_answers
 from testing.clients.kube import replaced, service_pod
 from testing.services import DagsterConfig
 
-pytestmark = [pytest.mark.e2e, pytest.mark.requirement("REQ-641")]
+pytestmark = pytest.mark.requirement("REQ-641")
 
 
 def test_killed_webserver_is_replaced(

@@ -16,7 +16,7 @@ from testing.services import locate
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-pytestmark = [pytest.mark.e2e, pytest.mark.requirement("REQ-641")]
+pytestmark = pytest.mark.requirement("REQ-641")
 
 
 def test_data_outlives_the_pod(redis: Redis, restart_service: Callable[[str], None], run_id: str) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from testing.services import PostgresConfig
 
-pytestmark = [pytest.mark.e2e, pytest.mark.requirement("REQ-637")]
+pytestmark = pytest.mark.requirement("REQ-637")
 
 
 def test_restart_is_another_pod(

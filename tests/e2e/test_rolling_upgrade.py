@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from testing.clients.dagster import DagsterClient
     from testing.services import DagsterConfig
 
-pytestmark = [pytest.mark.e2e, pytest.mark.requirement("REQ-641")]
+pytestmark = pytest.mark.requirement("REQ-641")
 
 WEBSERVER = "dagster-webserver"
 VERSION = "floe.dev/test-version"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from testing.services import DagsterConfig
     from tests.e2e.conftest import Barrier
 
-pytestmark = [pytest.mark.e2e, pytest.mark.requirement("REQ-641")]
+pytestmark = pytest.mark.requirement("REQ-641")
 
 
 def test_run_outlives_its_database(  # noqa: PLR0913, PLR0917 - a journey passes through every service

@@ -9,7 +9,7 @@ import pytest
 if TYPE_CHECKING:
     from conftest import Dagger, Done, Repository
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.timeout(600)
 
 PASSING = "def test_passes():\n    assert 1 + 1 == 2\n"
 

@@ -10,7 +10,7 @@ import pytest
 if TYPE_CHECKING:
     from conftest import Dagger, Repository
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.mark.requirement("REQ-638")

@@ -69,7 +69,6 @@ def test_nothing(doctor: Callable[..., dict[str, Any]]) -> None:
     assert all(each["remedy"] for place in ("dagger", "cluster") for each in told["places"][place]["findings"])
 
 
-@pytest.mark.engine
 @pytest.mark.skipif(not ENGINE, reason="the engine here is one that a container runtime starts")
 def test_engine_only(dagger: Dagger, doctor: Callable[..., dict[str, Any]]) -> None:
     """Where an engine answers, a run uses it, without a container runtime."""
@@ -106,7 +105,6 @@ def test_kubeconfig_to_nowhere(
     assert detail in run.errors
 
 
-@pytest.mark.engine
 @pytest.mark.timeout(900)
 def test_kind_cluster(existing: Existing, doctor: Callable[..., dict[str, Any]]) -> None:
     """Beside a Kind cluster that answers, it can be used, and is still not what a run takes without being asked."""

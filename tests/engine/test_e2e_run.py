@@ -10,7 +10,7 @@ from junitparser import JUnitXml
 if TYPE_CHECKING:
     from conftest import Dagger
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(2000)]
+pytestmark = pytest.mark.timeout(2000)
 
 
 @pytest.mark.requirement("REQ-636")

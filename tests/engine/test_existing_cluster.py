@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from conftest import Existing, Repository
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.timeout(900)
 
 ROLE = """\
 apiVersion: rbac.authorization.k8s.io/v1

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from conftest import Dagger, Repository
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.timeout(900)
 
 PASSING = "def test_passes():\n    assert 1 + 1 == 2\n"
 FAILING = "def test_fails():\n    assert 1 + 1 == 3\n"
@@ -70,11 +70,13 @@ def test_verify_fails_unless_tests_passed(dagger: Dagger, repository: Repository
 
 
 def test_verify_returns_the_results_of_a_passed_run(dagger: Dagger, repository: Repository, tmp_path: Path) -> None:
-    """`verify` returns the same results as `test` where all passed."""
-    repository.write("tests/unit/test_it.py", PASSING)
+    """`verify` returns the same results as `test` where all passed, a test with a fixture of a folder above too."""
+    repository.write("tests/conftest.py", "import pytest\n\n@pytest.fixture\ndef shared():\n    return 1\n")
+    repository.write("tests/unit/test_it.py", PASSING + "def test_fixture_of_above(shared):\n    assert shared == 1\n")
     done = dagger.call(*unit(dagger, tmp_path / "results", "verify"), where=repository.folder)
     assert done.code == 0
     assert exit_code(tmp_path / "results") == 0
+    assert JUnitXml.fromfile(str(tmp_path / "results" / "junit.xml")).tests == 2
 
 
 @pytest.mark.requirement("REQ-647")

@@ -12,7 +12,7 @@ from junitparser import JUnitXml
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.timeout(900)
 
 
 @pytest.mark.requirement("REQ-639", "T025")

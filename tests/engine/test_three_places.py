@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     Cases = dict[str, TestCase]
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(1500)]
+pytestmark = pytest.mark.timeout(1500)
 
 LEAST = 20
 """Fewer tests would be no comparison."""

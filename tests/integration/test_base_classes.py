@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from testing.services import PostgresConfig
 
-pytestmark = pytest.mark.integration
-
 
 @pytest.mark.requirement("T026")
 @pytest.mark.requirement("T033")

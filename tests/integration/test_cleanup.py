@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from testing.services import PostgresConfig
 
-pytestmark = [pytest.mark.integration, pytest.mark.requirement("REQ-645")]
+pytestmark = pytest.mark.requirement("REQ-645")
 
 DIES = """
 import io, os, signal

@@ -10,7 +10,7 @@ from testing.clients.postgres import connect
 from testing.naming import unique_name
 from testing.services import PostgresConfig
 
-pytestmark = [pytest.mark.integration, pytest.mark.requirement("REQ-640", "T050")]
+pytestmark = pytest.mark.requirement("REQ-640", "T050")
 
 ORDERS = [("2026-01-01", "10.00"), ("2026-01-01", "2.50"), ("2026-01-02", "4.25")]
 

@@ -5,7 +5,7 @@ from duckdb import DuckDBPyConnection, IOException
 from minio import Minio
 from s3fs import S3FileSystem
 
-pytestmark = [pytest.mark.integration, pytest.mark.requirement("REQ-640")]
+pytestmark = pytest.mark.requirement("REQ-640")
 
 ORDERS = """
 COPY (SELECT range AS id, range % 10 AS customer, CAST(range AS DECIMAL(10, 2)) / 4 AS amount

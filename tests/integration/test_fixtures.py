@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from testing.services import PostgresConfig
 
-pytestmark = [pytest.mark.integration, pytest.mark.requirement("REQ-645")]
+pytestmark = pytest.mark.requirement("REQ-645")
 
 ALIASES = {"postgres_connection": "postgres", "minio_client": "minio", "duckdb_connection": "duckdb"}
 

@@ -12,8 +12,6 @@ from pydantic import SecretStr
 from testing.clients.minio import connect
 from testing.services import MinIOConfig
 
-pytestmark = pytest.mark.integration
-
 PART = 5 * 1024 * 1024
 """Bytes. The smallest part that S3 allows, but for the last."""
 

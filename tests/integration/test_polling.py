@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from testing.services import DagsterConfig, PostgresConfig
     from testing.timeouts import Timeouts
 
-pytestmark = [pytest.mark.integration, pytest.mark.requirement("T061")]
+pytestmark = pytest.mark.requirement("T061")
 
 
 class Later:

@@ -8,8 +8,6 @@ import pytest
 from testing.clients.postgres import connect
 from testing.services import PostgresConfig
 
-pytestmark = pytest.mark.integration
-
 WRITERS = 8
 ROUNDS = 10
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from testing.services import MinIOConfig, PostgresConfig
 
-pytestmark = [pytest.mark.integration, pytest.mark.requirement("REQ-637")]
+pytestmark = pytest.mark.requirement("REQ-637")
 
 
 def test_postgres_restart_keeps_data(postgres_database: PostgresConfig, restart_service: Callable[[str], None]) -> None:

@@ -8,7 +8,7 @@ from testing.polling import wait_for_service
 from testing.services import ServiceRequirement, check_service_health, locate, require_services
 from testing.services.registry import requirement_of
 
-pytestmark = [pytest.mark.integration, pytest.mark.requirement("REQ-642")]
+pytestmark = pytest.mark.requirement("REQ-642")
 
 SERVICES = [pytest.param(name, marks=pytest.mark.services(name)) for name in ("postgres", "minio", "dagster")]
 

@@ -62,11 +62,10 @@ def test_process_that_outlives_the_test():
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test of this folder, and skip them where services can't run."""
+    """Skip every test of this folder where services can't run."""
     missing = [finding.detail for finding in LocalPlace().check() if finding.state != "here"]
     for item in items:
-        item.add_marker(pytest.mark.local)
-        if missing:
+        if missing and item.path.is_relative_to(Path(__file__).parent):
             item.add_marker(pytest.mark.skip(reason=f"services can't run here: {'; '.join(missing)}"))
 
 

@@ -224,6 +224,12 @@ class Config(_Table):
         """Return the tier called `name`."""
         return self.tiers[parse_tier(name)]
 
+    def test_files(self) -> list[str]:
+        """Return the paths of all tiers' tests, and of each `conftest.py` that pytest reads in a folder above one."""
+        paths = {path for tier in self.tiers.values() for path in tier.paths}
+        above = {str(folder / "conftest.py") for path in paths for folder in PurePosixPath(path).parents}
+        return sorted(paths | above)
+
     def with_job_timeout(self, seconds: int) -> Self:
         """Return the configuration with another limit for the tests as a whole; 0: with its own."""
         timeouts = self.timeouts.model_copy(update={"job": seconds or self.timeouts.job})

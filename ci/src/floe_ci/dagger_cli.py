@@ -20,7 +20,7 @@ def find() -> str:
 
 if __name__ == "__main__":
     try:
-        print(find())  # noqa: T201 - its output is for the Makefile
+        print(find())  # noqa: T201 - its output is for a shell
     except DownloadError as error:
         problem = f"there is no `dagger` command, and it can't be downloaded: {error}"
         sys.exit(f"{problem}; see docs.dagger.io/install")

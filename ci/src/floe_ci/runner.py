@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from floe_ci.config import Config, RunnerConfig
     from floe_ci.registry import Registry
 
-PYTEST_FILES = ("pyproject.toml", "pytest.ini", "pytest.toml", "tox.ini", "setup.cfg", "conftest.py")
+PYTEST_FILES = ("pyproject.toml", "pytest.ini", "pytest.toml", "tox.ini", "setup.cfg")
 """Where pytest looks for its configuration."""
 INSTALL_MISSING = 'for tool; do uv pip show --quiet "${tool%%==*}" 2> /dev/null || uv pip install "$tool"; done'
 USER = "1000:1000"
@@ -32,7 +32,7 @@ async def build_runner(source: dagger.Directory, config: Config, registry: Regis
         UserError: The repository has no lock file and says nothing of what else to install.
     """
     await require_lock_file(source, config.runner)
-    tests = sorted({path for tier in config.tiers.values() for path in tier.paths})
+    tests = config.test_files()
     environment = build_environment(source, tests, config, registry.pinned("python"))
 
     final = with_packages(registry.pinned("python"), config.runner.packages)

@@ -12,8 +12,6 @@ from kubernetes import client
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-pytestmark = pytest.mark.unit
-
 NO_ANSWER = urllib3.exceptions.MaxRetryError(urllib3.HTTPConnectionPool("c"), "/api", ConnectionError("refused"))
 
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
 from floe_ci import bundled
-
-pytestmark = pytest.mark.unit
 
 
 def test_files_are_there() -> None:

@@ -6,14 +6,11 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-import pytest
 from floe_ci.driver import closer
 from kubernetes import client
 
 if TYPE_CHECKING:
     from tests.unit.ci.conftest import ApiServer
-
-pytestmark = pytest.mark.unit
 
 EVENTS = "/api/v1/namespaces/ns/events"
 NEXT = "look further with `kubectl --namespace ns describe pod {}`, where --keep has left the cluster"

@@ -4,8 +4,6 @@ import pytest
 from floe_ci.config import Config, TierConfig, expand_environment, parse_tier, read_config
 from floe_ci.errors import UserError
 
-pytestmark = pytest.mark.unit
-
 
 def problems(pyproject: str) -> str:
     """Return what `read_config` says of a table it refuses."""
@@ -45,6 +43,21 @@ def test_given_keys_leave_the_other_defaults() -> None:
 
     assert config.tier("e2e") == TierConfig(paths=("tests/e2e",), pytest_args=("-x",), services=("postgres",), nodes=3)
     assert config.tier("unit").paths == ("tests/unit",)
+
+
+def test_files_of_tests() -> None:
+    """The tests' files are the folders of all tiers, and each `conftest.py` above one."""
+    config = read_config("[tool.floe-ci.tiers]\nunit.paths = ['.']\ne2e.paths = ['checks/all/e2e']\n")
+
+    assert config.test_files() == [
+        ".",
+        "checks/all/conftest.py",
+        "checks/all/e2e",
+        "checks/conftest.py",
+        "conftest.py",
+        "tests/conftest.py",
+        "tests/integration",
+    ]
 
 
 @pytest.mark.parametrize(("asked", "job"), [(9, 9), (0, 60)], ids=["another", "none"])

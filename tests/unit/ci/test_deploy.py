@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     from tests.unit.ci.conftest import ApiServer
 
-pytestmark = pytest.mark.unit
-
 SERVICES = Manifests.parse(
     """\
 apiVersion: v1

@@ -4,8 +4,6 @@ import pytest
 from floe_ci.engine import explain, explain_push
 from floe_ci.errors import UserError
 
-pytestmark = pytest.mark.unit
-
 REFUSED = (
     'failed to resolve image "127.0.0.1:5999/library/python:3.11-slim" (platform: "linux/amd64"): '
     'failed to do request: Head "http://127.0.0.1:5999/v2/library/python/manifests/3.11-slim": '

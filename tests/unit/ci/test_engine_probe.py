@@ -12,7 +12,7 @@ from floe_ci.places.dagger import DaggerPlace
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = [pytest.mark.unit, pytest.mark.requirement("REQ-648")]
+pytestmark = pytest.mark.requirement("REQ-648")
 
 
 def command(folder: Path, name: str, script: str) -> dict[str, str]:

@@ -6,8 +6,6 @@ import pytest
 from floe_ci.driver.events import line, when
 from kubernetes import client
 
-pytestmark = pytest.mark.unit
-
 EARLY, LATE, LATEST = (datetime(2025, 1, 1, 12, 0, second, tzinfo=UTC) for second in (1, 2, 3))
 
 

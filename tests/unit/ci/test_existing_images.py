@@ -16,8 +16,6 @@ from floe_ci.places import RunRequest
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-pytestmark = pytest.mark.unit
-
 DIGEST = f"sha256:{'0' * 64}"
 
 

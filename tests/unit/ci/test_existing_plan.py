@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-pytestmark = pytest.mark.unit
-
 # What `kubectl kustomize` would print: for the folder `run` a service, for the folder `runner` a Job with its rights.
 RENDERED = """\
 case "$*" in

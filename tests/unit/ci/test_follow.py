@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from tests.unit.ci.conftest import ApiServer
 
-pytestmark = pytest.mark.unit
-
 STATES = {
     "running": client.V1ContainerState(running=client.V1ContainerStateRunning()),
     "ended": client.V1ContainerState(terminated=client.V1ContainerStateTerminated(exit_code=0)),

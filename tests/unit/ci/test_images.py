@@ -4,8 +4,6 @@ import pytest
 from floe_ci.errors import UserError
 from floe_ci.images import BUILT_HOST, Images, Reference
 
-pytestmark = pytest.mark.unit
-
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 PINS = f"""
 apiVersion: kustomize.config.k8s.io/v1alpha1

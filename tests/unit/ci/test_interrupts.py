@@ -8,8 +8,6 @@ import threading
 import pytest
 from floe_ci.existing.interrupts import Interrupted, Interrupts
 
-pytestmark = pytest.mark.unit
-
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_first_signal(number: signal.Signals) -> None:

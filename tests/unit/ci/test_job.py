@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from tests.unit.ci.conftest import ApiServer
 
-pytestmark = pytest.mark.unit
-
 RUNNER = Path(__file__).resolve().parents[3] / "k8s" / "runner"
 SERVICES = Manifests.parse(
     """\

@@ -14,8 +14,6 @@ from kubernetes import client
 if TYPE_CHECKING:
     from tests.unit.ci.conftest import ApiServer
 
-pytestmark = pytest.mark.unit
-
 MANIFESTS = Manifests.parse(
     """\
 apiVersion: v1

@@ -13,8 +13,6 @@ from floe_ci.errors import RunError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-pytestmark = pytest.mark.unit
-
 
 def test_output(stand_in: Callable[[str], None]) -> None:
     """What kubectl prints is returned, byte for byte, without what it says on the side."""

@@ -1,11 +1,8 @@
 """What is asked of Kustomize."""
 
-import pytest
 import yaml
 from floe_ci import kustomize
 from floe_ci.config import TierConfig
-
-pytestmark = pytest.mark.unit
 
 
 def test_services_and_manifests() -> None:

@@ -5,8 +5,6 @@ import yaml
 from floe_ci.errors import UserError
 from floe_ci.manifests import Manifests
 
-pytestmark = pytest.mark.unit
-
 CONNECTION = "floe.dev/connection"
 RENDERED = """\
 apiVersion: v1

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tests.unit.ci.conftest import ApiServer
 
-pytestmark = [pytest.mark.unit, pytest.mark.usefixtures("clock")]
+pytestmark = pytest.mark.usefixtures("clock")
 
 
 def node(*, ready: bool, taint: str | None = None) -> client.V1Node:

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     from tests.unit.ci.conftest import ApiServer
 
-pytestmark = pytest.mark.unit
-
 MANIFESTS = Manifests.parse(
     """\
 apiVersion: v1

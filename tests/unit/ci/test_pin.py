@@ -12,8 +12,6 @@ import pytest
 from floe_ci.errors import UserError
 from floe_ci.pin import MANIFESTS, main, pin
 
-pytestmark = pytest.mark.unit
-
 OLD, POSTGRES, NODE = (f"sha256:{digit * 64}" for digit in "0ab")
 FILE = f"""# Pinned here and nowhere else.
 kind: Component

@@ -6,8 +6,6 @@ import pytest
 from floe_ci.driver import pods
 from kubernetes import client
 
-pytestmark = pytest.mark.unit
-
 
 def waiting(reason: str, message: str | None = None) -> client.V1ContainerState:
     """Return the state of a container that waits."""

@@ -6,8 +6,6 @@ import pytest
 from floe_ci.driver.poll import wait_until
 from floe_ci.errors import RunError
 
-pytestmark = pytest.mark.unit
-
 
 def test_over_at_once() -> None:
     """A wait for what is there already is over after one look, whatever the timeout."""

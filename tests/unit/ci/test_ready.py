@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tests.unit.ci.conftest import ApiServer
 
-pytestmark = [pytest.mark.unit, pytest.mark.usefixtures("clock")]
+pytestmark = pytest.mark.usefixtures("clock")
 
 SERVICES = Manifests.parse(
     """\

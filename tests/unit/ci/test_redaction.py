@@ -1,9 +1,6 @@
 """Passwords are kept out of what a run leaves."""
 
-import pytest
 from floe_ci.redaction import redact
-
-pytestmark = pytest.mark.unit
 
 
 def test_redacted() -> None:

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     Side = Callable[[SocketStream], Awaitable[object]]
 
-pytestmark = pytest.mark.unit
-
 HERE = "127.0.0.1"
 
 

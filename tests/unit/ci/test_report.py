@@ -9,8 +9,6 @@ from floe_ci.steps import Step
 from floe_ci.summary import summary
 from floe_ci.verdict import Verdict, exit_code, judge
 
-pytestmark = pytest.mark.unit
-
 GOOD = '<testcase classname="t.a" name="ok" time="0.5"/>'
 SKIP = '<testcase classname="t.a" name="later" time="0"><skipped message="no"/></testcase>'
 FAIL = (

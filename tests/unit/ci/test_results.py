@@ -11,8 +11,6 @@ from floe_ci.steps import Timings
 from floe_ci.verdict import Verdict
 from junitparser import JUnitXml
 
-pytestmark = pytest.mark.unit
-
 BEGAN = datetime(2025, 1, 1, 12, 0, 0, tzinfo=UTC)
 
 

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from tests.unit.ci.conftest import ApiServer
 
-pytestmark = pytest.mark.unit
-
 RBAC = "rbac.authorization.k8s.io"
 REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 DEPLOYMENT = Manifests.parse("{apiVersion: apps/v1, kind: Deployment, metadata: {name: web}}", "test")

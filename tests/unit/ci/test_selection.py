@@ -5,8 +5,6 @@ from floe_ci.config import Config, TierConfig, Timeouts
 from floe_ci.errors import UserError
 from floe_ci.selection import Selection, pytest_arguments, refuse_nothing, selecting_arguments
 
-pytestmark = pytest.mark.unit
-
 TIER = TierConfig(paths=("tests/integration",))
 EVERYTHING = Selection()
 

@@ -16,8 +16,6 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = pytest.mark.unit
-
 SCRIPTS = Path(floe_ci.__file__).parent / "scripts"
 DOCKERD = """#!/bin/sh
 while [ "$1" != --data-root ]; do shift; done

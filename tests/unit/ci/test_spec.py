@@ -12,8 +12,6 @@ from pydantic import ValidationError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-pytestmark = pytest.mark.unit
-
 REPORT = DriverReport(
     exit_code=1,
     problem="it broke",

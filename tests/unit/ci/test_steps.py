@@ -9,8 +9,6 @@ import pytest
 from floe_ci.errors import UserError
 from floe_ci.steps import Measured, Step, Timings
 
-pytestmark = pytest.mark.unit
-
 
 class Clock:
     """A clock that a test sets."""

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     from tests.unit.ci.conftest import ApiServer
 
-pytestmark = pytest.mark.unit
-
 SERVERS = {"prod": "https://prod.example.com", "kind-floe": "https://127.0.0.1:6443", "kind-far": "https://10.0.0.1"}
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from tests.unit.ci.conftest import ApiServer
 
-pytestmark = [pytest.mark.unit, pytest.mark.usefixtures("clock")]
+pytestmark = pytest.mark.usefixtures("clock")
 
 DELETE = "delete namespaces --selector=floe.dev/run-id=abc,app.kubernetes.io/managed-by=floe-ci --ignore-not-found"
 SERVICE = "{apiVersion: v1, kind: Service, metadata: {name: web}}"

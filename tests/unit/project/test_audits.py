@@ -12,7 +12,6 @@ from testing.audit.rule import all_rules
 
 AUDITS = Path(__file__).parents[3] / "docs" / "audits"
 README = (AUDITS / "README.md").read_text(encoding="utf-8")
-pytestmark = pytest.mark.unit
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,6 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 pytestmark = [
-    pytest.mark.unit,
     pytest.mark.requirement("REQ-648"),
     pytest.mark.skipif(shutil.which("make") is None, reason="there is no make, as in the image of the test runner"),
 ]

@@ -11,7 +11,6 @@ from markdown_it.tree import SyntaxTreeNode
 
 ROOT = Path(__file__).parents[3]
 PACKAGE = ROOT / "testing"
-pytestmark = pytest.mark.unit
 
 
 def is_overload(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> bool:

@@ -13,7 +13,7 @@ WORKFLOW: dict[Any, Any] = yaml.safe_load(SOURCE)
 JOBS: dict[str, Any] = WORKFLOW["jobs"]
 STEPS = [(name, step) for name, job in JOBS.items() for step in job["steps"]]
 
-pytestmark = [pytest.mark.unit, pytest.mark.requirement("REQ-647")]
+pytestmark = pytest.mark.requirement("REQ-647")
 
 
 def commands(job: str) -> str:

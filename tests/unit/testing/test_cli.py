@@ -11,8 +11,6 @@ from click.testing import CliRunner
 from testing import cli
 from testing.errors import FloeTestingError
 
-pytestmark = pytest.mark.unit
-
 
 @pytest.mark.parametrize("place", cli.COMMANDS.values())
 def test_every_command_is_there(place: str) -> None:

@@ -7,8 +7,6 @@ from pydantic import Field
 
 from testing.settings import SettingsError, Table, load_toml, read_settings, suggest, validate
 
-pytestmark = pytest.mark.unit
-
 
 class Rule(Table):
     """A table in a table."""

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 def command(*, place: PlaceName | None, timeout: int | None, as_json: bool, **given: Any) -> None:  # noqa: ANN401 - as click gives them
     """Run a tier's tests against real services, and leave the results.
 
-    The exit code is the run's: 0 passed, 1 failed, 5 no test ran, 2 to 4, 124 and 137 errored; 2 also where it
-    can't be run at all.
+    The exit code is the run's: 0 passed, 1 failed, 5 every test was skipped, 2 to 4, 124 and 137 errored; 2 also
+    where no test is selected, or it can't be run at all.
     """
     from floe_ci import places  # noqa: PLC0415 - here and below: `--help` needs none of it
     from floe_ci.cli import progress, view  # noqa: PLC0415

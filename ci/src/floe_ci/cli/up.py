@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @options.source
 @options.of_cluster
 def command(*, place: PlaceName | None, **given: Any) -> None:  # noqa: ANN401 - as click gives them
-    """Bring a tier's services up and leave them: the next `floe-ci test` uses them."""
+    """Bring a tier's services up and leave them; `floe-ci test --on local` uses those of this machine."""
     from floe_ci import places  # noqa: PLC0415 - here and below: `--help` needs none of it
     from floe_ci.cli import progress  # noqa: PLC0415
     from floe_ci.places.choice import resolve  # noqa: PLC0415

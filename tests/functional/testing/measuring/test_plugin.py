@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 pytest_plugins = ("pytester",)
-pytestmark = [pytest.mark.functional, pytest.mark.requirement("REQ-650")]
+pytestmark = pytest.mark.requirement("REQ-650")
 
 PLUGINS = ("-p", "testing.results.plugin", "-p", "testing.measuring.plugin", "-p", "no:cacheprovider")
 BASELINE = '[tool.floe-testing.performance]\nbaseline = "baselines.json"\n'

@@ -13,7 +13,7 @@ from testing.measuring.process import Meter
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = [pytest.mark.functional, pytest.mark.requirement("REQ-650")]
+pytestmark = pytest.mark.requirement("REQ-650")
 
 MIB = 1 << 20
 

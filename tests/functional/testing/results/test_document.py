@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-pytestmark = [pytest.mark.functional, pytest.mark.requirement("REQ-644")]
+pytestmark = pytest.mark.requirement("REQ-644")
 
 HEAD = '<?xml version="1.0" encoding="utf-8"?><testsuites><testsuite tests="{:04}">'
 TAIL = "</testsuite></testsuites>"

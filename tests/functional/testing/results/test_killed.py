@@ -14,7 +14,7 @@ from testing.results.junit import NO_RESULT
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-pytestmark = [pytest.mark.functional, pytest.mark.requirement("REQ-644")]
+pytestmark = pytest.mark.requirement("REQ-644")
 
 MANY = """
 import random

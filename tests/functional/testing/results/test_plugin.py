@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 pytest_plugins = ("pytester",)
-pytestmark = pytest.mark.functional
-
 EVERYTHING = """
 import logging
 import sys

@@ -7,7 +7,7 @@ import pytest
 from testing.collection import NoSuchPathError, read_collection_rules
 from testing.suite import Expression, Suite, read_suite
 
-pytestmark = [pytest.mark.functional, pytest.mark.requirement("T039")]
+pytestmark = pytest.mark.requirement("T039")
 
 MODULES = {
     "plain": """

@@ -6,7 +6,7 @@ import pytest
 
 from testing.traceability.results import read_results
 
-pytestmark = [pytest.mark.functional, pytest.mark.requirement("T039", "T040")]
+pytestmark = pytest.mark.requirement("T039", "T040")
 
 TESTS = """
 import pytest

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
     from conftest import Repository
 
-pytestmark = pytest.mark.unit
-
 CODE = "import time\n\ndef test_a(orders):\n    time.sleep(1)\n    assert orders.open == 1\n"
 MORE = "\ndef test_b(orders):\n    time.sleep(1)\n    assert orders.open == 1\n"
 

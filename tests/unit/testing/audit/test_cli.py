@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from click.testing import Result
     from conftest import Repository
 
-pytestmark = pytest.mark.unit
-
 SLEEP = "import time\ndef test_a(orders):\n    time.sleep(1)\n    assert orders.open == 1\n"
 LENGTH = "def test_a(shop):\n    found = shop.orders()\n    assert len(found) == 2\n"
 

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from conftest import Repository
 
-pytestmark = pytest.mark.unit
-
 SLEEP = "import time\ndef test_a(orders):\n    time.sleep(1)\n    orders.close()\n"
 
 

@@ -10,8 +10,6 @@ from testing.audit.module import Module
 from testing.collection import CollectionRules
 from testing.suite import ParsedModule, parse_module
 
-pytestmark = pytest.mark.unit
-
 
 def look(tmp_path: Path, code: str, tier: str = "", default_tier: str = "") -> Module:
     """Return a module of this source."""

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
     from testing.audit.model import Audit
 
-pytestmark = pytest.mark.unit
-
 
 @pytest.fixture
 def done(repository: Repository) -> Audit:

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from testing.audit.model import Example
 
-pytestmark = pytest.mark.unit
-
 RULES = {rule.id: rule for rule in all_rules()}
 BAD = [(key, example) for key, rule in RULES.items() for example in rule.bad]
 GOOD = [(key, example) for key, rule in RULES.items() for example in rule.good]

@@ -9,8 +9,6 @@ import pytest
 if TYPE_CHECKING:
     from conftest import Repository
 
-pytestmark = pytest.mark.unit
-
 BODY = (
     "def build(shop):\n    order = shop.new(7)\n    for line in shop.lines():\n"
     "        order.add(line, 3)\n    shop.save(order)\n    return order\n"

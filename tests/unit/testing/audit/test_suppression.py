@@ -9,8 +9,6 @@ import pytest
 if TYPE_CHECKING:
     from conftest import Repository
 
-pytestmark = pytest.mark.unit
-
 SLEEP = "import time\ndef test_a(orders):\n    {before}\n    time.sleep(1){after}\n    assert orders.open == 1\n"
 
 

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from conftest import Repository
 
-pytestmark = pytest.mark.unit
-
 
 class NoPrint(Rule):
     """A test that prints: the rule of a package of someone else's."""

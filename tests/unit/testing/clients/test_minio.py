@@ -17,7 +17,7 @@ from testing.services import MinIOConfig
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = [pytest.mark.unit, pytest.mark.requirement("REQ-642")]
+pytestmark = pytest.mark.requirement("REQ-642")
 
 LISTING = b"<ListAllMyBucketsResult><Buckets/></ListAllMyBucketsResult>"
 REFUSAL = b"<Error><Code>InvalidAccessKeyId</Code><Message>no such key</Message></Error>"

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-pytestmark = [pytest.mark.unit, pytest.mark.requirement("REQ-650")]
+pytestmark = pytest.mark.requirement("REQ-650")
 
 VERSION_1 = {
     "memory/memory.limit_in_bytes": "2147483648",

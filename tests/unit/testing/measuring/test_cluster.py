@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-pytestmark = [pytest.mark.unit, pytest.mark.requirement("REQ-650")]
+pytestmark = pytest.mark.requirement("REQ-650")
 
 MI = 1 << 20
 METRICS = "/apis/metrics.k8s.io/v1beta1"

@@ -12,7 +12,7 @@ from testing.settings import SettingsError, read_settings
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = [pytest.mark.unit, pytest.mark.requirement("REQ-650")]
+pytestmark = pytest.mark.requirement("REQ-650")
 
 
 def read(folder: Path, table: str) -> PerformanceConfig:

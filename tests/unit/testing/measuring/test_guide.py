@@ -10,8 +10,6 @@ import pytest
 from testing.measuring.config import PerformanceConfig, Tolerance
 from testing.measuring.models import Consumer, ControlGroup, Performance, Phases, TestPerformance
 
-pytestmark = pytest.mark.unit
-
 GUIDE = Path(__file__).resolve().parents[4] / "docs" / "guides" / "performance.md"
 
 

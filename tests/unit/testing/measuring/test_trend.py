@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from click.testing import Result
 
-pytestmark = [pytest.mark.unit, pytest.mark.requirement("REQ-650")]
+pytestmark = pytest.mark.requirement("REQ-650")
 
 TABLE = "[tool.floe-testing.performance]\n"
 

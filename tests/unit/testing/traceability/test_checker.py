@@ -14,7 +14,7 @@ from testing.traceability.models import Outcome, State, Trace, TraceabilityError
 if TYPE_CHECKING:
     from conftest import Repository
 
-pytestmark = [pytest.mark.unit, pytest.mark.requirement("T035", "T038")]
+pytestmark = pytest.mark.requirement("T035", "T038")
 
 PASSED = ""
 FAILED = '<failure message="no"/>'

@@ -15,7 +15,7 @@ from testing.cli import group
 if TYPE_CHECKING:
     from conftest import Repository
 
-pytestmark = [pytest.mark.unit, pytest.mark.requirement("T036")]
+pytestmark = pytest.mark.requirement("T036")
 
 
 @pytest.fixture

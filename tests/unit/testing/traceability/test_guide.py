@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from conftest import Repository
 
 GUIDE = Path(__file__).parents[4] / "docs" / "guides" / "traceability.md"
-pytestmark = [pytest.mark.unit, pytest.mark.requirement("T073")]
+pytestmark = pytest.mark.requirement("T073")
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 
 from testing.traceability.markdown import Statement, read_markdown
 
-pytestmark = [pytest.mark.unit, pytest.mark.requirement("T034")]
+pytestmark = pytest.mark.requirement("T034")
 
 
 def read(text: str) -> list[Statement]:

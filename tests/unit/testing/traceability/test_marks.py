@@ -13,7 +13,7 @@ from testing.traceability.marks import Marks, find_unmarked, read_marks
 if TYPE_CHECKING:
     from conftest import Repository
 
-pytestmark = [pytest.mark.unit, pytest.mark.requirement("T034")]
+pytestmark = pytest.mark.requirement("T034")
 
 
 def read(repository: Repository) -> Marks:

@@ -18,7 +18,7 @@ from testing.traceability.models import (
 )
 from testing.traceability.outputs import render_json, render_markdown, render_table
 
-pytestmark = [pytest.mark.unit, pytest.mark.requirement("T035")]
+pytestmark = pytest.mark.requirement("T035")
 
 TITLE = "a | <b>[red]*x*</b> & \N{SNOWMAN}"
 

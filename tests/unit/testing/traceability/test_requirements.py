@@ -13,7 +13,7 @@ from testing.traceability.requirements import read_specifications
 if TYPE_CHECKING:
     from conftest import Repository
 
-pytestmark = [pytest.mark.unit, pytest.mark.requirement("T034")]
+pytestmark = pytest.mark.requirement("T034")
 
 DOCUMENTS = ("docs/*.md", "docs/*.toml")
 

@@ -12,8 +12,6 @@ from testing.traceability.results import read_results
 if TYPE_CHECKING:
     from conftest import Repository
 
-pytestmark = pytest.mark.unit
-
 FAILURE = '<failure message="no">text</failure>'
 ERROR = '<error message="no">text</error>'
 SKIP = '<skipped type="pytest.skip" message="no">text</skipped>'
