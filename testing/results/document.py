@@ -56,11 +56,12 @@ class LiveDocument:
         Args:
             elements: XML whose text holds no `>`, as `ElementTree.tostring` gives it.
         """
+        shown = _ascii(elements)
         if self._shown:
-            self.settle("")
-        self._shown = _ascii(elements)
-        if self._shown:
-            self._write(self._shown + _HIDE, b">")
+            self._replace(b"", shown)
+        elif shown:
+            self._shown = shown
+            self._write(shown + _HIDE, b">")
 
     def settle(self, elements: str) -> None:
         """Add `elements` for good, and hide in the same moment those that were shown.
@@ -69,11 +70,8 @@ class LiveDocument:
             elements: As for `show`.
         """
         settled = _ascii(elements)
-        end, switch = (b"?>", b" ") if self._shown else (b"", b">")
-        self._shown = b""
         self._settled += settled
-        if self._write(settled + _OPEN, switch, end):
-            self._switch = self._next - 1
+        self._replace(settled, b"")
 
     def update_head(self, head: str) -> None:
         """Write another head over the one there is. A reader may see part of it: only numbers should differ.
@@ -92,13 +90,24 @@ class LiveDocument:
         """Leave the document as it is."""
         os.close(self._file)
 
-    def _write(self, hidden: bytes, switch: bytes, end: bytes = b"") -> bool:
+    def _replace(self, settled: bytes, shown: bytes) -> None:
+        """Let what is settled and what is shown from now on take the place of what was shown, in one moment."""
+        end, switch = (b"?>", b" ") if self._shown else (b"", b">")
+        self._shown = shown
+        hidden = settled + _OPEN + (shown + _HIDE if shown else b"")
+        following = self._next + len(end) + len(settled) + len(_OPEN) - 1
+        if self._write(hidden, switch, end, opening=following if shown else None):
+            self._switch = following
+
+    def _write(self, hidden: bytes, switch: bytes, end: bytes = b"", opening: int | None = None) -> bool:
         """Write into the padding, then turn the switch; where there is no room, rewrite and return False.
 
         Args:
             hidden: What comes next.
             switch: The byte that makes it count.
             end: What stands before it, to end what the switch lets go on.
+            opening: The place of a switch in what is hidden that is on from the beginning. It is turned when all is
+                there: a reader who has the beginning from before may see what follows it.
         """
         following = self._next + len(end) + len(hidden)
         if following > self._end:
@@ -106,6 +115,8 @@ class LiveDocument:
             return False
         self._put(hidden, self._next + len(end))
         self._put(end, self._next)
+        if opening is not None:
+            self._put(b">", opening)
         self._put(switch, self._switch)
         self._next = following
         return True

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from floe_ci.dagger_cli import find
+from floe_ci.local.site import free_ports
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -269,7 +269,7 @@ def existing(dagger: Dagger, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     small = Repository(folder / "small")
     for path, text in SMALL.items():
         small.write(path, text)
-    api, registry = free_port(), free_port()
+    api, registry = free_ports(2)
     kubeconfig, log = folder / "kubeconfig", folder / "cluster.log"
     program = str(Path(__file__).with_name("open_cluster.py"))
     command = [sys.executable, program, str(kubeconfig), str(api), str(registry), str(small.folder), *dagger.options]
@@ -332,10 +332,3 @@ def wait_for_file(path: Path, process: subprocess.Popen[bytes], log: Path, timeo
         assert time.monotonic() < deadline, f"no {path} after {timeout} s:\n{log.read_text()[-2000:]}"
         with suppress(subprocess.TimeoutExpired):
             process.wait(timeout=0.5)
-
-
-def free_port() -> int:
-    """Return a port of this machine that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

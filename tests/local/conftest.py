@@ -125,7 +125,7 @@ class Here:
             *(path.name for path in self.repository.iterdir() if path.name not in own),
         ]
 
-    def wait_until_clean(self, seconds: float = 15) -> tuple[list[str], list[str]]:
+    def wait_until_clean(self, seconds: float = 60) -> tuple[list[str], list[str]]:
         """Wait until no process and no file is left, and return those that are all the same."""
         deadline = time.monotonic() + seconds
         while (left := (self.processes(), self.files())) != ([], []) and time.monotonic() < deadline:

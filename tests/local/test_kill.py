@@ -73,7 +73,7 @@ def test_service_that_dies_is_started_again(here: Here) -> None:
     assert code == 0, said
     events = (here.repository / "results/integration/events.txt").read_text()
     assert "postgres: ended with SIGKILL; starts again in 0.2 s" in events
-    assert events.count("postgres: started as process") == 2
+    assert events.count("postgres: started as process") >= 2
 
 
 RESTART = '''

@@ -21,6 +21,7 @@ def test_looks_until_there_is_no_state() -> None:
     assert next(states) == "never seen"
 
 
+@pytest.mark.usefixtures("clock")
 def test_timeout_tells_the_state_seen_last() -> None:
     """A wait that fails says what for, for how long, and what was seen last."""
     states = iter(range(10**6))
@@ -69,12 +70,14 @@ def test_failure_that_does_not_pass() -> None:
         wait_until("it", failing(1), timeout=10, interval=0.001)
 
 
+@pytest.mark.usefixtures("clock")
 def test_patience_ends() -> None:
     """Failures that go on end the wait before its time is over."""
     with pytest.raises(ConnectionError):
         wait_until("it", failing(10**6), timeout=60, interval=0.001, is_passing=passes, patience=0.05)
 
 
+@pytest.mark.usefixtures("clock")
 def test_failures_in_a_row_are_counted_anew() -> None:
     """Patience is for failures one after the other: an answer between them begins it again."""
     looks = iter(range(10**6))

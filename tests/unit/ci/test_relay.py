@@ -106,7 +106,7 @@ def test_no_connection_has_the_address_of_another(relayed: Callable[..., None]) 
 
 def test_process_ends_when_it_is_told_to(free_tcp_port: int) -> None:
     """The relay listens on its port as a process of its own, and ends at once on SIGTERM."""
-    command = [sys.executable, "-m", "floe_ci.relay", HERE, str(free_tcp_port)]
+    command = [sys.executable, "-m", "floe_ci.relay", "::1", str(free_tcp_port)]
 
     async def reached() -> None:
         with anyio.fail_after(30):

@@ -19,9 +19,17 @@ if TYPE_CHECKING:
 SCRIPTS = Path(floe_ci.__file__).parent / "scripts"
 DOCKERD = """#!/bin/sh
 while [ "$1" != --data-root ]; do shift; done
+until [ -e "$(dirname "$0")/registry-$$" ]; do sleep 0.01; done
 echo "$2"
 exec cat "$(dirname "$0")/never"
 """
+
+
+REGISTRY = """#!/bin/sh
+exec 9>&-
+: > "$(dirname "$0")/registry-$PPID"
+"""
+"""Lets go of the slot, which it would hold for as long as it runs, and says so."""
 
 
 class Volume:
@@ -31,7 +39,7 @@ class Volume:
         """Put the stand-ins on the path."""
         self.folder, self.tools = folder / "volume", folder / "bin"
         self.tools.mkdir()
-        for name, text in (("dockerd", DOCKERD), ("docker-registry", "#!/bin/sh\n")):
+        for name, text in (("dockerd", DOCKERD), ("docker-registry", REGISTRY)):
             (self.tools / name).write_text(text)
             (self.tools / name).chmod(0o755)
         # Nobody ever writes to it, so who reads it waits.

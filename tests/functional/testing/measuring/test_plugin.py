@@ -69,8 +69,8 @@ def test_file(run: Callable[..., pytest.RunResult], pytester: pytest.Pytester, m
         ("test_it.py::test_bad", "failed"),
         ("test_it.py::test_skipped", "skipped"),
     ]
-    assert good.seconds.setup > 10 * good.seconds.call
-    assert good.cpu_seconds.setup > 10 * good.cpu_seconds.call
+    assert good.seconds.setup > good.seconds.call
+    assert good.cpu_seconds.setup > good.cpu_seconds.call
     assert found.seconds >= sum(test.seconds.total for test in (good, bad, skipped))
     assert good.peak_memory_bytes
     assert good.baseline_seconds is None

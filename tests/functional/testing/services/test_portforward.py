@@ -133,7 +133,7 @@ def test_answer_after_the_last_question(db: Cluster, tcp_server: TcpServer) -> N
 
 def test_silence_after_the_last_question(db: Cluster, tcp_server: TcpServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection whose client sends no more, and whose pod is silent, is ended instead of kept for ever."""
-    monkeypatch.setattr(podstream, "LINGER", 0.2)
+    monkeypatch.setattr(podstream, "LINGER", 2.0)
     db.add_pod("db", "db-0", {PORT: tcp_server(echo)})
     with connect(open_forward()) as connection:
         connection.sendall(b"question")

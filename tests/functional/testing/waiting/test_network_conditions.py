@@ -75,7 +75,7 @@ def test_port_of_a_host_that_is_unknown() -> None:
 def test_connection_that_must_last(greeting: bytes, hang_up: bool, is_open: bool) -> None:  # noqa: FBT001 - parameters
     """Where a connection must last, a port that takes it only to close it is not open."""
     with one_connection(greeting, hang_up=hang_up) as port:
-        assert bool(tcp_open("127.0.0.1", port, settle=0.3)()) is is_open
+        assert bool(tcp_open("127.0.0.1", port, settle=5.0 if hang_up else 0.3)()) is is_open
 
 
 def test_name_that_resolves() -> None:

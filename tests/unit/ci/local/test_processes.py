@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -18,7 +19,7 @@ from floe_ci.local.processes import Keeper, Process, describe, run
 from floe_ci.local.workspace import Workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
 
@@ -50,13 +51,23 @@ def keeper(process: Process, folder: Path, events: list[str] | None = None) -> K
     return Keeper(process, folder, folder, (events if events is not None else []).append)
 
 
+@asynccontextmanager
+async def workspace_of_test() -> AsyncIterator[Workspace]:
+    """Yield a workspace, and wait until the event loop knows how each of its processes ended: it would warn else."""
+    try:
+        with Workspace() as workspace:
+            yield workspace
+    finally:
+        await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()}, return_exceptions=True)
+
+
 def test_process_that_ends_is_started_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that is killed is started again, and the file has the new one's id."""
     monkeypatch.setattr(processes, "FIRST_PAUSE", 0.01)
     file, events = tmp_path / "demo.pid", list[str]()
 
     async def story() -> tuple[int, int]:
-        with Workspace() as workspace:
+        async with workspace_of_test() as workspace:
             workspace.keep(keeper(shell("exec tail -f /dev/null", tmp_path), tmp_path, events))
             await until(file.exists)
             first = int(file.read_text())
@@ -78,7 +89,7 @@ def test_pause_grows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     events: list[str] = []
 
     async def story() -> None:
-        with Workspace() as workspace:
+        async with workspace_of_test() as workspace:
             workspace.keep(keeper(shell("exit 3", tmp_path), tmp_path, events))
             await until(lambda: sum("ended" in event for event in events) >= 4)
 
@@ -91,7 +102,7 @@ def test_process_that_never_gets_ready_is_told_with_its_log(tmp_path: Path) -> N
     """A wait that times out has the state seen last and the end of what the process printed."""
 
     async def story() -> None:
-        with Workspace() as workspace:
+        async with workspace_of_test() as workspace:
             kept = keeper(shell("echo no such table; exec tail -f /dev/null", tmp_path, starting), tmp_path)
             workspace.keep(kept)
             await until(lambda: (tmp_path / "demo.log").exists() and bool((tmp_path / "demo.log").read_text()))
@@ -106,7 +117,7 @@ def test_process_that_ends_again_and_again_is_hopeless(tmp_path: Path, monkeypat
     monkeypatch.setattr(processes, "FIRST_PAUSE", 0.01)
 
     async def story() -> None:
-        with Workspace() as workspace:
+        async with workspace_of_test() as workspace:
             kept = keeper(shell("echo address in use; exit 1", tmp_path, starting), tmp_path)
             workspace.keep(kept)
             await kept.wait_ready(timeout=60)
@@ -120,7 +131,7 @@ def test_command_that_is_not_there_is_told(tmp_path: Path) -> None:
     missing = Process("demo", (str(tmp_path / "missing"),), {}, tmp_path, starting)
 
     async def story() -> None:
-        with Workspace() as workspace:
+        async with workspace_of_test() as workspace:
             kept = keeper(missing, tmp_path)
             workspace.keep(kept)
             await kept.wait_ready(timeout=60)
@@ -181,7 +192,7 @@ def test_process_that_is_kept_no_more(tmp_path: Path, spawned: list[asyncio.subp
     """The event loop knows how a process ended that is kept no more: it would warn of one that it takes for alive."""
 
     async def story() -> None:
-        with Workspace() as workspace:
+        async with workspace_of_test() as workspace:
             kept = keeper(shell("exec tail -f /dev/null", tmp_path), tmp_path)
             workspace.keep(kept)
             await until((tmp_path / "demo.pid").exists)
