@@ -41,8 +41,10 @@ def connect(config: MinIOConfig) -> Iterator[Minio]:
         pool.clear()
 
 
-def wait_until_answers(client: Minio, config: MinIOConfig, timeout: float = 60.0) -> None:
+def wait_until_answers(config: MinIOConfig, timeout: float = 60.0) -> None:
     """Wait until buckets can be listed. A refused key is not waited for.
+
+    Each look has a connection of its own: one that was made while the server started may answer 404 for ever.
 
     Raises:
         ConditionTimeoutError: No answer came for `timeout` seconds.
@@ -50,7 +52,8 @@ def wait_until_answers(client: Minio, config: MinIOConfig, timeout: float = 60.0
     """
 
     def answers() -> bool:
-        client.list_buckets()
+        with connect(config) as client:
+            client.list_buckets()
         return True
 
     description = f"MinIO at {config.address} answers"

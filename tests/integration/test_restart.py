@@ -42,6 +42,6 @@ def test_minio_restart_keeps_data(
     written = minio.fput_object(minio_bucket, "kept", __file__)
 
     restart_service("minio")
-    minio_client.wait_until_answers(minio, minio_config)
+    minio_client.wait_until_answers(minio_config)
 
     assert minio.stat_object(minio_bucket, "kept").etag == written.etag

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+import anyio
 from dagger import CacheSharingMode, ImageLayerCompression, PortForward, dag
 
 from floe_ci.images import Reference
@@ -35,6 +36,8 @@ class Cluster:
     service: dagger.Service
     client: dagger.Container
     """The toolbox, bound to the service."""
+    nodes_loaded: anyio.Event = field(default_factory=anyio.Event)
+    """Set when the registry has the nodes' image."""
 
     @classmethod
     def of(cls, tools: dagger.Container, run_id: str, name: str | None = None) -> Cluster:
@@ -73,11 +76,22 @@ class Cluster:
         await self.tools.with_exec(["true"], insecure_root_capabilities=True).sync()
         await self.service.start()
 
+    async def load_nodes(self, image: dagger.Container, name: str) -> None:
+        """Put the nodes' image into the registry, before any other: the cluster is created from it."""
+        await self._send(await layout(self.tools, image, name).sync(), name)
+        self.nodes_loaded.set()
+
     async def load(self, image: dagger.Container, name: str) -> None:
-        """Put an image into the registry that the nodes pull from; layers that are there are not sent again."""
+        """Put an image into the registry that the nodes pull from, as soon as their own is there."""
+        unpacked = await layout(self.tools, image, name).sync()
+        await self.nodes_loaded.wait()
+        await self._send(unpacked, name)
+
+    async def _send(self, image: dagger.Directory, name: str) -> None:
+        """Copy an OCI layout into the registry; layers that are there are not sent again."""
         target = f"docker://{HOST}:{REGISTRY_PORT}/{path(name)}"
         await (
-            self.client.with_mounted_directory("/image", layout(self.tools, image, name))
+            self.client.with_mounted_directory("/image", image)
             .with_exec(["skopeo", "copy", "--quiet", "--dest-tls-verify=false", "oci:/image", target])
             .sync()
         )

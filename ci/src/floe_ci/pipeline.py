@@ -198,7 +198,8 @@ async def start_cluster(plan: Plan, cluster: Cluster, timings: Timings) -> Clust
     """Start Docker and a registry in a service, and the cluster on them."""
     with timings.step("start service"):
         await cluster.start()
-    await load_image(cluster, plan.registry.pull(plan.node_image), plan.node_image, timings)
+    with timings.step(f"load {Reference.parse(plan.node_image).repository}"):
+        await cluster.load_nodes(plan.registry.pull(plan.node_image), plan.node_image)
     with timings.step("create cluster"):
         return await cluster.create(
             plan.node_image, plan.request.bundle.k8s.file(f"kind/{kind_config(plan.tier)}.yaml")
