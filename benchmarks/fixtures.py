@@ -1,8 +1,7 @@
 """Measure what the fixtures cost: a hundred tests that take a database and a bucket each, with ours and by hand.
 
 The services are those that `floe-ci up --on local` left here, or else those of the environment: `FLOE_POSTGRES_HOST`
-and so on. Both sides are whole sessions of pytest over
-the same tests, and take turns.
+and so on. Both sides are whole sessions of pytest over the same tests, and take turns.
 """
 
 from __future__ import annotations
