@@ -64,7 +64,7 @@ async def hold(asked: argparse.Namespace) -> None:
 
 async def load_runner(plan: pipeline.Plan, cluster: Cluster, name: str) -> None:
     """Build a repository's runner image, and load it under a name of its own."""
-    await cluster.load(await pipeline.build_runner(plan, Timings()), name)
+    await pipeline.load_images(cluster, {name: await pipeline.build_runner(plan, Timings())}, Timings())
 
 
 if __name__ == "__main__":

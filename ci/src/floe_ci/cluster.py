@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import anyio
 from dagger import CacheSharingMode, ImageLayerCompression, PortForward, dag
 
 from floe_ci.images import Reference
@@ -22,6 +21,7 @@ HOST = "cluster"
 """The service's name inside the session."""
 KUBECONFIG = "/run/floe/kubeconfig"
 SCRIPTS = f"{HOME}/src/floe_ci/scripts"
+SEND = 'while [ $# -gt 0 ]; do skopeo copy --quiet --dest-tls-verify=false "$1" "$2"; shift 2; done'
 VOLUME, VOLUME_NAME = "/var/lib/docker", "floe-ci-docker"
 API_PORT, DOCKER_PORT, REGISTRY_PORT, NODE_PORT = 6443, 2375, 5000, 30080
 
@@ -36,8 +36,6 @@ class Cluster:
     service: dagger.Service
     client: dagger.Container
     """The toolbox, bound to the service."""
-    nodes_loaded: anyio.Event = field(default_factory=anyio.Event)
-    """Set when the registry has the nodes' image."""
 
     @classmethod
     def of(cls, tools: dagger.Container, run_id: str, name: str | None = None) -> Cluster:
@@ -76,25 +74,18 @@ class Cluster:
         await self.tools.with_exec(["true"], insecure_root_capabilities=True).sync()
         await self.service.start()
 
-    async def load_nodes(self, image: dagger.Container, name: str) -> None:
-        """Put the nodes' image into the registry, before any other: the cluster is created from it."""
-        await self._send(await layout(self.tools, image, name).sync(), name)
-        self.nodes_loaded.set()
+    async def load(self, layouts: Mapping[str, dagger.Directory]) -> None:
+        """Put images into the registry that the nodes pull from; layers that are there are not sent again.
 
-    async def load(self, image: dagger.Container, name: str) -> None:
-        """Put an image into the registry that the nodes pull from, as soon as their own is there."""
-        unpacked = await layout(self.tools, image, name).sync()
-        await self.nodes_loaded.wait()
-        await self._send(unpacked, name)
-
-    async def _send(self, image: dagger.Directory, name: str) -> None:
-        """Copy an OCI layout into the registry; layers that are there are not sent again."""
-        target = f"docker://{HOST}:{REGISTRY_PORT}/{path(name)}"
-        await (
-            self.client.with_mounted_directory("/image", image)
-            .with_exec(["skopeo", "copy", "--quiet", "--dest-tls-verify=false", "oci:/image", target])
-            .sync()
-        )
+        Args:
+            layouts: What `layout` made of each image, by its name.
+        """
+        # One container sends them all: to start one takes longer than to find that an image is there.
+        sending, copies = self.client, list[str]()
+        for place, (name, image) in enumerate(layouts.items()):
+            sending = sending.with_mounted_directory(f"/images/{place}", image)
+            copies += [f"oci:/images/{place}", f"docker://{HOST}:{REGISTRY_PORT}/{path(name)}"]
+        await sending.with_exec(["sh", "-euc", SEND, "sh", *copies]).sync()
 
     async def create(self, node_image: str, kind_config: dagger.File) -> Cluster:
         """Create the Kind cluster from a node image that has been loaded; return it with its kubeconfig."""

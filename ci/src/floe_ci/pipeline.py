@@ -12,7 +12,7 @@ import dagger
 from dagger import dag
 
 from floe_ci import contract, render, results, runner, selection, service_build, toolbox
-from floe_ci.cluster import Cluster
+from floe_ci.cluster import Cluster, layout
 from floe_ci.config import Config, TierConfig, TierName, expand_environment, read_config
 from floe_ci.driver.spec import DriverReport, RunSpec
 from floe_ci.engine import explain
@@ -124,13 +124,17 @@ def describe(error: dagger.QueryError) -> str:
 
 async def read_plan(request: Request) -> Plan:
     """Read and check the repository's configuration, and the images that are pinned."""
-    pyproject = "pyproject.toml"
-    text = await request.source.file(pyproject).contents() if await request.source.exists(pyproject) else ""
-    config = read_config(text).with_job_timeout(request.timeout)
-    images = await read_images(request.bundle.k8s)
+    config, images = await together(read_table(request.source), read_images(request.bundle.k8s))
+    config = config.with_job_timeout(request.timeout)
     tier = config.tier(request.tier)
     arguments = selection.pytest_arguments(tier, config, request.selection)
     return Plan(request, config, tier, Registry(images, request.mirror), arguments)
+
+
+async def read_table(source: dagger.Directory) -> Config:
+    """Read the repository's configuration; where there is none, everything has its default."""
+    pyproject = "pyproject.toml"
+    return read_config(await source.file(pyproject).contents() if await source.exists(pyproject) else "")
 
 
 async def read_images(k8s: dagger.Directory) -> Images:
@@ -196,14 +200,20 @@ async def run_in_cluster(plan: Plan, timings: Timings) -> tuple[DriverReport, da
 
 async def start_cluster(plan: Plan, cluster: Cluster, timings: Timings) -> Cluster:
     """Start Docker and a registry in a service, and the cluster on them."""
-    with timings.step("start service"):
-        await cluster.start()
-    with timings.step(f"load {Reference.parse(plan.node_image).repository}"):
-        await cluster.load_nodes(plan.registry.pull(plan.node_image), plan.node_image)
+    nodes = {plan.node_image: plan.registry.pull(plan.node_image)}
+    layouts, _ = await together(prepare_layouts(cluster, nodes, timings), start_service(cluster, timings))
+    with timings.step("load nodes"):
+        await cluster.load(layouts)
     with timings.step("create cluster"):
         return await cluster.create(
             plan.node_image, plan.request.bundle.k8s.file(f"kind/{kind_config(plan.tier)}.yaml")
         )
+
+
+async def start_service(cluster: Cluster, timings: Timings) -> None:
+    """Start Docker and a registry."""
+    with timings.step("start service"):
+        await cluster.start()
 
 
 async def prepare_images(plan: Plan, cluster: Cluster, timings: Timings) -> tuple[Manifests, Manifests]:
@@ -271,13 +281,23 @@ async def service_image(plan: Plan, reference: Reference) -> dagger.Container:
 
 async def load_images(cluster: Cluster, images: Mapping[str, dagger.Container], timings: Timings) -> None:
     """Pull or build images, and load them."""
-    await together(*(load_image(cluster, image, name, timings) for name, image in images.items()))
+    layouts = await prepare_layouts(cluster, images, timings)
+    if layouts:
+        with timings.step("load images"):
+            await cluster.load(layouts)
 
 
-async def load_image(cluster: Cluster, image: dagger.Container, name: str, timings: Timings) -> None:
-    """Pull or build an image, and load it."""
-    with timings.step(f"load {Reference.parse(name).repository}"):
-        await cluster.load(image, name)
+async def prepare_layouts(
+    cluster: Cluster, images: Mapping[str, dagger.Container], timings: Timings
+) -> dict[str, dagger.Directory]:
+    """Pull or build images, and make of each what can be loaded."""
+
+    async def prepare(name: str) -> dagger.Directory:
+        with timings.step(f"prepare {Reference.parse(name).repository}"):
+            return await layout(cluster.tools, images[name], name).sync()
+
+    layouts = await together(*(prepare(name) for name in images))
+    return dict(zip(images, layouts, strict=True))
 
 
 def run_spec(plan: Plan, services: Manifests, job: Manifests) -> RunSpec:
