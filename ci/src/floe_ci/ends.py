@@ -1,0 +1,35 @@
+"""How a run ended, before its results are judged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+ProblemKind = Literal["input", "infrastructure", "timeout", "memory", "interrupted"]
+"""Whose affair it is: the caller's, the place's, the tests' own length or size, or whoever stopped the run."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What ended a run beside its tests' own verdict."""
+
+    kind: ProblemKind
+    text: str
+    """The first cause, whole: its first line is what is shown first."""
+    step: str | None = None
+    """The step that it happened in."""
+    signal: int | None = None
+    """The signal that interrupted the run."""
+
+
+@dataclass(frozen=True)
+class End:
+    """How a run ended."""
+
+    exit_code: int | None = None
+    """The test process's own, as a shell gives it (128 and the signal's number); None: it never ended."""
+    problem: Problem | None = None
+    notes: tuple[str, ...] = ()
+    """What the reader of the results should know: where the tests ran, and what was left out."""
+    kept: tuple[str, ...] = ()
+    """How to enter and to delete what was left for a look, a line each; none: nothing was left."""
