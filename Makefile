@@ -20,7 +20,7 @@ help: ## Show this list
 
 setup: .venv/ready ## Install everything that the other targets need, pinned, into .venv
 
-.venv/ready: pyproject.toml uv.lock ci/pyproject.toml
+.venv/ready: pyproject.toml uv.lock ci/pyproject.toml testing/pyproject.toml
 	@test -x $(VENV)/python || $(PYTHON) -m venv .venv
 	@$(VENV)/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 	@$(VENV)/uv sync --quiet --frozen --inexact

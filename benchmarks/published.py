@@ -19,7 +19,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from testing.suite import read_suite
+from floe_testing.suite import read_suite
 
 JUDGED = Path(__file__).parents[1] / "docs" / "audits" / "precision.csv"
 SPECIFICATION = "# Every test\n\n- **001-FR-001**: Every test MUST name this requirement.\n"
@@ -141,7 +141,7 @@ def unpack(package: Package, folder: Path) -> Path:
 def run(*command: str) -> float:
     """Run one of the tools, and return the seconds of processor time that it took."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run([sys.executable, "-m", "testing", *command], check=True, stdout=subprocess.DEVNULL)  # noqa: S603 - as above
+    subprocess.run([sys.executable, "-m", "floe_testing", *command], check=True, stdout=subprocess.DEVNULL)  # noqa: S603 - as above
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 

@@ -24,9 +24,9 @@ def test_trivial(number):
     assert number >= 0
 """
 OWN = """
-import testing.results.plugin
+import floe_testing.results.plugin
 
-testing.results.plugin._replace_log = lambda *_: None
+floe_testing.results.plugin._replace_log = lambda *_: None
 """
 """Leaves pytest's own log where it is, so that what differs is the log and nothing else."""
 VARIANTS = {

@@ -184,8 +184,8 @@ def compare(root: Path, runs: int) -> None:
     # Warm is: with what Python compiled the time before, pytest's rewritten assertions among it.
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     commands = {
-        "audit": [sys.executable, "-m", "testing.audit", "--fail-on", "never"],
-        "trace": [sys.executable, "-m", "testing.traceability"],
+        "audit": [sys.executable, "-m", "floe_testing.audit", "--fail-on", "never"],
+        "trace": [sys.executable, "-m", "floe_testing.traceability"],
         "pytest --collect-only": [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"],
     }
     print(f"{'':30}{'wall':>8}{'CPU':>8}{'memory':>10}")

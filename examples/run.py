@@ -19,7 +19,7 @@ TABLE: Final = "floe-ci.toml"
 """What is added to the package's pyproject.toml."""
 PLUGINS: Final = EXAMPLES / "plugins"
 """Packages that stand here whole, and need the framework of this repository."""
-FRAMEWORK: Final = ("pyproject.toml", "README.md", "testing")
+FRAMEWORK: Final = REPOSITORY / "testing"
 """What floe-testing is built from."""
 
 
@@ -58,14 +58,7 @@ def copy_plugin(name: str, source: Path) -> Path:
     """Copy a plugin, and beside it the framework that it is for, and return the folder."""
     unwanted = shutil.ignore_patterns("__pycache__")
     shutil.copytree(PLUGINS / name, source, ignore=unwanted)
-    framework = source / "floe-testing"
-    framework.mkdir()
-    for part in FRAMEWORK:
-        origin = REPOSITORY / part
-        if origin.is_dir():
-            shutil.copytree(origin, framework / part, ignore=unwanted)
-        else:
-            shutil.copy(origin, framework)
+    shutil.copytree(FRAMEWORK, source / "floe-testing", ignore=unwanted)
     return source
 
 

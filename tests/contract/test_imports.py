@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 FLOE_CI = ROOT / "ci" / "src" / "floe_ci"
-TESTING = ROOT / "testing"
+TESTING = ROOT / "testing" / "src" / "floe_testing"
 MAY_IMPORT_DAGGER = frozenset(
     f"{name}.py"
     for name in (
@@ -85,12 +85,12 @@ def test_there_are_sources() -> None:
 
 
 def test_ci_does_not_import_testing() -> None:
-    """No file of `floe_ci` imports `testing`."""
-    assert not importers("testing", FLOE_CI)
+    """No file of `floe_ci` imports `floe_testing`."""
+    assert not importers("floe_testing", FLOE_CI)
 
 
 def test_testing_does_not_import_ci() -> None:
-    """No file of `testing` imports `floe_ci`."""
+    """No file of `floe_testing` imports `floe_ci`."""
     assert not importers("floe_ci", TESTING)
 
 
@@ -108,7 +108,7 @@ def test_testing_does_not_import_dagger() -> None:
 def test_nobody_sleeps() -> None:
     """Neither the framework nor a test waits a fixed time: they wait for a condition, and one module knows how."""
     found = {str(path.relative_to(ROOT)) for path in sources(TESTING, ROOT / "tests") if sleeps(tree(path))}
-    assert found == {"testing/polling.py"}
+    assert found == {"testing/src/floe_testing/polling.py"}
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What `floe_ci`, `testing` and the manifests must agree on, though none of them imports another."""
+"""What `floe_ci`, `floe_testing` and the manifests must agree on, though none of them imports another."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from floe_ci import contract as ci_contract
 from floe_ci.driver import job
 from floe_ci.manifests import Manifests, read_documents
 
-from testing import contract as testing_contract
+from floe_testing import contract as testing_contract
 
 if TYPE_CHECKING:
     from types import ModuleType

@@ -12,8 +12,8 @@ from floe_ci.driver.deploy import run_variables
 from floe_ci.driver.spec import RunSpec
 from floe_ci.manifests import Manifests
 
-from testing.contract import TIMEOUTS
-from testing.timeouts import Timeouts
+from floe_testing.contract import TIMEOUTS
+from floe_testing.timeouts import Timeouts
 
 pytestmark = pytest.mark.requirement("REQ-646")
 

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING
 import pytest
 from redis import Redis
 
-from testing import PollingConfig, Unmet, wait_for_condition
-from testing.clients.postgres import connect
-from testing.naming import unique_name
-from testing.services import locate
+from floe_testing import PollingConfig, Unmet, wait_for_condition
+from floe_testing.clients.postgres import connect
+from floe_testing.naming import unique_name
+from floe_testing.services import locate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from psycopg import Connection
 
-    from testing.clients.dagster import DagsterClient
-    from testing.services import PostgresConfig
+    from floe_testing.clients.dagster import DagsterClient
+    from floe_testing.services import PostgresConfig
 
 
 @pytest.fixture(scope="session")

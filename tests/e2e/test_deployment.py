@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 import urllib3
 
-from testing import wait_for_condition
-from testing.conditions import http_ok, pods_ready
-from testing.services import check_service_health, locate
+from floe_testing import wait_for_condition
+from floe_testing.conditions import http_ok, pods_ready
+from floe_testing.services import check_service_health, locate
 
 if TYPE_CHECKING:
     from kubernetes.client import CoreV1Api, V1Pod

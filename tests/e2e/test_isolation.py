@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import pytest
 from kubernetes.client import CoreV1Api, V1ConfigMap, V1ObjectMeta
 
-from testing.clients import namespaces
-from testing.clients.namespaces import NamespaceStuckError
-from testing.contract import ENV_RUN_ID
-from testing.isolation import generate_unique_namespace
+from floe_testing.clients import namespaces
+from floe_testing.clients.namespaces import NamespaceStuckError
+from floe_testing.contract import ENV_RUN_ID
+from floe_testing.isolation import generate_unique_namespace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,7 +98,7 @@ def test_leavings_of_a_killed_run_are_removed(kube: CoreV1Api, tmp_path: Path) -
     left = (tmp_path / "left").read_text().split()
     assert left[0] in names(kube)
 
-    cleanup = [sys.executable, "-m", "testing", "cleanup", "--run-id", "killed1"]
+    cleanup = [sys.executable, "-m", "floe_testing", "cleanup", "--run-id", "killed1"]
     first, second = (
         subprocess.run(cleanup, capture_output=True, text=True, timeout=150, check=True).stdout for _ in range(2)
     )

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from testing import Unmet
-from testing.clients.kube import service_pod
-from testing.conditions import dns_resolves, tcp_open
-from testing.network import NetworkChecks, host
-from testing.services import ServiceRequirement
+from floe_testing import Unmet
+from floe_testing.clients.kube import service_pod
+from floe_testing.conditions import dns_resolves, tcp_open
+from floe_testing.network import NetworkChecks, host
+from floe_testing.services import ServiceRequirement
 
 if TYPE_CHECKING:
     from kubernetes.client import CoreV1Api

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from testing import PollingConfig, wait_for_condition
-from testing.conditions import span_found
+from floe_testing import PollingConfig, wait_for_condition
+from floe_testing.conditions import span_found
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from testing.clients.dagster import DagsterClient
+    from floe_testing.clients.dagster import DagsterClient
 
 pytestmark = pytest.mark.requirement("REQ-641")
 

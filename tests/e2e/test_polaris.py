@@ -12,9 +12,9 @@ from pyiceberg.schema import Schema
 from pyiceberg.typedef import Record
 from pyiceberg.types import LongType, NestedField, StringType
 
-from testing.clients import polaris as client
-from testing.naming import Made, run_tag, unique_name
-from testing.services import check_service_health
+from floe_testing.clients import polaris as client
+from floe_testing.naming import Made, run_tag, unique_name
+from floe_testing.services import check_service_health
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pyiceberg.table import Table
     from s3fs import S3FileSystem
 
-    from testing.services import PolarisConfig
+    from floe_testing.services import PolarisConfig
 
 pytestmark = pytest.mark.requirement("REQ-641", "T045", "T046")
 

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from testing.clients import minio as minio_client
-from testing.clients.postgres import connect, wait_until_answers
-from testing.services import ServiceNotFoundError, ServiceRequirement, check_service_health
-from testing.services.discovery import forward
-from testing.services.place import Place
+from floe_testing.clients import minio as minio_client
+from floe_testing.clients.postgres import connect, wait_until_answers
+from floe_testing.services import ServiceNotFoundError, ServiceRequirement, check_service_health
+from floe_testing.services.discovery import forward
+from floe_testing.services.place import Place
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from testing.services import Address, MinIOConfig, PostgresConfig
+    from floe_testing.services import Address, MinIOConfig, PostgresConfig
 
     PortForward = Callable[[str, int], Address]
 

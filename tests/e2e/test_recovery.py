@@ -3,10 +3,10 @@
 import pytest
 from kubernetes.client import CoreV1Api
 
-from testing import PollingConfig, wait_for_condition
-from testing.clients.dagster import DagsterClient, wait_until_answers
-from testing.clients.kube import replaced, service_pod
-from testing.services import DagsterConfig
+from floe_testing import PollingConfig, wait_for_condition
+from floe_testing.clients.dagster import DagsterClient, wait_until_answers
+from floe_testing.clients.kube import replaced, service_pod
+from floe_testing.services import DagsterConfig
 
 pytestmark = pytest.mark.requirement("REQ-641")
 

@@ -9,9 +9,9 @@ from redis import AuthenticationError, Redis, RedisError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from testing import PollingConfig, wait_for_condition
-from testing.naming import unique_name
-from testing.services import locate
+from floe_testing import PollingConfig, wait_for_condition
+from floe_testing.naming import unique_name
+from floe_testing.services import locate
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from testing.clients import postgres as postgres_client
-from testing.clients.kube import service_pod
+from floe_testing.clients import postgres as postgres_client
+from floe_testing.clients.kube import service_pod
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kubernetes.client import CoreV1Api
 
-    from testing.services import PostgresConfig
+    from floe_testing.services import PostgresConfig
 
 pytestmark = pytest.mark.requirement("REQ-637")
 

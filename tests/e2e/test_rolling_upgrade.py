@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING
 import pytest
 from kubernetes import client
 
-from testing import PollingConfig, Unmet, wait_for_condition
-from testing.clients.dagster import connect
-from testing.clients.kube import pods, service_pod
-from testing.conditions import deployment_available
+from floe_testing import PollingConfig, Unmet, wait_for_condition
+from floe_testing.clients.dagster import connect
+from floe_testing.clients.kube import pods, service_pod
+from floe_testing.conditions import deployment_available
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from kubernetes.client import CoreV1Api
 
-    from testing.clients.dagster import DagsterClient
-    from testing.services import DagsterConfig
+    from floe_testing.clients.dagster import DagsterClient
+    from floe_testing.services import DagsterConfig
 
 pytestmark = pytest.mark.requirement("REQ-641")
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 from kubernetes import client
 
-from testing import PollingConfig, wait_for_condition
-from testing.conditions import pod_ready
-from testing.policies import own_pod
-from testing.watching import PodFailedError, PodWatcher
+from floe_testing import PollingConfig, wait_for_condition
+from floe_testing.conditions import pod_ready
+from floe_testing.policies import own_pod
+from floe_testing.watching import PodFailedError, PodWatcher
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

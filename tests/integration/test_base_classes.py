@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
-from testing.base_classes import AdapterTestBase, IntegrationTestBase, PluginTestBase
-from testing.clients import postgres as postgres_client
-from testing.services import ServiceFixture, ServiceRequirement
+from floe_testing.base_classes import AdapterTestBase, IntegrationTestBase, PluginTestBase
+from floe_testing.clients import postgres as postgres_client
+from floe_testing.services import ServiceFixture, ServiceRequirement
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
     from s3fs import S3FileSystem
 
-    from testing.services import PostgresConfig
+    from floe_testing.services import PostgresConfig
 
 
 @pytest.mark.requirement("T026")

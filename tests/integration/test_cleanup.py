@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING
 import pytest
 from click.testing import CliRunner
 
-from testing.cleanup import cleanup
-from testing.clients import postgres as postgres_client
-from testing.contract import ENV_RUN_ID
-from testing.naming import unique_name
+from floe_testing.cleanup import cleanup
+from floe_testing.clients import postgres as postgres_client
+from floe_testing.contract import ENV_RUN_ID
+from floe_testing.naming import unique_name
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from minio import Minio
 
-    from testing.services import PostgresConfig
+    from floe_testing.services import PostgresConfig
 
 pytestmark = pytest.mark.requirement("REQ-645")
 

@@ -5,10 +5,10 @@ from decimal import Decimal
 
 import pytest
 
-from testing.clients.dagster import DagsterClient, DagsterRefusedError
-from testing.clients.postgres import connect
-from testing.naming import unique_name
-from testing.services import PostgresConfig
+from floe_testing.clients.dagster import DagsterClient, DagsterRefusedError
+from floe_testing.clients.postgres import connect
+from floe_testing.naming import unique_name
+from floe_testing.services import PostgresConfig
 
 pytestmark = pytest.mark.requirement("REQ-640", "T050")
 

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from testing.clients import minio as minio_client
-from testing.clients import postgres as postgres_client
-from testing.naming import Made, run_tag, unique_name
+from floe_testing.clients import minio as minio_client
+from floe_testing.clients import postgres as postgres_client
+from floe_testing.naming import Made, run_tag, unique_name
 
 if TYPE_CHECKING:
     import psycopg
     from minio import Minio
 
-    from testing.services import PostgresConfig
+    from floe_testing.services import PostgresConfig
 
 pytestmark = pytest.mark.requirement("REQ-645")
 

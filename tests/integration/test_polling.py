@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-from testing import ConditionTimeoutError, PollingConfig, Unmet, wait_for_condition, wait_for_service_async
-from testing.clients.postgres import connect
-from testing.conditions import bucket_exists, http_ok, sql_answers
-from testing.polling import wait_for_condition_async, wait_for_service
+from floe_testing import ConditionTimeoutError, PollingConfig, Unmet, wait_for_condition, wait_for_service_async
+from floe_testing.clients.postgres import connect
+from floe_testing.conditions import bucket_exists, http_ok, sql_answers
+from floe_testing.polling import wait_for_condition_async, wait_for_service
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from minio import Minio
 
-    from testing.services import DagsterConfig, PostgresConfig
-    from testing.timeouts import Timeouts
+    from floe_testing.services import DagsterConfig, PostgresConfig
+    from floe_testing.timeouts import Timeouts
 
 pytestmark = pytest.mark.requirement("T061")
 

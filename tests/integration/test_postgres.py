@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 import pytest
 
-from testing.clients.postgres import connect
-from testing.services import PostgresConfig
+from floe_testing.clients.postgres import connect
+from floe_testing.services import PostgresConfig
 
 WRITERS = 8
 ROUNDS = 10

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-from testing.clients import minio as minio_client
-from testing.clients import postgres as postgres_client
+from floe_testing.clients import minio as minio_client
+from floe_testing.clients import postgres as postgres_client
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from minio import Minio
 
-    from testing.services import MinIOConfig, PostgresConfig
+    from floe_testing.services import MinIOConfig, PostgresConfig
 
 pytestmark = pytest.mark.requirement("REQ-637")
 

@@ -4,9 +4,9 @@ import socket
 
 import pytest
 
-from testing.polling import wait_for_service
-from testing.services import ServiceRequirement, check_service_health, locate, require_services
-from testing.services.registry import requirement_of
+from floe_testing.polling import wait_for_service
+from floe_testing.services import ServiceRequirement, check_service_health, locate, require_services
+from floe_testing.services.registry import requirement_of
 
 pytestmark = pytest.mark.requirement("REQ-642")
 

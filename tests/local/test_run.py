@@ -7,7 +7,7 @@ import re
 import signal
 from typing import TYPE_CHECKING
 
-from testing.polling import PollingConfig, wait_for_condition
+from floe_testing.polling import PollingConfig, wait_for_condition
 
 if TYPE_CHECKING:
     from pathlib import Path

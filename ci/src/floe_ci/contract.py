@@ -1,6 +1,6 @@
 """The names that `ci` and `testing` agree on.
 
-`testing` holds the same names in `testing/contract.py`; `tests/contract` compares the two.
+`testing` holds the same names in `floe_testing/contract.py`; `tests/contract` compares the two.
 Neither imports the other.
 """
 

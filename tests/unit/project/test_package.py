@@ -1,4 +1,4 @@
-"""What the package `testing` says of itself, and the documents around it."""
+"""What the package `floe_testing` says of itself, and the documents around it."""
 
 import ast
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from markdown_it import MarkdownIt
 from markdown_it.tree import SyntaxTreeNode
 
 ROOT = Path(__file__).parents[3]
-PACKAGE = ROOT / "testing"
+PACKAGE = ROOT / "testing" / "src" / "floe_testing"
 
 
 def is_overload(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> bool:
@@ -39,7 +39,7 @@ def test_everything_public_is_documented() -> None:
     """Each module, and each public function and class in it, says what it is where it is defined."""
     modules = {path: ast.parse(path.read_bytes()) for path in PACKAGE.rglob("*.py")}
     packages = {path.parent.name for path in modules if path.name == "__init__.py"}
-    assert packages >= {"testing", "base_classes", "fixtures", "traceability"}
+    assert packages >= {"floe_testing", "base_classes", "fixtures", "traceability"}
     silent = [str(path) for path, tree in modules.items() if not ast.get_docstring(tree)]
     silent += [
         f"{path}:{node.lineno}: {node.name}"

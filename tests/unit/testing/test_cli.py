@@ -8,8 +8,8 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from testing import cli
-from testing.errors import FloeTestingError
+from floe_testing import cli
+from floe_testing.errors import FloeTestingError
 
 
 @pytest.mark.parametrize("place", cli.COMMANDS.values())
@@ -39,7 +39,7 @@ def test_own_errors_have_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise FloeTestingError("docs/a.md:3: wrong; mend it")  # noqa: EM101, TRY003 - the text is the test's
 
-    monkeypatch.setattr("testing.traceability.cli.trace", fail)
+    monkeypatch.setattr("floe_testing.traceability.cli.trace", fail)
     found = CliRunner().invoke(cli.group, ["trace"])
     assert found.exit_code == 2
     assert found.stderr == "Error: docs/a.md:3: wrong; mend it\n"
@@ -48,10 +48,10 @@ def test_own_errors_have_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_one_command_does_not_import_another() -> None:
     """Asking for one command's help leaves the others' modules alone."""
     code = (
-        "import sys, testing.cli as cli\n"
+        "import sys, floe_testing.cli as cli\n"
         "try: cli.main(['trace', '--help'])\n"
         "except SystemExit: pass\n"
-        "print([name for name in ('testing.audit.cli', 'testing.measuring.cli') if name in sys.modules])"
+        "print([name for name in ('floe_testing.audit.cli', 'floe_testing.measuring.cli') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.splitlines()[-1] == "[]"

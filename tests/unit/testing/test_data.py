@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import pytest
 
-from testing.data import as_csv, as_object, choice, days, decimals, integers, rows, serial, texts
+from floe_testing.data import as_csv, as_object, choice, days, decimals, integers, rows, serial, texts
 
 pytestmark = pytest.mark.requirement("T051")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import Field
 
-from testing.settings import SettingsError, Table, load_toml, read_settings, suggest, validate
+from floe_testing.settings import SettingsError, Table, load_toml, read_settings, suggest, validate
 
 
 class Rule(Table):

@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 
-from testing.base_classes import plugin as plugin_tests
+from floe_testing.base_classes import plugin as plugin_tests
 
 INTERFACE = """
 from abc import ABC, abstractmethod
@@ -51,7 +51,7 @@ def engines(monkeypatch: pytest.MonkeyPatch, plugin: str) -> None:
 
 SUITE = """
 from engines import Engine
-from testing.base_classes import PluginTestBase
+from floe_testing.base_classes import PluginTestBase
 
 class TestEngine(PluginTestBase):
     plugin_type = "floe.engines"
@@ -114,7 +114,7 @@ def test_plugin_that_is_not_registered(pytester: pytest.Pytester, monkeypatch: p
 def test_plugin_of_a_class_that_declares_too_little(pytester: pytest.Pytester) -> None:
     """A class without its declarations fails, and the message names all of them at once."""
     pytester.makepyfile("""
-        from testing.base_classes import PluginTestBase
+        from floe_testing.base_classes import PluginTestBase
 
         class TestNothing(PluginTestBase):
             plugin_name = "good"
@@ -131,7 +131,7 @@ def test_missing_service_is_a_failure(pytester: pytest.Pytester, monkeypatch: py
     for name in ("FLOE_NAMESPACE", "KUBERNETES_SERVICE_HOST", "FLOE_POSTGRES_HOST", "FLOE_MINIO_HOST"):
         monkeypatch.delenv(name, raising=False)
     pytester.makepyfile("""
-        from testing.base_classes import IntegrationTestBase
+        from floe_testing.base_classes import IntegrationTestBase
 
         class TestShop(IntegrationTestBase):
             required_services = ("postgres", "minio")
@@ -151,7 +151,7 @@ def test_infrastructure_that_is_not_there(pytester: pytest.Pytester, monkeypatch
     for name in ("FLOE_NAMESPACE", "KUBERNETES_SERVICE_HOST", "FLOE_SHOP_HOST"):
         monkeypatch.delenv(name, raising=False)
     pytester.makepyfile("""
-        from testing.base_classes import IntegrationTestBase
+        from floe_testing.base_classes import IntegrationTestBase
 
         class TestShop(IntegrationTestBase):
             def test_sells(self):
@@ -166,7 +166,7 @@ def test_each_test_has_its_own(pytester: pytest.Pytester) -> None:
     """A test's namespace is its own, and what it entered is left after it, the last first, though it failed."""
     pytester.makepyfile("""
         from contextlib import contextmanager
-        from testing.base_classes import IntegrationTestBase
+        from floe_testing.base_classes import IntegrationTestBase
 
         events = []
 
@@ -194,7 +194,7 @@ def test_each_test_has_its_own(pytester: pytest.Pytester) -> None:
 
 ADAPTER = """
 import pytest
-from testing.base_classes import AdapterTestBase
+from floe_testing.base_classes import AdapterTestBase
 
 class TestPipe(AdapterTestBase):
     source_component = "left"
@@ -233,7 +233,7 @@ def test_adapter(pytester: pytest.Pytester, adapter: str, outcome: dict[str, int
 def test_adapter_that_nobody_defined(pytester: pytest.Pytester) -> None:
     """A class without its fixture fails, and is told what it lacks."""
     pytester.makepyfile("""
-        from testing.base_classes import AdapterTestBase
+        from floe_testing.base_classes import AdapterTestBase
 
         class TestPipe(AdapterTestBase):
             source_component = target_component = sample = "x"

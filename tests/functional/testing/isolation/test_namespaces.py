@@ -16,8 +16,8 @@ from kubernetes.client import (
     V1ObjectMeta,
 )
 
-from testing.clients import namespaces
-from testing.clients.namespaces import NamespaceStuckError
+from floe_testing.clients import namespaces
+from floe_testing.clients.namespaces import NamespaceStuckError
 
 CONTENT = (
     "Some resources are remaining: "

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from testing.clients import processes
-from testing.clients.processes import NoProcessError
-from testing.polling import ConditionTimeoutError, PollingConfig, wait_for_condition
+from floe_testing.clients import processes
+from floe_testing.clients.processes import NoProcessError
+from floe_testing.polling import ConditionTimeoutError, PollingConfig, wait_for_condition
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

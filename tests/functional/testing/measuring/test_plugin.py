@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from testing.measuring.models import read_performance
+from floe_testing.measuring.models import read_performance
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 pytest_plugins = ("pytester",)
 pytestmark = pytest.mark.requirement("REQ-650")
 
-PLUGINS = ("-p", "testing.results.plugin", "-p", "testing.measuring.plugin", "-p", "no:cacheprovider")
+PLUGINS = ("-p", "floe_testing.results.plugin", "-p", "floe_testing.measuring.plugin", "-p", "no:cacheprovider")
 BASELINE = '[tool.floe-testing.performance]\nbaseline = "baselines.json"\n'
 TESTS = """
 import pytest

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from testing.measuring.process import Meter
+from floe_testing.measuring.process import Meter
 
 if TYPE_CHECKING:
     from pathlib import Path

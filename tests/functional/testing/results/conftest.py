@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 from junitparser import Error, JUnitXml, TestCase, TestSuite
 
-from testing.polling import PollingConfig, Unmet, wait_for_condition
+from floe_testing.polling import PollingConfig, Unmet, wait_for_condition
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -156,7 +156,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Session]]:
         process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "pytest", "-p", "no:cacheprovider"),
-                *(["-p", "testing.results.plugin"] if plugin else []),
+                *(["-p", "floe_testing.results.plugin"] if plugin else []),
                 *([f"--junitxml={junit}"] if junit else []),
                 *arguments,
             ],

@@ -10,8 +10,8 @@ from xml.etree import ElementTree as ET
 import pytest
 from junitparser import JUnitXml
 
-from testing.results import document
-from testing.results.document import LiveDocument
+from floe_testing.results import document
+from floe_testing.results.document import LiveDocument
 
 if TYPE_CHECKING:
     from collections.abc import Callable

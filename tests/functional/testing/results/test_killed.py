@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from testing.results.junit import NO_RESULT
+from floe_testing.results.junit import NO_RESULT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

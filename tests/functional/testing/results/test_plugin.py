@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from testing.results.junit import NO_RESULT
+from floe_testing.results.junit import NO_RESULT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,7 +65,7 @@ def test_failing_module():
 """
 
 
-PLUGIN = ("-p", "testing.results.plugin")
+PLUGIN = ("-p", "floe_testing.results.plugin")
 
 
 def comparable(path: Path) -> str:
@@ -211,7 +211,7 @@ def test_pytest_that_has_changed(
     run: Callable[..., pytest.RunResult], pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where pytest's own log is not what it was, pytest writes its file itself, and a warning says so."""
-    monkeypatch.setitem(sys.modules, "testing.results.junit", None)
+    monkeypatch.setitem(sys.modules, "floe_testing.results.junit", None)
     result = run("def test_good(): pass", *PLUGIN, "--junitxml=junit.xml")
     result.stdout.fnmatch_lines("*junit.xml is written at the session's end only*")
     assert "test_good" in (pytester.path / "junit.xml").read_text(encoding="utf-8")
@@ -226,7 +226,7 @@ import os, pathlib, subprocess, sys
 def test_inner():
     print("inside")
 def test_outer():
-    subprocess.run([sys.executable, "-m", "pytest", "-p", "testing.results.plugin", "-k", "inner"], check=True)
+    subprocess.run([sys.executable, "-m", "pytest", "-p", "floe_testing.results.plugin", "-k", "inner"], check=True)
     file = pathlib.Path(os.environ["FLOE_RESULTS_DIR"], "junit.xml")
     assert "test_outer" in file.read_text()
 """,

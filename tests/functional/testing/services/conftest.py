@@ -21,8 +21,8 @@ from kubernetes.config import kube_config
 from websocket import ABNF
 from websocket._abnf import frame_buffer
 
-from testing import contract
-from testing.portforward import port_forwards
+from floe_testing import contract
+from floe_testing.portforward import port_forwards
 
 if TYPE_CHECKING:
     import socket

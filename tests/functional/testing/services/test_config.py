@@ -7,8 +7,8 @@ from typing import ClassVar
 import pytest
 from pydantic import SecretStr, ValidationError, model_validator
 
-from testing.contract import SERVICE_VARIABLES
-from testing.services import (
+from floe_testing.contract import SERVICE_VARIABLES
+from floe_testing.services import (
     DagsterConfig,
     DuckDBConfig,
     MinIOConfig,

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, ClassVar
 import pytest
 from kubernetes.config import kube_config
 
-from testing.polling import ConditionTimeoutError, PollingConfig, wait_for_service
-from testing.services import (
+from floe_testing.polling import ConditionTimeoutError, PollingConfig, wait_for_service
+from floe_testing.services import (
     Address,
     PostgresConfig,
     ServiceConfig,

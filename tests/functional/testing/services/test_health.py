@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from testing.services import ServiceHealth, ServiceRequirement, check_service_health, require_services
+from floe_testing.services import ServiceHealth, ServiceRequirement, check_service_health, require_services
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -156,7 +156,7 @@ def test_service_that_comes_late(silent: ServiceRequirement, monkeypatch: pytest
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
         monkeypatch.setenv("FLOE_SILENT_PORT", str(server.getsockname()[1]))
-        monkeypatch.setattr("testing.services.health.check_service_health", look)
+        monkeypatch.setattr("floe_testing.services.health.check_service_health", look)
         require_services(silent, timeout=20)
     assert [health.healthy for health in looks] == [False, True]
 

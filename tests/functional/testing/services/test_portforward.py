@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from testing import podstream
-from testing.polling import PollingConfig, wait_for_condition
-from testing.portforward import PortForward, PortForwardError, port_forwards
+from floe_testing import podstream
+from floe_testing.polling import PollingConfig, wait_for_condition
+from floe_testing.portforward import PortForward, PortForwardError, port_forwards
 
 if TYPE_CHECKING:
     from collections.abc import Callable

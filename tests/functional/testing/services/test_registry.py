@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from pydantic import ValidationError
 
-from testing.services import (
+from floe_testing.services import (
     PostgresConfig,
     Service,
     ServiceConfig,
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 MODULE = """
 import contextlib
 from typing import ClassVar
-from testing.services import Service, ServiceConfig
+from floe_testing.services import Service, ServiceConfig
 
 events = []
 
@@ -52,7 +52,7 @@ BROKEN = {
     "is missing": ("nowhere:queue", "ModuleNotFoundError: No module named 'nowhere'"),
     "has no such name": ("floe_queue:nothing", "AttributeError: module 'floe_queue' has no attribute 'nothing'"),
     "raises": ("floe_broken:queue", "ZeroDivisionError: division by zero"),
-    "adds no service": ("floe_queue:not_a_service", "is no testing.services.Service, but 'queue'"),
+    "adds no service": ("floe_queue:not_a_service", "is no floe_testing.services.Service, but 'queue'"),
     "adds another": ("floe_queue:other", "calls itself 'other'; its entry point must have the same name"),
 }
 
@@ -171,7 +171,7 @@ def test_dash_in_a_name(package: pytest.Pytester, add_package: AddPackage, monke
 
 def test_service_that_does_not_answer(queue: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     """A client is waited for until its service answers; one that does not fails the test without a traceback."""
-    monkeypatch.setattr("testing.fixtures.services.ANSWER_TIMEOUT", 1.0)
+    monkeypatch.setattr("floe_testing.fixtures.services.ANSWER_TIMEOUT", 1.0)
     module = queue.path / "floe_queue.py"
     module.write_text(module.read_text().replace("answers=len", "answers=lambda client: 1 / 0"))
     queue.makepyfile("def test(queue): pass")
@@ -273,4 +273,4 @@ def test_workers_share_nothing(queue: pytest.Pytester, monkeypatch: pytest.Monke
         """
     )
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
-    queue.runpytest_subprocess("-p", "testing.plugin", "-p", "xdist", "-n", "2").assert_outcomes(passed=8)
+    queue.runpytest_subprocess("-p", "floe_testing.plugin", "-p", "xdist", "-n", "2").assert_outcomes(passed=8)

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from testing.services import ServiceRequirement
+from floe_testing.services import ServiceRequirement
 
 
 def test_namespace_unless_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from testing.traceability.results import read_results
+from floe_testing.traceability.results import read_results
 
 pytestmark = pytest.mark.requirement("T039", "T040")
 
@@ -49,7 +49,7 @@ patterns = ['REQ-\\d{3}']
 def repository(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
     """Return a repository of five requirements, four of which tests name; it has no plugins but this and xdist."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
-    monkeypatch.setenv("PYTEST_ADDOPTS", "-p testing.plugin -p xdist")
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p floe_testing.plugin -p xdist")
     pytester.makepyprojecttoml(TABLE)
     pytester.path.joinpath("login.md").write_text(
         "\n".join(f"- **REQ-00{number}**: Title {number}" for number in range(1, 6))

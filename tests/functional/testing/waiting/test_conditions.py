@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from testing import FloeTestingError, PollingConfig, Unmet, wait_for_condition
-from testing.conditions import Condition
-from testing.polling import HopelessError
+from floe_testing import FloeTestingError, PollingConfig, Unmet, wait_for_condition
+from floe_testing.conditions import Condition
+from floe_testing.polling import HopelessError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,9 +8,16 @@ from typing import TYPE_CHECKING
 import pytest
 from kubernetes import client
 
-from testing import ConditionTimeoutError, PollingConfig, Unmet, wait_for_condition
-from testing.conditions import Condition, deployment_available, job_complete, pod_ready, pods_ready, statefulset_ready
-from testing.polling import HopelessError
+from floe_testing import ConditionTimeoutError, PollingConfig, Unmet, wait_for_condition
+from floe_testing.conditions import (
+    Condition,
+    deployment_available,
+    job_complete,
+    pod_ready,
+    pods_ready,
+    statefulset_ready,
+)
+from floe_testing.polling import HopelessError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

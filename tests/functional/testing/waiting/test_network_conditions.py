@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from testing import Unmet
-from testing.conditions import dns_resolves, http_ok, tcp_open
-from testing.polling import HopelessError
+from floe_testing import Unmet
+from floe_testing.conditions import dns_resolves, http_ok, tcp_open
+from floe_testing.polling import HopelessError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pydantic import ValidationError
 
-from testing import ConditionTimeoutError, FloeTestingError, PollingConfig, Unmet, wait_for_condition
-from testing.conditions import Condition
-from testing.polling import (
+from floe_testing import ConditionTimeoutError, FloeTestingError, PollingConfig, Unmet, wait_for_condition
+from floe_testing.conditions import Condition
+from floe_testing.polling import (
     HopelessError,
     NotAwaitedError,
     interruptions,

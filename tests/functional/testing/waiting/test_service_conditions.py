@@ -12,9 +12,9 @@ from minio import Minio
 from minio.error import S3Error
 from pydantic import SecretStr
 
-from testing import Unmet
-from testing.conditions import bucket_exists, service_reachable, span_found, sql_answers
-from testing.services import PostgresConfig
+from floe_testing import Unmet
+from floe_testing.conditions import bucket_exists, service_reachable, span_found, sql_answers
+from floe_testing.services import PostgresConfig
 
 if TYPE_CHECKING:
     from tests.functional.testing.waiting.conftest import Answers

@@ -2,8 +2,8 @@
 
 import pytest
 
-from testing.contract import ENV_TIMEOUTS, TIMEOUTS
-from testing.timeouts import Timeouts, WrongTimeoutError
+from floe_testing.contract import ENV_TIMEOUTS, TIMEOUTS
+from floe_testing.timeouts import Timeouts, WrongTimeoutError
 
 pytestmark = pytest.mark.requirement("REQ-646")
 
@@ -56,7 +56,7 @@ def test_a_test_that_hangs_fails(pytester: pytest.Pytester, monkeypatch: pytest.
     monkeypatch.setenv("FLOE_TIMEOUT_TEST", "1")
     pytester.makepyfile(SLOW_TEST)
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
-    result = pytester.runpytest_subprocess("-p", "testing.plugin", "-p", "timeout")
+    result = pytester.runpytest_subprocess("-p", "floe_testing.plugin", "-p", "timeout")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*Timeout (>1.0s)*"])
 

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.requirement("REQ-642")
 CRASHING: dict[str, Any] = {"waiting": {"reason": "CrashLoopBackOff"}, "labels": {"app.kubernetes.io/name": "web-api"}}
 SUITE = """
 import pytest
-from testing import PollingConfig, wait_for_condition
+from floe_testing import PollingConfig, wait_for_condition
 
 @pytest.fixture
 def web_client():

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from kubernetes import client
 
-from testing import PollingConfig, wait_for_condition
-from testing.polling import interruptions
-from testing.watching import PodFailedError, PodWatcher
+from floe_testing import PollingConfig, wait_for_condition
+from floe_testing.polling import interruptions
+from floe_testing.watching import PodFailedError, PodWatcher
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from testing.audit.config import AuditConfig
-from testing.audit.project import Project, read_plugins, read_project
-from testing.audit.run import audit
+from floe_testing.audit.config import AuditConfig
+from floe_testing.audit.project import Project, read_plugins, read_project
+from floe_testing.audit.run import audit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from testing.audit.model import Audit, Example, Finding
+    from floe_testing.audit.model import Audit, Example, Finding
 
 
 class Repository:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from testing.audit.baseline import BaselineError, read_baseline, write_baseline
+from floe_testing.audit.baseline import BaselineError, read_baseline, write_baseline
 
 if TYPE_CHECKING:
     from pathlib import Path

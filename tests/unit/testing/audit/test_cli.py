@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 from click.testing import CliRunner
 
-from testing.audit.rule import all_rules
-from testing.cli import group
+from floe_testing.audit.rule import all_rules
+from floe_testing.cli import group
 
 if TYPE_CHECKING:
     from click.testing import Result
@@ -123,9 +123,9 @@ def test_rules_are_listed(here: Repository) -> None:
 
 
 def test_as_a_module(here: Repository) -> None:
-    """`python -m testing.audit` is the same command."""
+    """`python -m floe_testing.audit` is the same command."""
     done = subprocess.run(
-        [sys.executable, "-m", "testing.audit", "--no-cache"],
+        [sys.executable, "-m", "floe_testing.audit", "--no-cache"],
         cwd=here.root,
         capture_output=True,
         text=True,

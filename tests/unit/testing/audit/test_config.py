@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from testing.audit.config import AuditConfig
-from testing.audit.project import JOURNEYS_TABLE, Plugin, read_project
-from testing.settings import SettingsError
+from floe_testing.audit.config import AuditConfig
+from floe_testing.audit.project import JOURNEYS_TABLE, Plugin, read_project
+from floe_testing.settings import SettingsError
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,9 +6,9 @@ from textwrap import dedent
 
 import pytest
 
-from testing.audit.module import Module
-from testing.collection import CollectionRules
-from testing.suite import ParsedModule, parse_module
+from floe_testing.audit.module import Module
+from floe_testing.collection import CollectionRules
+from floe_testing.suite import ParsedModule, parse_module
 
 
 def look(tmp_path: Path, code: str, tier: str = "", default_tier: str = "") -> Module:

@@ -10,18 +10,18 @@ import pytest
 from pydantic_sarif.model import StaticAnalysisResultsFormatSarifVersion210JsonSchema as Sarif
 from rich.console import Console
 
-from testing.audit.inventory import Entry, take_inventory
-from testing.audit.reports.machine import render_json, render_sarif
-from testing.audit.reports.markdown import render_markdown
-from testing.audit.reports.terminal import explain, print_audit
-from testing.audit.rule import all_rules
+from floe_testing.audit.inventory import Entry, take_inventory
+from floe_testing.audit.reports.machine import render_json, render_sarif
+from floe_testing.audit.reports.markdown import render_markdown
+from floe_testing.audit.reports.terminal import explain, print_audit
+from floe_testing.audit.rule import all_rules
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from conftest import Repository
 
-    from testing.audit.model import Audit
+    from floe_testing.audit.model import Audit
 
 
 @pytest.fixture

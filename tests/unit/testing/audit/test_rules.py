@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from testing.audit.model import Severity
-from testing.audit.rule import all_rules
-from testing.audit.rules import BUILT_IN
+from floe_testing.audit.model import Severity
+from floe_testing.audit.rule import all_rules
+from floe_testing.audit.rules import BUILT_IN
 
 if TYPE_CHECKING:
     from conftest import Repository
 
-    from testing.audit.model import Example
+    from floe_testing.audit.model import Example
 
 RULES = {rule.id: rule for rule in all_rules()}
 BAD = [(key, example) for key, rule in RULES.items() for example in rule.bad]

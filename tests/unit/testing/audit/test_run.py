@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from testing.audit.run import UNREADABLE, audit, version
-from testing.cache import default_folder
-from testing.collection import CollectionRules
+from floe_testing.audit.run import UNREADABLE, audit, version
+from floe_testing.cache import default_folder
+from floe_testing.collection import CollectionRules
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,7 +74,7 @@ def test_cache_gives_the_same(repository: Repository, tmp_path: Path, monkeypatc
     assert {finding.rule for finding in first.findings} == {"FT602", "FT401", "FT002"}
 
     read: list[str] = []
-    monkeypatch.setattr("testing.audit.run.read_report", lambda file, **_: read.append(file.path.name))
+    monkeypatch.setattr("floe_testing.audit.run.read_report", lambda file, **_: read.append(file.path.name))
     assert repository.audit(cache_folder=tmp_path / "cache") == first
     assert read == []
 
@@ -134,5 +134,5 @@ def test_version_tells_rules_and_settings_apart(repository: Repository, monkeypa
     assert version(project, CollectionRules()) == now
     assert version(repository.project({"ignore": ["FT4"]}), CollectionRules()) != now
     assert version(project, CollectionRules(python_functions=("check",))) != now
-    monkeypatch.setattr("testing.audit.run.all_rules", lambda: (repository,))
+    monkeypatch.setattr("floe_testing.audit.run.all_rules", lambda: (repository,))
     assert version(project, CollectionRules()) != now

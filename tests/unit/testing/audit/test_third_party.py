@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from testing.audit import Example, Finding, Function, Module, Rule, Severity
-from testing.audit import rule as rules
-from testing.audit.rule import BrokenRuleError, all_rules
+from floe_testing.audit import Example, Finding, Function, Module, Rule, Severity
+from floe_testing.audit import rule as rules
+from floe_testing.audit.rule import BrokenRuleError, all_rules
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,5 +101,5 @@ def test_what_is_no_rule(offer: object) -> None:
         all_rules()
     text = str(caught.value)
     assert ":Missing' can't be loaded: KeyError: 'Missing'" in text
-    assert ":NO_RULE' is no class derived from testing.audit.Rule" in text
+    assert ":NO_RULE' is no class derived from floe_testing.audit.Rule" in text
     assert ":Taken': the id FT401 is taken by sleep" in text

@@ -11,8 +11,8 @@ import pytest
 from minio.error import S3Error
 from pydantic import SecretStr
 
-from testing.clients.minio import wait_until_answers
-from testing.services import MinIOConfig
+from floe_testing.clients.minio import wait_until_answers
+from floe_testing.services import MinIOConfig
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

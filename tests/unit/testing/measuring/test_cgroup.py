@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from testing.measuring.cgroup import read_control_group, since
-from testing.measuring.models import ControlGroup
+from floe_testing.measuring.cgroup import read_control_group, since
+from floe_testing.measuring.models import ControlGroup
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

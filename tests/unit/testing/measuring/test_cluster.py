@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from testing.clients.kube import NoClusterError
-from testing.measuring import cluster
-from testing.measuring.cluster import Sample, Sampler, connect
+from floe_testing.clients.kube import NoClusterError
+from floe_testing.measuring import cluster
+from floe_testing.measuring.cluster import Sample, Sampler, connect
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

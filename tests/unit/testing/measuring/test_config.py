@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from testing.measuring.config import TABLE, PerformanceConfig, Tolerance
-from testing.settings import SettingsError, read_settings
+from floe_testing.measuring.config import TABLE, PerformanceConfig, Tolerance
+from floe_testing.settings import SettingsError, read_settings
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from testing.measuring.config import PerformanceConfig, Tolerance
-from testing.measuring.models import Consumer, ControlGroup, Performance, Phases, TestPerformance
+from floe_testing.measuring.config import PerformanceConfig, Tolerance
+from floe_testing.measuring.models import Consumer, ControlGroup, Performance, Phases, TestPerformance
 
 GUIDE = Path(__file__).resolve().parents[4] / "docs" / "guides" / "performance.md"
 

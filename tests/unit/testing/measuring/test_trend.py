@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from click.testing import CliRunner
 
-from testing.cli import group
+from floe_testing.cli import group
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from testing.traceability.checker import Request, trace
-from testing.traceability.config import TraceabilityConfig
-from testing.traceability.models import Outcome, State, Trace, TraceabilityError
+from floe_testing.traceability.checker import Request, trace
+from floe_testing.traceability.config import TraceabilityConfig
+from floe_testing.traceability.models import Outcome, State, Trace, TraceabilityError
 
 if TYPE_CHECKING:
     from conftest import Repository

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from click.testing import CliRunner, Result
 
-from testing.cli import group
+from floe_testing.cli import group
 
 if TYPE_CHECKING:
     from conftest import Repository
@@ -182,7 +182,7 @@ def test_unknown_requirement_is_exit_code_2(marked: Repository) -> None:
 
 
 @pytest.mark.requirement("T037")
-@pytest.mark.parametrize("command", [["testing.traceability"], ["testing", "trace"]])
+@pytest.mark.parametrize("command", [["floe_testing.traceability"], ["floe_testing", "trace"]])
 def test_module_is_the_same_command(marked: Repository, command: list[str]) -> None:
     """Both modules run it, and find the repository from a folder inside it."""
     done = subprocess.run(

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 from markdown_it import MarkdownIt
 
-from testing.cli import group
+from floe_testing.cli import group
 
 if TYPE_CHECKING:
     from conftest import Repository

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from testing.traceability.markdown import Statement, read_markdown
+from floe_testing.traceability.markdown import Statement, read_markdown
 
 pytestmark = pytest.mark.requirement("T034")
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from testing.suite import read_suite
-from testing.traceability.config import Ids
-from testing.traceability.marks import Marks, find_unmarked, read_marks
+from floe_testing.suite import read_suite
+from floe_testing.traceability.config import Ids
+from floe_testing.traceability.marks import Marks, find_unmarked, read_marks
 
 if TYPE_CHECKING:
     from conftest import Repository

@@ -6,8 +6,8 @@ from xml.etree import ElementTree as ET
 import click
 import pytest
 
-from testing.traceability.matrix import render_html
-from testing.traceability.models import (
+from floe_testing.traceability.matrix import render_html
+from floe_testing.traceability.models import (
     Outcome,
     Requirement,
     RequirementCoverage,
@@ -16,7 +16,7 @@ from testing.traceability.models import (
     TraceabilityReport,
     TracedTest,
 )
-from testing.traceability.outputs import render_json, render_markdown, render_table
+from floe_testing.traceability.outputs import render_json, render_markdown, render_table
 
 pytestmark = pytest.mark.requirement("T035")
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from testing.traceability.config import Ids
-from testing.traceability.models import Specification, TraceabilityError
-from testing.traceability.requirements import read_specifications
+from floe_testing.traceability.config import Ids
+from floe_testing.traceability.models import Specification, TraceabilityError
+from floe_testing.traceability.requirements import read_specifications
 
 if TYPE_CHECKING:
     from conftest import Repository

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from testing.traceability.models import Outcome, TraceabilityError
-from testing.traceability.results import read_results
+from floe_testing.traceability.models import Outcome, TraceabilityError
+from floe_testing.traceability.results import read_results
 
 if TYPE_CHECKING:
     from conftest import Repository

@@ -11,9 +11,9 @@ from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
-from testing import PollingConfig, wait_for_condition
-from testing.conditions import http_ok, span_found, tcp_open
-from testing.services import Service, ServiceConfig
+from floe_testing import PollingConfig, wait_for_condition
+from floe_testing.conditions import http_ok, span_found, tcp_open
+from floe_testing.services import Service, ServiceConfig
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

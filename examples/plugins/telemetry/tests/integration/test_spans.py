@@ -3,8 +3,8 @@
 import pytest
 from floe_telemetry import Traces
 
-from testing import Unmet
-from testing.conditions import span_found
+from floe_testing import Unmet
+from floe_testing.conditions import span_found
 
 pytestmark = pytest.mark.services("telemetry")
 

@@ -1,8 +1,0 @@
-"""`python -m testing.audit`, the same as `floe-testing audit`."""
-
-import sys
-
-from testing.cli import main
-
-if __name__ == "__main__":
-    main(["audit", *sys.argv[1:]])

@@ -1,0 +1,337 @@
+"""What a test checks, and how strong each check is."""
+
+import ast
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from floe_testing.audit.look import is_len, parametrized
+from floe_testing.audit.model import Check, Strength
+from floe_testing.audit.module import Call, Function, Module
+
+_CHECKING_WORDS: Final = (
+    "assert",
+    "check",
+    "verify",
+    "expect",
+    "ensure",
+    "validate",
+    "should",
+    "compare",
+    "match",
+    "evaluate",
+    "wait_for",
+    "wait_until",
+)
+_CHECKING_NAMES: Final = frozenset({"fail", "eq_", "ne_", "is_", "is_not_", "in_", "not_in_", "le_", "raises_"})
+_RAISES: Final = frozenset({"raises", "warns", "deprecated_call", "assertRaises", "assertRaisesRegex", "assertWarns"})
+_READS: Final = ("get_", "find_", "fetch", "read_", "load_", "query_")
+_LOOKUPS: Final = ("get", "find", "lookup", "fetch")
+_MATCHES: Final = frozenset({"match", "search", "fullmatch", "fromstring", "parse", "loads"})
+_YES_OR_NO: Final = ("is", "has", "can", "exist", "ok", "success", "valid", "should", "contains", "equal", "called")
+_OF_UNITTEST: Final = ("assert", "fail", "skipTest", "subTest", "addCleanup")
+_BROAD: Final = frozenset({"Exception", "BaseException", "builtins.Exception", "builtins.BaseException"})
+_MOCK_CHECKS: Final = (
+    *("assert_called", "assert_any_call", "assert_has_calls", "assert_not_called"),
+    *("assert_awaited", "assert_any_await", "assert_has_awaits", "assert_not_awaited"),
+)
+_CAUGHT: Final = frozenset({"simplefilter", "filterwarnings"})
+
+
+def checks(module: Module, function: Function) -> list[Check]:
+    """Return a function's checks; a function of this module that it calls, and which checks, is one."""
+    if function.checks is None:
+        function.checks = _find_checks(module, function)
+    return function.checks
+
+
+def _find_checks(module: Module, function: Function) -> list[Check]:
+    found = [Check(node, _strength(node.test, function)) for node in function.all(ast.Assert)]
+    found += [Check(node, Strength.VALUE) for node in function.all(ast.Raise) if _is_failure(node)]
+    found += [Check(node, Strength.VALUE) for node in function.own(ast.Raise) if _is_conditional(node, function)]
+    if function.test is not None and any(map(_is_checking, _asked_for(function))):
+        found.append(Check(function.node.body[0], Strength.DELEGATED))
+    for call in function.calls:
+        strength = _call_strength(call, module, function) or _helper_strength(call, module, function)
+        if strength:
+            found.append(Check(call.node, strength))
+    return found
+
+
+def _may_check(name: str) -> bool:
+    """Tell whether a decorator may look at what a test returns, or does."""
+    # The property that `hypothesis.given` tries to break may be that nothing is raised.
+    return _is_checking(name) or any(word in name.lower() for word in ("test", "suite", "raises", "given"))
+
+
+def _ends_with_checks(each: Function, function: Function) -> bool:
+    """Tell whether a function is a tear-down of a test's class, and checks."""
+    return (
+        each.kind == "setup"
+        and each.class_node is function.class_node
+        and bool(each.all(ast.Assert) or any(call.last.startswith("assert") for call in each.calls))
+    )
+
+
+def _asked_for(function: Function) -> Iterator[str]:
+    """Yield the names of the fixtures that a test asks for."""
+    yield from function.parameters
+    for marker in function.test.markers if function.test else ():
+        if marker.name == "usefixtures":
+            yield from map(str, marker.args)
+
+
+def _is_checking(name: str) -> bool:
+    return any(word in name.lower() for word in _CHECKING_WORDS)
+
+
+def _is_conditional(node: ast.Raise, function: Function) -> bool:
+    """Tell whether a test raises something of its own where it sees what should not be."""
+    around = list(function.ancestors(node))
+    handled = any(isinstance(each, ast.ExceptHandler | ast.With | ast.AsyncWith | ast.Try) for each in around[:2])
+    return not handled and any(isinstance(each, ast.If | ast.While | ast.For) for each in around)
+
+
+def may_check_elsewhere(module: Module, function: Function) -> bool:
+    """Tell whether a function calls something that might check, but that this module does not define."""
+    if _calls_unknown(function, module, set()):
+        return True
+    if function.class_node is not None and any(_ends_with_checks(each, function) for each in module.functions):
+        return True
+    decorators = [] if isinstance(function.node, ast.Module) else function.node.decorator_list
+    names = [module.resolve(each.func if isinstance(each, ast.Call) else each, function) for each in decorators]
+    return any(_may_check(name.rpartition(".")[2]) for name in names if not name.startswith("pytest."))
+
+
+def is_broad(call: Call, module: Module, function: Function) -> bool:
+    """Tell whether `raises(…)` would take any exception."""
+    if call.last not in {"raises", "assertRaises"} or not call.node.args:
+        return False
+    wanted = call.node.args[0]
+    kinds = wanted.elts if isinstance(wanted, ast.Tuple) else [wanted]
+    return any(module.resolve(kind, function) in _BROAD for kind in kinds)
+
+
+def _strength(test: ast.expr, function: Function) -> Strength:  # noqa: PLR0911 - one for each form of a check
+    match test:
+        case ast.Await(value=inner) | ast.NamedExpr(value=inner):
+            return _strength(inner, function)
+        case ast.BoolOp(op=op, values=values):
+            each = [_strength(value, function) for value in values]
+            order = list(Strength)
+            return (max if isinstance(op, ast.And) else min)(each, key=order.index)
+        case ast.Compare():
+            return _compare_strength(test, function)
+        case ast.Name(id=name):
+            return Strength.VALUE if _is_flag(name, function) else Strength.TRUTHINESS
+        case ast.Call(func=ast.Name(id="bool"), args=[inner]):
+            return _strength(inner, function)
+        case ast.Call(func=ast.Name(id="len")):
+            return Strength.LENGTH
+        case ast.Call(func=ast.Name(id="isinstance"), args=[_, ast.Name(id="object")]):
+            return Strength.TAUTOLOGY
+        case ast.Call(func=ast.Attribute(attr=name), args=[], keywords=[]) if name.startswith(_READS):
+            return Strength.TRUTHINESS
+    return Strength.TAUTOLOGY if is_always_true(test) else Strength.VALUE
+
+
+def is_always_true(test: ast.expr) -> bool:
+    """Tell whether an expression is true whatever the code under test does."""
+    match test:
+        case ast.Constant(value=value):
+            return bool(value)
+        case ast.Tuple(elts=[_, *_]) | ast.List(elts=[_, *_]) | ast.Dict(keys=[_, *_]) | ast.Set():
+            return not any(isinstance(each, ast.Starred) for each in getattr(test, "elts", ()))
+        case ast.Lambda() | ast.GeneratorExp():
+            return True
+        case ast.JoinedStr(values=values):
+            return any(isinstance(each, ast.Constant) and each.value for each in values)
+        case ast.UnaryOp(op=ast.Not(), operand=ast.Constant(value=value)):
+            return not value
+    return False
+
+
+def _compare_strength(test: ast.Compare, function: Function) -> Strength:
+    left, right = test.left, test.comparators[-1]
+    match test.ops:
+        case [ast.IsNot()] if _is_constant(right, None):
+            return Strength.VALUE if _is_found_or_not(left, function) else Strength.TRUTHINESS
+        case [ast.GtE()] if is_len(left) and _is_constant(right, 0):
+            return Strength.TAUTOLOGY
+        case [ast.LtE()] if is_len(right) and _is_constant(left, 0):
+            return Strength.TAUTOLOGY
+        case [ast.Eq() | ast.LtE()] if _is_constant(right, 0) or _is_constant(left, 0):
+            return Strength.VALUE  # empty, and so known as a whole
+    if all(isinstance(each, ast.Constant) for each in (left, *test.comparators)):
+        # `sys.platform` and its like would not be constants; this compares two that someone wrote down.
+        return Strength.TAUTOLOGY if isinstance(test.ops[0], ast.Eq | ast.Is) and _same(left, right) else Strength.VALUE
+    return Strength.LENGTH if is_len(left) or is_len(right) else Strength.VALUE
+
+
+def _is_found_or_not(value: ast.expr, function: Function) -> bool:
+    """Tell whether None is the other outcome that counts: of a pattern, a look-up, a state, what starts as None."""
+    if isinstance(value, ast.Attribute):
+        return True
+    if isinstance(value, ast.Call):
+        return _is_look_up(value)
+    given = [each for target, each in _assignments(function) if isinstance(value, ast.Name) and target == value.id]
+    return any(_is_constant(each, None) or (isinstance(each, ast.Call) and _is_look_up(each)) for each in given)
+
+
+def _is_look_up(value: ast.Call) -> bool:
+    name = getattr(value.func, "attr", "").lstrip("_")
+    return name in _MATCHES or (name.startswith(_LOOKUPS) and bool(value.args or value.keywords))
+
+
+def _call_strength(call: Call, module: Module, function: Function) -> Strength | None:  # noqa: PLR0911 - as above
+    last, args = call.last, call.node.args
+    if last.startswith(_MOCK_CHECKS):
+        return Strength.INTERACTION
+    if last in _RAISES:
+        return Strength.BROAD_RAISES if is_broad(call, module, function) else Strength.RAISES
+    if last in {"assertTrue", "assertIsNotNone"} and args:
+        if last == "assertTrue":
+            return _strength(args[0], function)
+        return Strength.VALUE if _is_found_or_not(args[0], function) else Strength.TRUTHINESS
+    if last in {"assertEqual", "assertEquals"} and any(is_len(arg) for arg in args[:2]):
+        return Strength.VALUE if any(_is_constant(arg, 0) for arg in args[:2]) else Strength.LENGTH
+    if last.startswith("assert") and call.name.startswith("self."):
+        return Strength.VALUE
+    if last.startswith("test_"):
+        return Strength.DELEGATED  # a test that another one calls, such as the one it overrides
+    if last in _CHECKING_NAMES or call.name.startswith("numpy.testing."):
+        return Strength.VALUE
+    if last in _CAUGHT and any(_is_constant(arg, "error") for arg in args[:1]):
+        return Strength.RAISES
+    checking = _is_checking(last) or "check" in call.name.replace("_", "").split(".")
+    return Strength.DELEGATED if checking else None
+
+
+def _helper_strength(call: Call, module: Module, function: Function) -> Strength | None:
+    if _checks_itself(_called(call, module, function), module, set()):
+        return Strength.DELEGATED
+    # A class of the module, such as a thread, that checks in a method of its own.
+    methods = [each for each in module.functions if each.symbol.startswith(f"{call.name}.")] if call.name else []
+    return Strength.DELEGATED if any(each.all(ast.Assert) for each in methods) else None
+
+
+def _called(call: Call, module: Module, function: Function) -> Function | None:
+    """Return the function that is called, if this module defines it."""
+    if call.name.startswith(("self.", "cls.")) and function.class_node is not None:
+        owner = function.symbol.rpartition(".")[0]
+        return module.defined.get(f"{owner}.{call.name.partition('.')[2]}")
+    return module.defined.get(call.name)
+
+
+def _checks_itself(function: Function | None, module: Module, seen: set[str]) -> bool:
+    if function is None or function.symbol in seen:
+        return False
+    seen.add(function.symbol)
+    if function.all(ast.Assert) or any(map(_is_failure, function.all(ast.Raise))):
+        return True
+    return any(
+        _call_strength(call, module, function) or _checks_itself(_called(call, module, function), module, seen)
+        for call in function.calls
+    )
+
+
+def _calls_unknown(function: Function, module: Module, seen: set[str]) -> bool:
+    """Tell whether a function, or one of this module that it calls, calls something that might check."""
+    seen.add(function.symbol)
+    called = [each for call in function.calls if (each := _called(call, module, function)) is not None]
+    return any(_is_unknown(call, module, function) for call in function.calls) or any(
+        _calls_unknown(each, module, seen) for each in called if each.symbol not in seen
+    )
+
+
+def _is_unknown(call: Call, module: Module, function: Function) -> bool:
+    first = call.name.partition(".")[0]
+    if first in {"self", "cls", "super"}:
+        # A method that another module's class brings.
+        own = call.last.startswith(_OF_UNITTEST) or _called(call, module, function) is not None
+        if call.name.count(".") == 1:
+            return not own
+        return "." in call.name and _is_support_object(call.name, module)
+    if first.startswith("$"):
+        # A fixture that is a function, or a parameter that may bring its own checks.
+        return "." not in call.name or first.removeprefix("$") in parametrized(function)
+    if "." not in call.name and call.name in _aliases(function):
+        return True
+    return _is_support(call.name)
+
+
+def _is_support_object(name: str, module: Module) -> bool:
+    """Tell whether `self.tool.run` is a method of what a set-up made of a class of the suite's own helpers."""
+    attribute = name.split(".")[1]
+    for each in module.functions:
+        for statement in each.own(ast.Assign) if each.kind in {"setup", "fixture"} else []:
+            target, value = statement.targets[0], statement.value
+            if isinstance(target, ast.Attribute) and target.attr == attribute and isinstance(value, ast.Call):
+                return _is_support(module.resolve(value.func, each))
+    return False
+
+
+def _aliases(function: Function) -> set[str]:
+    """Return the local names of fixtures: `fn = some_fixture`."""
+    pairs = _assignments(function)
+    return {name for name, value in pairs if isinstance(value, ast.Name) and value.id in function.parameters}
+
+
+def _is_support(name: str) -> bool:
+    """Tell whether a name is imported from what looks like a suite's own helpers."""
+    parts = name.lower().split(".")[:-1]
+    if name.startswith("."):
+        return bool(parts[-1])  # a module beside this one, and no method
+    return any("test" in part and part not in {"unittest", "pytest"} for part in parts)
+
+
+def _is_failure(node: ast.Raise) -> bool:
+    raised = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
+    return isinstance(raised, ast.Name) and raised.id in {"AssertionError", "Failed"}
+
+
+def _is_flag(name: str, function: Function) -> bool:
+    """Tell whether a name holds yes or no, and so truth is all there is to check."""
+    if name.lower().startswith(_YES_OR_NO) or name.lower().endswith(("ed", "able", "ok")):
+        return True
+    values = [value for target, value in _assignments(function) if target == name]
+    return not values or not all(_is_object(value) for value in values)
+
+
+def _is_object(value: ast.expr) -> bool:
+    """Tell whether an expression gives a thing of which truth says next to nothing."""
+    if isinstance(value, ast.Await):
+        return _is_object(value.value)
+    if not isinstance(value, ast.Call):
+        return False
+    name = value.func.attr if isinstance(value.func, ast.Attribute) else getattr(value.func, "id", "")
+    return name[:1].isupper() or name.startswith(("get_", "create", "make_", "build_", "load_", "fetch", "read_"))
+
+
+def _assignments(function: Function) -> Iterator[tuple[str, ast.expr]]:
+    for node in function.all(ast.Assign):
+        for target in node.targets:
+            yield from _unpacked(target, node.value)
+    for each in function.all(ast.AnnAssign):
+        if each.value is not None:
+            yield from _unpacked(each.target, each.value)
+
+
+def _unpacked(target: ast.expr, value: ast.expr) -> Iterator[tuple[str, ast.expr]]:
+    if isinstance(target, ast.Name):
+        yield target.id, value
+    elif isinstance(target, ast.Tuple | ast.List):
+        unknown = ast.Constant(None)
+        yield from ((each.id, unknown) for each in target.elts if isinstance(each, ast.Name))
+
+
+def _is_constant(node: ast.expr, value: object) -> bool:
+    return isinstance(node, ast.Constant) and type(node.value) is type(value) and node.value == value
+
+
+def _same(one: ast.expr, other: ast.expr) -> bool:
+    return ast.dump(one) == ast.dump(other)
+
+
+def strongest(found: Sequence[Check]) -> Strength | None:
+    """Return the strongest of some checks, None if there is none."""
+    return max((check.strength for check in found), key=list(Strength).index, default=None)

@@ -1,0 +1,261 @@
+"""One module as rules see it: its functions, and what is in each, from one walk over the syntax tree."""
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Final, Literal, NamedTuple, TypeVar
+
+from floe_testing.audit.model import TIERS, Check
+from floe_testing.suite import ParsedModule, TestFunction
+from floe_testing.syntax import FunctionNode, Names, comments
+
+Node = TypeVar("Node", bound=ast.AST)
+Kind = Literal["test", "fixture", "setup", "helper", "module"]
+
+_FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
+_IMPORTS: Final = (ast.Import, ast.ImportFrom)
+_SKIPPED: Final = frozenset({ast.Name, ast.Constant, ast.Load, ast.Store, ast.Del, ast.alias, ast.arg})
+"""Leaves, which are most of a tree, and which no rule looks for but from their parents."""
+_KEPT: Final = frozenset(
+    {
+        *_FUNCTIONS,
+        *(ast.Assert, ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Delete, ast.Expr, ast.Global),
+        *(ast.If, ast.Raise, ast.Return, ast.While, ast.With, ast.AsyncWith, ast.Try, ast.TryStar, ast.ClassDef),
+        *(ast.Yield, ast.YieldFrom),
+    }
+)
+_HEADER: Final = 20
+"""Lines in which a module says what made it."""
+_SETUPS: Final = frozenset(
+    {"setup", "teardown", "setUp", "tearDown", "setUpClass", "tearDownClass", "asyncSetUp", "asyncTearDown"}
+    | {f"{when}_{what}" for when in ("setup", "teardown") for what in ("method", "class", "module", "function")}
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """One call."""
+
+    node: ast.Call
+    name: str
+    """The whole dotted name; one that starts with `$` belongs to a parameter, with `.` to some other value."""
+    nested: bool
+    """It is in a function inside the function, and so runs when that does."""
+
+    @property
+    def last(self) -> str:
+        """The last part of the name."""
+        return self.name.rpartition(".")[2].removeprefix("$")
+
+
+class _Place(NamedTuple):
+    """A node that the walk has come to, and what it stands in."""
+
+    node: ast.AST
+    classes: tuple[ast.ClassDef, ...]
+    function: "Function"
+    nested: bool
+
+
+@dataclass(eq=False)
+class Function:
+    """A function of a module or class, with everything in it; or, of kind `module`, what stands outside of them."""
+
+    node: FunctionNode | ast.Module
+    name: str
+    symbol: str
+    kind: Kind
+    class_node: ast.ClassDef | None = None
+    test: TestFunction | None = None
+    calls: list[Call] = field(default_factory=list)
+    checks: list[Check] | None = None
+    """What it checks, once `floe_testing.audit.checks` has looked."""
+    _own: dict[type, list[ast.AST]] = field(default_factory=lambda: defaultdict(list))
+    _nested: dict[type, list[ast.AST]] = field(default_factory=lambda: defaultdict(list))
+
+    def own(self, kind: type[Node]) -> list[Node]:
+        """Return the statements of a kind that run when the function does."""
+        return self._own[kind]  # type: ignore[return-value]  # one list per type
+
+    def all(self, kind: type[Node]) -> list[Node]:
+        """Return the statements of a kind, those of functions inside the function too."""
+        return [*self._own[kind], *self._nested[kind]]  # type: ignore[list-item]  # as above
+
+    def keep(self, node: ast.AST, *, nested: bool) -> None:
+        """Take in a statement."""
+        (self._nested if nested else self._own)[type(node)].append(node)
+
+    @cached_property
+    def parameters(self) -> tuple[str, ...]:
+        """The names of the function's parameters: of a test and a fixture, the fixtures they ask for."""
+        if isinstance(self.node, ast.Module):
+            return ()
+        given = self.node.args
+        every = [*given.posonlyargs, *given.args, *given.kwonlyargs, given.vararg, given.kwarg]
+        return tuple(each.arg for each in every if each is not None)
+
+    @cached_property
+    def _parents(self) -> Mapping[ast.AST, ast.AST]:
+        return {child: node for node in ast.walk(self.node) for child in ast.iter_child_nodes(node)}
+
+    def ancestors(self, node: ast.AST) -> Iterator[ast.AST]:
+        """Yield what a node stands in, the nearest first, up to the function."""
+        while node in self._parents and node is not self.node:
+            node = self._parents[node]
+            yield node
+
+
+class Module:
+    """One module: `functions` in their order, and the meaning of names."""
+
+    def __init__(self, parsed: ParsedModule, tier: str = "", default_tier: str = "") -> None:
+        """Walk the tree.
+
+        Args:
+            parsed: The module.
+            tier: The tier that its path says it is of; empty if none.
+            default_tier: The tier of tests that neither the path nor a marker tells of; empty if none.
+        """
+        self.path = parsed.module.relative
+        self.tree = parsed.tree
+        self.tier = tier
+        self._default_tier = default_tier
+        self.tests = parsed.module.tests
+        self.names = Names()
+        self.functions: list[Function] = []
+        self.classes: dict[str, ast.ClassDef] = {}
+        self.imports: list[ast.Import | ast.ImportFrom] = []
+        self.top = Function(parsed.tree, "", "", "module")
+        self.urls: list[ast.Constant] = []
+        self._source = parsed.source
+        self._tests = parsed.nodes
+        self._calls: list[tuple[Function, ast.Call, bool]] = []
+        self._walk()
+
+    @cached_property
+    def lines(self) -> list[str]:
+        """The source's lines."""
+        return self._source.decode("utf-8", "replace").splitlines()
+
+    @property
+    def is_generated(self) -> bool:
+        """A comment at the top, or the docstring, says that a program wrote the module."""
+        said = [line for line in self.lines[:_HEADER] if line.startswith("#")]
+        return "generated" in " ".join([*said, ast.get_docstring(self.tree) or ""]).lower()
+
+    @cached_property
+    def defined(self) -> Mapping[str, Function]:
+        """The functions by symbol."""
+        return {function.symbol: function for function in self.functions}
+
+    def function_at(self, line: int) -> Function:
+        """Return the function that a line is in, or what stands outside of them."""
+        for function in self.functions:
+            first, last = getattr(function.node, "lineno", 0), getattr(function.node, "end_lineno", 0)
+            if first <= line <= last:
+                return function
+        return self.top
+
+    def text(self, line: int) -> str:
+        """Return a line's text without the space around it."""
+        return self.lines[line - 1].strip() if 0 < line <= len(self.lines) else ""
+
+    def resolve(self, node: ast.AST, function: Function) -> str:
+        """Return the whole name of an expression in a function, as `Call.name` has it."""
+        first = node
+        while isinstance(first, ast.Attribute):
+            first = first.value
+        if isinstance(first, ast.Name):
+            own = first.id in function.parameters and first.id not in {"self", "cls"}
+            return f"{'$' if own else ''}{self._dotted(node) if own else self.names.resolve(node)}"
+        return f".{node.attr}" if isinstance(node, ast.Attribute) else ""
+
+    def tier_of(self, function: Function) -> str:
+        """Return the tier of a function: its path's, or else the one that a marker names, or else the default."""
+        marks = [marker.name for marker in function.test.markers] if function.test else []
+        return self.tier or next((mark for mark in marks if mark in TIERS), self._default_tier)
+
+    def remarks(self, function: Function) -> str:
+        """Return what a person wrote about a function: its name, docstring and comments, in lower case."""
+        if isinstance(function.node, ast.Module):
+            return ""
+        first, column, last = function.node.lineno, function.node.col_offset, function.node.end_lineno or 0
+        comments = []
+        for line, indent, text in self._comments:
+            # What stands behind the last statement is the function's as long as it is indented and nothing else comes.
+            if first <= line <= last or (line == last + 1 and indent > column):
+                comments.append(text)
+                last = max(last, line)
+        return "\n".join([function.name, ast.get_docstring(function.node) or "", *comments]).lower()
+
+    @cached_property
+    def _comments(self) -> list[tuple[int, int, str]]:
+        return [(*token.start, token.string) for token in comments(self._source)]
+
+    @staticmethod
+    def _dotted(node: ast.AST) -> str:
+        return Names().resolve(node) or ""
+
+    def _walk(self) -> None:
+        for statement in self.tree.body:
+            self.names.see(statement)
+        stack = [_Place(self.tree, (), self.top, nested=False)]
+        while stack:
+            place = stack.pop()
+            self._keep(place)
+            classes, function, nested = self._inside(place)
+            stack += [_Place(child, classes, function, nested) for child in reversed(self._children(place.node))]
+        for function, call, nested in self._calls:
+            function.calls.append(Call(call, self.resolve(call.func, function), nested))
+
+    def _keep(self, place: "_Place") -> None:
+        node = place.node
+        if isinstance(node, ast.Call):
+            self._calls.append((place.function, node, place.nested))
+        elif type(node) in _KEPT:
+            place.function.keep(node, nested=place.nested)
+        elif isinstance(node, _IMPORTS):
+            self.imports.append(node)
+            self.names.see(node)
+
+    def _inside(self, place: "_Place") -> tuple[tuple[ast.ClassDef, ...], Function, bool]:
+        """Return the classes and the function that a node's children are in, and whether in one inside that."""
+        node, classes, function, nested = place.node, place.classes, place.function, place.nested
+        if isinstance(node, _FUNCTIONS):
+            if function is not self.top:
+                return classes, function, True
+            return classes, self._function(node, classes), False
+        if isinstance(node, ast.Lambda):
+            return classes, function, function is not self.top
+        if isinstance(node, ast.ClassDef) and function is self.top:
+            self.classes.setdefault(node.name, node)
+            return (*classes, node), function, nested
+        return classes, function, nested
+
+    def _children(self, node: ast.AST) -> list[ast.AST]:
+        children = []
+        for child in ast.iter_child_nodes(node):
+            if type(child) not in _SKIPPED:
+                children.append(child)
+            elif isinstance(child, ast.Constant) and isinstance(child.value, str) and "://" in child.value:
+                self.urls.append(child)
+        return children
+
+    def _function(self, node: FunctionNode, classes: tuple[ast.ClassDef, ...]) -> Function:
+        test = self._tests.get(node)
+        symbol = ".".join([*(each.name for each in classes), node.name])
+        function = Function(node, node.name, symbol, "helper", classes[-1] if classes else None, test)
+        if test is not None:
+            function.kind = "test"
+        elif any(self._is_fixture(decorator) for decorator in node.decorator_list):
+            function.kind = "fixture"
+        elif node.name in _SETUPS:
+            function.kind = "setup"
+        self.functions.append(function)
+        return function
+
+    def _is_fixture(self, decorator: ast.expr) -> bool:
+        name = self.names.resolve(decorator.func if isinstance(decorator, ast.Call) else decorator) or ""
+        return name.rpartition(".")[2] in {"fixture", "yield_fixture"}

@@ -1,0 +1,102 @@
+"""An audit for other programs: JSON, and SARIF 2.1.0, which GitHub shows in a pull request."""
+
+import json
+from dataclasses import asdict
+from importlib.metadata import version
+from typing import Any, Final
+from urllib.parse import quote
+
+from floe_testing.audit.model import Audit, Finding, Severity
+from floe_testing.audit.project import Project
+from floe_testing.audit.rule import Rule, all_rules
+from floe_testing.audit.run import UNREADABLE
+from floe_testing.audit.suppression import NO_REASON, UNUSED
+
+DISTRIBUTION: Final = "floe-testing"
+_SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
+_OWN: Final = {
+    UNREADABLE: ("unreadable", "A file that is no Python can't be looked at."),
+    NO_REASON: ("suppression-without-reason", "A comment that silences a rule says why, after the bracket."),
+    UNUSED: ("unused-suppression", "A comment that silences nothing hides what comes later."),
+}
+"""What the audit says of itself, without a rule behind it."""
+
+
+def render_json(audit: Audit, project: Project) -> str:
+    """Return an audit as JSON: a summary, the findings, and those that a comment silences."""
+    document = {
+        "version": 1,
+        "summary": {
+            "modules": len(audit.modules),
+            "tests": sum(module.tests for module in audit.modules),
+            "rules": [rule.id for rule in project.config.rules()],
+            "findings": {severity.value: _count(audit, severity) for severity in Severity},
+            "suppressed": len(audit.suppressed),
+            "known": len(audit.known),
+            "gone": audit.gone,
+        },
+        "findings": [asdict(finding) for finding in audit.findings],
+        "suppressed": [asdict(finding) | {"reason": reason} for finding, reason in audit.suppressed],
+    }
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def render_sarif(audit: Audit, project: Project) -> str:  # noqa: ARG001 - as the other forms
+    """Return an audit as SARIF 2.1.0; what a baseline or a comment silences is left out."""
+    rules = [_own_rule(key, *words) for key, words in _OWN.items()] + [_sarif_rule(rule) for rule in all_rules()]
+    places = {rule["id"]: place for place, rule in enumerate(rules)}
+    driver = {"name": DISTRIBUTION, "semanticVersion": version(DISTRIBUTION), "rules": rules}
+    run = {
+        "tool": {"driver": driver},
+        "columnKind": "unicodeCodePoints",
+        "results": [_sarif_result(finding, places[finding.rule]) for finding in audit.findings],
+    }
+    return json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2, ensure_ascii=False) + "\n"
+
+
+def _count(audit: Audit, severity: Severity) -> int:
+    return sum(finding.severity is severity for finding in audit.findings)
+
+
+def _own_rule(key: str, name: str, reason: str) -> dict[str, Any]:
+    return {
+        "id": key,
+        "name": name,
+        "shortDescription": {"text": name},
+        "fullDescription": {"text": reason},
+        "defaultConfiguration": {"level": Severity.ERROR.value},
+    }
+
+
+def _sarif_rule(rule: Rule) -> dict[str, Any]:
+    bad, good = rule.bad[0].text, rule.good[0].text
+    return {
+        "id": rule.id,
+        "name": rule.name,
+        "shortDescription": {"text": rule.name},
+        "fullDescription": {"text": rule.reason},
+        "defaultConfiguration": {"level": rule.severity.value},
+        "help": {
+            "text": f"{rule.reason}\n\nBad:\n\n{bad}\nGood:\n\n{good}",
+            "markdown": f"{rule.reason}\n\nBad:\n\n```python\n{bad}```\n\nGood:\n\n```python\n{good}```\n",
+        },
+        "properties": {"tags": ["tests"]},
+    }
+
+
+def _sarif_result(finding: Finding, place: int) -> dict[str, Any]:
+    return {
+        "ruleId": finding.rule,
+        "ruleIndex": place,
+        "level": finding.severity.value,
+        "message": {"text": finding.message},
+        "locations": [
+            {
+                "physicalLocation": {
+                    "artifactLocation": {"uri": quote(finding.path), "uriBaseId": "%SRCROOT%"},
+                    "region": {"startLine": finding.line, "startColumn": finding.column},
+                }
+            }
+        ],
+        "partialFingerprints": {"floeTestingAudit/v1": finding.fingerprint},
+    }

@@ -1,0 +1,105 @@
+"""What a rule is, and which rules there are."""
+
+import ast
+from abc import ABC
+from collections.abc import Iterator, Sequence
+from functools import cache
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from floe_testing.audit.model import Example, Fact, Finding, Severity
+from floe_testing.errors import FloeTestingError
+
+if TYPE_CHECKING:
+    from floe_testing.audit.module import Function, Module
+    from floe_testing.audit.project import Project
+
+ENTRY_POINTS: Final = "floe_testing.audit_rules"
+"""The entry point group by which other packages add rules; each entry is a `Rule` class."""
+
+
+class BrokenRuleError(FloeTestingError):
+    """An entry point is no rule."""
+
+
+class Rule(ABC):
+    """One thing that a suite should not do.
+
+    A rule looks at modules one by one (`check`), or notes facts in each of them (`note`) and draws its conclusions
+    when all are there (`conclude`). A rule has no state: modules are read by several processes.
+    """
+
+    id: ClassVar[str]
+    """Letters and three digits: `FT101`."""
+    name: ClassVar[str]
+    severity: ClassVar[Severity]
+    reason: ClassVar[str]
+    """Why it matters, for someone who has just been told off by it."""
+    bad: ClassVar[tuple[Example, ...]]
+    good: ClassVar[tuple[Example, ...]]
+
+    def check(self, module: "Module") -> Iterator[Finding]:  # noqa: ARG002 - for those that override it
+        """Yield what is wrong in one module."""
+        yield from ()
+
+    def note(self, module: "Module", project: "Project") -> Iterator[Fact]:  # noqa: ARG002 - as above
+        """Yield what `conclude` needs to know of one module."""
+        yield from ()
+
+    def conclude(self, facts: Sequence[Fact], project: "Project") -> Iterator[Finding]:  # noqa: ARG002 - as above
+        """Yield what is wrong in the suite, told by the facts of all its modules, in the order of paths and lines."""
+        yield from ()
+
+    def finding(self, module: "Module", node: ast.AST, message: str, function: "Function | None" = None) -> Finding:
+        """Return a finding at a node of a function, or outside of any."""
+        line = getattr(node, "lineno", 1)
+        return Finding(
+            path=module.path,
+            line=line,
+            column=getattr(node, "col_offset", 0) + 1,
+            rule=self.id,
+            severity=self.severity,
+            message=message,
+            symbol=function.symbol if function else "",
+            text=module.text(line),
+        )
+
+    def fact(
+        self, module: "Module", node: ast.AST, function: "Function | None" = None, *, key: str, label: str = ""
+    ) -> Fact:
+        """Return a fact at a node."""
+        line = getattr(node, "lineno", 1)
+        return Fact(self.id, key, module.path, line, function.symbol if function else "", module.text(line), label)
+
+    def finding_at(self, fact: Fact, message: str) -> Finding:
+        """Return a finding where a fact was noted."""
+        return Finding(fact.path, fact.line, 1, self.id, self.severity, message, fact.symbol, fact.text)
+
+
+@cache
+def all_rules() -> tuple[Rule, ...]:
+    """Return this package's rules and those of others, by id.
+
+    Raises:
+        BrokenRuleError: Names each entry point that is no rule, or takes an id that is taken.
+    """
+    from floe_testing.audit.rules import BUILT_IN  # noqa: PLC0415 - its modules import this one
+
+    found: dict[str, Rule] = {kind.id: kind() for kind in BUILT_IN}
+    problems: list[str] = []
+    for entry in entry_points(group=ENTRY_POINTS):
+        try:
+            kind = entry.load()
+        except Exception as error:  # noqa: BLE001 - whatever a package of someone else's raises
+            problems.append(f"{entry.name} = {entry.value!r} can't be loaded: {type(error).__name__}: {error}")
+            continue
+        if not (isinstance(kind, type) and issubclass(kind, Rule)):
+            problems.append(f"{entry.name} = {entry.value!r} is no class derived from floe_testing.audit.Rule")
+        elif kind.id in found:
+            problems.append(f"{entry.name} = {entry.value!r}: the id {kind.id} is taken by {found[kind.id].name}")
+        else:
+            found[kind.id] = kind()
+    if problems:
+        message = f"entry points of {ENTRY_POINTS}:\n  " + "\n  ".join(problems)
+        raise BrokenRuleError(message)
+    return tuple(rule for _, rule in sorted(found.items()))

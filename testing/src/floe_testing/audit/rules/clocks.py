@@ -1,0 +1,253 @@
+"""Tests that take their time from the machine's clock."""
+
+import ast
+from collections.abc import Iterator
+from typing import Final
+
+from floe_testing.audit.look import is_inside, names_in, patched
+from floe_testing.audit.model import Example, Finding, Severity
+from floe_testing.audit.module import Call, Function, Module
+from floe_testing.audit.rule import Rule
+
+_BLOCKING: Final = frozenset({"time.sleep", "gevent.sleep", "eventlet.sleep"})
+_AWAITED: Final = frozenset({"asyncio.sleep", "anyio.sleep", "trio.sleep"})
+_CLOCKS: Final = frozenset(
+    {
+        *("time.time", "time.time_ns", "time.monotonic", "time.perf_counter", "time.localtime", "time.gmtime"),
+        *("datetime.datetime.now", "datetime.datetime.utcnow", "datetime.datetime.today", "datetime.date.today"),
+        *("timeit.default_timer", "time.process_time", "time.monotonic_ns", "time.perf_counter_ns"),
+    }
+)
+_FROZEN: Final = ("freezegun.", "time_machine.", "freeze_time", "$freezer", "$time_machine", "$frozen")
+_BREAKS: Final = ("KeyboardInterrupt", "CancelledError", "TimeoutError", "BaseException", "Interrupt", "Timeout")
+_WRAPPERS: Final = frozenset(
+    {"abs", "approx", "round", "int", "float", "timestamp", "date", "replace", "total_seconds"}
+)
+
+
+class Sleep(Rule):
+    """A wait of a fixed time."""
+
+    id = "FT401"
+    name = "sleep"
+    severity = Severity.WARNING
+    reason = (
+        "A fixed time is too long on a fast machine and too short on a busy one: the suite is slow, and fails now "
+        "and then. Wait for the condition instead, with a timeout (`floe_testing.wait_for_condition`), or advance a "
+        "fake clock."
+    )
+    bad = (
+        Example("""
+            import time
+
+            def test_order_is_shipped(orders):
+                orders.place(7)
+                time.sleep(2)
+                assert orders.shipped(7)
+        """),
+        Example("""
+            import asyncio
+
+            async def test_order_is_shipped(orders):
+                orders.place(7)
+                await asyncio.sleep(0.5)
+                assert orders.shipped(7)
+        """),
+    )
+    good = (
+        Example("""
+            from floe_testing import wait_for_condition
+
+            def test_order_is_shipped(orders):
+                orders.place(7)
+                wait_for_condition(lambda: orders.shipped(7))
+        """),
+        Example("""
+            import asyncio
+            import pytest
+
+            async def test_slow_order_is_given_up(orders):
+                async def slow():
+                    await asyncio.sleep(60)
+                with pytest.raises(TimeoutError):
+                    await orders.place(7, slow)
+                await asyncio.sleep(0)
+        """),
+        Example("""
+            import time
+
+            def test_order_is_shipped(orders):
+                orders.place(7)
+                for _ in range(50):
+                    if orders.shipped(7):
+                        break
+                    time.sleep(0.1)
+                assert orders.shipped(7)
+        """),
+        Example("""
+            import time
+
+            def test_backs_off(orders, monkeypatch):
+                slept = []
+                monkeypatch.setattr(time, "sleep", slept.append)
+                orders.place(7)
+                time.sleep(1)
+                assert slept == [1, 2, 4, 1]
+        """),
+    )
+
+    def check(self, module: Module) -> Iterator[Finding]:
+        """Look at what sleeps where the test itself, or a fixture, runs."""
+        for function in module.functions:
+            sleeps = [call for call in function.calls if _sleeps(call, function)]
+            if not sleeps or function.kind == "helper" or any("sleep" in word for word in patched(module, function)):
+                continue
+            for call in sleeps:
+                yield self.finding(module, call.node, "waits a fixed time", function)
+
+
+class RealClock(Rule):
+    """An assertion of the machine's clock."""
+
+    id = "FT402"
+    name = "real-clock"
+    severity = Severity.WARNING
+    reason = (
+        "What is asserted depends on when the test runs, and how busy the machine is: it fails at midnight, or "
+        "under load. Pass the time in, freeze the clock, or assert the order of events and not their duration."
+    )
+    bad = (
+        Example("""
+            import time
+
+            def test_total_is_fast():
+                started = time.monotonic()
+                Order(lines=[3, 4]).total()
+                assert time.monotonic() - started < 0.1
+        """),
+        Example("""
+            from datetime import date
+
+            def test_order_is_of_today():
+                assert Order(7).placed == date.today()
+        """),
+    )
+    good = (
+        Example("""
+            from datetime import date
+
+            def test_order_is_of_the_day():
+                assert Order(7, today=lambda: date(2024, 2, 29)).placed == date(2024, 2, 29)
+        """),
+        Example("""
+            from datetime import datetime
+
+            def test_round_trip():
+                now = datetime.now()
+                assert parse(now.isoformat()) == now
+        """),
+        Example("""
+            import time
+
+            def test_order_is_placed_now():
+                before = time.time() - 1
+                placed = place_order(7).time
+                assert before <= placed
+        """),
+    )
+
+    def check(self, module: Module) -> Iterator[Finding]:
+        """Look at assertions with a clock in them."""
+        for function in module.functions:
+            calls = {call.node for call in function.calls if call.name in _CLOCKS}
+            if not calls or any(word.startswith(_FROZEN) for word in _helps(module, function)):
+                continue
+            for node in function.all(ast.Assert):
+                if any(isinstance(each, ast.While) for each in function.ancestors(node)):
+                    continue  # the timeout of a wait
+                if _depends_on_clock(node.test, calls, function):
+                    yield self.finding(module, node, "what is asserted depends on the machine's clock", function)
+
+
+def _sleeps(call: Call, function: Function) -> bool:
+    if call.nested or call.name not in _BLOCKING | _AWAITED:
+        return False
+    length = call.node.args[0] if call.node.args else next((each.value for each in call.node.keywords), None)
+    if isinstance(length, ast.Constant) and not length.value:
+        return False  # lets others run, and takes no time
+    if call.name in _AWAITED and not isinstance(next(function.ancestors(call.node), None), ast.Await):
+        return False  # work for a task
+    if is_inside(function, call.node, "raises", "timeout", "fail_after", "move_on", "cancel", "interrupt"):
+        return False
+    # A sleep that something is to break off is work, and one between two looks is a wait for a condition.
+    return not any(
+        (isinstance(each, ast.Try) and _is_broken_off(each)) or _looks(each) for each in function.ancestors(call.node)
+    )
+
+
+def _looks(node: ast.AST) -> bool:
+    """Tell whether a node is a loop that ends as soon as something is so."""
+    if isinstance(node, ast.While) and not isinstance(node.test, ast.Constant):
+        return True
+    return isinstance(node, ast.For | ast.AsyncFor | ast.While) and any(
+        isinstance(each, ast.Break | ast.Return) for statement in node.body for each in ast.walk(statement)
+    )
+
+
+def _is_broken_off(node: ast.Try) -> bool:
+    return any(each.type is None or ast.unparse(each.type).endswith(_BREAKS) for each in node.handlers)
+
+
+def _helps(module: Module, function: Function) -> Iterator[str]:
+    """Yield what a function asks for, calls, is decorated with, or replaces."""
+    yield from (f"${name}" for name in function.parameters)
+    yield from (call.name for call in function.calls)
+    yield from (f"freeze_time {word}" for word in patched(module, function) if "time" in word)
+    decorators = [] if isinstance(function.node, ast.Module) else list(function.node.decorator_list)
+    decorators += function.class_node.decorator_list if function.class_node else []
+    for decorator in decorators:
+        yield module.resolve(decorator.func if isinstance(decorator, ast.Call) else decorator, function)
+
+
+def _depends_on_clock(test: ast.expr, clocks: set[ast.Call], function: Function) -> bool:
+    """Tell whether a clock's reading must equal something, or a duration be short enough.
+
+    That something took at least so long, or is not in the future, is so on the slowest machine too.
+    """
+    lengths = _durations(function, clocks)
+    for compare in ast.walk(test):
+        if not isinstance(compare, ast.Compare):
+            continue
+        sides = [compare.left, *compare.comparators]
+        for left, op, right in zip(sides, compare.ops, sides[1:], strict=False):
+            if isinstance(op, ast.Eq) and (_reads(left, clocks) or _reads(right, clocks)):
+                return True
+            small = left if isinstance(op, ast.Lt | ast.LtE) else right if isinstance(op, ast.Gt | ast.GtE) else None
+            if small is not None and (lengths & names_in(small) or _is_duration(small, clocks)):
+                return True
+    return False
+
+
+def _is_duration(node: ast.expr, clocks: set[ast.Call]) -> bool:
+    """Tell whether an expression is the difference of two times; with a number taken from it, a time is still one."""
+    differences = [each for each in ast.walk(node) if isinstance(each, ast.BinOp) and isinstance(each.op, ast.Sub)]
+    return any(not isinstance(each.right, ast.Constant) for each in differences) and _reads(node, clocks)
+
+
+def _durations(function: Function, clocks: set[ast.Call]) -> set[str]:
+    """Return the names that hold the difference of two times."""
+    found: set[str] = set()
+    for statement in function.all(ast.Assign):
+        value = statement.value
+        if _is_duration(value, clocks):
+            found.update(target.id for target in statement.targets if isinstance(target, ast.Name))
+    return found
+
+
+def _reads(node: ast.AST, clocks: set[ast.Call]) -> bool:
+    """Tell whether the value of an expression is a clock's reading, or computed from one."""
+    if isinstance(node, ast.Call) and node not in clocks:
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        if name not in _WRAPPERS:
+            return False  # the reading is sample data
+    return node in clocks or any(_reads(child, clocks) for child in ast.iter_child_nodes(node))

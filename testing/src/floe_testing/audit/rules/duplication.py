@@ -1,0 +1,311 @@
+"""What stands in several modules, and should in one."""
+
+import ast
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import Final
+from urllib.parse import SplitResult, urlsplit
+
+from floe_testing.audit.look import keyword
+from floe_testing.audit.model import Example, Fact, Finding, Severity
+from floe_testing.audit.module import Call, Function, Module
+from floe_testing.audit.project import Project
+from floe_testing.audit.rule import Rule
+
+_SCHEMES: Final = frozenset(
+    {"postgres", "postgresql", "mysql", "mongodb", "redis", "rediss", "amqp", "amqps", "kafka", "nats", "clickhouse"}
+    | {"bolt", "neo4j", "cassandra", "memcached", "pulsar", "mqtt", "ldap", "sftp", "ftp", "mssql", "oracle", "valkey"}
+)
+_ENVIRONMENT: Final = frozenset({"os.environ.get", "os.getenv", "os.environ.setdefault"})
+_SERVICE_WORDS: Final = (
+    "HOST",
+    "PORT",
+    "URL",
+    "URI",
+    "DSN",
+    "ENDPOINT",
+    "ADDRESS",
+    "BROKER",
+    "USER",
+    "PASSWORD",
+    "KEY",
+)
+_HOSTS: Final = ("host", "hostname", "server")
+_REAL: Final = frozenset({"integration", "e2e"})
+_ASYNC: Final = ("asyncio", "asynchronous")
+_SHOWN: Final = 3
+_SMALL: Final = 25
+_LARGE: Final = 120
+"""Nodes of a body, from which on two that differ in literals only are copies."""
+
+
+class DuplicatedConfiguration(Rule):
+    """Where a service is, written down several times."""
+
+    id = "FT601"
+    name = "duplicated-configuration"
+    severity = Severity.WARNING
+    reason = (
+        "Where a service is, and how to log in, stands in several modules: change it in one, and the others test "
+        "the old place, or nothing. Keep it in one fixture, or read it from the environment in one place."
+    )
+    bad = (
+        Example(
+            """
+            import psycopg
+
+            def test_orders():
+                with psycopg.connect(host="localhost", port=5433) as db:
+                    assert db.execute("select 1").fetchone() == (1,)
+            """,
+            path="tests/integration/test_orders.py",
+            others={
+                "tests/integration/test_invoices.py": """
+                    import psycopg
+
+                    def test_invoices():
+                        with psycopg.connect(host="localhost", port=5433) as db:
+                            assert db.execute("select 2").fetchone() == (2,)
+                """
+            },
+        ),
+        Example(
+            """
+            URL = "postgresql://orders:secret@localhost:5433/orders"
+            """,
+            path="tests/integration/test_orders.py",
+            others={
+                "tests/integration/test_invoices.py": """
+                    INVOICES = "postgresql://orders:secret@localhost:5433/invoices"
+                """
+            },
+        ),
+    )
+    good = (
+        Example(
+            """
+            def test_orders(postgres):
+                assert postgres.execute("select 1").fetchone() == (1,)
+            """,
+            path="tests/integration/test_orders.py",
+            others={
+                "tests/integration/conftest.py": """
+                    import psycopg
+                    import pytest
+
+                    @pytest.fixture
+                    def postgres():
+                        with psycopg.connect(host="localhost", port=5433) as db:
+                            yield db
+                """
+            },
+        ),
+    )
+
+    def note(self, module: Module, project: Project) -> Iterator[Fact]:  # noqa: ARG002 - the rule's signature
+        """Note the literals that say where a service is."""
+        if module.tier not in _REAL and not module.path.endswith("conftest.py"):
+            return
+        for function in [module.top, *module.functions]:
+            for call in function.calls:
+                for value in [] if "assert" in call.last else _from_call(call):
+                    yield self.fact(module, call.node, function, key=value, label=value)
+        for node in module.urls:
+            function = module.function_at(node.lineno)
+            url = _split(node)
+            if url is not None and _is_service(url) and _is_used(node, function):
+                yield self.fact(
+                    module, node, function, key=f"{url.scheme}://{url.netloc}", label=_without_password(url)
+                )
+
+    def conclude(self, facts: Sequence[Fact], project: Project) -> Iterator[Finding]:  # noqa: ARG002 - as above
+        """Report what several modules state."""
+        for places in _in_several_modules(facts):
+            for place in places[1:]:
+                message = f"{place.label} is written here, and in {_listed(places, place)}"
+                yield self.finding_at(place, message)
+
+
+class CopiedInfrastructure(Rule):
+    """A fixture or helper that was copied."""
+
+    id = "FT602"
+    name = "copied-infrastructure"
+    severity = Severity.WARNING
+    reason = (
+        "A fixture or helper stands in several modules, word for word or nearly: what is mended in one stays broken "
+        "in the others. Move it to a `conftest.py`, or to a module that both import."
+    )
+    bad = (
+        Example(
+            """
+            import pytest
+
+            @pytest.fixture
+            def bucket(store):
+                name = store.unique_name("orders")
+                store.create(name, region="eu")
+                yield store.open(name)
+                for key in store.keys(name):
+                    store.delete(name, key)
+                store.remove(name)
+            """,
+            path="tests/integration/test_orders.py",
+            others={
+                "tests/integration/test_invoices.py": """
+                    import pytest
+
+                    @pytest.fixture
+                    def invoices(store):
+                        bucket = store.unique_name("orders")
+                        store.create(bucket, region="eu")
+                        yield store.open(bucket)
+                        for each in store.keys(bucket):
+                            store.delete(bucket, each)
+                        store.remove(bucket)
+                """
+            },
+        ),
+    )
+    good = (
+        Example(
+            """
+            import pytest
+
+            @pytest.fixture
+            def orders(bucket):
+                return bucket("orders")
+            """,
+            path="tests/integration/test_orders.py",
+            others={
+                "tests/integration/test_invoices.py": """
+                    import pytest
+
+                    @pytest.fixture
+                    def invoices(bucket):
+                        return bucket("invoices")
+                """
+            },
+        ),
+    )
+
+    def note(self, module: Module, project: Project) -> Iterator[Fact]:  # noqa: ARG002 - the rule's signature
+        """Note the shape of each fixture and helper."""
+        if module.is_generated:
+            return
+        for function in module.functions:
+            if function.kind != "test" and not function.name.startswith("test"):
+                shape = _shape(function)
+                if shape is not None:
+                    yield self.fact(module, function.node, function, key=shape, label=function.symbol)
+
+    def conclude(self, facts: Sequence[Fact], project: Project) -> Iterator[Finding]:  # noqa: ARG002 - as above
+        """Report shapes that several modules have."""
+        for places in _in_several_modules(facts):
+            twins = [_without_side(each.path) for each in places]
+            for place, own in zip(places[1:], twins[1:], strict=True):
+                others = [each for each, twin in zip(places, twins, strict=True) if twin != own]
+                if others:
+                    yield self.finding_at(place, f"{place.label} is a copy of what is in {_listed(others, place)}")
+
+
+def _in_several_modules(facts: Sequence[Fact]) -> Iterator[list[Fact]]:
+    """Yield the first place of each module, for keys that several modules have."""
+    by_key: dict[str, dict[str, Fact]] = defaultdict(dict)
+    for fact in facts:
+        by_key[fact.key].setdefault(fact.path, fact)
+    for places in by_key.values():
+        if len(places) > 1:
+            yield list(places.values())
+
+
+def _without_side(path: str) -> str:
+    """Return a module's path without what tells that it is for asynchronous code.
+
+    A module for synchronous and one for asynchronous code have the same, and are alike by design.
+    """
+    parts = [part.removeprefix("test_") for part in path.split("/")]
+    return "/".join(part.removeprefix("async_") for part in parts if not part.startswith(_ASYNC))
+
+
+def _listed(places: Sequence[Fact], but: Fact) -> str:
+    others = [f"{place.path}:{place.line}" for place in places if place is not but]
+    more = f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""
+    return ", ".join(others[:_SHOWN]) + more
+
+
+def _from_call(call: Call) -> Iterator[str]:
+    if call.name in _ENVIRONMENT:
+        match call.node.args:
+            case [ast.Constant(value=str(name)), ast.Constant(value=str(value))] if value:
+                if name.upper().endswith(_SERVICE_WORDS):
+                    yield f"{name}={value}"
+    port = keyword(call, "port")
+    host = next((given for each in _HOSTS if (given := keyword(call, each)) is not None), None)
+    match host, port:
+        case ast.Constant(value=str(place)), ast.Constant(value=int(number) | str(number)) if number:
+            yield f"{place}:{number}"
+
+
+def _is_used(node: ast.Constant, function: Function) -> bool:
+    """Tell whether an address is one to go to: in a test, an address that nothing is called with is data."""
+    calls = [each for each in function.ancestors(node) if isinstance(each, ast.Call)]
+    if any("assert" in ast.unparse(call.func) or ast.unparse(call.func) in _ENVIRONMENT for call in calls):
+        return False
+    return bool(calls) or function.kind != "test"
+
+
+def _split(node: ast.Constant) -> SplitResult | None:
+    try:
+        url = urlsplit(str(node.value))
+        port = url.port
+    except ValueError:
+        return None  # no URL, or one with a port that is none
+    return None if port == 0 else url
+
+
+def _is_service(url: SplitResult) -> bool:
+    return bool(url.hostname) and (url.scheme.partition("+")[0] in _SCHEMES or url.port is not None)
+
+
+def _without_password(url: SplitResult) -> str:
+    return f"{url.scheme}://{url.hostname}" + (f":{url.port}" if url.port else "")
+
+
+def _shape(function: Function) -> str | None:
+    """Return a hash of a function's body, whatever its own names are called; None of a small one."""
+    if isinstance(function.node, ast.Module):
+        return None
+    body = function.node.body
+    if ast.get_docstring(function.node, clean=False) is not None:
+        body = body[1:]
+    own = {name: str(place) for place, name in enumerate(function.parameters)}
+    size = sum(sum(1 for _ in ast.walk(statement)) for statement in body)
+    if size < _SMALL or len(body) < 2:  # noqa: PLR2004 - one statement is no infrastructure
+        return None
+    words: list[str] = []
+    for statement in body:
+        _spell(statement, own, words, literals=size < _LARGE)
+    return hashlib.sha256("\n".join(words).encode()).hexdigest()[:16]
+
+
+def _spell(node: ast.AST, own: dict[str, str], words: list[str], *, literals: bool) -> None:
+    """Write a tree down, in words: names that the function gives are numbered in their order."""
+    if isinstance(node, ast.Name):
+        if isinstance(node.ctx, ast.Store):
+            own.setdefault(node.id, str(len(own)))
+        words.append(own.get(node.id, node.id))
+        return
+    if isinstance(node, ast.Constant):
+        words.append(repr(node.value) if literals else type(node.value).__name__)
+        return
+    words.append(type(node).__name__)
+    for name, value in ast.iter_fields(node):
+        if name in {"annotation", "returns", "type_comment", "ctx"}:
+            continue
+        for each in value if isinstance(value, list) else [value]:
+            if isinstance(each, ast.AST):
+                _spell(each, own, words, literals=literals)
+            elif each is not None:
+                words.append(str(each))

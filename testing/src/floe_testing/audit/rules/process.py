@@ -1,0 +1,182 @@
+"""What a test leaves behind in the process."""
+
+import ast
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+from floe_testing.audit.look import contexts
+from floe_testing.audit.model import Example, Fact, Finding, Severity
+from floe_testing.audit.module import Function, Module
+from floe_testing.audit.project import Project
+from floe_testing.audit.rule import Rule
+from floe_testing.syntax import dotted
+
+_PROCESS_CALLS: Final = {
+    "os.chdir": "the working folder",
+    "os.putenv": "the environment",
+    "os.environ.update": "the environment",
+    "os.environ.setdefault": "the environment",
+    "os.environ.pop": "the environment",
+    "os.environ.clear": "the environment",
+    "sys.path.append": "sys.path",
+    "sys.path.insert": "sys.path",
+    "locale.setlocale": "the locale",
+    "socket.setdefaulttimeout": "the default timeout of sockets",
+    "logging.disable": "logging",
+}
+_PROCESS_VALUES: Final = {
+    "os.environ": "the environment",
+    "sys.path": "sys.path",
+    "sys.modules": "sys.modules",
+    "sys.argv": "sys.argv",
+    "sys.stdout": "sys.stdout",
+    "sys.stderr": "sys.stderr",
+    "sys.stdin": "sys.stdin",
+}
+_ELSEWHERE: Final = ("subprocess", "isolated", "forked")
+"""What is in the names of decorators that run a test in a process of its own."""
+_CLEANUPS: Final = frozenset({"addCleanup", "addfinalizer", "register", "callback"})
+_PUT_BACK: Final = "put back"
+
+
+class ProcessState(Rule):
+    """A change of the whole process that stays."""
+
+    id = "FT802"
+    name = "process-state"
+    severity = Severity.WARNING
+    reason = (
+        "The environment, the working folder, the search path and the like belong to the whole process: what a test "
+        "leaves there, each later test has. Use `monkeypatch`, which puts it back."
+    )
+    bad = (
+        Example("""
+            import os
+
+            def test_currency():
+                os.environ["ORDERS_CURRENCY"] = "EUR"
+                assert Order(7).currency == "EUR"
+        """),
+        Example("""
+            import os
+
+            def test_export():
+                os.chdir("tests/data")
+                assert export("orders.csv") == 7
+        """),
+    )
+    good = (
+        Example("""
+            def test_currency(monkeypatch):
+                monkeypatch.setenv("ORDERS_CURRENCY", "EUR")
+                assert Order(7).currency == "EUR"
+        """),
+        Example("""
+            import os
+            import pytest
+
+            @pytest.fixture
+            def euros():
+                os.environ["ORDERS_CURRENCY"] = "EUR"
+                yield
+                del os.environ["ORDERS_CURRENCY"]
+        """),
+    )
+
+    def note(self, module: Module, project: Project) -> Iterator[Fact]:  # noqa: ARG002 - the rule's signature
+        """Note what tests and fixtures change of the process, and what a `conftest.py` puts back for them."""
+        for function in module.functions:
+            if function.kind == "fixture" and module.path.endswith("conftest.py"):
+                for thing in {_thing(root) for root in (*_PROCESS_CALLS, *_PROCESS_VALUES)}:
+                    if _mentions(function.node, thing):
+                        yield self.fact(module, function.node, function, key=thing, label=_PUT_BACK)
+            if function.kind not in {"test", "fixture", "setup"} or function.name.lower().startswith("teardown"):
+                continue
+            yields = [each.lineno for each in [*function.own(ast.Yield), *function.own(ast.YieldFrom)]]
+            for node, root in _process_changes(module, function):
+                if yields and node.lineno > min(yields):
+                    continue  # a fixture's way of putting things back
+                if not _is_put_back(node, root, module, function):
+                    what = _PROCESS_CALLS.get(root) or _PROCESS_VALUES[root]
+                    yield self.fact(module, node, function, key=_thing(root), label=what)
+
+    def conclude(self, facts: Sequence[Fact], project: Project) -> Iterator[Finding]:  # noqa: ARG002 - as above
+        """Report what no `conftest.py` around it puts back."""
+        kept = {(fact.key, fact.path.removesuffix("conftest.py")) for fact in facts if fact.label == _PUT_BACK}
+        for fact in facts:
+            around = any(fact.key == key and fact.path.startswith(folder) for key, folder in kept)
+            if fact.label != _PUT_BACK and not around:
+                yield self.finding_at(fact, f"{fact.label} is changed, and not put back")
+
+
+def _process_changes(module: Module, function: Function) -> Iterator[tuple[ast.stmt | ast.expr, str]]:
+    for call in function.calls:
+        if call.name in _PROCESS_CALLS and not call.nested:
+            yield call.node, call.name
+    changed: list[tuple[ast.stmt, Iterable[ast.expr]]] = [
+        *((each, each.targets) for each in function.own(ast.Assign)),
+        *((each, each.targets) for each in function.own(ast.Delete)),
+    ]
+    for statement, targets in changed:
+        for target in targets:
+            place = target.value if isinstance(target, ast.Subscript) else target
+            name = module.resolve(place, function)
+            value = statement.value if isinstance(statement, ast.Assign) else None
+            if value is not None and "sys.__" in ast.unparse(value):
+                continue  # what the process began with
+            if name in _PROCESS_VALUES and (
+                isinstance(target, ast.Subscript) or name not in {"os.environ", "sys.modules"}
+            ):
+                yield statement, name
+
+
+def _is_put_back(node: ast.AST, root: str, module: Module, function: Function) -> bool:
+    """Tell whether something undoes a change: a fixture, a block around it, a clean-up, or the function itself."""
+    if {"monkeypatch", "mocker"} & set(function.parameters) or any(contexts(function.ancestors(node))):
+        return True
+    if isinstance(node, ast.Delete) and isinstance(next(function.ancestors(node), None), ast.If):
+        return True  # makes sure that something is not there, which is how most find it
+    decorators = [] if isinstance(function.node, ast.Module) else function.node.decorator_list
+    elsewhere = any(word in ast.unparse(each).lower() for each in decorators for word in _ELSEWHERE)
+    if elsewhere or any(call.last in _CLEANUPS for call in function.calls):
+        return True
+    thing = _thing(root)
+    if root == "sys.modules" and any(each.lineno > _line(node) for each in module.imports if each in _within(function)):
+        return True
+    if any(_saves(each, thing) and each.lineno < _line(node) for each in function.own(ast.Assign)):
+        return True
+    return any(_mentions(each, thing) for each in _undoing(node, module, function))
+
+
+def _undoing(node: ast.AST, module: Module, function: Function) -> Iterator[ast.AST]:
+    """Yield what may undo a change in a function: its decorators, what comes later, other fixtures of the module."""
+    if not isinstance(function.node, ast.Module):
+        yield from function.node.decorator_list
+    for tried in function.all(ast.Try):
+        yield from tried.finalbody
+    yield from (each.node for each in module.functions if each is not function and each.kind in {"fixture", "setup"})
+    yields = [each.lineno for each in [*function.own(ast.Yield), *function.own(ast.YieldFrom)]]
+    last = max([*yields, _line(node)])
+    yield from (each for each in ast.walk(function.node) if isinstance(each, ast.stmt) and each.lineno > last)
+
+
+def _within(function: Function) -> set[ast.AST]:
+    return set(ast.walk(function.node))
+
+
+def _thing(root: str) -> str:
+    """Return what a call such as `os.environ.update` changes."""
+    return root.rpartition(".")[0] if root.count(".") > 1 else root
+
+
+def _saves(statement: ast.Assign, thing: str) -> bool:
+    """Tell whether a statement keeps what is to be put back later."""
+    return _mentions(statement.value, "os.getcwd" if thing == "os.chdir" else thing)
+
+
+def _line(node: ast.AST) -> int:
+    return getattr(node, "end_lineno", None) or 0
+
+
+def _mentions(node: ast.AST, name: str) -> bool:
+    return any(dotted(each) == name for each in ast.walk(node) if isinstance(each, ast.Attribute))

@@ -1,0 +1,159 @@
+"""Tests that don't run, and don't say why."""
+
+import ast
+from collections.abc import Iterator
+from typing import Final
+
+from floe_testing.audit.checks import checks
+from floe_testing.audit.model import Example, Finding, Severity
+from floe_testing.audit.module import Call, Function, Module
+from floe_testing.audit.rule import Rule
+
+_MARKS: Final = {"pytest.mark.skip": 0, "pytest.mark.skipif": 1, "pytest.mark.xfail": 1}
+"""Markers, with the place of the argument that may be the reason; `skipif` and `xfail` take a condition first."""
+_CALLS: Final = frozenset({"pytest.skip", "pytest.xfail", "self.skipTest", "unittest.SkipTest"})
+
+
+class SkipWithoutReason(Rule):
+    """A skip that nobody can judge later."""
+
+    id = "FT701"
+    name = "skip-without-reason"
+    severity = Severity.WARNING
+    reason = (
+        "Nobody who meets the skipped test later can tell whether it may run again. Say what is missing, and where "
+        "that is tracked."
+    )
+    bad = (
+        Example("""
+            import pytest
+
+            @pytest.mark.skip
+            def test_total():
+                assert Order(lines=[3, 4]).total() == 7
+        """),
+        Example("""
+            import pytest
+
+            def test_total():
+                pytest.skip()
+        """),
+    )
+    good = (
+        Example("""
+            import sys
+            import pytest
+
+            @pytest.mark.skipif(sys.platform == "win32", reason="no fork on Windows: orders#41")
+            def test_total():
+                assert Order(lines=[3, 4]).total() == 7
+        """),
+    )
+
+    def check(self, module: Module) -> Iterator[Finding]:
+        """Look at markers, and at calls that skip."""
+        for place, decorator in _decorators(module):
+            if _is_bare(decorator, module):
+                yield self.finding(module, decorator, "no reason is given", place)
+        for function in [module.top, *module.functions]:
+            for call in function.calls:
+                if call.name in _CALLS and not _has_reason(call):
+                    yield self.finding(module, call.node, "no reason is given", function)
+
+
+class SilentSkip(Rule):
+    """A test that returns before it has checked anything."""
+
+    id = "FT702"
+    name = "silent-skip"
+    severity = Severity.WARNING
+    reason = (
+        "The test returns before it has checked anything, and counts as passed. Use `pytest.skip` with a reason, so "
+        "that the report shows what did not run."
+    )
+    bad = (
+        Example("""
+            import os
+
+            def test_upload(store):
+                if "ORDERS_BUCKET" not in os.environ:
+                    return
+                store.upload("orders.csv")
+                assert store.names() == ["orders.csv"]
+        """),
+    )
+    good = (
+        Example("""
+            import os
+            import pytest
+
+            def test_upload(store):
+                if "ORDERS_BUCKET" not in os.environ:
+                    pytest.skip("needs a bucket: set ORDERS_BUCKET")
+                store.upload("orders.csv")
+                assert store.names() == ["orders.csv"]
+        """),
+    )
+
+    def check(self, module: Module) -> Iterator[Finding]:
+        """Look for an early return."""
+        for function in module.functions:
+            if function.test is None:
+                continue
+            lines = [check.node.lineno for check in checks(module, function) if not _is_failure(check.node)]
+            for statement in function.node.body:
+                if not isinstance(statement, ast.If) or statement.orelse or not _returns(statement.body[-1]):
+                    continue
+                skips = any(call.last.lower().startswith("skip") for call in function.calls if _is_in(call, statement))
+                if not skips and lines and min(lines) > (statement.end_lineno or 0):
+                    yield self.finding(module, statement.body[-1], "returns before anything is checked", function)
+
+
+def _is_failure(node: ast.AST) -> bool:
+    """Tell whether a check is `pytest.fail(…)`: a return before it is the test's other outcome."""
+    return isinstance(node, ast.Raise) or (
+        isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] == "fail"
+    )
+
+
+def _decorators(module: Module) -> Iterator[tuple[Function | None, ast.expr]]:
+    for function in module.functions:
+        if not isinstance(function.node, ast.Module):
+            yield from ((function, decorator) for decorator in function.node.decorator_list)
+    for node in module.classes.values():
+        yield from ((None, decorator) for decorator in node.decorator_list)
+    for statement in module.top.own(ast.Assign):
+        if "pytestmark" in {target.id for target in statement.targets if isinstance(target, ast.Name)}:
+            given = statement.value
+            yield from ((None, each) for each in (given.elts if isinstance(given, ast.List | ast.Tuple) else [given]))
+
+
+def _is_bare(decorator: ast.expr, module: Module) -> bool:
+    call = decorator if isinstance(decorator, ast.Call) else None
+    name = module.names.resolve(call.func if call else decorator) or ""
+    if call is None:
+        return name in {"pytest.mark.skip", "pytest.mark.xfail", "unittest.skip"}
+    if name not in _MARKS or any(each.arg in {None, "reason"} and not _is_empty(each.value) for each in call.keywords):
+        return False
+    if name == "pytest.mark.skipif" and call.args and isinstance(call.args[0], ast.Constant):
+        return False  # a condition that is text is shown as the reason
+    if name == "pytest.mark.skip":
+        return not call.args or _is_empty(call.args[0])
+    return True
+
+
+def _has_reason(call: Call) -> bool:
+    given = [*call.node.args, *(each.value for each in call.node.keywords if each.arg in {"reason", "msg", None})]
+    return any(not _is_empty(each) for each in given)
+
+
+def _is_empty(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and (node.value is None or not str(node.value).strip())
+
+
+def _is_in(call: Call, statement: ast.stmt) -> bool:
+    return statement.lineno <= call.node.lineno <= (statement.end_lineno or 0)
+
+
+def _returns(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Return) and statement.value is None

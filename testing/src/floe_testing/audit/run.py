@@ -1,0 +1,198 @@
+"""An audit, from paths to findings."""
+
+import hashlib
+import inspect
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Final, TypeVar
+
+from pydantic import TypeAdapter
+
+import floe_testing
+from floe_testing.audit.baseline import with_fingerprints
+from floe_testing.audit.checks import checks
+from floe_testing.audit.model import Audit, Fact, Finding, ModuleReport, Severity
+from floe_testing.audit.module import Module
+from floe_testing.audit.project import PYPROJECT, Project
+from floe_testing.audit.rule import BrokenRuleError, Rule, all_rules
+from floe_testing.audit.suppression import apply_suppressions, find_in_toml, find_suppressions
+from floe_testing.cache import Cache, Form, digest
+from floe_testing.collection import CollectionRules, find_python_files, read_collection_rules
+from floe_testing.suite import ParsedModule, parse_module, workers
+
+T = TypeVar("T")
+
+UNREADABLE: Final = "FT000"
+_FEW_FILES: Final = 30
+"""Up to here one process is done before a second has started."""
+
+
+@dataclass(frozen=True)
+class _File:
+    path: Path
+    is_test: bool
+
+
+def audit(
+    paths: Sequence[Path],
+    root: Path,
+    project: Project,
+    *,
+    baseline: frozenset[str] = frozenset(),
+    cache_folder: Path | None = None,
+) -> Audit:
+    """Look at the tests under `paths`, and at what stands beside them.
+
+    Args:
+        paths: Files and folders.
+        root: The repository.
+        project: What the repository says of itself.
+        baseline: Fingerprints of findings that don't count.
+        cache_folder: Where reports of earlier audits are; none: every file is read.
+
+    Raises:
+        NoSuchPathError: Names every path that is not there.
+    """
+    root = root.resolve()
+    rules = read_collection_rules(root)
+    files = [file for file in _find_files(paths, rules) if not project.config.is_excluded(_relative(file.path, root))]
+    known = Cache(_form(), cache_folder, root, version(project, rules)) if cache_folder else None
+    modules = _read_all(files, root, rules, project, known)
+    findings = [finding for module in modules for finding in module.findings]
+    findings += _conclude(modules, project)
+    findings = _with_severities(findings, project)
+    spoken = [each for module in modules for each in module.suppressions]
+    # What a file of settings silences is found only where all tests are looked at.
+    spoken += find_in_toml(project.lines, PYPROJECT) if project.whole else ()
+    left, silenced = apply_suppressions(findings, spoken)
+    left = [finding for finding in left if not project.config.is_ignored(finding.rule)]
+    found = with_fingerprints(sorted(left, key=_order))
+    return Audit(
+        findings=tuple(finding for finding in found if finding.fingerprint not in baseline),
+        known=tuple(finding for finding in found if finding.fingerprint in baseline),
+        suppressed=tuple(sorted(silenced, key=lambda each: _order(each[0]))),
+        modules=tuple(modules),
+        gone=len(baseline - {finding.fingerprint for finding in found}),
+    )
+
+
+def read_report(file: _File, root: Path, rules: CollectionRules, project: Project) -> ModuleReport:
+    """Return what is found in one file; one that can't be read is a finding."""
+    parsed = parse_module(file.path, root, rules)
+    if not isinstance(parsed, ParsedModule):
+        findings = [
+            Finding(each.path, each.line, 1, UNREADABLE, Severity.ERROR, f"not read: {each.message}")
+            for each in parsed.problems
+        ]
+        return ModuleReport(parsed.relative, findings=tuple(findings))
+    if not file.is_test:
+        parsed = replace(parsed, module=replace(parsed.module, tests=()), nodes={})
+    module = Module(parsed, project.config.tier(parsed.module.relative), project.config.default_tier or "")
+    chosen = project.config.rules()
+    tests = [function for function in module.functions if function.test is not None]
+    return ModuleReport(
+        path=module.path,
+        tests=len(module.tests),
+        tier=module.tier or next((tier for each in tests if (tier := module.tier_of(each))), ""),
+        strengths=Counter(check.strength for function in tests for check in checks(module, function)),
+        findings=tuple(sorted(_of_each(chosen, module, lambda rule: rule.check(module)), key=_order)),
+        facts=tuple(_of_each(chosen, module, lambda rule: rule.note(module, project))),
+        suppressions=find_suppressions(parsed.source, parsed.tree, module.path),
+    )
+
+
+def _of_each(rules: Iterable[Rule], module: Module, step: Callable[[Rule], Iterable[T]]) -> Iterator[T]:
+    """Yield what a step of each rule gives.
+
+    Raises:
+        BrokenRuleError: Names the rule that failed, the module it failed on, and the error.
+    """
+    for rule in rules:
+        try:
+            yield from step(rule)
+        except Exception as error:
+            message = f"the rule {rule.id} broke on {module.path}: {type(error).__name__}: {error}"
+            raise BrokenRuleError(message) from error
+
+
+def version(project: Project, rules: CollectionRules) -> str:
+    """Return a hash of all that a report of a file depends on, but the file."""
+    package = Path(floe_testing.__file__).parent
+    sources = [*sorted((package / "audit").rglob("*.py")), *(package / f"{name}.py" for name in ("suite", "syntax"))]
+    others = {Path(inspect.getfile(type(rule))) for rule in all_rules()} - set(sources)
+    seen = hashlib.sha256(f"{sys.version} {rules} {project.plugins} {project.config!r}".encode())
+    for source in [*sources, *sorted(others)]:
+        seen.update(source.read_bytes())
+    return seen.hexdigest()
+
+
+def _find_files(paths: Iterable[Path], rules: CollectionRules) -> list[_File]:
+    """Return the tests, their `conftest.py`, and the modules beside and below them."""
+    paths = list(paths)
+    named = {path.resolve() for path in paths if path.is_file()}
+    files = find_python_files(paths, rules)
+    tests = {file for file in files if file in named or rules.is_test_file(file)}
+    folders = _test_folders(files, tests)
+    return [_File(file, file in tests) for file in files if file in tests or not folders.isdisjoint(file.parents)]
+
+
+def _test_folders(files: Sequence[Path], tests: set[Path]) -> set[Path]:
+    """Return the folders that are there for tests: those with at least as many of them as of other modules."""
+    balance: Counter[Path] = Counter()
+    for file in files:
+        if file.name != "__init__.py":
+            balance[file.parent] += 1 if file in tests or file.name == "conftest.py" else -1
+    return {folder for folder, surplus in balance.items() if surplus >= 0}
+
+
+def _relative(path: Path, root: Path) -> str:
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
+
+
+def _read_all(
+    files: Sequence[_File], root: Path, rules: CollectionRules, project: Project, known: Cache[ModuleReport] | None
+) -> list[ModuleReport]:
+    read = partial(read_report, root=root, rules=rules, project=project)
+    if known is None:
+        return _each(read, files)
+    keys = [(_relative(file.path, root), digest(file.path, bytes([file.is_test]))) for file in files]
+    return known.complete(keys, lambda places: _each(read, [files[place] for place in places]))
+
+
+def _form() -> Form[ModuleReport]:
+    adapter = TypeAdapter(ModuleReport)
+    return Form(lambda report: adapter.dump_json(report).decode(), adapter.validate_json)
+
+
+def _each(read: partial[ModuleReport], files: Sequence[_File]) -> list[ModuleReport]:
+    if len(files) <= _FEW_FILES:
+        return [read(file) for file in files]
+    with ProcessPoolExecutor(max_workers=workers()) as pool:
+        return list(pool.map(read, files, chunksize=8))
+
+
+def _conclude(modules: Sequence[ModuleReport], project: Project) -> list[Finding]:
+    facts: dict[str, list[Fact]] = defaultdict(list)
+    for module in modules:
+        for fact in module.facts:
+            facts[fact.rule].append(fact)
+    return [finding for rule in project.config.rules() for finding in rule.conclude(facts[rule.id], project)]
+
+
+def _with_severities(findings: Iterable[Finding], project: Project) -> list[Finding]:
+    wanted = project.config.severity
+    found = []
+    for each in findings:
+        # The longest start of an id says the most: `FT401` before `FT4`.
+        start = max((start for start in wanted if each.rule.startswith(start)), key=len, default=None)
+        found.append(each if start is None else replace(each, severity=wanted[start]))
+    return found
+
+
+def _order(finding: Finding) -> tuple[str, int, int, str, str]:
+    return finding.path, finding.line, finding.column, finding.rule, finding.message

@@ -1,0 +1,67 @@
+"""PostgreSQL, through psycopg 3."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+from psycopg import sql
+
+from floe_testing.conditions import sql_answers
+from floe_testing.polling import PollingConfig, wait_for_condition
+from floe_testing.services import PostgresConfig
+
+
+def connect(config: PostgresConfig, *, autocommit: bool = False) -> psycopg.Connection:
+    """Open a connection. As a context manager it commits, or rolls back on an error, and closes.
+
+    Raises:
+        psycopg.OperationalError: The server can't be reached in 5 s, or refuses.
+    """
+    return psycopg.connect(
+        host=config.host,
+        port=config.port,
+        user=config.user,
+        password=config.password.get_secret_value(),
+        dbname=config.database,
+        autocommit=autocommit,
+        connect_timeout=5,
+    )
+
+
+def wait_until_answers(config: PostgresConfig, timeout: float = 60.0) -> None:
+    """Wait until a query is answered.
+
+    Raises:
+        ConditionTimeoutError: None was, for `timeout` seconds.
+    """
+    description = f"PostgreSQL at {config.address} answers"
+    wait_for_condition(sql_answers(config), PollingConfig(timeout=timeout, interval=0.2, description=description))
+
+
+@contextmanager
+def temporary_database(config: PostgresConfig, name: str) -> Iterator[PostgresConfig]:
+    """Make a database and yield how to reach it; drop it after, with whatever is still connected to it."""
+    with connect(config, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name)))
+    try:
+        yield config.model_copy(update={"database": name})
+    finally:
+        # A connection of its own: the server may have been restarted since, and be on its way.
+        wait_until_answers(config)
+        with connect(config, autocommit=True) as connection:
+            drop_database(connection, name)
+
+
+def drop_database(connection: psycopg.Connection, name: str) -> None:
+    """Drop a database, with whatever is still connected to it. One that is gone already is no error.
+
+    Args:
+        connection: To another database of the server, in autocommit mode.
+        name: The database's name.
+    """
+    connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def databases(connection: psycopg.Connection) -> list[str]:
+    """Return the names of the server's databases."""
+    return [name for (name,) in connection.execute("SELECT datname FROM pg_database").fetchall()]

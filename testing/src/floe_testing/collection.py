@@ -1,0 +1,122 @@
+"""Which files, classes and functions pytest would take for tests, as the repository's configuration has it."""
+
+import configparser
+import os
+import shlex
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+from floe_testing.errors import FloeTestingError
+
+_INI_SECTIONS = {"pytest.ini": "pytest", ".pytest.ini": "pytest", "tox.ini": "pytest", "setup.cfg": "tool:pytest"}
+
+
+class NoSuchPathError(FloeTestingError):
+    """A path that was named is not there."""
+
+
+@dataclass(frozen=True)
+class CollectionRules:
+    """Patterns, each a prefix or a glob; the defaults are pytest's."""
+
+    python_files: tuple[str, ...] = ("test_*.py", "*_test.py")
+    python_classes: tuple[str, ...] = ("Test",)
+    python_functions: tuple[str, ...] = ("test",)
+    norecursedirs: tuple[str, ...] = ("*.egg", ".*", "_darcs", "build", "CVS", "dist", "node_modules", "venv", "{arch}")
+
+    def is_test_file(self, path: Path) -> bool:
+        """Tell whether pytest looks for tests in a file of a folder."""
+        return any(fnmatch(path.as_posix() if "/" in glob else path.name, glob) for glob in self.python_files)
+
+    def is_test_class(self, name: str) -> bool:
+        """Tell whether pytest looks for tests in a class that is no `unittest.TestCase`."""
+        return _matches(name, self.python_classes)
+
+    def is_test_function(self, name: str) -> bool:
+        """Tell whether pytest takes a function for a test."""
+        return _matches(name, self.python_functions)
+
+
+def read_collection_rules(root: Path) -> CollectionRules:
+    """Return the rules that the repository's pytest configuration states; what can't be read states none."""
+    settings = _pytest_settings(root)
+    given = {field.name: _words(settings[field.name]) for field in fields(CollectionRules) if settings.get(field.name)}
+    return CollectionRules(**given)
+
+
+def find_python_files(paths: Iterable[Path], rules: CollectionRules) -> list[Path]:
+    """Return the Python files under `paths`, sorted, each once; a file that is named is taken whatever its name.
+
+    Raises:
+        NoSuchPathError: Names every path that is not there.
+    """
+    paths = list(paths)
+    missing = [str(path) for path in paths if not path.exists()]
+    if missing:
+        message = f"no such file or folder: {', '.join(missing)}"
+        raise NoSuchPathError(message)
+    found = {file.resolve() for path in paths for file in ([path] if path.is_file() else _walk(path, rules))}
+    return sorted(found)
+
+
+def _walk(folder: Path, rules: CollectionRules) -> Iterator[Path]:
+    for place, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not _is_skipped(place, name, rules.norecursedirs)]
+        yield from (Path(place, name) for name in files if name.endswith(".py"))
+
+
+def _is_skipped(place: str, name: str, patterns: Sequence[str]) -> bool:
+    if name == "__pycache__" or any(fnmatch(name, pattern) for pattern in patterns):
+        return True
+    return os.path.exists(os.path.join(place, name, "pyvenv.cfg"))  # noqa: PTH110, PTH118 - a Path for each costs more than the walk
+
+
+def _matches(name: str, patterns: Sequence[str]) -> bool:
+    return any(name.startswith(pattern) or fnmatch(name, pattern) for pattern in patterns)
+
+
+def _words(value: object) -> tuple[str, ...]:
+    return tuple(shlex.split(value)) if isinstance(value, str) else tuple(str(word) for word in _listed(value))
+
+
+def _listed(value: object) -> Sequence[object]:
+    return value if isinstance(value, list) else [value]
+
+
+def _pytest_settings(root: Path) -> Mapping[str, Any]:
+    # The first file that speaks of pytest decides, in pytest's own order.
+    for name, read in (("pytest.toml", _toml_table), ("pytest.ini", _ini_section), (".pytest.ini", _ini_section)):
+        if (root / name).is_file():
+            return read(root / name)
+    for name, read in (("pyproject.toml", _toml_table), ("tox.ini", _ini_section), ("setup.cfg", _ini_section)):
+        settings = read(root / name) if (root / name).is_file() else {}
+        if settings:
+            return settings
+    return {}
+
+
+def _toml_table(path: Path) -> Mapping[str, Any]:
+    try:
+        document: Any = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+        return {}
+    table = document if path.name == "pytest.toml" else document.get("tool", {})
+    table = table.get("pytest", {}) if isinstance(table, dict) else {}
+    if not isinstance(table, dict):
+        return {}
+    old = table.get("ini_options")
+    return old if isinstance(old, dict) else table
+
+
+def _ini_section(path: Path) -> Mapping[str, Any]:
+    parser = configparser.ConfigParser(interpolation=None, strict=False)
+    try:
+        parser.read_string(path.read_text(encoding="utf-8"))
+    except (configparser.Error, UnicodeDecodeError):
+        return {}
+    section = _INI_SECTIONS[path.name]
+    return parser[section] if parser.has_section(section) else {}

@@ -1,0 +1,36 @@
+"""The pytest plugin, by entry point: markers and fixtures."""
+
+import pytest
+
+PLUGINS = (
+    "floe_testing.fixtures.run",
+    "floe_testing.fixtures.postgres",
+    "floe_testing.fixtures.minio",
+    "floe_testing.fixtures.polaris",
+    "floe_testing.fixtures.duckdb",
+    "floe_testing.fixtures.dagster",
+    "floe_testing.fixtures.kube",
+    "floe_testing.fixtures.restart",
+    "floe_testing.fixtures.services",
+    "floe_testing.fixtures.namespace",
+    "floe_testing.fixtures.watcher",
+    "floe_testing.fixtures.timeouts",
+    "floe_testing.results.plugin",
+    "floe_testing.measuring.plugin",
+    "floe_testing.traceability.plugin",
+)
+
+MARKERS = ("requirement(id): the requirement that a test shows to be met, as REQ-642",)
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Register the parts of this plugin."""
+    # In `pytest_plugins` each would cost a search through the entry points of all packages, for one of its name.
+    for name in PLUGINS:
+        pluginmanager.import_plugin(name)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the markers."""
+    for marker in MARKERS:
+        config.addinivalue_line("markers", marker)

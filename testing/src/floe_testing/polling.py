@@ -1,0 +1,287 @@
+"""How to wait. What to wait for is a condition: a function of no arguments, true when it is met.
+
+`floe_testing.conditions` has conditions that are ready-made and can be combined. Nobody sleeps:
+
+    wait_for_condition(job_complete(kube, "shop", "import") & http_ok("http://shop:8080/health"))
+"""
+
+import inspect
+import math
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar, cast, overload
+
+from pydantic import BaseModel, ConfigDict, Field
+from tenacity import AsyncRetrying, RetryCallState, Retrying, nap, retry_if_exception, retry_if_result, stop_after_delay
+
+from floe_testing.errors import FloeTestingError
+
+if TYPE_CHECKING:
+    from floe_testing.conditions import Condition
+
+T = TypeVar("T")
+
+interruptions: Final[list[Callable[[], None]]] = []
+"""Called in the pauses of every wait, each half second at the least. What one raises leaves the wait at once."""
+
+_LONGEST_NAP = 0.5
+_DEADLINE: ContextVar[float] = ContextVar("deadline", default=math.inf)
+
+
+class PollingConfig(BaseModel):
+    """How long to wait for a condition, and how often to look."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    timeout: float = Field(default=30.0, ge=1.0, allow_inf_nan=False)
+    """Seconds after which the wait fails."""
+    interval: float = Field(default=0.5, ge=0.1, allow_inf_nan=False)
+    """Seconds between the first two looks."""
+    backoff: float = Field(default=1.0, ge=1.0, allow_inf_nan=False)
+    """What each interval is multiplied with to give the next."""
+    description: str = "condition"
+    """What is waited for, as a message would call it; unless given, the condition's own description."""
+
+
+class Unmet:
+    """A condition's way to say what it saw instead; it is false."""
+
+    def __init__(self, state: str) -> None:
+        """Keep what was seen, in words."""
+        self.state = state
+
+    def __bool__(self) -> bool:
+        """Be false."""
+        return False
+
+    def __repr__(self) -> str:
+        """Return the state."""
+        return self.state
+
+
+class ConditionTimeoutError(FloeTestingError, TimeoutError):
+    """A condition was not met in time."""
+
+    def __init__(self, config: PollingConfig, elapsed: float, attempts: int, last_state: str, advice: str = "") -> None:
+        """Say how long, what for, what was seen last, and what to do next."""
+        self.config = config
+        self.elapsed = elapsed
+        self.attempts = attempts
+        self.last_state = last_state
+        times = "once" if attempts == 1 else f"{attempts} times"
+        super().__init__(
+            f"{config.description}: not so after {elapsed:.1f} s "
+            f"(timeout {config.timeout:g} s, looked {times}). Last state seen: {last_state}"
+            f"{'. ' if advice else ''}{advice}"
+        )
+
+
+class HopelessError(FloeTestingError):
+    """A condition can't be met any more: a wait for it ends at once, whatever it retries on."""
+
+
+class NotAwaitedError(FloeTestingError):
+    """An asynchronous condition was given to the synchronous wait, to which any coroutine looks true."""
+
+
+def wait_for_condition(
+    condition: Callable[[], T | Unmet],
+    config: PollingConfig | None = None,
+    *,
+    retry_on: tuple[type[Exception], ...] = (),
+) -> T:
+    """Call a condition until it is true, and return what it returned.
+
+    Args:
+        condition: Returns something true when met. `Unmet("…")` says what it saw instead.
+        config: How long and how often; 30 s and every 0.5 s unless told otherwise.
+        retry_on: Exceptions that mean "not yet". Any other leaves the wait at once.
+
+    Raises:
+        ConditionTimeoutError: It was not met in time. It is a `TimeoutError`.
+        HopelessError: It can't be met any more.
+        NotAwaitedError: The condition is asynchronous.
+    """
+
+    def look() -> T | Unmet:
+        seen = condition()
+        if inspect.isawaitable(seen):
+            if inspect.iscoroutine(seen):
+                seen.close()
+            message = f"{_name(condition)} is asynchronous: wait for it with wait_for_condition_async"
+            raise NotAwaitedError(message)
+        return seen
+
+    __tracebackhide__ = True
+    config = _described(config, condition)
+    with _deadline_in(config.timeout):
+        try:
+            return cast("T", Retrying(sleep=_pause, **_rules(condition, config, retry_on))(look))
+        except FloeTestingError as error:
+            # Its message says it all: a report needs the caller's line, and none of the retry library's.
+            raise error.with_traceback(None) from error.__cause__
+
+
+@overload
+async def wait_for_condition_async(
+    condition: Callable[[], Awaitable[T | Unmet]],
+    config: PollingConfig | None = None,
+    *,
+    retry_on: tuple[type[Exception], ...] = (),
+) -> T: ...
+@overload
+async def wait_for_condition_async(
+    condition: Callable[[], T | Unmet],
+    config: PollingConfig | None = None,
+    *,
+    retry_on: tuple[type[Exception], ...] = (),
+) -> T: ...
+async def wait_for_condition_async(
+    condition: Callable[[], object],
+    config: PollingConfig | None = None,
+    *,
+    retry_on: tuple[type[Exception], ...] = (),
+) -> object:
+    """Call a condition until it is true, and return what it returned, while other tasks go on.
+
+    Args:
+        condition: An asynchronous function, or a synchronous one, which is called in a thread.
+        config: As for `wait_for_condition`.
+        retry_on: As for `wait_for_condition`.
+
+    Raises:
+        ConditionTimeoutError: It was not met in time. It is a `TimeoutError`.
+        HopelessError: It can't be met any more.
+    """
+    import asyncio  # noqa: PLC0415 - takes a tenth of the plugin's start, which most sessions don't need
+
+    async def look() -> object:
+        seen = await asyncio.to_thread(condition)
+        return await seen if inspect.isawaitable(seen) else seen
+
+    __tracebackhide__ = True
+    config = _described(config, condition)
+    with _deadline_in(config.timeout):
+        try:
+            return await AsyncRetrying(sleep=_pause_async, **_rules(condition, config, retry_on))(look)
+        except FloeTestingError as error:
+            raise error.with_traceback(None) from error.__cause__  # as above
+
+
+def wait_for_service(
+    service: str, port: int, namespace: str | None = None, config: PollingConfig | None = None
+) -> None:
+    """Wait until a service takes connections, wherever it is: the environment, the cluster's DNS or a port-forward.
+
+    Args:
+        service: The service's name.
+        port: Its port, as the service calls it; a port-forward has another one on this side.
+        namespace: The namespace that it is in; what `FLOE_NAMESPACE` says, or else `floe-test`.
+        config: How long and how often; the table's `services` unless told otherwise.
+
+    Raises:
+        ConditionTimeoutError: It took none in time. It is a `TimeoutError`.
+        WrongTimeoutError: The environment gives a timeout that is none.
+    """
+    __tracebackhide__ = True
+    wait_for_condition(_reachable(service, port, namespace), config or _for_services())
+
+
+async def wait_for_service_async(
+    service: str, port: int, namespace: str | None = None, config: PollingConfig | None = None
+) -> None:
+    """Wait as `wait_for_service` does, while other tasks go on."""
+    await wait_for_condition_async(_reachable(service, port, namespace), config or _for_services())
+
+
+def time_left() -> float:
+    """Return the seconds that the wait around this look has left; infinitely many where there is no wait."""
+    return _DEADLINE.get() - time.monotonic()
+
+
+def _reachable(service: str, port: int, namespace: str | None) -> "Condition[object]":
+    from floe_testing.conditions import service_reachable  # noqa: PLC0415 - conditions wait as well
+    from floe_testing.services.place import default_namespace  # noqa: PLC0415 - as above
+
+    return service_reachable(service, port, namespace or default_namespace())
+
+
+def _for_services() -> PollingConfig:
+    from floe_testing.timeouts import Timeouts  # noqa: PLC0415 - needed here only
+
+    return PollingConfig(timeout=Timeouts.from_environment().services)
+
+
+def _name(condition: Callable[[], object]) -> str:
+    return str(getattr(condition, "description", None) or getattr(condition, "__name__", repr(condition)))
+
+
+def _described(config: PollingConfig | None, condition: Callable[[], object]) -> PollingConfig:
+    """Return the configuration, with the condition's own description where it has no other."""
+    config = config or PollingConfig()
+    description = getattr(condition, "description", None)
+    if description is None or "description" in config.model_fields_set:
+        return config
+    return config.model_copy(update={"description": description})
+
+
+def _rules(
+    condition: Callable[[], object], config: PollingConfig, retry_on: tuple[type[Exception], ...]
+) -> dict[str, Any]:
+    """Return what both of tenacity's controllers are told; they differ in how they sleep."""
+
+    def not_yet(error: BaseException) -> bool:
+        return isinstance(error, retry_on) and not isinstance(error, HopelessError)
+
+    def pause(state: RetryCallState) -> float:
+        remaining = config.timeout - (state.seconds_since_start or 0.0)
+        # The last look is at the timeout, not an interval before or after it.
+        return max(0.0, min(config.interval * config.backoff ** min(state.attempt_number - 1, 100), remaining))
+
+    def give_up(state: RetryCallState) -> NoReturn:
+        outcome = state.outcome
+        error = outcome.exception() if outcome else None
+        seen = f"{type(error).__name__}: {error}" if error else repr(outcome.result() if outcome else None)
+        advice = str(getattr(condition, "advice", ""))
+        elapsed = state.seconds_since_start or 0.0
+        raise ConditionTimeoutError(config, elapsed, state.attempt_number, seen.strip(), advice) from error
+
+    return {
+        "stop": stop_after_delay(config.timeout),
+        "wait": pause,
+        "retry": retry_if_result(lambda result: not result) | retry_if_exception(not_yet),
+        "retry_error_callback": give_up,
+    }
+
+
+@contextmanager
+def _deadline_in(seconds: float) -> Iterator[None]:
+    token = _DEADLINE.set(min(_DEADLINE.get(), time.monotonic() + seconds))
+    try:
+        yield
+    finally:
+        _DEADLINE.reset(token)
+
+
+def _naps(seconds: float) -> Iterator[float]:
+    """Cut a pause into naps, and ask the interruptions before each."""
+    left = seconds
+    while left > 0:
+        for interrupt in tuple(interruptions):
+            interrupt()
+        yield min(left, _LONGEST_NAP)
+        left -= _LONGEST_NAP
+
+
+def _pause(seconds: float) -> None:
+    for each in _naps(seconds):
+        nap.sleep(each)
+
+
+async def _pause_async(seconds: float) -> None:
+    import asyncio  # noqa: PLC0415 - as above
+
+    for each in _naps(seconds):
+        await asyncio.sleep(each)

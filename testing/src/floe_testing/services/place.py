@@ -1,0 +1,74 @@
+"""What this process knows before it asks for any one service: its environment, and the cluster it was told to use."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Self
+
+from floe_testing.contract import ENV_NAMESPACE
+from floe_testing.errors import FloeTestingError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+DEFAULT_NAMESPACE = "floe-test"
+"""Where services are, unless the environment says otherwise."""
+
+
+class NamespaceUnreadableError(FloeTestingError):
+    """The cluster can't be asked what it has in a namespace."""
+
+
+def default_namespace(environ: Mapping[str, str] | None = None) -> str:
+    """Return the namespace that the environment names, or else `floe-test`."""
+    return (os.environ if environ is None else environ).get(ENV_NAMESPACE) or DEFAULT_NAMESPACE
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where this process looks for services."""
+
+    environ: Mapping[str, str]
+    namespace: str
+
+    @classmethod
+    def here(cls, environ: Mapping[str, str] | None = None, namespace: str | None = None) -> Self:
+        """Return the place of these variables, or of this process's own."""
+        environ = os.environ if environ is None else environ
+        return cls(environ, namespace or default_namespace(environ))
+
+    @property
+    def in_pod(self) -> bool:
+        """Whether this process runs in a pod, where the names of Kubernetes Services resolve."""
+        return bool(self.environ.get("KUBERNETES_SERVICE_HOST"))
+
+    @property
+    def cluster_is_allowed(self) -> bool:
+        """Whether this process was told to use a cluster: that there is a kubeconfig is no leave to."""
+        return bool(self.environ.get(ENV_NAMESPACE))
+
+    @property
+    def connections(self) -> Mapping[str, str]:
+        """The variables that a pod of the tests would have in the namespace, passwords included; read once.
+
+        Nothing in a pod, whose environment has them, and where no cluster may be used.
+
+        Raises:
+            NamespaceUnreadableError: There is no cluster, it doesn't answer, or it refuses.
+        """
+        if isinstance(self._answer, NamespaceUnreadableError):
+            raise self._answer
+        return self._answer
+
+    @cached_property
+    def _answer(self) -> Mapping[str, str] | NamespaceUnreadableError:
+        if self.in_pod or not self.cluster_is_allowed:
+            return {}
+        from floe_testing.services.connection import read_connections  # noqa: PLC0415 - it loads the Kubernetes client
+
+        try:
+            return read_connections(self.namespace)
+        except NamespaceUnreadableError as error:
+            return error

@@ -1,0 +1,144 @@
+"""The story: read the requirements, the tests' markers and the results of runs, and say what is shown to be met."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from floe_testing.settings import suggest
+from floe_testing.suite import read_suite
+from floe_testing.traceability.config import Ids, TraceabilityConfig
+from floe_testing.traceability.marks import Marks, find_unmarked, read_marks
+from floe_testing.traceability.models import (
+    Outcome,
+    RequirementCoverage,
+    Specification,
+    State,
+    Trace,
+    TraceabilityError,
+    TraceabilityReport,
+    TracedTest,
+)
+from floe_testing.traceability.requirements import read_specifications
+from floe_testing.traceability.results import Results, read_results
+
+_STATES: Final = {
+    Outcome.FAILED: State.FAILED,
+    Outcome.PASSED: State.VERIFIED,
+    Outcome.SKIPPED: State.SKIPPED,
+    Outcome.NOT_RUN: State.NOT_RUN,
+}
+"""What the outcomes of a requirement's tests say of it; the first that any of them has decides."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to trace."""
+
+    specs: tuple[str, ...] = ()
+    """Ids of the specifications to report on; none: all."""
+    results: tuple[Path, ...] = ()
+    """Where the results of runs are; none: markers alone count."""
+    cache_folder: Path | None = None
+    """Where modules that were read before are; none: every file is read."""
+
+
+def trace(config: TraceabilityConfig, root: Path, request: Request | None = None) -> Trace:
+    """Return what the tests of the repository at `root` show to be met.
+
+    Raises:
+        TraceabilityError: Names every problem of the documents; or of the tests, their markers and the results.
+        NoSuchPathError: A path of the tests is not there.
+    """
+    request = request or Request()
+    ids = Ids(config.patterns)
+    specifications = read_specifications(config.specs, ids, root)
+    wanted = _wanted(specifications, request.specs)
+    known = frozenset(each.id for specification in specifications for each in specification.requirements)
+
+    suite = read_suite([root / path for path in config.paths], root, request.cache_folder)
+    marks = read_marks(suite, known, ids)
+    results = read_results(request.results) if request.results else Results()
+    problems = [*map(str, suite.problems), *map(str, marks.problems), *_unknown_in(results, known)]
+    if problems:
+        raise TraceabilityError("\n".join(problems))
+
+    measured = bool(request.results)
+    tests = _tests_by_requirement(marks, results, measured=measured)
+    node_ids = [test.node_id for test in suite.tests]
+    return Trace(
+        reports=tuple(report_on(specification, tests, measured=measured) for specification in wanted),
+        tests=len(node_ids),
+        unmarked_tests=find_unmarked(suite, marks.tests, config.require_markers),
+        unknown_results=tuple(ran.name for ran in results.others(node_ids) if not ran.requirements),
+    )
+
+
+def _wanted(specifications: Sequence[Specification], ids: Iterable[str]) -> list[Specification]:
+    by_id = {specification.id: specification for specification in specifications}
+    unknown = [f"no specification is called '{each}'; {suggest(each, by_id)}" for each in ids if each not in by_id]
+    if unknown:
+        raise TraceabilityError("\n".join(unknown))
+    return [by_id[each] for each in dict.fromkeys(ids)] or list(specifications)
+
+
+def _unknown_in(results: Results, known: frozenset[str]) -> list[str]:
+    return [
+        f"results of {ran.name}: no requirement is called '{each}'; run the tests again if it was renamed"
+        for ran in results.ran.values()
+        for each in ran.requirements
+        if each not in known
+    ]
+
+
+def _tests_by_requirement(marks: Marks, results: Results, *, measured: bool) -> Mapping[str, list[TracedTest]]:
+    """Return the tests of each requirement: those marked in the source, and those that turned out to be as they ran."""
+    named: list[tuple[str, TracedTest]] = []
+    marked: set[str] = set()
+    for node_id, ids in marks.tests.items():
+        ran = results.of(node_id)
+        marked.add(ran.name)
+        test = TracedTest(test_id=node_id, outcome=ran.outcome if measured else None)
+        named += [(each, test) for each in {*ids, *ran.requirements}]
+    for ran in results.ran.values():
+        if ran.name not in marked:
+            named += [(each, TracedTest(test_id=ran.name, outcome=ran.outcome)) for each in ran.requirements]
+    tests: dict[str, list[TracedTest]] = {}
+    for each, test in sorted(named, key=lambda pair: pair[1].test_id):
+        tests.setdefault(each, []).append(test)
+    return tests
+
+
+def report_on(
+    specification: Specification, tests: Mapping[str, Sequence[TracedTest]], *, measured: bool
+) -> TraceabilityReport:
+    """Return how far a specification is shown to be met.
+
+    Args:
+        specification: What is asked for.
+        tests: The tests of each requirement, by its id.
+        measured: Whether the tests' outcomes are known.
+    """
+    return TraceabilityReport(
+        spec_id=specification.id,
+        measured=measured,
+        requirements=tuple(
+            RequirementCoverage(
+                requirement_id=each.id,
+                title=each.title,
+                place=each.place,
+                state=_state(tests.get(each.id, ())),
+                tests=tuple(tests.get(each.id, ())),
+            )
+            for each in specification.requirements
+            if each.superseded is None
+        ),
+        superseded=tuple(each for each in specification.requirements if each.superseded is not None),
+    )
+
+
+def _state(tests: Sequence[TracedTest]) -> State:
+    outcomes = {test.outcome for test in tests}
+    if not outcomes:
+        return State.UNMARKED
+    return next((state for outcome, state in _STATES.items() if outcome in outcomes), State.MARKED)
