@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -98,6 +99,15 @@ class Cluster:
         return replace(self, client=self.client.with_file(KUBECONFIG, created.file(KUBECONFIG)))
 
     @asynccontextmanager
+    async def opened_api(self) -> AsyncIterator[int]:
+        """Open the cluster's API on this machine, and yield the port."""
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port: int = probe.getsockname()[1]
+        async with self.opened({API_PORT: port}):
+            yield port
+
+    @asynccontextmanager
     async def opened(self, ports: Mapping[int, int]) -> AsyncIterator[None]:
         """Open ports of the service on this machine, each under the number that is given; see `relay` for why so."""
         behind = self.client
@@ -110,17 +120,14 @@ class Cluster:
             yield
         await tunnel.stop()
 
+    async def kubeconfig(self) -> str:
+        """Return the text of the cluster's kubeconfig, by whose address the engine's containers reach it."""
+        return await self.client.file(KUBECONFIG).contents()
+
     async def host_kubeconfig(self) -> dagger.File:
         """Return the kubeconfig for the host, where the API's port has been opened under its own number."""
-        text = await self.client.file(KUBECONFIG).contents()
+        text = await self.kubeconfig()
         return dag.file("kubeconfig", text.replace(f"//{HOST}:", "//localhost:"))
-
-    async def delete(self) -> None:
-        """Delete the cluster and stop the service."""
-        try:
-            await self.client.with_exec(["kind", "delete", "cluster", "--name", "floe"]).sync()
-        finally:
-            await self.kill()
 
     async def leave(self) -> None:
         """Stop the nodes and the service, but leave their containers on the volume, to be started again."""

@@ -3,14 +3,46 @@
 from __future__ import annotations
 
 import re
+import shlex
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
 
-from floe_ci.errors import UserError
+from floe_ci.errors import RunError, UserError
 from floe_ci.images import Reference
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _TRACE = re.compile(r" \[traceparent:[^\]]*\]")
 _IMAGE = re.compile(r'failed to resolve image "(?P<image>[^"]+)"(?: \(platform: "[^"]*"\))?: (?P<reason>.*)', re.DOTALL)
 _UNREACHABLE = re.compile(r"(?<=dial )(tcp\b.*)|\S*timeout.*|EOF$", re.DOTALL)
+SHOWN: Final = 2000
+"""How many characters of a failed command's output are shown."""
 _FORBIDDEN = "security.insecure is not allowed"
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Turn a failed call to the engine into what it means, and of a command also into what that said.
+
+    Raises:
+        UserError: It is something that the caller can mend.
+        RunError: The engine, or something in it, broke.
+    """
+    import dagger  # noqa: PLC0415 - it takes a second, and most callers of this module have it
+
+    try:
+        yield
+    except dagger.ExecError as error:
+        explain(str(error))
+        said = (error.stderr or error.stdout).strip()
+        msg = f"`{shlex.join(error.command)}` failed with exit code {error.exit_code}:\n{said[-SHOWN:]}"
+        raise RunError(msg) from error
+    except dagger.QueryError as error:
+        raise RunError(explain(str(error))) from error
+    except (dagger.TransportError, dagger.ClientConnectionError) as error:
+        msg = f"the Dagger engine doesn't answer any more: {without_trace(str(error))}"
+        raise RunError(msg) from error
 
 
 def explain(error: str) -> str:

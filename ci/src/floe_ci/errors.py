@@ -4,6 +4,8 @@ from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import Self
 
+from floe_ci.ends import Problem
+
 
 class UserError(Exception):
     """A problem that the user can mend; its text says what was wrong, where, and what to do next."""
@@ -28,5 +30,18 @@ def suggest(word: str, known: Iterable[str]) -> str:
     return f"known: {', '.join(names)}" if names else "none is known"
 
 
+class NothingToRunError(UserError):
+    """What was selected holds no test: no mistake by itself, and not green either."""
+
+
 class RunError(Exception):
     """A run that broke outside its tests; its text goes into the results."""
+
+
+class BrokenError(RunError):
+    """A run that broke, with what is known of how."""
+
+    def __init__(self, problem: Problem) -> None:
+        """Take the problem; its text is the error's."""
+        super().__init__(problem.text)
+        self.problem = problem

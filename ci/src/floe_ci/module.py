@@ -1,10 +1,10 @@
-"""The Dagger module: the functions that `dagger call` offers. What they do is in `pipeline`.
+"""The Dagger module: the functions that `dagger call` offers. What they do is in `run`.
 
 Each imports that when it is called: the engine imports this file for a mere list of the functions too.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,22 +12,14 @@ import dagger
 from dagger import Doc, dag, field, function, object_type
 from dagger.mod._exceptions import FunctionError  # the SDK's own way to fail without a traceback
 
-from floe_ci.errors import UserError
+from floe_ci.engine import explained
+from floe_ci.errors import RunError, UserError
 from floe_ci.selection import Selection
 
 if TYPE_CHECKING:
-    from floe_ci.pipeline import Bundle
+    from floe_ci.origin import Origin
+    from floe_ci.request import RunRequest
     from floe_ci.results import Outcome
-
-NOT_SOURCE = [
-    ".git",
-    ".venv",
-    "**/__pycache__",
-    "**/.mypy_cache",
-    "**/.pytest_cache",
-    "**/.ruff_cache",
-    "results",
-]
 
 RESULTS = Path("results")
 """Where a call keeps its results, in the module's own working directory."""
@@ -86,7 +78,9 @@ class FloeCi:
         selection = Selection(keyword, marker, pytest_args)
         with told_plainly():
             nodes = node_image_of(node_image, kubernetes_version)
-            await run_tier(tier, repository(source, ws), selection, timeout, registry, nodes, keep=keep)
+            outcome = await run_tier(tier, repository(source, ws), selection, timeout, registry, nodes, keep=keep)
+            if outcome.refused_at_once:
+                raise UserError(outcome.reason)
         return dag.current_module().workdir(str(RESULTS))
 
     @function(cache="never")
@@ -118,10 +112,13 @@ class FloeCi:
         self, ws: dagger.Workspace, source: Source = None, registry: Mirror = ""
     ) -> dagger.Container:
         """Build the test-runner image: export it with as-tarball, or publish it with publish."""
-        from floe_ci.pipeline import Request, runner_image
+        from floe_ci.build import Build
+        from floe_ci.request import RunRequest
+        from floe_ci.steps import Timings
 
-        with told_plainly():
-            return await runner_image(Request("unit", repository(source, ws), bundle(), mirror=registry))
+        with told_plainly(), explained():
+            origin = origin_of(repository(source, ws))
+            return await (await Build.read(origin, RunRequest(registry=registry), Timings())).runner()
 
     @function(cache="never")
     async def cluster(
@@ -137,13 +134,15 @@ class FloeCi:
     ) -> KindCluster:
         """Start a Kind cluster of one node (integration) or three (e2e), without running tests."""
         from floe_ci.config import parse_tier
-        from floe_ci.kept import bring_up
-        from floe_ci.pipeline import Request
+        from floe_ci.lines import Lines
+        from floe_ci.named_clusters import bring_up
+        from floe_ci.request import RunRequest
 
-        with told_plainly():
+        with told_plainly(), explained():
             nodes = node_image_of(node_image, kubernetes_version)
-            request = Request(parse_tier(tier), repository(source, ws), bundle(), mirror=registry, node_image=nodes)
-            running = await bring_up(request, name or None, services=services)
+            request = RunRequest(parse_tier(tier), registry=registry, node_image=nodes)
+            origin = origin_of(repository(source, ws))
+            running = await bring_up(origin, request, name or None, Lines(), services=services)
         return KindCluster(
             service=running.service,
             kubeconfig=await running.host_kubeconfig(),
@@ -157,10 +156,11 @@ class FloeCi:
         registry: Mirror = "",
     ) -> str:
         """Remove a cluster that outlived its session."""
-        from floe_ci.kept import forget
+        from floe_ci.named_clusters import forget
+        from floe_ci.request import RunRequest
 
-        with told_plainly():
-            await forget(bundle(), name, registry)
+        with told_plainly(), explained():
+            await forget(origin_of(dag.directory()), name, RunRequest(registry=registry))
         return f"cluster {name} is deleted"
 
 
@@ -169,7 +169,7 @@ def told_plainly() -> Iterator[None]:
     """Turn an error that is the caller's to mend into its message alone."""
     try:
         yield
-    except UserError as error:
+    except (UserError, RunError) as error:
         raise Failure(str(error)) from None
 
 
@@ -185,22 +185,36 @@ async def run_tier(
 ) -> "Outcome":
     """Run a tier's tests, and return how that ended; the results are in `RESULTS`."""
     from floe_ci.config import parse_tier
-    from floe_ci.pipeline import Request, run
+    from floe_ci.lines import Lines
+    from floe_ci.places.dagger import DaggerPlace
+    from floe_ci.request import RunRequest
+    from floe_ci.run import run
 
-    return await run(Request(parse_tier(tier), source, bundle(), selection, timeout, mirror, node_image, keep), RESULTS)
+    request = RunRequest(
+        parse_tier(tier),
+        results=RESULTS,
+        selection=selection,
+        timeout=timeout,
+        registry=mirror,
+        node_image=node_image,
+        keep=keep,
+    )
+    return await run(request, DaggerPlace(lambda _: nullcontext(origin_of(source))), Lines())
 
 
 def repository(source: dagger.Directory | None, ws: dagger.Workspace) -> dagger.Directory:
     """Return the repository to test, without what is no source."""
+    from floe_ci.origin import NOT_SOURCE
+
     return (source or ws.directory("/", gitignore=True)).filter(exclude=NOT_SOURCE)
 
 
-def bundle() -> "Bundle":
-    """Return what the module brings."""
-    from floe_ci.pipeline import Bundle
+def origin_of(source: dagger.Directory) -> "Origin":
+    """Return where a run comes from that this module was called for."""
+    from floe_ci.origin import Origin, in_the_engine
 
     package = dag.current_module().source()
-    return Bundle(package.directory("../k8s"), package)
+    return Origin(source, package.directory("../k8s"), package, in_the_engine)
 
 
 def node_image_of(image: str, version: str) -> str:

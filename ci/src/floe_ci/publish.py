@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import dagger
 
-from floe_ci import pipeline
-from floe_ci.engine import explain_push
+from floe_ci.build import RUNNER_IMAGE, Build
+from floe_ci.engine import explain_push, explained
 from floe_ci.errors import UserError
 from floe_ci.images import Reference
-from floe_ci.session import request_of, session
+from floe_ci.origin import of_this_machine
 from floe_ci.steps import Timings
 from floe_ci.tasks import together
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from floe_ci.places import RunRequest
+    from floe_ci.request import RunRequest
 
 
 async def publish(request: RunRequest, targets: Mapping[str, str]) -> dict[str, str]:
@@ -30,21 +30,20 @@ async def publish(request: RunRequest, targets: Mapping[str, str]) -> dict[str, 
 
     Raises:
         UserError: An image can't be built, or the registry doesn't take it.
+        RunError: The engine broke.
     """
 
     async def build_and_push(name: str) -> str:
-        if name == Reference.parse(pipeline.RUNNER_IMAGE).name:
-            image = await pipeline.build_runner(plan, Timings())
+        if name == Reference.parse(RUNNER_IMAGE).name:
+            image = await build.runner()
         else:
-            image = await (await pipeline.service_image(plan, Reference.parse(name))).sync()
+            image = await (await build.service(Reference.parse(name))).sync()
         return await push(image, targets[name])
 
-    async with session():
-        try:
-            plan = await pipeline.read_plan(request_of(request))
+    with explained():
+        async with of_this_machine(request) as origin:
+            build = await Build.read(origin, request, Timings())
             return dict(zip(targets, await together(*map(build_and_push, targets)), strict=True))
-        except dagger.QueryError as error:
-            raise UserError(pipeline.describe(error)) from error
 
 
 async def build_runner(request: RunRequest, archive: Path | None) -> str:
@@ -52,16 +51,15 @@ async def build_runner(request: RunRequest, archive: Path | None) -> str:
 
     Raises:
         UserError: It can't be built, or the registry doesn't take it.
+        RunError: The engine broke.
     """
-    async with session():
-        try:
-            image = await pipeline.runner_image(request_of(request))
+    with explained():
+        async with of_this_machine(request) as origin:
+            image = await (await Build.read(origin, request, Timings())).runner()
             if archive is None:
                 return await push(image, request.push)
             archive.parent.mkdir(parents=True, exist_ok=True)
             return await image.as_tarball().export(str(archive))
-        except dagger.QueryError as error:
-            raise UserError(pipeline.describe(error)) from error
 
 
 async def push(image: dagger.Container, target: str) -> str:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from floe_ci import contract
-from floe_ci.errors import UserError
+from floe_ci.errors import NothingToRunError, UserError
+from floe_ci.reporter import REPORTER
 
 if TYPE_CHECKING:
     from floe_ci.config import Config, TierConfig
 
 NO_TESTS, USAGE_ERROR = 5, 4
 """pytest's exit codes for a selection without tests, and for arguments that it refuses."""
+_ERROR: Final = re.compile(r"(?:\S*pytest\S*|__main__\.py): error: |ERROR: (?!usage)")
+"""How the lines begin in which pytest says what it doesn't take."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,8 @@ def pytest_arguments(
 ) -> tuple[str, ...]:
     """Return pytest's arguments for a run that leaves its results in a folder."""
     return (
+        # First: it tells how the tests go from the first one on.
+        *("-p", REPORTER),
         *selecting_arguments(tier, chosen),
         f"--junitxml={results}/junit.xml",
         *(f"--cov={part}" for part in config.coverage),
@@ -66,17 +72,25 @@ def selecting_arguments(tier: TierConfig, chosen: Selection) -> tuple[str, ...]:
 
 
 def refuse_nothing(tier: str, chosen: Selection, exit_code: int, output: str) -> None:
-    """Refuse a selection without tests, by what pytest said of it.
+    """Refuse a selection by what `pytest --collect-only` came to, before anything is started for it.
+
+    Nothing else that it failed with counts: with services there, the tests may be collected all the same.
 
     Raises:
-        UserError: pytest found no test, or refused its arguments.
+        NothingToRunError: It holds no test.
+        UserError: pytest doesn't take its arguments.
     """
     if exit_code == NO_TESTS:
         which = f"no test matches {chosen}" if str(chosen) else "there are no tests in its paths"
         msg = f"tier {tier}: {which}; `pytest --collect-only` shows what there is"
+        raise NothingToRunError(msg)
+    if exit_code == USAGE_ERROR and (refused := usage_error(output)):
+        msg = f"tier {tier}: pytest can't start: {refused}"
         raise UserError(msg)
-    if exit_code == USAGE_ERROR:
-        lines = output.splitlines()
-        refused = [line for line in lines if line.startswith("ERROR")]
-        msg = f"tier {tier}: pytest can't start: {(refused or lines or ['it said nothing'])[-1]}"
-        raise UserError(msg)
+
+
+def usage_error(output: str) -> str | None:
+    """Return what pytest says of arguments that it doesn't take, or None where that isn't what it says."""
+    lines = [line.strip() for line in output.splitlines()]
+    said = [_ERROR.sub("", line) for line in lines if _ERROR.match(line) and "usage: " not in line]
+    return "; ".join(said) or None

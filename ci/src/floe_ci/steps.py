@@ -2,14 +2,20 @@
 
 import json
 import time
+from asyncio import CancelledError
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, Protocol, Self
+from typing import Any, Final, Protocol, Self
+
+import anyio
 
 from floe_ci.engine import without_trace
-from floe_ci.errors import UserError
+from floe_ci.errors import RunError, UserError
+
+ENDED_EARLY: Final = "ended early"
+"""What is told of a step that something else ended: it has no fault of its own."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +95,13 @@ class Timings:
         self._started_at = now()
         self._steps: list[Step] = []
         self._first_test: float | None = None
+        self._failed: list[str] = []
+        self._ended_early: list[str] = []
+
+    @property
+    def failed(self) -> str | None:
+        """The step that failed first; where none did by itself, the first that was ended by something else."""
+        return next(iter(self._failed or self._ended_early), None)
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -101,16 +114,30 @@ class Timings:
         return self._clock() - self._zero
 
     @contextmanager
-    def step(self, name: str) -> Iterator[None]:
-        """Record what happens inside as one step, whether it succeeds, fails or is cancelled."""
+    def step(self, name: str, limit: float | None = None) -> Iterator[None]:
+        """Record what happens inside as one step, whether it succeeds, fails or is cancelled.
+
+        Args:
+            name: What it is.
+            limit: Seconds that it may take, for what an event loop can end; None: as many as it takes.
+
+        Raises:
+            RunError: It took longer.
+        """
         started = self.elapsed
         error: str | None = None
         if self._listener:
             self._listener.begin(name)
         try:
-            yield
+            with _limited(name, limit) if limit else nullcontext():
+                yield
+        except CancelledError:
+            error = ENDED_EARLY
+            self._ended_early.append(name)
+            raise
         except BaseException as raised:
             error = _described(raised)
+            self._failed.append(name)
             raise
         finally:
             self.record(Step(name, started, self.elapsed - started, error))
@@ -138,6 +165,15 @@ class Timings:
     def to_json(self, run_id: str, tier: str) -> str:
         """Return the text of `timings.json`."""
         return self.measured(run_id, tier).to_json()
+
+
+@contextmanager
+def _limited(name: str, limit: float) -> Iterator[None]:
+    with anyio.move_on_after(limit) as scope:
+        yield
+    if scope.cancelled_caught:
+        msg = f"{name}: not done after {limit:g} s"
+        raise RunError(msg)
 
 
 def _described(raised: BaseException) -> str:

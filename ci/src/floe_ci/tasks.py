@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+import threading
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Callable
+    from contextlib import AbstractAsyncContextManager
+
+    from anyio.abc import TaskGroup
+
+Result = TypeVar("Result")
 
 
 async def together(*jobs: Awaitable[object]) -> list:  # type: ignore[type-arg]
@@ -24,3 +32,58 @@ async def together(*jobs: Awaitable[object]) -> list:  # type: ignore[type-arg]
     except BaseExceptionGroup as failures:
         raise failures.exceptions[0] from None
     return outcomes
+
+
+async def in_thread(work: Callable[[], Result]) -> Result:
+    """Do blocking work in a thread that nobody has to wait for: neither who is cancelled, nor the process's end."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[Result] = loop.create_future()
+
+    def tell(settle: Callable[[], None]) -> None:
+        if not future.done():
+            settle()
+
+    def target() -> None:
+        try:
+            result = work()
+        except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
+            failure = error
+            settle = lambda: future.set_exception(failure)  # noqa: E731
+        else:
+            settle = lambda: future.set_result(result)  # noqa: E731
+        try:
+            loop.call_soon_threadsafe(tell, settle)
+        except RuntimeError:
+            pass  # the loop is closed: nobody waits any more
+
+    threading.Thread(target=target, daemon=True).start()
+    return await future
+
+
+class Held(AsyncExitStack):
+    """Context managers that are held open by a task of their own, so that they may end in another order than scopes do."""
+
+    def __init__(self, group: TaskGroup) -> None:
+        """Prepare; the task will be one of a group's."""
+        super().__init__()
+        self._group = group
+
+    async def hold(self, manager: AbstractAsyncContextManager[Result]) -> Result:
+        """Enter a context manager, and leave it with this one."""
+        over, left = anyio.Event(), anyio.Event()
+
+        async def holding(*, task_status: anyio.abc.TaskStatus[Result]) -> None:
+            try:
+                async with manager as value:
+                    task_status.started(value)
+                    await over.wait()
+            finally:
+                left.set()
+
+        async def leave() -> None:
+            over.set()
+            await left.wait()
+
+        value: Result = await self._group.start(holding)
+        self.push_async_callback(leave)
+        return value

@@ -12,9 +12,12 @@ import click
 from floe_ci.cli import options
 
 if TYPE_CHECKING:
-    from floe_ci.places import Finding, PlaceName
+    from floe_ci.places import Finding
+    from floe_ci.request import PlaceName
     from floe_ci.places.choice import Choice
 
+NOWHERE: Final = 3
+"""The exit code where a run has nowhere to go: as that of a run whose place broke."""
 MARKS: Final = {"here": ("✓", "green"), "missing": ("-", "yellow"), "broken": ("✗", "red")}
 WHAT_FOR: Final = {
     "dagger": "Kind inside Dagger",
@@ -28,10 +31,11 @@ WHAT_FOR: Final = {
 def command(*, as_json: bool) -> None:
     """Tell what is here, what is missing, what a run would use, and how to get the rest. Starts nothing.
 
-    The exit code is 0 where a run has somewhere to go, else 1.
+    The exit code is 0 where a run has somewhere to go, else 3.
     """
-    from floe_ci.places import PLACES, place  # noqa: PLC0415 - here and below: `--help` needs none of it
+    from floe_ci.places import place  # noqa: PLC0415 - here and below: `--help` needs none of it
     from floe_ci.places.choice import choose  # noqa: PLC0415
+    from floe_ci.request import PLACES  # noqa: PLC0415
 
     with ThreadPoolExecutor() as pool:
         choosing = pool.submit(choose)
@@ -44,7 +48,7 @@ def command(*, as_json: bool) -> None:
         click.echo(json.dumps({"default": asdict(choice), "places": places}, indent=2))
     else:
         show(found, choice)
-    click.get_current_context().exit(0 if usable(found[choice.place]) else 1)
+    click.get_current_context().exit(0 if usable(found[choice.place]) else NOWHERE)
 
 
 def usable(findings: list[Finding]) -> bool:

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 import click
 
 from floe_ci.config import TIERS, TierName
-from floe_ci.places import PLACES, RunRequest
+from floe_ci.request import PLACES, RunRequest
 from floe_ci.selection import Selection
 
 Command = TypeVar("Command", bound=Callable[..., Any])

@@ -6,57 +6,38 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import click
 from rich.console import Console, Group
 from rich.live import Live
 from rich.spinner import Spinner
 from rich.text import Text
 
+from floe_ci.lines import Lines, Tests, describe, indented
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from rich.console import RenderableType
 
-    from floe_ci.places import Progress
+    from floe_ci.request import Progress
+    from floe_ci.results import Outcome
     from floe_ci.steps import Step
-
-
-class Lines:
-    """A line for each thing."""
-
-    def __init__(self) -> None:
-        """Start the clock."""
-        self._zero = time.monotonic()
-
-    def note(self, line: str) -> None:
-        """Print a line for the reader."""
-        click.echo(line, err=True)
-
-    def begin(self, step: str) -> None:
-        """Print that a step begins."""
-        self._print(f"{step} …")
-
-    def end(self, step: Step) -> None:
-        """Print that a step has ended, and how long it took."""
-        self._print(describe(step))
-
-    def _print(self, line: str) -> None:
-        click.echo(f"{time.monotonic() - self._zero:7.1f} s  {line}", err=True)
 
 
 class InPlace:
     """The steps that run are shown in place, with the time each has taken; those that ended stand above."""
 
-    def __init__(self, console: Console) -> None:
-        """Show nothing yet."""
-        self._console = console
+    def __init__(self, console: Console, judged: Callable[[Outcome], None] = lambda _: None) -> None:
+        """Show nothing yet; `judged` is called with the verdict."""
+        self._console, self._judged = console, judged
         self._running: dict[str, tuple[float, Spinner]] = {}
+        self._tests: Tests | None = None
 
     def __rich__(self) -> RenderableType:
-        """Return the steps that run."""
+        """Return the steps that run, and how far the tests are."""
         now = time.monotonic()
         for name, (began, spinner) in self._running.items():
-            spinner.update(text=Text(f"{name}  {now - began:.0f} s"))
+            tests = f"  {self._tests}" if name == "tests" and self._tests else ""
+            spinner.update(text=Text(f"{name}  {now - began:.0f} s{tests}", overflow="ellipsis", no_wrap=True))
         return Group(*(spinner for _, spinner in self._running.values()))
 
     def note(self, line: str) -> None:
@@ -72,22 +53,41 @@ class InPlace:
         self._running.pop(step.name, None)
         self._console.print(Text(describe(step), style="red" if step.error else ""))
 
+    def collected(self, count: int) -> None:
+        """Show how many tests there are."""
+        self._tests = self._tests or Tests()
+        self._tests.total = count
+
+    def started(self, test: str) -> None:
+        """Show a test that begins."""
+        self._tests = self._tests or Tests()
+        self._tests.begin(test)
+
+    def ended(  # noqa: PLR0913, PLR0917 - as the protocol has it
+        self, test: str, outcome: str, seconds: float, message: str, done: int, total: int | None
+    ) -> None:
+        """Show how far the tests are; print a failure with its reason at once."""
+        self._tests = self._tests or Tests()
+        if self._tests.end(test, outcome, done, total):
+            told = f"{outcome.upper()} {test} after {seconds:.1f} s"
+            self._console.print(Text(told, style="red"), Text(indented(message)), sep="")
+
+    def verdict(self, outcome: Outcome) -> None:
+        """Tell the verdict."""
+        self._judged(outcome)
+
 
 @contextmanager
-def shown(*, live: bool) -> Iterator[Progress]:
-    """Yield what shows progress; `live` only where standard error is a terminal."""
+def shown(*, live: bool, judged: Callable[[Outcome], None] = lambda _: None) -> Iterator[Progress]:
+    """Yield what shows progress; `live` only where standard error is a terminal. `judged` is called with the verdict."""
     console = Console(stderr=True)
     if not (live and console.is_terminal):
-        yield Lines()
+        lines = Lines(judged)
+        try:
+            yield lines
+        finally:
+            lines.close()
         return
-    steps = InPlace(console)
+    steps = InPlace(console, judged)
     with Live(steps, console=console, refresh_per_second=8, transient=True):
         yield steps
-
-
-def describe(step: Step) -> str:
-    """Return how a step ended, in one line."""
-    if step.error is None:
-        return f"{step.name}: done after {step.seconds:.1f} s"
-    first = next(iter(step.error.strip().splitlines()), "")
-    return f"{step.name}: {first} after {step.seconds:.1f} s"

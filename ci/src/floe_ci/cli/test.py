@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from floe_ci.cli import options
+from floe_ci.exit_codes import table
 
 if TYPE_CHECKING:
-    from floe_ci.places import PlaceName
+    from floe_ci.request import PlaceName
+    from floe_ci.results import Outcome
 
 
 @click.command("test")
@@ -30,20 +32,26 @@ if TYPE_CHECKING:
 def command(*, place: PlaceName | None, timeout: int | None, as_json: bool, **given: Any) -> None:  # noqa: ANN401 - as click gives them
     """Run a tier's tests against real services, and leave the results.
 
-    The exit code is the run's: 0 passed, 1 failed, 5 every test was skipped, 2 to 4, 124 and 137 errored; 2 also
-    where no test is selected, or it can't be run at all.
+    The exit code is the run's:
+
+    \b
+    {codes}
     """
     from floe_ci import places  # noqa: PLC0415 - here and below: `--help` needs none of it
     from floe_ci.cli import progress, view  # noqa: PLC0415
     from floe_ci.places.choice import resolve  # noqa: PLC0415
 
+    def judged(outcome: Outcome) -> None:
+        if not as_json:
+            view.show_briefly(view.Overview.read(outcome.folder))
+
     request = options.request(timeout=timeout or 0, **given)
-    with progress.shown(live=not as_json) as told:
+    with progress.shown(live=not as_json, judged=judged) as told:
         place = resolve(place, told)
         outcome = places.place(place).run(request, told)
-    overview = view.Overview.read(outcome.folder)
     if as_json:
-        click.echo(json.dumps({"place": place, **overview.as_json()}, indent=2))
-    else:
-        view.show_briefly(overview)
+        click.echo(json.dumps({"place": place, **view.Overview.read(outcome.folder).as_json()}, indent=2))
     click.get_current_context().exit(outcome.exit_code)
+
+
+command.help = (command.help or "").format(codes=table())

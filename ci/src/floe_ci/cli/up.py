@@ -9,7 +9,7 @@ import click
 from floe_ci.cli import options
 
 if TYPE_CHECKING:
-    from floe_ci.places import PlaceName
+    from floe_ci.request import PlaceName
 
 
 @click.command("up")

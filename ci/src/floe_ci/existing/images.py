@@ -5,16 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-import anyio
-
 from floe_ci.errors import UserError
 from floe_ci.images import Reference
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from floe_ci.existing.plan import Plan
-    from floe_ci.places import RunRequest
+    from floe_ci.plan import Plan
+    from floe_ci.request import RunRequest
 
 RUNNER: Final = "floe.local/runner"
 """What the runner's Job calls its image, without the tag."""
@@ -67,7 +65,7 @@ def to_push(plan: Plan) -> tuple[str, ...]:
     return tuple(names)
 
 
-def settle(plan: Plan) -> Images:
+async def settle(plan: Plan) -> Images:
     """Build and push what is to be, and return where every image is.
 
     Raises:
@@ -76,14 +74,14 @@ def settle(plan: Plan) -> Images:
     request, names = plan.request, to_push(plan)
     there = given(request)
     if names:
-        pushed = push(request, {name: beside(request.push, name) for name in names})
+        pushed = await push(request, {name: beside(request.push, name) for name in names})
         # By what it is: under a tag, a node may have an older one.
         pulled = {name: Reference.parse(beside(request.image or request.push, name)).name for name in names}
         there |= {name: f"{pulled[name]}@{Reference.parse(pushed[name]).digest}" for name in names}
     return Images(there, request.registry)
 
 
-def push(request: RunRequest, targets: Mapping[str, str]) -> dict[str, str]:
+async def push(request: RunRequest, targets: Mapping[str, str]) -> dict[str, str]:
     """Build images, push each to its target, and return the references that the registry gave, by name.
 
     Raises:
@@ -92,7 +90,7 @@ def push(request: RunRequest, targets: Mapping[str, str]) -> dict[str, str]:
     # The engine's SDK takes a second to import, and a run with images that are there does without an engine.
     from floe_ci.publish import publish  # noqa: PLC0415
 
-    return anyio.run(publish, request, targets)
+    return await publish(request, targets)
 
 
 def beside(runner: str, name: str) -> str:

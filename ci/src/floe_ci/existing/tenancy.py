@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from floe_ci.driver.spec import RunSpec
     from floe_ci.existing.plan import Plan
     from floe_ci.existing.target import Target
-    from floe_ci.places import Progress
+    from floe_ci.request import Progress
     from floe_ci.steps import Timings
 
 

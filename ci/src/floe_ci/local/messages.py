@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from floe_ci.places import RunRequest  # noqa: TC001 - pydantic reads the annotation
+from floe_ci.request import RunRequest  # noqa: TC001 - pydantic reads the annotation
 from floe_ci.steps import Step  # noqa: TC001 - as above
 from floe_ci.verdict import Verdict  # noqa: TC001 - as above
 
 if TYPE_CHECKING:
     from typing import TextIO
+
+    from floe_ci.results import Outcome
 
 
 class _Message(BaseModel):
@@ -48,6 +50,41 @@ class End(_Message):
     step: Step
 
 
+class Collected(_Message):
+    """So many tests there are."""
+
+    kind: Literal["collected"] = "collected"
+    count: int
+
+
+class TestBegins(_Message):
+    """A test begins."""
+
+    kind: Literal["test begins"] = "test begins"
+    test: str
+
+
+class TestEnds(_Message):
+    """A test has ended."""
+
+    kind: Literal["test ends"] = "test ends"
+    test: str
+    outcome: str
+    seconds: float
+    message: str
+    done: int
+    total: int | None
+
+
+class Judged(_Message):
+    """The results are in place; what the run used is still there."""
+
+    kind: Literal["judged"] = "judged"
+    verdict: Verdict
+    exit_code: int
+    summary: str
+
+
 class Refused(_Message):
     """What was asked for can't be done."""
 
@@ -56,12 +93,9 @@ class Refused(_Message):
 
 
 class Done(_Message):
-    """A run has ended; its results are in place."""
+    """A run has ended, and all that it used is gone, or kept."""
 
     kind: Literal["done"] = "done"
-    verdict: Verdict
-    exit_code: int
-    summary: str
     kept: bool = False
     """Whether the worker lives on, with the services."""
 
@@ -72,7 +106,9 @@ class Up(_Message):
     kind: Literal["up"] = "up"
 
 
-Message = Annotated[Note | Begin | End | Refused | Done | Up, Field(discriminator="kind")]
+Message = Annotated[
+    Note | Begin | End | Collected | TestBegins | TestEnds | Judged | Refused | Done | Up, Field(discriminator="kind")
+]
 _MESSAGE: TypeAdapter[Message] = TypeAdapter(Message)
 
 
@@ -87,8 +123,14 @@ class Channel:
     def __init__(self, stream: TextIO) -> None:
         """Write to `stream`, a line for each message."""
         self.released = False
-        """Whether the worker lives on when nobody listens any more."""
+        """Whether nobody listens any more, and the worker lives on."""
+        self.stays = False
+        """Whether the worker is going to live on, with services."""
         self._stream = stream
+
+    def stay(self) -> None:
+        """Have the worker live on after its last message."""
+        self.stays = True
 
     def send(self, message: Message) -> None:
         """Send a message; where nobody listens any more, nothing is lost by it."""
@@ -115,3 +157,23 @@ class Channel:
     def end(self, step: Step) -> None:
         """Tell that a step has ended."""
         self.send(End(step=step))
+
+    def collected(self, count: int) -> None:
+        """Tell how many tests there are."""
+        self.send(Collected(count=count))
+
+    def started(self, test: str) -> None:
+        """Tell that a test begins."""
+        self.send(TestBegins(test=test))
+
+    def ended(  # noqa: PLR0913, PLR0917 - as the protocol has it
+        self, test: str, outcome: str, seconds: float, message: str, done: int, total: int | None
+    ) -> None:
+        """Tell that a test has ended."""
+        self.send(
+            TestEnds(test=test, outcome=outcome, seconds=seconds, message=message, done=done, total=total)
+        )
+
+    def verdict(self, outcome: Outcome) -> None:
+        """Tell that the results are in place."""
+        self.send(Judged(verdict=outcome.verdict, exit_code=outcome.exit_code, summary=outcome.summary))

@@ -1,19 +1,18 @@
-"""What a run on this machine is to do: the repository's configuration, read and checked."""
+"""What this machine can do of what a tier asks for."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from floe_ci import contract
-from floe_ci.config import Config, TierConfig, read_config
 from floe_ci.errors import UserError
 from floe_ci.local import objects, postgres
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from floe_ci.places import RunRequest
+    from floe_ci.config import TierConfig
+    from floe_ci.plan import Plan
 
 ELSEWHERE: Final = "run it with --on dagger or --on cluster"
 INSTALLED: Final[Mapping[str, Callable[[], object]]] = {
@@ -24,45 +23,25 @@ INSTALLED: Final[Mapping[str, Callable[[], object]]] = {
 """The services that this machine can run, and whether it has their binaries."""
 
 
-@dataclass(frozen=True)
-class Plan:
-    """A request, with everything that had to be read to carry it out."""
+def split(plan: Plan) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Return the tier's services that this machine can run, and of the others why it can't: their tests are skipped."""
+    absent = {name: reason for name in plan.tier.services if (reason := why_absent(name))}
+    return tuple(name for name in plan.tier.services if name not in absent), absent
 
-    request: RunRequest
-    config: Config
-    tier: TierConfig
 
-    @classmethod
-    def read(cls, request: RunRequest) -> Plan:
-        """Read the configuration of the repository.
+def absent_variables(absent: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that tell the tests why a service is not there."""
+    return {contract.service_variable(name, contract.ABSENT): reason for name, reason in absent.items()}
 
-        Raises:
-            UserError: It isn't there, or is wrong, or asks for what only a cluster has.
-        """
-        if not request.source.is_dir():
-            msg = f"--source {request.source}: there is no such folder"
-            raise UserError(msg)
-        file = request.source / "pyproject.toml"
-        text = file.read_text(encoding="utf-8") if file.exists() else ""
-        config = read_config(text).with_job_timeout(request.timeout)
-        tier = config.tier(request.tier)
-        if problems := list(_only_in_clusters(tier)):
-            raise UserError.of([f"{problem}; {ELSEWHERE}" for problem in problems], f"tier {request.tier}")
-        return cls(request, config, tier)
 
-    @property
-    def services(self) -> tuple[str, ...]:
-        """The tier's services that this machine can run."""
-        return tuple(service for service in self.tier.services if service not in self.absent)
+def refuse_manifests(plan: Plan) -> None:
+    """Refuse a tier that asks for what only a cluster has.
 
-    @property
-    def absent(self) -> dict[str, str]:
-        """The tier's other services, each with the reason; tests that need them are skipped with it."""
-        return {name: reason for name in self.tier.services if (reason := why_absent(name))}
-
-    def absent_variables(self) -> dict[str, str]:
-        """Return the variables that tell the tests why a service is not there."""
-        return {contract.service_variable(name, contract.ABSENT): reason for name, reason in self.absent.items()}
+    Raises:
+        UserError: It does; everything is named.
+    """
+    if problems := list(_only_in_clusters(plan.tier)):
+        raise UserError.of([f"{problem}; {ELSEWHERE}" for problem in problems], f"tier {plan.request.tier}")
 
 
 def why_absent(service: str) -> str | None:

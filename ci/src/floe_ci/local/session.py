@@ -1,164 +1,251 @@
-"""The story of a run on this machine: from the repository to its results."""
+"""A run's stay on this machine: services and tests are processes of the worker's own."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-import shutil
-from contextlib import ExitStack
+import signal
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Final
 
-from floe_ci import contract, results, selection
-from floe_ci.driver.spec import DriverReport
-from floe_ci.errors import RunError
-from floe_ci.local import environments, kept, tests
+import anyio
+
+from floe_ci import contract, reporter
+from floe_ci.ends import Problem
+from floe_ci.errors import BrokenError
+from floe_ci.local import environments, kept, variables
 from floe_ci.local.kept import Kept
-from floe_ci.local.messages import Done, Up
-from floe_ci.local.plan import Plan
+from floe_ci.local.plan import refuse_manifests, split
+from floe_ci.local.processes import ended_after, spawn
 from floe_ci.local.services import ORIGINS, Services
 from floe_ci.local.workspace import Workspace
-from floe_ci.places import export
-from floe_ci.redaction import redact, redact_files
-from floe_ci.steps import Timings
-from floe_ci.tasks import together
+from floe_ci.plan import Plan
+from floe_ci.tasks import in_thread, together
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable
     from pathlib import Path
 
-    from floe_ci.local.environments import Environment
+    from floe_ci.folder import LogFile
     from floe_ci.local.messages import Channel
-    from floe_ci.places import RunRequest
+    from floe_ci.run import Run
 
-NO_CLUSTER: Final = "no cluster: the tests ran on this machine\n"
 IN_USE: Final = "services: those that `floe-ci up --on local` left running"
 LEFT: Final = (
     "services: left running; the next `floe-ci test --on local` uses them, `floe-ci down --on local` ends them"
 )
+GRACE: Final = 30.0
+"""Seconds that pytest has to write down what it knows, when its time is over."""
+HURRY: Final = 2.0
+"""The same where somebody waits: the run was interrupted."""
+FOLLOWING: Final = 0.2
+"""Seconds between two looks at what processes have written."""
+KILLED: Final = 128
+"""What a shell adds to a signal's number for the exit code of what it ended."""
 
 
-class Session:
-    """One order to the worker."""
+class LocalStay:
+    """A run's stay on this machine."""
 
-    def __init__(self, request: RunRequest, channel: Channel) -> None:
+    def __init__(self, run: Run, channel: Channel) -> None:
         """Prepare; nothing runs yet."""
-        self.interrupted = asyncio.Event()
-        """Set to end a run early; its results are written all the same."""
-        self._request, self._channel = request, channel
-        self._timings = Timings(listener=channel)
+        self._run, self._channel = run, channel
+        self._stack = ExitStack()
+        self._plan: Plan | None = None
+        self._make_known: Callable[[Kept], None] | None = None
+        self._workspace: Workspace | None = None
+        self._there: Services | Kept | None = None
+        self._python: Path | None = None
+        self._following: list[Following] = []
 
-    async def up(self) -> None:
-        """Bring the tier's services up and keep them until this is cancelled.
-
-        Raises:
-            UserError: What was asked for can't be, or services are up already.
-            RunError: A service can't be started, or isn't ready in time.
-        """
-        plan = Plan.read(self._request)
-        self._tell(first_lines(plan))
-        with kept.claim(self._request.source) as make_known, Workspace() as workspace:
-            services = Services(workspace, workspace.folder / "logs", self._timings)
-            await services.start(plan.services, plan.config.timeouts.services)
-            make_known(record(plan, services))
-            self._channel.release(Up())
-            await asyncio.Event().wait()
-
-    async def test(self) -> None:
-        """Run a tier and leave its results where the request says, whatever became of the tests.
-
-        Raises:
-            UserError: What was asked for can't be run at all; everything that was started is stopped again.
-        """
-        with self._timings.step("configure"):
-            export.check(self._request.results)
-            plan = Plan.read(self._request)
-            packages = environments.of_tests(self._request.source, plan.config)
-        there = kept.find(self._request.source)
-        there = there if there and set(plan.services) <= set(there.services) else None
-        notes = (IN_USE,) if there else first_lines(plan)
-        self._tell(notes)
-        with ExitStack() as stack:
+    async def enter(self) -> None:
+        """Read what is asked for, and find the services: those that are kept, or own ones in a folder of the run's."""
+        request = self._run.request
+        with self._run.step("configure"):
+            plan = Plan.read(request)
+            refuse_manifests(plan)
+            self._plan = plan
+            self._packages = environments.of_tests(request.source, plan.config)
+        here, _ = split(plan)
+        there = kept.find(request.source) if self._run.with_tests else None
+        there = there if there and set(here) <= set(there.services) else None
+        for line in (IN_USE,) if there else first_lines(plan):
+            self._run.note(line)
+        if not self._run.with_tests or (request.keep and not there):
             # Claimed now, because a claim has to outlast the workspace.
-            make_known = (
-                stack.enter_context(kept.claim(plan.request.source)) if plan.request.keep and not there else None
-            )
-            workspace = stack.enter_context(Workspace())
-            collected = workspace.folder / "results"
-            (collected / "logs").mkdir(parents=True)
-            services = Services(workspace, collected / "logs", self._timings)
-            try:
-                report = await self._run(plan, packages, there or services, workspace.folder, collected)
-            except RunError as error:
-                report = DriverReport(problem=str(error))
-            leave = make_known is not None and services.names and report.exit_code not in {None, 0}
-            if not leave:
-                with self._timings.step("stop"):
-                    workspace.end()
-            report = report.model_copy(update={"notes": (*notes, *((LEFT,) if leave else ()))})
-            done = self._write_results(plan, report, there or services, collected)
-            if make_known is None or not leave:
-                self._channel.send(done)
-                return
-            make_known(record(plan, services))
-            self._channel.release(done.model_copy(update={"kept": True}))
-            await asyncio.Event().wait()
+            self._make_known = self._stack.enter_context(kept.claim(request.source))
+        self._workspace = workspace = self._stack.enter_context(Workspace())
+        self._raw = workspace.folder / "results"
+        self._raw.mkdir(mode=0o700)
+        self._there = there or Services(workspace, workspace.folder / "logs", self._run.timings)
 
-    async def _run(
-        self, plan: Plan, packages: Environment, services: Services | Kept, folder: Path, collected: Path
-    ) -> DriverReport:
-        jobs: list[Coroutine[object, object, object]] = [self._install(packages)]
-        if isinstance(services, Services):
-            jobs.append(services.start(plan.services, plan.config.timeouts.services))
-        python, *_ = await self._unless_interrupted(together(*jobs))
-        variables = services.variables | {contract.ENV_SERVICES_DIR: str(services.pids)}
-        environment = tests.environment(plan, python, folder, collected, variables)
-        with self._timings.step("tests"):
-            ended = await tests.run(plan, python, environment, collected, self.interrupted)
-        said = (collected / "logs" / "runner.log").read_text(encoding="utf-8", errors="replace")
-        selection.refuse_nothing(plan.request.tier, plan.request.selection, ended.exit_code, said)
-        return DriverReport(exit_code=ended.exit_code, problem=ended.problem)
+    async def services(self) -> None:
+        """Start the services, while the packages of the tests are installed."""
+        assert self._plan  # noqa: S101 - the story enters first
+        jobs = [self._install()] if self._run.with_tests else []
+        if isinstance(self._there, Services):
+            here, _ = split(self._plan)
+            jobs.append(self._there.start(here, self._plan.config.timeouts.services, self._run.folder.redactor.add))
+        elif self._there:
+            self._run.folder.redactor.add(self._there.passwords)
+        if self._there:
+            self._follow(self._there.logs)
+        await together(*jobs)
 
-    async def _install(self, packages: Environment) -> Path:
-        with self._timings.step("install packages"):
-            return await environments.ready(packages)
+    async def tests(self) -> int:
+        """Run pytest, and follow what it writes."""
+        plan, workspace, there = self._plan, self._workspace, self._there
+        assert plan and workspace and there and self._python  # noqa: S101, PT018 - the story enters first
+        events, log = workspace.folder / "events.jsonl", workspace.folder / "runner.log"
+        events.touch()
+        given = there.variables | {contract.ENV_SERVICES_DIR: str(there.pids), contract.ENV_EVENTS: str(events)}
+        _, absent = split(plan)
+        environment = variables.environment(plan, self._python, workspace.folder, self._raw, given, absent)
+        path = os.pathsep.join(filter(None, (str(reporter.FOLDER), environment.get("PYTHONPATH"))))
+        with self._run.step("tests"), log.open("wb") as output:
+            command = (str(self._python / "bin" / "python"), "-m", "pytest", *plan.pytest_arguments(str(self._raw)))
+            child = await spawn(command, environment | {"PYTHONPATH": path}, plan.request.source, output.fileno())
+            self._follow(log)
+            self._following.append(Following(events, self._run.live.feed))
+            self._run.background.start_soon(self._following[-1].keep_on)
+            async with ended_after(child):
+                return await self._ended(child, plan.config.timeouts.job)
 
-    async def _unless_interrupted(self, job: Coroutine[object, object, list[Path]]) -> list[Path]:
-        working, stopped = asyncio.create_task(job), asyncio.create_task(self.interrupted.wait())
+    async def collect(self) -> tuple[str, ...]:
+        """Read what the processes have written to its end, and gather what the tests left."""
+        if self._workspace is None:
+            return ()
+        with self._run.step("collect"):
+            for following in self._following:
+                following.close()
+            if isinstance(self._there, Services):
+                self._run.folder.write("events.txt", self._there.events)
+            return await in_thread(lambda: self._run.folder.gather(self._raw))
+
+    def kept(self) -> tuple[str, ...]:
+        """Return what becomes of services that are left running."""
+        return (LEFT,) if self._make_known and isinstance(self._there, Services) and self._there.names else ()
+
+    async def leave(self, *, keep: bool, hurry: bool) -> None:  # noqa: ARG002 - to kill is quick enough
+        """End every process and remove the folder; or live on with the services, until this is cancelled."""
+        if keep and self._make_known and self._plan and isinstance(self._there, Services) and self._there.names:
+            self._make_known(record(self._plan, self._there))
+            self._channel.stay()
+            return
+        if self._workspace:
+            with self._run.step("stop"):
+                self._workspace.end()
+        self._stack.close()
+
+    def close(self) -> None:
+        """End what lived on."""
+        self._stack.close()
+
+    async def _install(self) -> None:
+        with self._run.step("install packages"):
+            self._python = await environments.ready(self._packages)
+
+    async def _ended(self, child: asyncio.subprocess.Process, limit: int) -> int:
         try:
-            await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
-            if working.done():
-                return working.result()
-            raise RunError(tests.INTERRUPTION)
-        finally:
-            stopped.cancel()
-            working.cancel()
-            await asyncio.gather(working, return_exceptions=True)
+            async with asyncio.timeout(limit):
+                code = await child.wait()
+            return code if code >= 0 else KILLED - code
+        except TimeoutError:
+            await interrupted(child, GRACE)
+            text = f"the tests took longer than {limit} s and were stopped; raise timeouts.job, or name fewer tests"
+            raise BrokenError(Problem("timeout", text)) from None
+        except asyncio.CancelledError:
+            with anyio.CancelScope(shield=True):
+                await interrupted(child, HURRY)
+            raise
 
-    def _write_results(self, plan: Plan, report: DriverReport, services: Services | Kept, collected: Path) -> Done:
-        if isinstance(services, Services):
-            events = services.events
-        else:
-            events = ""
-            shutil.copytree(services.logs, collected / "logs", dirs_exist_ok=True)
-        (collected / "events.txt").write_text(NO_CLUSTER + events, encoding="utf-8")
-        redact_files(collected, services.passwords)
-        problem = redact(report.problem, services.passwords) if report.problem else None
-        report = report.model_copy(update={"problem": problem})
-        outcome = results.assemble(collected, plan.request.run_id, plan.request.tier, report, self._timings)
-        export.replace(outcome, self._request.results)
-        return Done(verdict=outcome.verdict, exit_code=outcome.exit_code, summary=outcome.summary)
+    def _follow(self, path: Path) -> None:
+        """Have what is written to a log, or to each log of a folder, go into the results as it is written."""
+        following = Following(path, self._run.folder.log(path.name).line) if path.suffix else Logs(path, self._run)
+        self._following.append(following)
+        self._run.background.start_soon(following.keep_on)
 
-    def _tell(self, lines: tuple[str, ...]) -> None:
-        for line in lines:
-            self._channel.note(line)
+
+class Following:
+    """Reads a file as it grows, and hands its lines on."""
+
+    def __init__(self, path: Path, line: Callable[[str], None]) -> None:
+        """Prepare; nothing is read yet."""
+        self._path, self._line = path, line
+        self._place, self._rest, self._over = 0, b"", False
+
+    async def keep_on(self) -> None:
+        """Look again and again, until it is closed."""
+        while not self._over:
+            self.look()
+            await anyio.sleep(FOLLOWING)
+
+    def look(self) -> None:
+        """Hand on the whole lines that are new."""
+        with suppress(FileNotFoundError), self._path.open("rb") as file:
+            file.seek(self._place)
+            while chunk := file.read(1 << 20):
+                self._place += len(chunk)
+                *lines, self._rest = (self._rest + chunk).split(b"\n")
+                for line in lines:
+                    self._line(line.decode(errors="replace"))
+
+    def close(self) -> None:
+        """Read to the end."""
+        if not self._over:
+            self._over = True
+            self.look()
+            if self._rest:
+                self._line(self._rest.decode(errors="replace"))
+
+
+class Logs:
+    """Follows each log of a folder."""
+
+    def __init__(self, folder: Path, run: Run) -> None:
+        """Prepare; there may be none yet."""
+        self._folder, self._run = folder, run
+        self._known: dict[Path, tuple[Following, LogFile]] = {}
+        self._over = False
+
+    async def keep_on(self) -> None:
+        """Look again and again, until it is closed."""
+        while not self._over:
+            self.look()
+            await anyio.sleep(FOLLOWING)
+
+    def look(self) -> None:
+        """Hand on what is new, of logs that are new too."""
+        for path in sorted(self._folder.glob("*.log")):
+            if path not in self._known:
+                log = self._run.folder.log(path.name)
+                self._known[path] = Following(path, log.line), log
+        for following, _ in self._known.values():
+            following.look()
+
+    def close(self) -> None:
+        """Read all of them to the end."""
+        if not self._over:
+            self._over = True
+            self.look()
+            for following, log in self._known.values():
+                following.close()
+                log.close()
+
+
+async def interrupted(child: asyncio.subprocess.Process, grace: float) -> None:
+    """Interrupt pytest, and give it time to write down what it knows."""
+    with suppress(ProcessLookupError):
+        child.send_signal(signal.SIGINT)
+    with anyio.move_on_after(grace):
+        await child.wait()
 
 
 def first_lines(plan: Plan) -> tuple[str, ...]:
     """Return what the reader should know of where the tests run."""
-    here = [f"{service}: {ORIGINS[service]}" for service in plan.services]
-    missing = [
-        f"{service}: not here, and the tests that need it are skipped: {why}" for service, why in plan.absent.items()
-    ]
+    there, absent = split(plan)
+    here = [f"{service}: {ORIGINS[service]}" for service in there]
+    missing = [f"{service}: not here, and the tests that need it are skipped: {why}" for service, why in absent.items()]
     debian = plan.config.runner.packages
     unmanaged = [f"Debian packages of the runner image are not installed here: {', '.join(debian)}"] if debian else []
     return (*here, *missing, *unmanaged)
@@ -168,7 +255,7 @@ def record(plan: Plan, services: Services) -> Kept:
     """Return what a later run has to know of services."""
     return Kept(
         worker=os.getpid(),
-        services=plan.services,
+        services=split(plan)[0],
         variables=services.variables,
         passwords=services.passwords,
         pids=services.pids,

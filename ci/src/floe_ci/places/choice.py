@@ -10,7 +10,7 @@ from floe_ci import engine_probe
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from floe_ci.places import PlaceName, Progress
+    from floe_ci.request import PlaceName, Progress
 
 
 @dataclass(frozen=True)

@@ -4,27 +4,38 @@ from __future__ import annotations
 
 import getpass
 import re
+import shlex
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
-from floe_ci import results, selection
-from floe_ci.driver import job
+import anyio
+
+from floe_ci import bundled, kustomize
+from floe_ci.driver.drive import ClusterRun
+from floe_ci.driver.kubectl import kubectl
 from floe_ci.errors import RunError, UserError
 from floe_ci.existing import images, ownership, target
 from floe_ci.existing.kinds import Kinds
-from floe_ci.existing.plan import Plan
 from floe_ci.existing.tenancy import Tenancy
-from floe_ci.places import Finding, export
-from floe_ci.steps import Timings
+from floe_ci.manifests import Manifests
+from floe_ci.places import Finding
+from floe_ci.plan import Plan, namespace
+from floe_ci.run import run, up
+from floe_ci.tasks import in_thread
 
 if TYPE_CHECKING:
-    from floe_ci.places import PlaceName, Progress, RunRequest
+    from floe_ci.request import PlaceName, Progress, RunRequest
     from floe_ci.results import Outcome
+    from floe_ci.run import Run
 
-RUNNER_LOG: Final = f"{job.JOB}-*/{job.RUNNER}.log"
 INSTALL: Final = "install it: https://kubernetes.io/docs/tasks/tools"
 IMAGES: Final = "a run in it needs --push REF, a registry that it pulls from, or --image REF, a runner that is there"
+REACHES_OUT: Final = "e2e"
+"""The tier whose tests may change something outside of their namespace: they make namespaces of their own."""
+SEES: Final = {"apiGroups": [""], "resources": ["namespaces", "nodes"], "verbs": ["get", "list"]}
+"""What tests of other tiers may do outside of theirs in a cluster of somebody else's."""
 
 
 class ClusterPlace:
@@ -49,50 +60,27 @@ class ClusterPlace:
             return [kubectl, Finding("cluster", "broken", str(error), "start it, or name another: --context NAME")]
         return [kubectl, Finding("cluster", "here", said, IMAGES)]
 
-    def run(self, request: RunRequest, progress: Progress) -> Outcome:
-        """Run a tier in a namespace of its own, which is deleted afterwards, and leave its results.
+    def stay(self, run: Run) -> ClusterStay:
+        """Return a run's stay, which is still to begin."""
+        return ClusterStay(run)
 
-        Raises:
-            UserError: What was asked for can't be run at all; nothing of it is in the cluster.
-        """
-        export.check(request.results)
-        timings = Timings(listener=progress)
-        with timings.step("configure"):
-            chosen = target.choose(request.kubeconfig, request.context)
-            plan = Plan.read(request)
-            images.to_push(plan)
-        with timings.step("check the cluster"):
-            tenancy = Tenancy.check(plan, chosen, request.run_id)
-        progress.note(tenancy.where)
-        with timings.step("push images" if request.push else "find images"):
-            spec = plan.spec(request.run_id, images.settle(plan))
-        with TemporaryDirectory(prefix="floe-ci-") as temporary:
-            folder = Path(temporary) / "results"
-            report = tenancy.stay(spec, folder, timings, progress, keep_failed=request.keep)
-            log = "".join(path.read_text(encoding="utf-8") for path in (folder / "logs").glob(RUNNER_LOG))
-            selection.refuse_nothing(request.tier, request.selection, report.exit_code or 0, log)
-            outcome = results.assemble(folder, request.run_id, request.tier, report, timings)
-            return export.replace(outcome, request.results)
+    def run(self, request: RunRequest, progress: Progress) -> Outcome:
+        """Run a tier in a namespace of its own, which is deleted afterwards, and leave its results."""
+        return anyio.run(run, request, self, progress)
 
     def up(self, request: RunRequest, progress: Progress) -> str:
-        """Bring the tier's services up in a namespace of the user's own, and leave them.
+        """Bring the tier's services up in a namespace of the user's, and leave them; return how to see them.
 
         Raises:
-            UserError: They can't be brought up; nothing of them is in the cluster.
+            UserError: They can't be brought up; what was begun is deleted.
         """
-        timings = Timings(listener=progress)
         chosen = target.choose(request.kubeconfig, request.context)
-        plan = Plan.read(request, with_tests=False)
-        images.to_push(plan)
-        tenancy = Tenancy.check(plan, chosen, kept_id(request))
-        told = f"{tenancy.where}: `{tenancy.apis.command('--namespace', tenancy.namespace, 'get', 'pods')}`"
-        if ownership.owned_namespaces(tenancy.apis, kept_id(request)):
+        asked = replace(request, run_id=kept_id(request), keep=True)
+        look = shlex.join(("kubectl", *chosen.kubectl_options, "--namespace", namespace(asked), "get", "all"))
+        told = f"in namespace {namespace(asked)}: `{look}`; `floe-ci down --on cluster` deletes them"
+        if ownership.owned_namespaces(chosen.connect(), asked.run_id):
             return f"services are up already {told}"
-        spec = plan.spec(kept_id(request), images.settle(plan))
-        with TemporaryDirectory(prefix="floe-ci-") as temporary:
-            report = tenancy.stay(spec, Path(temporary) / "results", timings, progress, keep_passed=True)
-        if report.problem:
-            raise UserError(report.problem)
+        anyio.run(up, asked, self, progress)
         return f"services are up {told}"
 
     def down(self, request: RunRequest, progress: Progress) -> str:
@@ -107,14 +95,108 @@ class ClusterPlace:
         if not left:
             return f"no services of yours are up in context {chosen.context}"
         progress.note(f"deleting {', '.join(left)}")
-        plan = Plan.read(request, with_tests=False)
-        kinds = Kinds.of(apis.core.api_client, plan.services)
+        kinds = Kinds.of(apis, read(request, with_tests=False).services)
         try:
             ownership.delete(apis, kept_id(request), kinds)
             ownership.wait_until_gone(apis, kept_id(request), kinds)
         except RunError as error:
             raise UserError(str(error)) from error
         return f"deleted {', '.join(left)}"
+
+
+class ClusterStay:
+    """A run's stay in somebody else's cluster: it is let in, makes what it needs, and leaves nothing behind."""
+
+    def __init__(self, run: Run) -> None:
+        """Prepare; nothing is asked of the cluster yet."""
+        self._run = run
+        self._tenancy: Tenancy | None = None
+        self._driven: ClusterRun | None = None
+
+    async def enter(self) -> None:
+        """Ask the cluster whether it lets the run in, push or find the images, and claim what is the run's."""
+        request = self._run.request
+        with self._run.step("configure"):
+            chosen = await in_thread(lambda: target.choose(request.kubeconfig, request.context))
+            plan = await in_thread(lambda: read(request, with_tests=self._run.with_tests))
+            images.to_push(plan)
+        with self._run.step("check the cluster"):
+            self._tenancy = tenancy = await in_thread(lambda: Tenancy.check(plan, chosen))
+        self._run.note(tenancy.where)
+        with self._run.step("push images" if request.push else "find images"):
+            spec = plan.spec(await images.settle(plan))
+        self._driven = ClusterRun(tenancy.apis, spec, self._run, claim=tenancy.claim)
+
+    async def services(self) -> None:
+        """Deploy the services and wait for them."""
+        assert self._driven  # noqa: S101 - the story enters first
+        await in_thread(self._driven.prepare)
+        await in_thread(self._driven.services)
+
+    async def tests(self) -> int:
+        """Run the tests as a Job."""
+        assert self._driven  # noqa: S101 - the story enters first
+        return await in_thread(self._driven.tests)
+
+    async def collect(self) -> tuple[str, ...]:
+        """Copy out of the cluster what is there."""
+        return await in_thread(self._driven.collect) if self._driven else ()
+
+    def kept(self) -> tuple[str, ...]:
+        """Return how to look at what was left, and how to be rid of it."""
+        return self._tenancy.kept() if self._tenancy else ()
+
+    async def leave(self, *, keep: bool, hurry: bool) -> None:
+        """Delete what the run made; in a hurry the cluster is told to, and not waited for."""
+        if self._driven:
+            await in_thread(self._driven.close)
+        if self._tenancy and self._driven and not keep:
+            tenancy = self._tenancy
+            with self._run.step("leave the cluster"):
+                await in_thread(lambda: tenancy.leave(hurry=hurry))
+            if hurry:
+                self._run.told.note(tenancy.deleting())
+
+
+def read(request: RunRequest, *, with_tests: bool = True) -> Plan:
+    """Read the repository's configuration, and render the manifests.
+
+    Raises:
+        UserError: Something of it isn't there, or is wrong.
+    """
+    plan = Plan.read(request)
+    services, runner = render(bundled.manifests(), plan)
+    if request.tier != REACHES_OUT:
+        runner = Manifests(
+            tuple({**each, "rules": [SEES]} if each["kind"] == "ClusterRole" else each for each in runner.documents)
+        )
+    return plan.with_manifests(services, runner if with_tests else Manifests(()))
+
+
+def render(k8s: Path, plan: Plan) -> tuple[Manifests, Manifests]:
+    """Return the manifests of a tier's services, and of the runner's Job.
+
+    Raises:
+        UserError: A manifest is not there or does not parse.
+    """
+    with TemporaryDirectory(prefix="floe-ci-") as folder:
+        root = Path(folder).resolve()
+        (root / "k8s").symlink_to(k8s.resolve())
+        (root / "source").symlink_to(plan.request.source.resolve())
+        (root / "run").mkdir()
+        text = kustomize.kustomization(plan.tier)
+        if text:
+            (root / "run" / "kustomization.yaml").write_text(text, encoding="utf-8")
+        services = _render(root, "run") if text else Manifests(())
+        return services, _render(root, "k8s/runner")
+
+
+def _render(root: Path, name: str) -> Manifests:
+    try:
+        rendered = kubectl(*kustomize.COMMAND, str(root / name))
+    except RunError as error:
+        raise kustomize.refusal(str(error).partition(" failed: ")[2] or str(error), str(root)) from error
+    return Manifests.parse(rendered.decode(), "the rendered manifests")
 
 
 def kept_id(request: RunRequest) -> str:

@@ -1,26 +1,34 @@
-"""Kind inside Dagger: the module's own pipeline, run in this process."""
+"""Dagger's engine: Kind in it, or for the unit tier a container."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import anyio
 
 from floe_ci import engine_probe
-from floe_ci.places import Finding, export
+from floe_ci.places import Finding
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractAsyncContextManager
+    from pathlib import Path
+
     from floe_ci.engine_probe import Probe
-    from floe_ci.places import PlaceName, Progress, RunRequest
+    from floe_ci.origin import Origin
+    from floe_ci.request import PlaceName, Progress, RunRequest
     from floe_ci.results import Outcome
+    from floe_ci.run import Run, Stay
 
 
 class DaggerPlace:
-    """Runs tests in a Kind cluster inside Dagger."""
+    """Runs tests in Dagger's engine."""
 
     name: PlaceName = "dagger"
+
+    def __init__(self, origin: Callable[[RunRequest], AbstractAsyncContextManager[Origin]] | None = None) -> None:
+        """Take where runs come from; None: from this machine, in a session that is opened for each."""
+        self._origin = origin
 
     def check(self) -> list[Finding]:
         """Return whether an engine is here, or a container runtime to start one on."""
@@ -30,16 +38,21 @@ class DaggerPlace:
         remedy = "install Docker (docs.docker.com/get-docker) or Podman, and start it"
         return [_finding("container runtime", engine_probe.runtime(), remedy)]
 
-    def run(self, request: RunRequest, progress: Progress) -> Outcome:
-        """Run a tier in a cluster of its own, and export its results.
+    def stay(self, run: Run) -> Stay:
+        """Return a run's stay: in Kind, or for the unit tier in a container."""
+        # The SDK takes a second to import, and who asks what there is should not wait for it.
+        from floe_ci.origin import of_this_machine  # noqa: PLC0415
+        from floe_ci.places.container import ContainerStay  # noqa: PLC0415
+        from floe_ci.places.kind import KindStay  # noqa: PLC0415
 
-        Raises:
-            UserError: What was asked for can't be run at all, or there is no engine.
-        """
-        export.check(request.results)
-        with TemporaryDirectory(prefix="floe-ci-") as temporary:
-            outcome = anyio.run(_run, request, Path(temporary) / "results", progress)
-            return export.replace(outcome, request.results)
+        origin = (self._origin or of_this_machine)(run.request)
+        return ContainerStay(run, origin) if run.request.tier == "unit" else KindStay(run, origin)
+
+    def run(self, request: RunRequest, progress: Progress) -> Outcome:
+        """Run a tier, and leave its results."""
+        from floe_ci.run import run  # noqa: PLC0415 - as above
+
+        return anyio.run(run, request, self, progress)
 
     def build_runner(self, request: RunRequest, archive: Path | None = None) -> str:
         """Build the test-runner image: into an archive, or pushed to where the request says.
@@ -50,7 +63,7 @@ class DaggerPlace:
         Raises:
             UserError: It can't be built, or there is no engine.
         """
-        from floe_ci import publish  # noqa: PLC0415 - as below
+        from floe_ci import publish  # noqa: PLC0415 - as above
 
         return anyio.run(publish.build_runner, request, archive)
 
@@ -81,12 +94,3 @@ def _finding(what: str, probe: Probe, remedy: str) -> Finding:
     if what == probe.what:  # no runtime at all
         return Finding(what, "missing", probe.detail, remedy)
     return Finding(what, "broken", f"{probe.what}: {probe.detail}", remedy)
-
-
-async def _run(request: RunRequest, folder: Path, progress: Progress) -> Outcome:
-    # The SDK takes a second to import, and who asks what there is should not wait for it.
-    from floe_ci import pipeline  # noqa: PLC0415
-    from floe_ci.session import request_of, session  # noqa: PLC0415
-
-    async with session():
-        return await pipeline.run(request_of(request), folder, progress)

@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
 from floe_ci.errors import RunError, UserError
+from floe_ci.interrupts import SIGNALS
 from floe_ci.places import Finding
 
 if TYPE_CHECKING:
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import IO, Literal
 
-    from floe_ci.local.messages import Done, Refused, Up
-    from floe_ci.places import PlaceName, Progress, RunRequest
+    from floe_ci.local.messages import Done, Refused
+    from floe_ci.request import PlaceName, Progress, RunRequest
     from floe_ci.results import Outcome
 
 EXTRA: Final = "pip install 'floe-ci[local]'"
@@ -56,14 +57,10 @@ class LocalPlace:
         """Run a tier with services on this machine, and leave its results.
 
         Raises:
-            UserError: What was asked for can't be run at all.
-            RunError: The worker died.
+            UserError: The place for the results can't be taken.
         """
-        from floe_ci.results import Outcome  # noqa: PLC0415 - as the worker, only where a run is asked for
-
-        done = _ask("test", request, progress)
-        assert done.kind == "done"  # noqa: S101 - for the type checker: `up` has another last word
-        return Outcome(done.verdict, done.exit_code, request.results, done.summary)
+        judged, last = _ask("test", request, progress)
+        return judged or _finish_for(request, progress, f"the worker that had the run {last}")
 
     def up(self, request: RunRequest, progress: Progress) -> str:
         """Start the tier's services unless they are up, and leave a worker that keeps them.
@@ -76,7 +73,10 @@ class LocalPlace:
         from floe_ci.local import kept  # noqa: PLC0415 - an extra
 
         if kept.find(request.source) is None:
-            _ask("up", request, progress)
+            _, died = _ask("up", request, progress)
+            if died:
+                msg = f"the worker that was to keep the services {died}"
+                raise RunError(msg)
         return "services are up: `floe-ci test --on local` uses them, `floe-ci down --on local` ends them"
 
     def down(self, request: RunRequest, progress: Progress) -> str:
@@ -110,12 +110,14 @@ def _require_extra(place: LocalPlace) -> None:
         raise UserError.of([f"{each.what}: {each.detail}; {each.remedy}" for each in lacking], "--on local")
 
 
-def _ask(action: Literal["test", "up"], request: RunRequest, progress: Progress) -> Done | Up:
-    """Have a worker carry out a request, and return its last word.
+def _ask(action: Literal["test", "up"], request: RunRequest, progress: Progress) -> tuple[Outcome | None, str]:
+    """Have a worker carry out a request.
+
+    Returns:
+        The outcome, where it came to one, and how the worker died, where it did.
 
     Raises:
         UserError: It refused.
-        RunError: It died; what it said of that went to standard error.
     """
     _require_extra(LocalPlace())
     from floe_ci.local import messages  # noqa: PLC0415 - an extra
@@ -131,52 +133,93 @@ def _ask(action: Literal["test", "up"], request: RunRequest, progress: Progress)
         start_new_session=True,
     )
     assert worker.stdin and worker.stdout  # noqa: PT018, S101 - they are pipes, for the type checker
-    with worker.stdin as orders, worker.stdout as told, _interrupts(orders, progress):
+    hearing = Hearing(progress, absolute)
+    with worker.stdin as orders, worker.stdout as told, _interrupts(orders):
         orders.write(f"{order.model_dump_json()}\n")
         orders.flush()
-        last = _relay(told, progress)
-    if isinstance(last, messages.Up) or (isinstance(last, messages.Done) and last.kept):
-        worker.returncode = 0  # it lives on, and nobody will ask how it ends
-        return last
-    code = worker.wait()
-    if isinstance(last, messages.Refused):
-        raise UserError(last.text)
-    if last is None:
-        msg = f"the worker ended with exit code {code} before the run had; what it said is above"
-        raise RunError(msg)
-    return last
+        last = hearing.listen(told)
+    match last:
+        case messages.Refused(text=text):
+            worker.wait()
+            raise UserError(text)
+        case messages.Done(kept=True):
+            worker.returncode = 0  # it lives on, and nobody will ask how it ends
+            return hearing.outcome, ""
+        case messages.Done():
+            worker.wait()
+            return hearing.outcome, ""
+        case _:
+            return hearing.outcome, f"ended with {_described(worker.wait())}"
 
 
-def _relay(told: IO[str], progress: Progress) -> Done | Up | Refused | None:
-    """Hand on what a worker tells, and return its last word; None where it died."""
-    from floe_ci.local import messages  # noqa: PLC0415 - an extra
+class Hearing:
+    """Hands on what a worker tells."""
 
-    for line in told:
-        match messages.read(line):
-            case messages.Note(text=text):
-                progress.note(text)
-            case messages.Begin(step=name):
-                progress.begin(name)
-            case messages.End(step=step):
-                progress.end(step)
-            case last:
-                return last
-    return None
+    def __init__(self, progress: Progress, request: RunRequest) -> None:
+        """Prepare; `progress` is told of it."""
+        self.outcome: Outcome | None = None
+        """What the run came to, once it is told."""
+        self._progress, self._request = progress, request
+
+    def listen(self, told: IO[str]) -> Done | Refused | None:
+        """Hand on all that is told, and return the worker's last word; None where it died."""
+        from floe_ci.local import messages  # noqa: PLC0415 - an extra
+
+        progress = self._progress
+        for line in told:
+            match messages.read(line):
+                case messages.Note(text=text):
+                    progress.note(text)
+                case messages.Begin(step=name):
+                    progress.begin(name)
+                case messages.End(step=step):
+                    progress.end(step)
+                case messages.Collected(count=count):
+                    progress.collected(count)
+                case messages.TestBegins(test=test):
+                    progress.started(test)
+                case messages.TestEnds() as test:
+                    progress.ended(test.test, test.outcome, test.seconds, test.message, test.done, test.total)
+                case messages.Judged() as judged:
+                    from floe_ci.results import Outcome  # noqa: PLC0415 - only where a run is asked for
+
+                    self.outcome = Outcome(judged.verdict, judged.exit_code, self._request.results, judged.summary)
+                    progress.verdict(self.outcome)
+                case last:
+                    return last
+        return None
+
+
+def _finish_for(request: RunRequest, progress: Progress, problem: str) -> Outcome:
+    """End a run whose worker has died: what it had written until then are the results."""
+    from floe_ci import results  # noqa: PLC0415 - only where it is needed
+    from floe_ci.ends import End, Problem  # noqa: PLC0415 - as above
+    from floe_ci.folder import RunFolder  # noqa: PLC0415 - as above
+    from floe_ci.steps import Timings  # noqa: PLC0415 - as above
+
+    folder = RunFolder.resume(request.results, run_id=request.run_id, tier=request.tier, place="local")
+    end = End(problem=Problem("infrastructure", problem))
+    outcome = results.finish(folder, request.tier, request.run_id, end, Timings(), None)
+    progress.verdict(outcome)
+    return outcome
+
+
+def _described(code: int) -> str:
+    return signal.Signals(-code).name if code < 0 else f"exit code {code}"
 
 
 @contextmanager
-def _interrupts(orders: IO[str], progress: Progress) -> Iterator[None]:
-    """Turn the first interruption into a word to the worker, so that there are results; the next one ends all."""
+def _interrupts(orders: IO[str]) -> Iterator[None]:
+    """Hand the first signal on to the worker, which ends the run in order; the next one ends this process at once."""
 
-    def interrupted(_number: int, _frame: FrameType | None) -> None:
-        for number, handler in before.items():
-            signal.signal(number, handler if number == signal.SIGINT else signal.default_int_handler)
-        progress.note("interrupted: writing down what there is; once more to stop at once")
+    def interrupted(number: int, _frame: FrameType | None) -> None:
+        for each in SIGNALS:
+            signal.signal(each, signal.SIG_DFL)
         with suppress(BrokenPipeError, ValueError):
-            orders.write("interrupt\n")
+            orders.write(f"{number}\n")
             orders.flush()
 
-    before = {number: signal.signal(number, interrupted) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, interrupted) for number in SIGNALS}
     try:
         yield
     finally:

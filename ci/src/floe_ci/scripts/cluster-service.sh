@@ -25,6 +25,12 @@ limit_kib=$((8 * 1024 * 1024))
 if [ "$(du -sk "$slot/registry" 2>/dev/null | cut -f1)" -gt "$limit_kib" ] 2>/dev/null; then rm -rf "$slot/registry"; fi
 
 mkdir -p "$slot/registry" "$slot/docker"
+# The last run's nodes were killed with their Docker: it must not start them again before they are removed.
+if [ -z "${FLOE_CLUSTER:-}" ]; then
+  for settings in "$slot"/docker/containers/*/hostconfig.json; do
+    [ ! -e "$settings" ] || sed -i 's/"RestartPolicy":{"Name":"[a-z-]*"/"RestartPolicy":{"Name":"no"/' "$settings"
+  done
+fi
 cat > "$config" <<CONFIG
 version: 0.1
 log: {level: warn}

@@ -1,0 +1,133 @@
+"""What a run has built in the engine: its tools, its images, and the manifests that name them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from floe_ci import render, runner, service_build, toolbox
+from floe_ci.cluster import layout
+from floe_ci.config import read_config
+from floe_ci.images import Images, Reference
+from floe_ci.plan import Plan
+from floe_ci.registry import Registry
+from floe_ci.tasks import together
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Mapping
+    from contextlib import AbstractContextManager
+    from typing import Protocol
+
+    import dagger
+
+    from floe_ci.cluster import Cluster
+    from floe_ci.origin import Origin
+    from floe_ci.request import RunRequest
+
+    class Steps(Protocol):
+        """Times what is done."""
+
+        def step(self, name: str, limit: float | None = None) -> AbstractContextManager[None]:
+            """Time a step, which may take `limit` seconds."""
+
+
+NODE_IMAGE: Final = "kindest/node"
+RUNNER_IMAGE: Final = "floe.local/runner:dev"
+"""What the runner's Job calls its image."""
+BUILDING: Final = 1800.0
+"""Seconds that an image may take to be pulled or built, and to be sent."""
+
+
+@dataclass(frozen=True)
+class Build:
+    """One run's share of the engine's work, before there is a cluster."""
+
+    origin: Origin
+    plan: Plan
+    registry: Registry
+    steps: Steps
+
+    @classmethod
+    async def read(cls, origin: Origin, request: RunRequest, steps: Steps) -> Build:
+        """Read and check the repository's configuration, and the images that are pinned.
+
+        Raises:
+            UserError: Something of it is wrong.
+        """
+        pyproject, pinned = "pyproject.toml", "images/kustomization.yaml"
+        there, images = await together(
+            origin.source.exists(pyproject),
+            origin.k8s.file(pinned).contents(),
+        )
+        config = read_config(await origin.source.file(pyproject).contents() if there else "")
+        registry = Registry(Images.parse(images, f"k8s/{pinned}"), request.registry)
+        return cls(origin, Plan.of(request, config), registry, steps)
+
+    @property
+    def tools(self) -> dagger.Container:
+        """The toolbox."""
+        return toolbox.build(self.registry, self.origin.package)
+
+    @property
+    def node_image(self) -> str:
+        """The image of the cluster's nodes, by public name."""
+        request = self.plan.request
+        version = request.kubernetes_version.removeprefix("v")
+        given = request.node_image or (f"{NODE_IMAGE}:v{version}" if version else "")
+        return given or self.registry.images.reference(NODE_IMAGE)
+
+    @property
+    def kind_config(self) -> dagger.File:
+        """The Kind configuration with as many nodes as the tier wants."""
+        name = "integration" if self.plan.tier.nodes == 1 else "e2e"
+        return self.origin.k8s.file(f"kind/{name}.yaml")
+
+    async def runner(self) -> dagger.Container:
+        """Build the test-runner image."""
+        with self.steps.step("build runner", BUILDING):
+            image = await runner.build_runner(self.origin.source, self.plan.config, self.registry)
+            return await image.sync()
+
+    async def manifests(self, tools: dagger.Container) -> Plan:
+        """Render the tier's services and the runner's Job; return the plan with them."""
+        with self.steps.step("render manifests", BUILDING):
+            services, job = await together(
+                render.services(tools, self.origin.k8s, self.origin.source, self.plan.tier),
+                render.folder(tools, self.origin.k8s, "runner"),
+            )
+        return self.plan.with_manifests(services, job)
+
+    async def services(self, plan: Plan) -> dict[str, dagger.Container]:
+        """Return the images of the services by name: pulled, or built where it is one of the module's own."""
+        names = plan.services.images()
+        images = await together(*(self.service(Reference.parse(name)) for name in names))
+        return dict(zip(names, images, strict=True))
+
+    async def service(self, reference: Reference) -> dagger.Container:
+        """Return one service's image."""
+        if reference.is_built:
+            folder = self.origin.k8s.directory(f"base/{reference.repository}/image")
+            return await service_build.image(folder, reference.name, self.registry)
+        return self.registry.pull(reference.canonical)
+
+    async def load_nodes(self, cluster: Cluster, start: Awaitable[None]) -> None:
+        """Load the nodes' image, before all others: nothing can begin without it; `start` starts what takes it."""
+        image = {self.node_image: self.registry.pull(self.node_image)}
+        layouts, _ = await together(self._layouts(cluster, image), start)
+        with self.steps.step("load nodes", BUILDING):
+            await cluster.load(layouts)
+
+    async def load(self, cluster: Cluster, images: Mapping[str, dagger.Container]) -> None:
+        """Pull or build images, and load them."""
+        layouts = await self._layouts(cluster, images)
+        if layouts:
+            with self.steps.step("load images", BUILDING):
+                await cluster.load(layouts)
+
+    async def _layouts(self, cluster: Cluster, images: Mapping[str, dagger.Container]) -> dict[str, dagger.Directory]:
+        async def prepare(name: str) -> dagger.Directory:
+            with self.steps.step(f"prepare {Reference.parse(name).repository}", BUILDING):
+                return await layout(cluster.tools, images[name], name).sync()
+
+        layouts = await together(*(prepare(name) for name in images))
+        return dict(zip(images, layouts, strict=True))

@@ -1,0 +1,76 @@
+"""Signals while a run lasts: the first ends it in order, the second at once."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+import anyio
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+SIGNALS: Final = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+)  # Windows has no SIGHUP
+
+
+class Interrupts:
+    """What a run is told by signals, or by whoever has them."""
+
+    def __init__(self, tell: Callable[[str], None], *, ours: bool = True) -> None:
+        """Prepare.
+
+        Args:
+            tell: Takes a line for whoever sent the signal.
+            ours: Whether `listening` takes this process's signals over: not where its main program has them.
+        """
+        self._ours = ours
+        self.signal: int | None = None
+        """The one that came."""
+        self.stop = threading.Event()
+        """Set with it, for work in other threads."""
+        self._tell = tell
+        self._scope: anyio.CancelScope | None = None
+
+    def interrupt(self, number: int) -> None:
+        """End the run in order."""
+        if self.signal is None:
+            self.signal = number
+            self._tell(f"{signal.Signals(number).name}: writing down what there is; once more to stop at once")
+            self.stop.set()
+            if self._scope:
+                self._scope.cancel()
+
+    @contextmanager
+    def ending(self) -> Iterator[None]:
+        """Do something that an interruption ends; it ends before it begins where that came already."""
+        with anyio.CancelScope() as self._scope:
+            if self.signal is not None:
+                self._scope.cancel()
+            yield
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Take this process's signals over; where this is not its main thread, which alone may do so, change nothing."""
+        if not self._ours or threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        loop = asyncio.get_running_loop()
+        for number in SIGNALS:
+            loop.add_signal_handler(number, self._take, number)
+        try:
+            yield
+        finally:
+            for number in SIGNALS:
+                loop.remove_signal_handler(number)
+
+    def _take(self, number: int) -> None:
+        if self.signal is not None:
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+        self.interrupt(number)

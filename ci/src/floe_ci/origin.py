@@ -1,0 +1,99 @@
+"""Where a run in the engine comes from: the repository and this product as the engine has them, and a way back."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import dagger
+from dagger import dag
+from platformdirs import user_state_path
+
+from floe_ci import bundled
+from floe_ci.cluster import API_PORT
+from floe_ci.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from contextlib import AbstractAsyncContextManager
+    from pathlib import Path
+
+    from floe_ci.cluster import Cluster
+    from floe_ci.request import RunRequest
+
+NOT_SOURCE = [
+    ".git",
+    ".venv",
+    "**/__pycache__",
+    "**/.mypy_cache",
+    "**/.pytest_cache",
+    "**/.ruff_cache",
+    "results",
+]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What the engine has of a run, before anything is made of it."""
+
+    source: dagger.Directory
+    """The repository."""
+    k8s: dagger.Directory
+    """The manifests that this product brings."""
+    package: dagger.Directory
+    """The project of this package: its program runs beside clusters too."""
+    reach: Callable[[Cluster], AbstractAsyncContextManager[str]]
+    """Opens the way from this process to a cluster's API; yields its URL."""
+
+
+def state() -> Path:
+    """Return the folder where sessions keep their log, made where it is not there."""
+    return user_state_path("floe-ci", ensure_exists=True)
+
+
+@asynccontextmanager
+async def session() -> AsyncIterator[None]:
+    """Open a session with the engine; its own progress goes to a log of the user's.
+
+    Raises:
+        UserError: There is no engine, and none could be started.
+    """
+    path = state() / "dagger.log"
+    opened = False
+    try:
+        with path.open("w", encoding="utf-8") as log:
+            async with dagger.connection(dagger.Config(log_output=log)):
+                opened = True
+                yield
+    except (dagger.ProvisionError, dagger.ClientConnectionError) as error:
+        if opened:
+            raise
+        msg = f"no Dagger session could be opened: {error}. Its log: {path}. `floe-ci doctor` tells what is missing"
+        raise UserError(msg) from error
+
+
+@asynccontextmanager
+async def of_this_machine(request: RunRequest) -> AsyncIterator[Origin]:
+    """Open a session, and hand the engine the repository and this product from where they are on this machine."""
+    async with session():
+        source = dag.host().directory(str(request.source.resolve()), exclude=NOT_SOURCE, gitignore=True)
+        package = dag.directory().with_directory(
+            "src/floe_ci", dag.host().directory(str(bundled.package()), include=["**/*.py", "**/*.sh"])
+        )
+        for name in ("pyproject.toml", "uv.lock"):
+            package = package.with_file(name, dag.host().file(str(bundled.project_file(name))))
+        yield Origin(source, dag.host().directory(str(bundled.manifests())), package, through_a_tunnel)
+
+
+@asynccontextmanager
+async def through_a_tunnel(cluster: Cluster) -> AsyncIterator[str]:
+    """Open a cluster's API on this machine, under a port that is free."""
+    async with cluster.opened_api() as port:
+        yield f"https://127.0.0.1:{port}"
+
+
+@asynccontextmanager
+async def in_the_engine(cluster: Cluster) -> AsyncIterator[str]:
+    """Reach a cluster's API by the service's own name: this process is one of the engine's, beside it."""
+    yield f"https://{await cluster.service.hostname()}:{API_PORT}"

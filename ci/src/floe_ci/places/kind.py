@@ -1,0 +1,172 @@
+"""Kind in a Dagger service: a cluster of the run's own, driven from this process through its API."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import yaml
+from dagger import ReturnType
+
+from floe_ci import selection
+from floe_ci.build import RUNNER_IMAGE, Build
+from floe_ci.cluster import HOST, Cluster
+from floe_ci.config import expand_environment
+from floe_ci.contract import CREDENTIALS_SECRET, LABEL_CONNECTION
+from floe_ci.driver.apis import Apis
+from floe_ci.driver.drive import ClusterRun
+from floe_ci.engine import explained
+from floe_ci.images import Reference
+from floe_ci.tasks import in_thread, together
+
+if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
+    import dagger
+
+    from floe_ci.origin import Origin
+    from floe_ci.plan import Plan
+    from floe_ci.run import Run
+
+STARTING: Final = 300.0
+CREATING: Final = 600.0
+"""Seconds until Docker, and until the cluster, must be there."""
+
+
+class KindStay:
+    """A run's stay in a cluster of its own."""
+
+    def __init__(
+        self,
+        run: Run,
+        origin: AbstractAsyncContextManager[Origin],
+        *,
+        name: str | None = None,
+        namespace: str = "",
+    ) -> None:
+        """Prepare.
+
+        Args:
+            run: What is done in it.
+            origin: Is opened when the run enters.
+            name: Lets the cluster outlive the session under this name; None: the run's, where it is to be kept.
+            namespace: Where the services are; empty: a namespace of the run's own.
+        """
+        self._run, self._origin, self._namespace = run, origin, namespace
+        self._name = name or (run.request.run_id if run.request.keep else None)
+        self._cluster: Cluster | None = None
+        self._driven: ClusterRun | None = None
+
+    async def enter(self) -> None:
+        """Create the cluster, while the images are built that go into it."""
+        with explained():
+            with self._run.step("configure"):
+                build = await Build.read(await self._run.held.hold(self._origin), self._run.request, self._run)
+            with self._run.step("toolbox"):
+                tools = await build.tools.sync()
+            self._cluster = cluster = Cluster.of(tools, self._run.request.run_id, self._name)
+            created, plan = await together(create(build, cluster, self._run), prepare(build, cluster, self._run))
+            self._cluster = created
+            url = await self._run.held.hold(build.origin.reach(created))
+            kubeconfig = await created.kubeconfig()
+        # The registry beside the nodes has images by tag; their digests were checked when the engine pulled them.
+        spec = plan.spec(lambda name: Reference.parse(name).tagged, namespace=self._namespace)
+        self._driven = ClusterRun(connect(kubeconfig, url), spec, self._run)
+
+    async def services(self) -> None:
+        """Deploy the services and wait for them."""
+        await in_thread(self._there.prepare)
+        await in_thread(self._there.services)
+
+    async def tests(self) -> int:
+        """Run the tests as a Job."""
+        return await in_thread(self._there.tests)
+
+    async def collect(self) -> tuple[str, ...]:
+        """Copy out of the cluster what is there."""
+        return await in_thread(self._driven.collect) if self._driven else ()
+
+    def kept(self) -> tuple[str, ...]:
+        """Return how to enter the cluster, and how to be rid of it."""
+        name = self._run.request.run_id
+        return (
+            f"enter it: `dagger call cluster --name {name} shell terminal`, with the options of the run",
+            f"delete it: `dagger call delete-cluster --name {name}`",
+        )
+
+    async def leave(self, *, keep: bool, hurry: bool) -> None:  # noqa: ARG002 - to kill is quick enough
+        """Kill the cluster with the service that it is in, or stop it for a look."""
+        await self.let_go()
+        if self._cluster:
+            with self._run.step("leave cluster" if keep else "kill cluster"), explained():
+                await (self._cluster.leave() if keep else self._cluster.kill())
+
+    async def let_go(self) -> None:
+        """Stop to follow what happens in the cluster, which stays."""
+        if self._driven:
+            await in_thread(self._driven.close)
+
+    @property
+    def cluster(self) -> Cluster:
+        """The cluster, once the run has entered."""
+        assert self._cluster  # noqa: S101 - as below
+        return self._cluster
+
+    @property
+    def _there(self) -> ClusterRun:
+        assert self._driven  # noqa: S101 - the story enters first
+        return self._driven
+
+
+async def create(build: Build, cluster: Cluster, run: Run) -> Cluster:
+    """Start Docker and a registry in a service, and the cluster on them."""
+
+    async def start() -> None:
+        with run.step("start service", STARTING):
+            await cluster.start()
+
+    await build.load_nodes(cluster, start())
+    with run.step("create cluster", CREATING):
+        return await cluster.create(build.node_image, build.kind_config)
+
+
+async def prepare(build: Build, cluster: Cluster, run: Run) -> Plan:
+    """Build the runner and render the manifests, then load every image; return the plan with the manifests."""
+    if not run.with_tests:
+        plan = (await build.manifests(cluster.tools)).without_tests()
+        await build.load(cluster, await build.services(plan))
+        return plan
+    runner, plan = await together(build.runner(), build.manifests(cluster.tools))
+    images = await build.services(plan) | {RUNNER_IMAGE: runner}
+    await together(check_selection(plan, runner, run), build.load(cluster, images))
+    return plan
+
+
+async def check_selection(plan: Plan, runner: dagger.Container, run: Run) -> None:
+    """Find out early, while the cluster starts, that no test is selected.
+
+    Raises:
+        UserError: It is so, or pytest doesn't take its arguments.
+    """
+    with run.step("collect tests"):
+        for name, value in stand_in_variables(plan).items():
+            runner = runner.with_env_variable(name, value)
+        arguments = selection.selecting_arguments(plan.tier, run.request.selection)
+        done = runner.with_exec(["pytest", "--collect-only", "--quiet", *arguments], expect=ReturnType.ANY)
+        code = await done.exit_code()
+        output = await done.stdout() + await done.stderr() if code else ""
+        selection.refuse_nothing(run.request.tier, run.request.selection, code, output)
+
+
+def stand_in_variables(plan: Plan) -> dict[str, str]:
+    """Return the variables that the tests will have, with no service behind them yet."""
+    passwords = dict.fromkeys(plan.services.credential_keys(CREDENTIALS_SECRET), "not-yet-generated")
+    known = plan.services.connection_variables(LABEL_CONNECTION) | passwords | plan.variables(namespace=plan.namespace)
+    return expand_environment(plan.tier.environment, known) | known
+
+
+def connect(kubeconfig: str, url: str) -> Apis:
+    """Return clients of a Kind cluster whose API this process reaches under another address than its certificate's."""
+    document = yaml.safe_load(kubeconfig)
+    for each in document["clusters"]:
+        each["cluster"] |= {"server": url, "tls-server-name": HOST}
+    return Apis.of_kubeconfig(document)

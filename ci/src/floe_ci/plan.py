@@ -1,0 +1,104 @@
+"""What a run is to do: what was asked for, with everything that had to be read to carry it out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Self
+
+from floe_ci import contract, selection
+from floe_ci.config import read_config
+from floe_ci.driver.spec import RunSpec
+from floe_ci.errors import UserError
+from floe_ci.manifests import Manifests
+from floe_ci.reporter import source as reporter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from floe_ci.config import Config, TierConfig
+    from floe_ci.request import RunRequest
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One tier of one repository."""
+
+    request: RunRequest
+    config: Config
+    tier: TierConfig
+    services: Manifests = Manifests(())
+    """The rendered manifests of its services; empty where the place has no cluster."""
+    job: Manifests = Manifests(())
+    """Those of the runner's Job."""
+
+    @classmethod
+    def of(cls, request: RunRequest, config: Config) -> Self:
+        """Return the plan for what is asked, by the repository's configuration."""
+        config = config.with_job_timeout(request.timeout)
+        return cls(request, config, config.tier(request.tier))
+
+    @classmethod
+    def read(cls, request: RunRequest) -> Self:
+        """Return the plan for what is asked of a repository on this machine.
+
+        Raises:
+            UserError: It isn't there, or its configuration is wrong.
+        """
+        if not request.source.is_dir():
+            msg = f"--source {request.source}: there is no such folder"
+            raise UserError(msg)
+        file = request.source / "pyproject.toml"
+        return cls.of(request, read_config(file.read_text(encoding="utf-8") if file.exists() else ""))
+
+    def with_manifests(self, services: Manifests, job: Manifests) -> Self:
+        """Return the plan with what was rendered for it."""
+        return replace(self, services=services, job=job)
+
+    def without_tests(self) -> Self:
+        """Return the plan for the services alone."""
+        return replace(self, job=Manifests(()))
+
+    @property
+    def namespace(self) -> str:
+        """The run's own namespace in a cluster."""
+        return namespace(self.request)
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """The images that the manifests name."""
+        return (*self.services.images(), *self.job.images())
+
+    def pytest_arguments(self, results: str = contract.RESULTS_DIR) -> tuple[str, ...]:
+        """Return pytest's arguments for a run that leaves its results in a folder."""
+        return selection.pytest_arguments(self.tier, self.config, self.request.selection, results)
+
+    def variables(self, results: str = contract.RESULTS_DIR, namespace: str | None = None) -> dict[str, str]:
+        """Return the variables that tell a test process which run it belongs to, the same in every place."""
+        return {
+            contract.ENV_RUN_ID: self.request.run_id,
+            contract.ENV_TIER: self.request.tier,
+            contract.ENV_RESULTS_DIR: results,
+            **({contract.ENV_NAMESPACE: namespace} if namespace else {}),
+            **self.config.timeouts.variables(),
+        }
+
+    def spec(self, image_of: Callable[[str], str] = str, *, namespace: str = "") -> RunSpec:
+        """Return what is done in a cluster, with each image by the name that its nodes pull it under."""
+        return RunSpec(
+            run_id=self.request.run_id,
+            tier=self.request.tier,
+            namespace=namespace or self.namespace,
+            nodes=self.tier.nodes,
+            services=self.services.with_images(image_of).to_yaml(),
+            runner=self.job.to_yaml() if self.job.documents else "",
+            runner_image=next(map(image_of, self.job.images()), ""),
+            pytest_args=self.pytest_arguments(),
+            environment=dict(self.tier.environment),
+            timeouts=self.config.timeouts,
+            reporter=reporter(),
+        )
+
+
+def namespace(request: RunRequest) -> str:
+    """Return the name of a run's own namespace in a cluster."""
+    return f"floe-{request.tier}-{request.run_id}"

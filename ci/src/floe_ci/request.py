@@ -1,0 +1,61 @@
+"""What is asked of a run, and who is told what it does."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping  # noqa: TC003 - pydantic reads the annotation
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal, Protocol, get_args
+
+from floe_ci.config import TierName  # noqa: TC001 - as above
+from floe_ci.live import TestListener
+from floe_ci.selection import Selection
+from floe_ci.steps import Listener
+
+if TYPE_CHECKING:
+    from floe_ci.results import Outcome
+
+PlaceName = Literal["dagger", "cluster", "local"]
+PLACES: Final[tuple[PlaceName, ...]] = get_args(PlaceName)
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """What the caller asks of a place."""
+
+    tier: TierName = "integration"
+    source: Path = field(default_factory=Path.cwd)
+    """The repository."""
+    results: Path = Path("results")
+    """Where the results go; those of an earlier run there are removed when this one starts."""
+    selection: Selection = Selection()
+    timeout: int = 0
+    """Seconds for the tests as a whole; 0: as the repository's configuration says."""
+    registry: str = ""
+    """A registry that has every public image; empty: each image's own."""
+    node_image: str = ""
+    """The nodes' image; empty: the pinned one."""
+    kubernetes_version: str = ""
+    keep: bool = False
+    """Leave a failed run's cluster, or services, and say how to enter them."""
+    kubeconfig: Path | None = None
+    context: str = ""
+    """The kubeconfig's context; empty: its current one, where that is a Kind cluster."""
+    image: str = ""
+    """A runner image that the cluster can pull; empty: one is built."""
+    push: str = ""
+    """Where to push the runner image that is built, for the cluster to pull."""
+    images: Mapping[str, str] = field(default_factory=dict)
+    """Other images that the cluster can pull, by the names that the manifests give them."""
+    run_id: str = field(default_factory=lambda: uuid.uuid4().hex[:8])
+
+
+class Progress(Listener, TestListener, Protocol):
+    """Is told what a run does, as it does it."""
+
+    def note(self, line: str) -> None:
+        """Take a line that the reader should see, such as where the run is and why."""
+
+    def verdict(self, outcome: Outcome) -> None:
+        """Take the verdict: the results are in place, and what the run used is still there."""

@@ -1,0 +1,264 @@
+"""The story of a run, told once for every place: from what was asked for to its results."""
+
+from __future__ import annotations
+
+import traceback
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Final, Protocol
+
+import anyio
+
+from floe_ci import results
+from floe_ci.ends import End, Problem
+from floe_ci.errors import BrokenError, NothingToRunError, RunError, UserError
+from floe_ci.folder import RunFolder
+from floe_ci.interrupts import Interrupts
+from floe_ci.live import LiveTests
+from floe_ci.selection import NO_TESTS
+from floe_ci.steps import Timings
+from floe_ci.tasks import Held, in_thread
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from anyio.abc import TaskGroup
+
+    from floe_ci.request import PlaceName, Progress, RunRequest
+    from floe_ci.results import Outcome
+
+COLLECTING: Final = 600.0
+LEAVING: Final = 330.0
+HURRY: Final = 4.0
+"""Seconds that collecting, and leaving a place, may take; and each of them where the run was interrupted."""
+GROWING: Final = 1.0
+"""Seconds between two looks at whether `junit.xml` has to grow."""
+
+
+class Stay(Protocol):
+    """A run's stay in a place: what the story needs of it, in the order that it is called in.
+
+    Each may raise anything: the story turns it into the run's end. What `collect` and `leave` need may be missing then.
+    """
+
+    async def enter(self) -> None:
+        """Get everything ready that services and tests need."""
+
+    async def services(self) -> None:
+        """Bring the services up, and wait until they truly are ready."""
+
+    async def tests(self) -> int:
+        """Run the tests, and return pytest's exit code, as a shell gives it."""
+
+    async def collect(self) -> tuple[str, ...]:
+        """Gather what services and tests left into the run's folder; return what the reader should know of it."""
+
+    def kept(self) -> tuple[str, ...]:
+        """Return how to enter and to delete what `leave` keeps, a line each."""
+
+    async def leave(self, *, keep: bool, hurry: bool) -> None:
+        """Take down what was made, or keep it for a look; in a hurry, without waiting for the end of it."""
+
+
+class Place(Protocol):
+    """Somewhere that tests can run."""
+
+    name: PlaceName
+
+    def stay(self, run: Run) -> Stay:
+        """Return a run's stay, which is still to begin."""
+
+
+@dataclass
+class Run:
+    """What a run and its stay share."""
+
+    request: RunRequest
+    folder: RunFolder
+    told: Progress
+    timings: Timings
+    interrupts: Interrupts
+    background: TaskGroup
+    """For what goes on beside the story; it ends with it."""
+    with_tests: bool = True
+    """Whether it runs tests, or only brings services up."""
+    live: LiveTests = field(init=False)
+    """The tests as they end."""
+    notes: list[str] = field(default_factory=list)
+    """What the reader of the results should know of where the tests ran."""
+
+    def __post_init__(self) -> None:
+        """Listen to the tests."""
+        self.live = LiveTests(self)
+        self.held = Held(self.background)
+
+    def step(self, name: str, limit: float | None = None) -> AbstractContextManager[None]:
+        """Time a step, which may take `limit` seconds."""
+        return self.timings.step(name, limit)
+
+    def note(self, line: str) -> None:
+        """Tell the reader something, now and in the results."""
+        self.notes.append(line)
+        self.told.note(line)
+
+    def collected(self, count: int) -> None:
+        """Take how many tests there are."""
+        self.told.collected(count)
+
+    def started(self, test: str) -> None:
+        """Take a test that begins."""
+        self.timings.first_test_begins()
+        self.told.started(test)
+
+    def ended(  # noqa: PLR0913, PLR0917 - as the protocol has it
+        self, test: str, outcome: str, seconds: float, message: str, done: int, total: int | None
+    ) -> None:
+        """Take a test that has ended; a password may stand in its message."""
+        self.told.ended(test, outcome, seconds, self.folder.redactor.text(message), done, total)
+
+
+async def run(request: RunRequest, place: Place, told: Progress, interrupts: Interrupts | None = None) -> Outcome:
+    """Carry out a run, and leave its results where the request says, whatever becomes of it.
+
+    Args:
+        request: What to run.
+        place: Where.
+        told: Is told of it as it happens.
+        interrupts: What ends it early; None: this process's signals.
+
+    Raises:
+        UserError: The place for the results can't be taken; nothing was touched.
+    """
+    folder = RunFolder.take(request.results, run_id=request.run_id, tier=request.tier, place=place.name)
+    interrupts = interrupts or Interrupts(told.note)
+    with interrupts.listening():
+        async with anyio.create_task_group() as background:
+            this = Run(request, folder, told, Timings(listener=told), interrupts, background)
+            background.start_soon(grow, this)
+            stay = place.stay(this)
+            end = await live_through(this, stay)
+            with anyio.CancelScope(shield=True):
+                outcome, keep = await finish(this, stay, end)
+                told.verdict(outcome)
+                await leave(this, stay, keep=keep)
+            background.cancel_scope.cancel()
+    return outcome
+
+
+async def up(request: RunRequest, place: Place, told: Progress, interrupts: Interrupts | None = None) -> None:
+    """Bring a tier's services up and leave them, by the same story without its tests.
+
+    Raises:
+        UserError: They can't be brought up; what was begun is taken down.
+    """
+    interrupts = interrupts or Interrupts(told.note)
+    with TemporaryDirectory(prefix="floe-ci-") as private, interrupts.listening():
+        target = Path(private) / "results"
+        folder = RunFolder.take(target, run_id=request.run_id, tier=request.tier, place=place.name)
+        async with anyio.create_task_group() as background:
+            this = Run(request, folder, told, Timings(listener=told), interrupts, background, with_tests=False)
+            stay = place.stay(this)
+            end = await live_through(this, stay)
+            with anyio.CancelScope(shield=True):
+                await leave(this, stay, keep=end.problem is None)
+            background.cancel_scope.cancel()
+        if end.problem:
+            raise UserError(folder.redactor.text(end.problem.text))
+
+
+async def live_through(this: Run, stay: Stay) -> End:
+    """Enter the place, bring up the services, run the tests; whatever happens is how the run ended."""
+    exit_code: int | None = None
+    problem: Problem | None = None
+    try:
+        with this.interrupts.ending():
+            await stay.enter()
+            await stay.services()
+            exit_code = await stay.tests() if this.with_tests else None
+    except NothingToRunError as error:
+        exit_code = NO_TESTS
+        this.notes.append(str(error))
+    except BaseException as error:  # noqa: BLE001 - an exception of any type is an end, and has results
+        problem = problem_of(error, this)
+    if this.interrupts.signal is not None:
+        problem = interruption(this)
+    return End(exit_code, problem)
+
+
+async def finish(this: Run, stay: Stay, end: End) -> tuple[Outcome, bool]:
+    """Collect what there is, judge it, and put the results in place: the one way that every run ends.
+
+    Returns:
+        The outcome, and whether what the run made is to be kept for a look.
+    """
+    limit = HURRY if this.interrupts.signal is not None else COLLECTING
+    notes: tuple[str, ...] = ()
+    try:
+        with anyio.move_on_after(limit) as scope:
+            notes = await stay.collect()
+        if scope.cancelled_caught:
+            notes = (f"not everything could be collected in {limit:g} s",)
+    except BaseException as error:  # noqa: BLE001 - as above
+        notes = (f"not everything could be collected: {problem_of(error, this).text}",)
+    keep = this.request.keep and this.interrupts.signal is None and bool(end.problem or end.exit_code)
+    end = replace(end, notes=(*this.notes, *notes), kept=stay.kept() if keep else ())
+    outcome = await in_thread(
+        lambda: results.finish(this.folder, this.request.tier, this.request.run_id, end, this.timings, this.live)
+    )
+    return outcome, keep
+
+
+async def leave(this: Run, stay: Stay, *, keep: bool) -> None:
+    """Take down what the run made; what goes wrong with that is told, and changes no verdict."""
+    hurry = this.interrupts.signal is not None
+    limit = HURRY if hurry else LEAVING
+    try:
+        with anyio.move_on_after(limit) as scope:
+            await stay.leave(keep=keep, hurry=hurry)
+            await this.held.aclose()
+        if scope.cancelled_caught:
+            this.told.note(f"what the run made was not all gone after {limit:g} s")
+    except BaseException as error:  # noqa: BLE001 - as above
+        this.told.note(f"not all of what the run made could be removed: {problem_of(error, this).text}")
+
+
+async def grow(this: Run) -> None:
+    """Have `junit.xml` grow with each test that ends."""
+    written = 0
+    while True:
+        await anyio.sleep(GROWING)
+        if this.live.counts.total > written:
+            written = this.live.counts.total
+            began = this.timings.elapsed
+            await in_thread(lambda: this.folder.write("junit.xml", this.live.junit(this.request.tier)))
+            # A tenth of the time at the most, however many tests there are.
+            await anyio.sleep(9 * (this.timings.elapsed - began))
+
+
+def interruption(this: Run) -> Problem:
+    """Return that the run was told to stop, and where it was."""
+    number = this.interrupts.signal or 0
+    return Problem("interrupted", "the run was interrupted", step=this.timings.failed, signal=number)
+
+
+def problem_of(error: BaseException, this: Run) -> Problem:
+    """Return what an exception says of how a run ended; one that nobody has foreseen is written down whole."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    step = this.timings.failed
+    match error:
+        case BrokenError():
+            return replace(error.problem, step=error.problem.step or step)
+        case UserError():
+            return Problem("input", str(error), step)
+        case RunError():
+            return Problem("infrastructure", str(error), step)
+        case _:
+            said = traceback.format_exception(error)
+            log = this.folder.log("floe-ci.log")
+            for line in "".join(said).splitlines():
+                log.line(line)
+            log.close()
+            text = f"{type(error).__name__}: {error}".rstrip(": ")
+            return Problem("infrastructure", f"{text}\nthe traceback is in logs/floe-ci.log", step)
