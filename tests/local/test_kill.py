@@ -36,7 +36,7 @@ def kill_at(here: Here, lines: int, seconds: float) -> list[str]:
 
 @pytest.mark.parametrize("moment", range(10))
 def test_kill_leaves_nothing(here: Here, tmp_path: Path, moment: int) -> None:
-    """A command that is killed leaves no process, no temporary file, no half environment and no half results."""
+    """A command that is killed leaves no process, no temporary file, no half environment, and never a good verdict."""
     if moment < 2:
         # With nothing in the cache, it is killed while packages are installed.
         here = replace(here, cache=tmp_path / "empty")
@@ -45,12 +45,13 @@ def test_kill_leaves_nothing(here: Here, tmp_path: Path, moment: int) -> None:
     seen = kill_at(here, lines, seconds)
     left = here.wait_until_clean()
     assert left == ([], []), f"killed {seconds:.2f} s after {lines} lines: {''.join(seen)}"
-    assert not (here.repository / "results").exists()
+    for verdict in (here.repository / "results").glob("*/exit-code"):
+        assert int(verdict.read_text()) == 129  # as if its terminal had been closed
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel ends the worker's children on Linux only")
 def test_killed_worker_takes_its_services_along(here: Here) -> None:
-    """If the worker itself is killed its services end too, and the next run removes their files."""
+    """If the worker itself is killed the run has its results all the same, and its services end too."""
     with here.start("test", "--on", "local", "--keyword", "listens") as process:
         assert process.stdout is not None
         missing = {"postgres", "minio"}
@@ -60,8 +61,9 @@ def test_killed_worker_takes_its_services_along(here: Here) -> None:
         (worker,) = psutil.Process(process.pid).children()
         worker.kill()
         said, _ = process.communicate(timeout=60)
-    assert process.returncode == 2
-    assert "the worker ended with exit code -9" in said
+    assert process.returncode == 3
+    assert "ended with SIGKILL" in said
+    assert "ended with SIGKILL" in (here.repository / "results/integration/summary.md").read_text()
     assert here.run("test", "--on", "local", "--keyword", "expanded")[0] == 0
     assert here.wait_until_clean() == ([], [])
 

@@ -7,15 +7,16 @@ import re
 import signal
 from typing import TYPE_CHECKING
 
+import pytest
 from floe_testing.polling import PollingConfig, wait_for_condition
+from junitparser import JUnitXml
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import pytest
     from conftest import Here
 
-FILES = {"coverage.xml", "events.txt", "exit-code", "junit.xml", "logs", "summary.md", "timings.json"}
+FILES = {"coverage.xml", "events.txt", "exit-code", "junit.xml", "logs", "run.json", "summary.md", "timings.json"}
 
 
 def contents(folder: Path) -> str:
@@ -55,21 +56,64 @@ def test_failed_test_is_exit_code_1(here: Here) -> None:
     assert [each["test"] for each in told["failures"]] == ["tests.test_failing::test_fails"]
 
 
-def test_interruption_leaves_results(here: Here) -> None:
-    """A run that is interrupted while its tests run writes down what there is, and says so."""
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_interruption_leaves_results(here: Here, name: str) -> None:
+    """A run that is interrupted while its tests run has results with what there is, in time, and the signal's code."""
+    began, number = here.temporary / "began", signal.Signals[name]
+    slow = f"import pathlib, time\n\ndef test_slow():\n    pathlib.Path({str(began)!r}).touch()\n    time.sleep(600)\n"
+    (here.repository / "tests" / "test_slow.py").write_text(slow)
+    results = here.repository / "results" / "integration"
+    with here.start("test", "--on", "local", "--keyword", "slow or expanded") as process:
+        wait_for_condition(began.exists, PollingConfig(timeout=60, interval=0.1))
+        began.unlink()
+        process.send_signal(number)
+        wait_for_condition((results / "exit-code").exists, PollingConfig(timeout=7.5, interval=0.1))
+        said, _ = process.communicate(timeout=60)
+    assert process.returncode == 128 + number
+    assert "1 passed" in said
+    assert "interrupted" in (results / "summary.md").read_text()
+    assert [case.name for suite in JUnitXml.fromfile(str(results / "junit.xml")) for case in suite][:1] == [
+        "test_environment_is_expanded"
+    ]
+    assert here.wait_until_clean() == ([], [])
+
+
+def test_second_signal_ends_at_once(here: Here) -> None:
+    """A second signal ends a run that would still be writing, and nothing of it is left running."""
+    began = here.temporary / "began"
+    slow = (
+        "import pathlib, signal, time\n\ndef test_slow():\n    signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+        f"    pathlib.Path({str(began)!r}).touch()\n    time.sleep(600)\n"
+    )
+    (here.repository / "tests" / "test_slow.py").write_text(slow)
+    with here.start("test", "--on", "local", "--keyword", "slow") as process:
+        wait_for_condition(began.exists, PollingConfig(timeout=60, interval=0.1))
+        began.unlink()
+        assert process.stdout is not None
+        process.send_signal(signal.SIGTERM)
+        while "once more to stop at once" not in process.stdout.readline():
+            pass
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=5)
+    assert process.returncode == -signal.SIGTERM
+    assert here.wait_until_clean() == ([], [])
+
+
+def test_results_grow_while_tests_run(here: Here) -> None:
+    """While the tests run, the results hold each that has ended, and the log as it is written, for their owner only."""
     began = here.temporary / "began"
     slow = f"import pathlib, time\n\ndef test_slow():\n    pathlib.Path({str(began)!r}).touch()\n    time.sleep(600)\n"
     (here.repository / "tests" / "test_slow.py").write_text(slow)
-    process = here.start("test", "--on", "local", "--keyword", "slow or expanded")
-    with process:
-        wait_for_condition(began.exists, PollingConfig(timeout=60, interval=0.1))
-        began.unlink()
-        process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=60)
     results = here.repository / "results" / "integration"
-    assert process.returncode == 2
-    assert "the run was interrupted" in (results / "summary.md").read_text()
-    assert here.wait_until_clean() == ([], [])
+    with here.start("test", "--on", "local", "--keyword", "slow or expanded") as process:
+        wait_for_condition((results / "junit.xml").exists, PollingConfig(timeout=60, interval=0.1))
+        assert "test_environment_is_expanded" in (results / "junit.xml").read_text()
+        assert (results / "logs" / "postgres.log").stat().st_size
+        assert not results.stat().st_mode & 0o077
+        assert not (results / "exit-code").exists()
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+    assert results.stat().st_mode & 0o077
 
 
 def test_tests_that_take_too_long_are_stopped(here: Here) -> None:
@@ -106,12 +150,14 @@ def test_failed_run_can_leave_its_services(here_kept: Here) -> None:
     assert here_kept.wait_until_clean() == ([], [])
 
 
-def test_selection_without_tests_is_refused(here: Here) -> None:
-    """A selection that no test matches is refused in one line, and leaves neither results nor anything else."""
+def test_selection_without_tests(here: Here) -> None:
+    """A selection that no test matches is exit code 5, its reason is told, and its results are those of this run."""
+    assert here.run("test", "--on", "local", "--keyword", "expanded")[0] == 0
     code, said = here.run("test", "--on", "local", "--keyword", "nothing")
-    assert code == 2
-    assert said.splitlines()[-1].startswith("floe-ci: tier integration: no test matches --keyword nothing")
-    assert not (here.repository / "results").exists()
+    assert code == 5, said
+    results = here.repository / "results" / "integration"
+    assert (results / "exit-code").read_text() == "5\n"
+    assert "no tests ran" in said
     assert here.wait_until_clean() == ([], [])
 
 
@@ -123,7 +169,6 @@ def test_service_that_cannot_be_installed_is_told(here: Here, tmp_path: Path, mo
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "nothing"))
     code, said = here.run("test", "--on", "local")
     summary = (here.repository / "results/integration/summary.md").read_text()
-    assert code == 2, said
+    assert code in {2, 3}, said
     assert "`uv " in summary
-    assert "failed with exit code" in summary
     assert here.wait_until_clean() == ([], [])

@@ -43,9 +43,7 @@ async def bring_up(origin: Origin, request: RunRequest, name: str | None, told: 
         target = Path(private) / "results"
         folder = RunFolder.take(target, run_id=request.run_id, tier=request.tier, place="dagger")
         async with anyio.create_task_group() as background:
-            this = Run(
-                request, folder, told, Timings(listener=told), Interrupts(told.note), background, with_tests=False
-            )
+            this = Run(request, folder, told, Interrupts(told.note), background, with_tests=False)
             stay = KindStay(this, nullcontext(origin), name=name, namespace=SERVICES_NAMESPACE)
             up = False
             try:

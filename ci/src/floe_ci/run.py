@@ -25,8 +25,10 @@ if TYPE_CHECKING:
 
     from anyio.abc import TaskGroup
 
+    from floe_ci.redaction import Redactor
     from floe_ci.request import PlaceName, Progress, RunRequest
     from floe_ci.results import Outcome
+    from floe_ci.steps import Step
 
 COLLECTING: Final = 600.0
 LEAVING: Final = 330.0
@@ -77,19 +79,21 @@ class Run:
     request: RunRequest
     folder: RunFolder
     told: Progress
-    timings: Timings
     interrupts: Interrupts
     background: TaskGroup
     """For what goes on beside the story; it ends with it."""
     with_tests: bool = True
     """Whether it runs tests, or only brings services up."""
+    timings: Timings = field(init=False)
     live: LiveTests = field(init=False)
     """The tests as they end."""
     notes: list[str] = field(default_factory=list)
     """What the reader of the results should know of where the tests ran."""
 
     def __post_init__(self) -> None:
-        """Listen to the tests."""
+        """Listen to the tests, and let nobody be told a password."""
+        self.told = Discreet(self.told, self.folder.redactor)
+        self.timings = Timings(listener=self.told)
         self.live = LiveTests(self)
         self.held = Held(self.background)
 
@@ -114,8 +118,46 @@ class Run:
     def ended(  # noqa: PLR0913, PLR0917 - as the protocol has it
         self, test: str, outcome: str, seconds: float, message: str, done: int, total: int | None
     ) -> None:
-        """Take a test that has ended; a password may stand in its message."""
-        self.told.ended(test, outcome, seconds, self.folder.redactor.text(message), done, total)
+        """Take a test that has ended."""
+        self.told.ended(test, outcome, seconds, message, done, total)
+
+
+class Discreet:
+    """Hands on what is told, without passwords."""
+
+    def __init__(self, told: Progress, redactor: Redactor) -> None:
+        """Take who is told, and who knows the passwords."""
+        self._told, self._safe = told, redactor.text
+
+    def note(self, line: str) -> None:
+        """Hand on a line."""
+        self._told.note(self._safe(line))
+
+    def begin(self, step: str) -> None:
+        """Hand on a step."""
+        self._told.begin(step)
+
+    def end(self, step: Step) -> None:
+        """Hand on a step that has ended."""
+        self._told.end(replace(step, error=self._safe(step.error)) if step.error else step)
+
+    def collected(self, count: int) -> None:
+        """Hand on how many tests there are."""
+        self._told.collected(count)
+
+    def started(self, test: str) -> None:
+        """Hand on a test that begins."""
+        self._told.started(self._safe(test))
+
+    def ended(  # noqa: PLR0913, PLR0917 - as the protocol has it
+        self, test: str, outcome: str, seconds: float, message: str, done: int, total: int | None
+    ) -> None:
+        """Hand on a test that has ended."""
+        self._told.ended(self._safe(test), outcome, seconds, self._safe(message), done, total)
+
+    def verdict(self, outcome: Outcome) -> None:
+        """Hand on the verdict."""
+        self._told.verdict(outcome)
 
 
 async def run(request: RunRequest, place: Place, told: Progress, interrupts: Interrupts | None = None) -> Outcome:
@@ -134,13 +176,13 @@ async def run(request: RunRequest, place: Place, told: Progress, interrupts: Int
     interrupts = interrupts or Interrupts(told.note)
     with interrupts.listening():
         async with anyio.create_task_group() as background:
-            this = Run(request, folder, told, Timings(listener=told), interrupts, background)
+            this = Run(request, folder, told, interrupts, background)
             background.start_soon(grow, this)
             stay = place.stay(this)
             end = await live_through(this, stay)
             with anyio.CancelScope(shield=True):
                 outcome, keep = await finish(this, stay, end)
-                told.verdict(outcome)
+                this.told.verdict(outcome)
                 await leave(this, stay, keep=keep)
             background.cancel_scope.cancel()
     return outcome
@@ -157,7 +199,7 @@ async def up(request: RunRequest, place: Place, told: Progress, interrupts: Inte
         target = Path(private) / "results"
         folder = RunFolder.take(target, run_id=request.run_id, tier=request.tier, place=place.name)
         async with anyio.create_task_group() as background:
-            this = Run(request, folder, told, Timings(listener=told), interrupts, background, with_tests=False)
+            this = Run(request, folder, told, interrupts, background, with_tests=False)
             stay = place.stay(this)
             end = await live_through(this, stay)
             with anyio.CancelScope(shield=True):

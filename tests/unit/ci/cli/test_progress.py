@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
-from floe_ci.cli.progress import InPlace, describe, shown
+from floe_ci.cli.progress import InPlace, shown
 from floe_ci.steps import Step
 from rich.console import Console
 
@@ -38,8 +38,18 @@ def test_lines_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) ->
     assert [line.split(" s  ")[1] for line in captured.err.splitlines()] == ["tests …", "tests: done after 1.0 s"]
 
 
-def test_failed_step_has_its_first_line() -> None:
-    """A step that failed is told with the first line of why."""
-    assert (
-        describe(Step("services", 0, 2, "RunError: postgres\nlong log")) == "services: RunError: postgres after 2.0 s"
-    )
+def test_tests_are_shown_in_place() -> None:
+    """On a terminal the step of the tests says how many of how many have ended, and a failure stands above it."""
+    console = Console(file=io.StringIO(), force_terminal=True, width=100)
+    steps = InPlace(console)
+    steps.begin("tests")
+    steps.collected(2)
+    steps.started("t::a")
+    steps.ended("t::a", "failed", 0.5, "assert 1 == 2", 1, 2)
+    steps.started("t::b")
+    with console.capture() as drawn:
+        console.print(steps)
+    assert "1 of 2, 1 failed; t::b runs" in drawn.get()
+    above = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "FAILED t::a after 0.5 s" in above
+    assert "assert 1 == 2" in above

@@ -1,0 +1,334 @@
+"""The story of a run: whatever happens in a place, there are results, and one verdict that is true."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import anyio
+import pytest
+from floe_ci.ends import Problem
+from floe_ci.errors import BrokenError, NothingToRunError, RunError, UserError
+from floe_ci.interrupts import SIGNALS
+from floe_ci.request import RunRequest
+from floe_ci.run import run, up
+from junitparser import JUnitXml
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
+    from floe_ci.results import Outcome
+    from floe_ci.run import Run
+    from floe_ci.steps import Step
+
+PASSED = """<testsuites><testsuite name="pytest" tests="1"><testcase classname="tests.test_it" name="test_passes" \
+time="0.1"/></testsuite></testsuites>"""
+FAILED = PASSED.replace("/></testsuite>", '><failure message="1 == 2">1 == 2</failure></testcase></testsuite>')
+STEPS = ("enter", "services", "tests", "collect", "leave")
+
+
+@dataclass
+class Told:
+    """Remembers what it is told."""
+
+    lines: list[str] = field(default_factory=list)
+
+    def note(self, line: str) -> None:
+        """Take a line."""
+        self.lines.append(line)
+
+    def begin(self, step: str) -> None:
+        """Take a step."""
+        self.lines.append(f"{step} …")
+
+    def end(self, step: Step) -> None:
+        """Take a step that has ended."""
+        self.lines.append(f"{step.name}: {step.error or 'done'}")
+
+    def collected(self, count: int) -> None:
+        """Take how many tests there are."""
+        self.lines.append(f"{count} tests")
+
+    def started(self, test: str) -> None:
+        """Take a test that begins."""
+
+    def ended(  # noqa: PLR0913, PLR0917 - as the protocol has it
+        self, test: str, outcome: str, seconds: float, message: str, done: int, total: int | None
+    ) -> None:
+        """Take a test that has ended."""
+        self.lines.append(f"{outcome} {test} {message} {done}/{total} {seconds}")
+
+    def verdict(self, outcome: Outcome) -> None:
+        """Take the verdict."""
+        self.lines.append(f"verdict {outcome.verdict}")
+
+
+async def nothing(_: Run) -> None:
+    """Do nothing."""
+
+
+async def forever(_: Run) -> None:
+    """Never come to an end."""
+    await asyncio.Event().wait()
+
+
+@dataclass
+class Place:
+    """A place that does what the test says at each step."""
+
+    actions: dict[str, Callable[[Run], Awaitable[None]]] = field(default_factory=dict)
+    exit_code: int = 0
+    junit: str | None = PASSED
+    name: str = "local"
+    done: list[str] = field(default_factory=list)
+    kept_back: bool | None = None
+
+    def stay(self, run: Run) -> Place:
+        """Begin."""
+        self.run = run
+        return self
+
+    async def _do(self, step: str) -> None:
+        self.done.append(step)
+        with self.run.step(step):
+            await self.actions.get(step, nothing)(self.run)
+
+    async def enter(self) -> None:
+        """Do what the test says."""
+        await self._do("enter")
+
+    async def services(self) -> None:
+        """Do what the test says."""
+        await self._do("services")
+
+    async def tests(self) -> int:
+        """Do what the test says."""
+        await self._do("tests")
+        return self.exit_code
+
+    async def collect(self) -> tuple[str, ...]:
+        """Leave a document, and do what the test says."""
+        if self.junit and "tests" in self.done:
+            self.run.folder.write("junit.xml", self.junit)
+        await self._do("collect")
+        return ("collected",)
+
+    def kept(self) -> tuple[str, ...]:
+        """Say how to get in."""
+        return ("enter it",)
+
+    async def leave(self, *, keep: bool, hurry: bool) -> None:  # noqa: ARG002 - as the protocol has it
+        """Do what the test says."""
+        self.kept_back = keep
+        await self._do("leave")
+
+
+@pytest.fixture
+def request_(tmp_path: Path) -> RunRequest:
+    """Return a request for the unit tier."""
+    return RunRequest(tier="unit", source=tmp_path, results=tmp_path / "results" / "unit", run_id="abc")
+
+
+def carried_out(place: Place, request: RunRequest, told: Told | None = None) -> Outcome:
+    """Carry out a run."""
+    return anyio.run(run, request, place, told or Told())
+
+
+def raising(error: BaseException) -> Callable[[Run], Awaitable[None]]:
+    """Return an action that raises."""
+
+    async def action(_: Run) -> None:
+        raise error
+
+    return action
+
+
+class OddError(BaseException):
+    """Derives from nothing that anybody expects."""
+
+
+ERRORS = [
+    RunError("the service broke"),
+    OSError(28, "No space left on device"),
+    KeyError("name"),
+    MemoryError(),
+    RecursionError("too deep"),
+    SystemExit(0),
+    SystemExit("bye"),
+    KeyboardInterrupt(),
+    asyncio.CancelledError(),
+    TimeoutError(),
+    StopAsyncIteration(),
+    ExceptionGroup("several", [ValueError("the first"), RunError("the second")]),
+    BaseExceptionGroup("several", [OddError("the first")]),
+    OddError("odd"),
+    UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"),
+]
+
+
+def check_whole(outcome: Outcome, request: RunRequest) -> str:
+    """Check that a results directory holds everything that one must, and return its summary."""
+    names = {path.name for path in request.results.iterdir()}
+    assert names >= {"junit.xml", "coverage.xml", "timings.json", "summary.md", "exit-code", "events.txt", "logs"}
+    JUnitXml.fromfile(str(request.results / "junit.xml"))
+    assert (request.results / "exit-code").read_text() == f"{outcome.exit_code}\n"
+    return (request.results / "summary.md").read_text()
+
+
+def test_story_in_order(request_: RunRequest) -> None:
+    """A run enters, brings services up, runs the tests, collects, is judged, and only then leaves."""
+    place, told = Place(), Told()
+    outcome = carried_out(place, request_, told)
+    assert place.done == list(STEPS)
+    assert (outcome.verdict, outcome.exit_code) == ("passed", 0)
+    assert told.lines.index("verdict passed") < told.lines.index("leave …")
+    check_whole(outcome, request_)
+
+
+@pytest.mark.parametrize("step", ["enter", "services", "tests"])
+@pytest.mark.parametrize("error", ERRORS, ids=repr)
+def test_exception_of_any_type_has_results(request_: RunRequest, step: str, error: BaseException) -> None:
+    """Whatever is raised, and wherever, the run has whole results, an infrastructure verdict, and leaves its place."""
+    place = Place({step: raising(error)}, junit=None)
+    outcome = carried_out(place, request_)
+    assert (outcome.verdict, outcome.exit_code) == ("errored", 3)
+    summary = check_whole(outcome, request_)
+    leaf = error.exceptions[0] if isinstance(error, BaseExceptionGroup) else error
+    assert type(leaf).__name__ in summary or str(leaf) in summary
+    assert place.done[-1] == "leave"
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=repr)
+def test_collecting_that_fails_loses_no_verdict(request_: RunRequest, error: BaseException) -> None:
+    """Where collecting breaks, the tests' verdict stays what it is, and the page says what is missing."""
+    outcome = carried_out(Place({"collect": raising(error)}, junit=FAILED, exit_code=1), request_)
+    assert (outcome.verdict, outcome.exit_code) == ("failed", 1)
+    assert "not everything could be collected" in check_whole(outcome, request_)
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=repr)
+def test_leaving_that_fails_changes_no_verdict(request_: RunRequest, error: BaseException) -> None:
+    """A teardown that breaks is told, and changes neither verdict nor results."""
+    told = Told()
+    outcome = carried_out(Place({"leave": raising(error)}), request_, told)
+    assert (outcome.verdict, outcome.exit_code) == ("passed", 0)
+    assert any("could be removed" in line for line in told.lines)
+    check_whole(outcome, request_)
+
+
+@pytest.mark.parametrize(
+    ("error", "verdict", "code"),
+    [
+        (UserError("pyproject.toml: wrong"), "refused", 2),
+        (NothingToRunError("no test matches"), "no tests ran", 5),
+        (BrokenError(Problem("memory", "OOMKilled")), "out of memory", 137),
+        (BrokenError(Problem("timeout", "too long")), "timed out", 124),
+    ],
+)
+def test_errors_that_explain_themselves(request_: RunRequest, error: Exception, verdict: str, code: int) -> None:
+    """An error that says whose affair it is gets the verdict and the exit code of that, and its text is the reason."""
+    outcome = carried_out(Place({"tests": raising(error)}, junit=None), request_)
+    assert (outcome.verdict, outcome.exit_code) == (verdict, code)
+    assert str(error) in check_whole(outcome, request_)
+
+
+@pytest.mark.parametrize("step", ["enter", "services", "tests"])
+@pytest.mark.parametrize("number", SIGNALS, ids=lambda number: signal.Signals(number).name)
+def test_signal_ends_a_run_in_order(request_: RunRequest, step: str, number: int) -> None:
+    """The first signal ends a run at whatever step: results with what there is, the signal's exit code, no keeping."""
+
+    async def told_to_stop(run: Run) -> None:
+        threading.Thread(target=lambda: os.kill(os.getpid(), number)).start()
+        await forever(run)
+
+    place = Place({step: told_to_stop})
+    outcome = carried_out(place, request_)
+    assert (outcome.verdict, outcome.exit_code) == ("interrupted", 128 + number)
+    check_whole(outcome, request_)
+    assert place.done[-2:] == ["collect", "leave"]
+    assert place.kept_back is False
+
+
+def test_collecting_is_bounded_when_interrupted(request_: RunRequest) -> None:
+    """A collection that hangs after an interruption is given up after seconds, and the results say so."""
+
+    async def told_to_stop(run: Run) -> None:
+        run.interrupts.interrupt(signal.SIGTERM)
+        await forever(run)
+
+    place = Place({"tests": told_to_stop, "collect": forever, "leave": forever})
+    outcome = carried_out(place, request_)
+    assert outcome.exit_code == 143
+    assert "not everything could be collected" in check_whole(outcome, request_)
+
+
+def test_earlier_verdict_is_gone_when_a_run_starts(request_: RunRequest) -> None:
+    """From the moment that a run starts its folder shows no earlier verdict."""
+    carried_out(Place(), request_)
+    seen: list[set[str]] = []
+
+    async def look(_: Run) -> None:
+        seen.append({path.name for path in request_.results.iterdir()})
+
+    carried_out(Place({"enter": look}), request_)
+    assert not seen[0] & {"exit-code", "summary.md", "junit.xml"}
+
+
+def test_junit_grows_with_the_tests(request_: RunRequest) -> None:
+    """While tests run, `junit.xml` holds each that has ended."""
+    found: list[int] = []
+
+    async def tests(run: Run) -> None:
+        for number in range(3):
+            run.live.feed(f'{{"event": "started", "test": "t::{number}"}}')
+            run.live.feed(
+                f'{{"event": "ended", "test": "t::{number}", "classname": "t", "name": "{number}", '
+                '"outcome": "passed", "seconds": 0.1}'
+            )
+        junit = run.folder.path / "junit.xml"
+        with anyio.fail_after(20):
+            while not junit.exists():
+                await anyio.sleep(0.05)
+        found.append(sum(len(list(suite)) for suite in JUnitXml.fromfile(str(junit))))
+
+    carried_out(Place({"tests": tests}), request_)
+    assert found == [3]
+
+
+def test_kept_only_where_asked_and_failed(request_: RunRequest) -> None:
+    """What a run used is kept where that was asked for and the run did not pass, and the page says how to get in."""
+    asked = RunRequest(**{**vars(request_), "keep": True})
+    failed, passed = Place(junit=FAILED, exit_code=1), Place()
+    assert "enter it" in check_whole(carried_out(failed, asked), asked)
+    carried_out(passed, asked)
+    assert (failed.kept_back, passed.kept_back) == (True, False)
+
+
+def test_password_in_a_reason_is_redacted(request_: RunRequest) -> None:
+    """A password that stands in an error is neither in the results nor in what is told."""
+    told = Told()
+
+    async def leak(run: Run) -> None:
+        run.folder.redactor.add(["s3cret-password"])
+        msg = "can't connect to postgresql://floe:s3cret-password@db"
+        raise RunError(msg)
+
+    outcome = carried_out(Place({"services": leak}), request_, told)
+    text = "".join(path.read_text() for path in request_.results.rglob("*") if path.is_file())
+    assert "s3cret-password" not in text + outcome.summary + "".join(told.lines)
+
+
+def test_up_leaves_services(request_: RunRequest) -> None:
+    """Bringing services up is the same story without tests, and leaves them; where it fails they are taken down."""
+    place = Place()
+    anyio.run(up, request_, place, Told())
+    assert (place.done, place.kept_back) == (["enter", "services", "leave"], True)
+    broken = Place({"services": raising(RunError("it did not start"))})
+    with pytest.raises(UserError, match="it did not start"):
+        anyio.run(up, request_, broken, Told())
+    assert broken.kept_back is False
