@@ -79,8 +79,8 @@ class FloeCi:
         with told_plainly():
             nodes = node_image_of(node_image, kubernetes_version)
             outcome = await run_tier(tier, repository(source, ws), selection, timeout, registry, nodes, keep=keep)
-            if outcome.refused_at_once:
-                raise UserError(outcome.reason)
+            if outcome.verdict == "refused" and not outcome.began:
+                raise UserError(outcome.problem or outcome.reason)
         return dag.current_module().workdir(str(RESULTS))
 
     @function(cache="never")

@@ -1,21 +1,27 @@
-"""The results directory: what every run leaves, whatever became of it."""
+"""The end of every run: what it collected is judged, written, and shown to others."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from floe_ci import verdict
-from floe_ci.junit import PROBLEM_SUITE, merge_junit, problem_suite, read_junit
-from floe_ci.summary import summary
-from floe_ci.verdict import Verdict
+from floe_ci import junit, reasons, verdict
+from floe_ci.junit import PROBLEM_SUITE, Case, Document, Result, Suite
+from floe_ci.summary import Page
+from floe_ci.verdict import Evidence, Judgement, Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from floe_ci.driver.spec import DriverReport
-    from floe_ci.steps import Timings
+    from floe_ci.ends import End
+    from floe_ci.folder import RunFolder
+    from floe_ci.live import LiveTests
+    from floe_ci.steps import Step, Timings
+
+_LOG: Final = "runner.log"
+_SHOWN_RUNNING: Final = 5
 
 
 @dataclass(frozen=True)
@@ -26,6 +32,15 @@ class Outcome:
     exit_code: int
     folder: Path
     summary: str
+    problem: str | None = None
+    """What went wrong beside the tests, whole."""
+    began: bool = True
+    """Whether the tests' process was started."""
+
+    @property
+    def reason(self) -> str:
+        """The verdict, and what it is for in as few words as there are."""
+        return f"{self.verdict}: {self.problem}" if self.problem else self.summary.strip().splitlines()[0].replace("*", "")
 
     @property
     def passed(self) -> bool:
@@ -33,49 +48,65 @@ class Outcome:
         return self.verdict is Verdict.PASSED
 
 
-def assemble(folder: Path, run_id: str, tier: str, driven: DriverReport, timings: Timings) -> Outcome:
-    """Complete what a run collected in a folder to the files that a results directory always holds."""
-    problem, parts = driven.problem, {}
-    junit = folder / "junit.xml"
-    if junit.exists():
-        parts[tier] = junit.read_text(encoding="utf-8")
-    elif not problem:
-        ended = f"the test process ended with exit code {driven.exit_code}"
-        problem = f"{ended} and left no junit.xml; its log says why"
+def finish(folder: RunFolder, tier: str, run_id: str, end: End, timings: Timings, live: LiveTests | None) -> Outcome:
+    """Judge a run by what is in its folder, complete that, and give it free.
+
+    It never raises for what is in the folder, or for a disk that is full: what can't be written is told.
+
+    Args:
+        folder: What the run collected; `junit.xml`, if pytest wrote one, among it.
+        tier: Names the suite.
+        run_id: The run's.
+        end: How it ended.
+        timings: Its steps.
+        live: What was heard of the tests while they ran, if anything was.
+    """
+    folder.spend_reserve()
+    document = _tests(folder, live)
+    finished = live.exit_code is not None if live and live.heard else None
+    cases = None if document is None else tuple(document.cases)
+    whole = document is None or document.problem is None
+    judged = verdict.judge(Evidence(end.exit_code, end.problem, cases, whole, finished))
+    problem = _problem(folder, end, judged, document, live)
+    note_first_test(document, timings)
+    suites = [] if document is None else [document.as_suite(tier)]
     if problem:
-        parts[PROBLEM_SUITE] = problem_suite(timings.steps, problem)
-    merged = merge_junit(parts)
-    tests = read_junit(merge_junit({tier: parts[tier]})) if tier in parts else None
-    judged = verdict.judge(driven.exit_code, tests, problem)
-    exit_code = verdict.exit_code(judged, driven.exit_code)
-    note_first_test(parts.get(tier, ""), tier, run_id, timings)
-    page = summary(
-        verdict=judged,
+        step = end.problem.step if end.problem else None
+        suites.append(problem_suite(timings.steps, problem, step))
+    page = Page(
+        verdict=judged.verdict,
         tier=tier,
-        junit=read_junit(merged),
+        suites=suites,
         steps=timings.steps,
         problem=problem,
         run_id=run_id,
-        kept_as=driven.kept_as,
-        notes=driven.notes,
+        kept=end.kept,
+        notes=(*end.notes, *folder.incomplete_logs()),
+        folder=folder.path,
     )
-    (folder / "logs").mkdir(parents=True, exist_ok=True)
-    written = {
-        "junit.xml": merged,
-        "timings.json": timings.to_json(run_id, tier),
-        "summary.md": page,
-        "exit-code": f"{exit_code}\n",
-    }
-    where_missing = {
-        "coverage.xml": empty_coverage(),
-        "events.txt": "the run ended before there were events\n",
-    }
-    for name, text in written.items():
-        (folder / name).write_text(text, encoding="utf-8")
-    for name, text in where_missing.items():
-        if not (folder / name).exists():
-            (folder / name).write_text(text, encoding="utf-8")
-    return Outcome(judged, exit_code, folder, page)
+    summary = _write(folder, judged, page, timings.to_json(run_id, tier))
+    folder.release()
+    safe = folder.redactor.text
+    began = end.exit_code is not None or bool(live and live.heard)
+    return Outcome(
+        judged.verdict, judged.exit_code, folder.path, safe(summary), safe(problem) if problem else None, began
+    )
+
+
+def problem_suite(steps: Iterable[Step], problem: str, step: str | None = None) -> Suite:
+    """Return the suite for what failed outside of the tests: one case, named after the step that failed first."""
+    steps = tuple(steps)
+    failed = [each for each in steps if each.error is not None and not each.cancelled]
+    first = min(failed, key=lambda each: each.started + each.seconds, default=None)
+    named = next((each for each in steps if each.name == step), None)
+    culprit = named or (None if step else first)
+    result = Result("errored", junit.first_line(problem) or "unknown problem", problem, "Problem")
+    told = "\n".join(map(_step_line, steps))
+    name = step or (first.name if first else "run")
+    return Suite(
+        PROBLEM_SUITE,
+        [Case(PROBLEM_SUITE, name, culprit.seconds if culprit else 0.0, (result,), outputs=(("system-out", told),))],
+    )
 
 
 def empty_coverage() -> str:
@@ -91,12 +122,83 @@ def empty_coverage() -> str:
     )
 
 
-def note_first_test(junit: str, tier: str, run_id: str, timings: Timings) -> None:
-    """Note when pytest began, by its own word, as the time of the first test."""
-    document = read_junit(junit)
-    began = next((suite.timestamp for suite in document or () if suite.timestamp), None)
-    if began:
-        moment = datetime.fromisoformat(began)
+def note_first_test(document: Document | None, timings: Timings) -> None:
+    """Note when pytest began, by its own word, as the time of the first test; a clock that tests set says nothing."""
+    try:
+        moment = datetime.fromisoformat(document.timestamp if document else "")
         # Older versions of pytest leave out the zone; the runner's is UTC.
         moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        timings.first_test(at=(moment - timings.measured(run_id, tier).started_at).total_seconds())
+        at = (moment - timings.started_at).total_seconds()
+    except (ValueError, OverflowError):
+        return
+    if 0 <= at <= timings.elapsed:
+        timings.first_test(at=at)
+
+
+def _tests(folder: RunFolder, live: LiveTests | None) -> Document | None:
+    """Return the tests that ended, by pytest's own file, and by what was heard where that is missing or cut."""
+    heard = live if live and live.heard else None
+    path = folder.path / "junit.xml"
+    if not path.exists() or (heard and not folder.has_gathered("junit.xml")):
+        return Document((Suite("", list(heard.cases)),)) if heard else None
+    document = junit.read(path)
+    if heard is None:
+        return document
+    suite = document.as_suite("")
+    suite.cases = junit.with_attempts(suite.cases, heard.attempts)
+    if document.problem or heard.exit_code is None:
+        there = {case.key for case in suite.cases}
+        suite.cases += [case for case in heard.cases if case.key not in there]
+    return Document((suite,), document.problem)
+
+
+def _problem(
+    folder: RunFolder, end: End, judged: Judgement, document: Document | None, live: LiveTests | None
+) -> str | None:
+    """Return what went wrong beside the tests, whole: its first line says it in short."""
+    parts = []
+    if end.problem:
+        parts.append(end.problem.text.strip() or f"the run ended: {end.problem.kind}")
+    elif judged.reason:
+        log = reasons.tail(folder.path / "logs" / _LOG)
+        said = reasons.of_gate(log) if judged.verdict is Verdict.FAILED else reasons.last_words(log)
+        parts.append("\n".join(filter(None, (f"{judged.reason}: {junit.first_line(said)}".rstrip(": "), said))))
+    if document and document.problem:
+        parts.append(f"junit.xml: {document.problem}; the tests that were told of before are kept")
+    if live and live.broken and judged.verdict is not Verdict.FAILED:
+        parts.append(live.broken)
+    if parts and live and live.running:
+        more = len(live.running) - _SHOWN_RUNNING
+        which = ", ".join(live.running[:_SHOWN_RUNNING]) + (f" and {more} more" if more > 0 else "")
+        parts.append(f"had started and not ended: {which}")
+    return "\n".join(parts) or None
+
+
+def _write(folder: RunFolder, judged: Judgement, page: Page, timings: str) -> str:
+    """Write every file, the most needed first, and return the summary."""
+    failed = []
+
+    def attempt(name: str, write: Callable[[], object]) -> None:
+        try:
+            write()
+        except OSError as error:
+            failed.append(f"{name}: it can't be written: {error.strerror or error}")
+
+    summary = page.text()
+    attempt("exit-code", lambda: folder.write("exit-code", f"{judged.exit_code}\n"))
+    attempt("summary.md", lambda: folder.write("summary.md", summary))
+    attempt("timings.json", lambda: folder.write("timings.json", timings))
+    attempt("junit.xml", lambda: folder.write_parts("junit.xml", junit.write(page.suites)))
+    for name, text in {"coverage.xml": empty_coverage(), "events.txt": "no events were recorded\n"}.items():
+        if not (folder.path / name).is_file():
+            attempt(name, lambda name=name, text=text: folder.write(name, text))  # type: ignore[misc]
+    # Once more: now it is known what is there.
+    summary = page.text(failed)
+    attempt("summary.md", lambda: folder.write("summary.md", summary))
+    attempt("run.json", lambda: folder.end(verdict=judged.verdict, exit_code=judged.exit_code))
+    return summary
+
+
+def _step_line(step: Step) -> str:
+    outcome = junit.first_line(step.error) or "done"
+    return f"{step.started:9.1f} s  {step.name}: {outcome} after {step.seconds:.1f} s"

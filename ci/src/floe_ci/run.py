@@ -15,7 +15,7 @@ from floe_ci.ends import End, Problem
 from floe_ci.errors import BrokenError, NothingToRunError, RunError, UserError
 from floe_ci.folder import RunFolder
 from floe_ci.interrupts import Interrupts
-from floe_ci.live import LiveTests
+from floe_ci.live import JunitFile, LiveTests
 from floe_ci.selection import NO_TESTS
 from floe_ci.steps import Timings
 from floe_ci.tasks import Held, in_thread
@@ -94,7 +94,7 @@ class Run:
         """Listen to the tests, and let nobody be told a password."""
         self.told = Discreet(self.told, self.folder.redactor)
         self.timings = Timings(listener=self.told)
-        self.live = LiveTests(self)
+        self.live = LiveTests(self, redactor=self.folder.redactor)
         self.held = Held(self.background)
 
     def step(self, name: str, limit: float | None = None) -> AbstractContextManager[None]:
@@ -146,14 +146,14 @@ class Discreet:
         self._told.collected(count)
 
     def started(self, test: str) -> None:
-        """Hand on a test that begins."""
-        self._told.started(self._safe(test))
+        """Hand on a test that begins: of tests nothing is heard that isn't safe."""
+        self._told.started(test)
 
     def ended(  # noqa: PLR0913, PLR0917 - as the protocol has it
         self, test: str, outcome: str, seconds: float, message: str, done: int, total: int | None
     ) -> None:
         """Hand on a test that has ended."""
-        self._told.ended(self._safe(test), outcome, seconds, self._safe(message), done, total)
+        self._told.ended(test, outcome, seconds, message, done, total)
 
     def verdict(self, outcome: Outcome) -> None:
         """Hand on the verdict."""
@@ -267,15 +267,12 @@ async def leave(this: Run, stay: Stay, *, keep: bool) -> None:
 
 async def grow(this: Run) -> None:
     """Have `junit.xml` grow with each test that ends."""
-    written = 0
-    while True:
+    while not this.live.heard:
         await anyio.sleep(GROWING)
-        if this.live.counts.total > written:
-            written = this.live.counts.total
-            began = this.timings.elapsed
-            await in_thread(lambda: this.folder.write("junit.xml", this.live.junit(this.request.tier)))
-            # A tenth of the time at the most, however many tests there are.
-            await anyio.sleep(9 * (this.timings.elapsed - began))
+    junit = await in_thread(lambda: JunitFile(this.folder, this.request.tier, this.live))
+    while True:
+        await in_thread(junit.update)
+        await anyio.sleep(GROWING)
 
 
 def interruption(this: Run) -> Problem:

@@ -7,15 +7,16 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, Final, Protocol, Self
+from typing import Annotated, Any, Final, Protocol, Self
 
 import anyio
+from pydantic import BaseModel, Field, ValidationError
 
 from floe_ci.engine import without_trace
 from floe_ci.errors import RunError, UserError
 
-ENDED_EARLY: Final = "ended early"
-"""What is told of a step that something else ended: it has no fault of its own."""
+CANCELLED: Final = "cancelled"
+"""The error of a step that was ended because of another."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,11 @@ class Step:
     started: float
     seconds: float
     error: str | None = None
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether it was ended because of another."""
+        return self.error == CANCELLED
 
 
 @dataclass(frozen=True)
@@ -53,20 +59,54 @@ class Measured:
 
     @classmethod
     def from_json(cls, text: str, where: str = "timings.json") -> Self:
-        """Return what the text of a `timings.json` says."""
+        """Return what the text of a `timings.json` says.
+
+        Raises:
+            UserError: It is none, or something in it is of another type.
+        """
         try:
-            document = json.loads(text)
-            return cls(
-                run_id=document["run_id"],
-                tier=document["tier"],
-                started_at=datetime.fromisoformat(document["started_at"]),
-                total_seconds=document["total_seconds"],
-                time_to_first_test_seconds=document["time_to_first_test_seconds"],
-                steps=tuple(_step_from_json(step) for step in document["steps"]),
-            )
-        except (ValueError, KeyError, TypeError) as error:
-            msg = f"{where}: not a record of timings: {error}"
+            record = _Record.model_validate_json(text)
+            started_at = datetime.fromisoformat(record.started_at)
+        except (ValueError, RecursionError) as error:  # pydantic's own among them
+            msg = f"{where}: not a record of timings: {_first_problem(error)}"
             raise UserError(msg) from None
+        return cls(
+            record.run_id,
+            record.tier,
+            started_at if started_at.tzinfo else started_at.replace(tzinfo=UTC),
+            record.total_seconds,
+            record.time_to_first_test_seconds,
+            tuple(Step(each.name, each.started_seconds, each.seconds, each.error) for each in record.steps),
+        )
+
+
+_Seconds = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+
+
+class _StepRecord(BaseModel):
+    name: str
+    started_seconds: _Seconds
+    seconds: _Seconds
+    error: str | None = None
+
+
+class _Record(BaseModel):
+    """The document `timings.json`; further keys are for others."""
+
+    run_id: str
+    tier: str
+    started_at: str
+    total_seconds: _Seconds
+    time_to_first_test_seconds: _Seconds | None
+    steps: tuple[_StepRecord, ...]
+
+
+def _first_problem(error: Exception) -> str:
+    if not isinstance(error, ValidationError):
+        return str(error)
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    where = ".".join(map(str, first["loc"]))
+    return f"{where}: {first['msg']}" if where else first["msg"]
 
 
 class Listener(Protocol):
@@ -96,17 +136,22 @@ class Timings:
         self._steps: list[Step] = []
         self._first_test: float | None = None
         self._failed: list[str] = []
-        self._ended_early: list[str] = []
+        self._cancelled: list[str] = []
 
     @property
     def failed(self) -> str | None:
         """The step that failed first; where none did by itself, the first that was ended by something else."""
-        return next(iter(self._failed or self._ended_early), None)
+        return next(iter(self._failed or self._cancelled), None)
 
     @property
     def steps(self) -> tuple[Step, ...]:
         """The steps that have ended, by their start."""
         return tuple(sorted(self._steps, key=lambda step: step.started))
+
+    @property
+    def started_at(self) -> datetime:
+        """When the run started."""
+        return self._started_at
 
     @property
     def elapsed(self) -> float:
@@ -132,8 +177,8 @@ class Timings:
             with _limited(name, limit) if limit else nullcontext():
                 yield
         except CancelledError:
-            error = ENDED_EARLY
-            self._ended_early.append(name)
+            error = CANCELLED
+            self._cancelled.append(name)
             raise
         except BaseException as raised:
             error = _described(raised)
@@ -183,6 +228,8 @@ def _limited(name: str, limit: float) -> Iterator[None]:
 
 def _described(raised: BaseException) -> str:
     """Return an error's text; one that isn't for the user, or says nothing, is named as well."""
+    if isinstance(raised, CancelledError):
+        return CANCELLED
     text = without_trace(str(raised))
     if text and isinstance(raised, UserError):
         return text
@@ -192,10 +239,6 @@ def _described(raised: BaseException) -> str:
 def _step_to_json(step: Step) -> dict[str, Any]:
     times = {"name": step.name, "started_seconds": round(step.started, 3), "seconds": round(step.seconds, 3)}
     return times if step.error is None else {**times, "error": step.error}
-
-
-def _step_from_json(step: dict[str, Any]) -> Step:
-    return Step(step["name"], step["started_seconds"], step["seconds"], step.get("error"))
 
 
 def _rounded(seconds: float | None) -> float | None:

@@ -3,12 +3,11 @@
 import html
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
-from junitparser import Error, Failure, JUnitXml, TestCase, TestSuite
-
-from floe_ci.attempts import attempts
-from floe_ci.junit import PROBLEM_SUITE, Counts, first_line, flaky, name_of, outcome, xml_text
+from floe_ci.junit import PROBLEM_SUITE, Case, Counts, Suite, first_line, xml_text
 from floe_ci.steps import Step
 from floe_ci.verdict import Verdict
 
@@ -18,62 +17,69 @@ _MOST_FAILURES: Final = 50
 _SLOWEST: Final = 10
 
 _MARKDOWN: Final = re.compile(r"([\\`*_{}\[\]|#~])")
-_PLACE: Final = re.compile(r"\S+:\d+: .*")
-_FURTHER: Final = """\
-## To look further
-
-- `logs/`: each pod's log from its start, and previous containers' too
-- `events.txt`: what Kubernetes said of the namespace
-- `junit.xml`: every test with its full output
-- `coverage.xml`: lines measured
-- `timings.json`: every step's duration"""
-
-
-def summary(  # noqa: PLR0913 - one call writes the whole page
-    *,
-    verdict: Verdict,
-    tier: str,
-    junit: JUnitXml | None,
-    steps: Sequence[Step] = (),
-    problem: str | None = None,
-    run_id: str | None = None,
-    kept_as: str | None = None,
-    notes: Sequence[str] = (),
-) -> str:
-    """Return `summary.md`: what happened, first in one plain line and then in detail."""
-    suites = list(junit) if junit is not None else []
-    # The problem has a block of its own, and its suite holds no test.
-    told = {PROBLEM_SUITE} if problem else set()
-    cases = [(suite.name or "", case) for suite in suites if suite.name not in told for case in suite]
-    tests = [case for _, case in cases]
-    blocks = [
-        _headline(verdict, tier, Counts.of(tests), len(flaky(tests)), run_id),
-        *_problem_block(problem),
-        *_kept_block(kept_as),
-        *_notes_block(notes),
-        *_suite_table(suites),
-        *_failure_list(cases),
-        *_flaky_list(cases),
-        *_slowest_table(cases),
-        *_step_table(steps),
-        _FURTHER,
-    ]
-    return "\n\n".join(blocks) + "\n"
+_FILES: Final = {
+    "logs/": "what the tests and the services wrote, from their start",
+    "events.txt": "what happened to the services, as the place where they ran tells it",
+    "junit.xml": "every test with its full output",
+    "coverage.xml": "lines measured",
+    "performance.json": "how long the measured parts of tests took",
+    "timings.json": "every step's duration",
+}
+_NOT_TOLD: Final = frozenset({"summary.md", "exit-code", "run.json"})
+_MOST_FILES: Final = 50
 
 
-def _headline(verdict: Verdict, tier: str, counts: Counts, flaked: int, run_id: str | None) -> str:
+@dataclass(frozen=True)
+class Page:
+    """What the summary tells."""
+
+    verdict: Verdict
+    tier: str
+    suites: Sequence[Suite] = ()
+    steps: Sequence[Step] = ()
+    problem: str | None = None
+    run_id: str | None = None
+    kept: Sequence[str] = ()
+    """How to enter and to delete what was left."""
+    notes: Sequence[str] = ()
+    folder: Path | None = None
+    """The results, of which each file is named."""
+
+    def text(self, further_notes: Sequence[str] = ()) -> str:
+        """Return `summary.md`: what happened, first in one plain line and then in detail."""
+        # The problem has a block of its own, and its suite holds no test.
+        told = {PROBLEM_SUITE} if self.problem else set()
+        cases = [(suite.name, case) for suite in self.suites if suite.name not in told for case in suite.cases]
+        tests = [case for _, case in cases]
+        blocks = [
+            _headline(self.verdict, self.tier, tests, self.run_id),
+            *_problem_block(self.problem),
+            *_list("## What was left", self.kept),
+            *_list("## Where the tests ran", (*self.notes, *further_notes)),
+            *_suite_table(self.suites),
+            *_failure_list(cases),
+            *_flaky_list(cases),
+            *_slowest_table(cases),
+            *_step_table(self.steps),
+            *_files(self.folder),
+        ]
+        return "\n\n".join(blocks) + "\n"
+
+
+def _headline(verdict: Verdict, tier: str, tests: Sequence[Case], run_id: str | None) -> str:
+    counts = Counts.of(tests)
     told = ", ".join(
         f"{number} {name}"
         for name, number in (
             ("passed", counts.passed),
-            ("of them flaky", flaked),
+            ("of them flaky", sum(case.flaky for case in tests)),
             ("failed", counts.failed),
             ("errored", counts.errored),
             ("skipped", counts.skipped),
         )
         if number
     )
-    line = f"**{verdict.capitalize()}**: tier {tier}, {told or 'no test reported'}."
+    line = f"**{verdict.capitalize()}**: tier {_text(tier)}, {told or 'no test reported'}."
     return f"{line}\n\nRun {_code(run_id)}" if run_id else line
 
 
@@ -81,35 +87,36 @@ def _problem_block(problem: str | None) -> list[str]:
     return ["## Problem", _fenced(_plain(problem))] if problem else []
 
 
-def _kept_block(name: str | None) -> list[str]:
-    """Return how to enter a cluster that was left, and how to be rid of it."""
-    if name is None:
+def _list(heading: str, lines: Sequence[str]) -> list[str]:
+    return [heading, "\n".join(f"- {_text(line)}" for line in lines)] if lines else []
+
+
+def _files(folder: Path | None) -> list[str]:
+    """Return what is in the results, each with what it holds where that is known."""
+    if folder is None:
         return []
-    return [
-        "## The cluster is kept",
-        f"Enter it: `dagger call cluster --name {name} shell terminal`, with the options of the run.",
-        f"Delete it: `dagger call delete-cluster --name {name}`",
-    ]
+    names = {f"{path.name}/" if path.is_dir() else path.name for path in folder.iterdir()}
+    known = [f"- `{name}`: {_FILES[name]}" for name in _FILES if name in names]
+    others = sorted(name for name in names - _FILES.keys() - _NOT_TOLD if not name.startswith("."))
+    more = [f"- {_code(name)}: written by the tests" for name in others[:_MOST_FILES]]
+    rest = [f"- and {len(others) - _MOST_FILES} more"] if len(others) > _MOST_FILES else []
+    return ["## To look further", "\n".join([*known, *more, *rest])]
 
 
-def _notes_block(notes: Sequence[str]) -> list[str]:
-    return ["## Where the tests ran", "\n".join(f"- {_text(note)}" for note in notes)] if notes else []
-
-
-def _suite_table(suites: Sequence[TestSuite]) -> list[str]:
+def _suite_table(suites: Sequence[Suite]) -> list[str]:
     if not suites:
         return []
     rows = []
     for suite in suites:
-        counts = Counts.of(suite)
+        counts = Counts.of(suite.cases)
         numbers = (counts.total, counts.passed, counts.failed, counts.errored, counts.skipped)
-        rows.append([_text(suite.name or ""), *map(str, numbers), _seconds(suite.time or 0.0)])
+        rows.append([_text(suite.name), *map(str, numbers), _seconds(suite.seconds)])
     header = ["Suite", "Tests", "Passed", "Failed", "Errored", "Skipped", "Time"]
     return ["## Tests", _table(header, rows)]
 
 
-def _failure_list(cases: Sequence[tuple[str, TestCase]]) -> list[str]:
-    bad = [(suite, case) for suite, case in cases if outcome(case) in {"failed", "errored"}]
+def _failure_list(cases: Sequence[tuple[str, Case]]) -> list[str]:
+    bad = [(suite, case) for suite, case in cases if case.bad]
     if not bad:
         return []
     blocks = ["## Failures", *(_failure(suite, case) for suite, case in bad[:_MOST_FAILURES])]
@@ -118,31 +125,26 @@ def _failure_list(cases: Sequence[tuple[str, TestCase]]) -> list[str]:
     return blocks
 
 
-def _failure(suite: str, case: TestCase) -> str:
-    """Return a list item: the test, and the first lines of its message with the place it came from."""
-    results = [result for result in case.result if isinstance(result, (Failure, Error))]
-    lines: list[str] = []
-    for result in results:
-        body = _plain(result.text or "").rstrip().splitlines()
-        lines += _plain(result.message or "").splitlines() or body
-        if body and _PLACE.fullmatch(body[-1]) and body[-1] not in lines:
-            lines = [*lines[: _MESSAGE_LINES - 1], body[-1]]
-    head = f"- {outcome(case)}: {_code(name_of(case))} ({_text(suite)})"
-    if not lines:
-        return head
-    shown = [line[:_LINE_LENGTH] for line in lines[:_MESSAGE_LINES]]
-    block = _indented(_fenced("\n".join(shown)))
-    return f"{head}\n\n{block}"
+def _failure(suite: str, case: Case) -> str:
+    """Return a list item: the test, and the first lines of its reason with the place it came from."""
+    head = f"- {case.outcome}: {_code(case.title)} ({_text(suite)})"
+    lines = brief(_plain(case.reason))
+    return f"{head}\n\n{_indented(_fenced(chr(10).join(lines)))}" if lines else head
 
 
-def _flaky_list(cases: Sequence[tuple[str, TestCase]]) -> list[str]:
-    found = flaky(case for _, case in cases)
-    told = "\n".join(f"- {_code(name_of(case))}: passed in attempt {attempts(case)}" for case in found)
-    return ["## Flaky", f"The log has what the earlier attempts failed with.\n\n{told}"] if found else []
+def brief(reason: str, most: int = _MESSAGE_LINES) -> list[str]:
+    """Return a reason's first lines, and the last, which says where it came from."""
+    lines = [line[:_LINE_LENGTH] for line in reason.splitlines() if line.strip()]
+    return lines if len(lines) <= most else [*lines[: most - 2], "[...]", lines[-1]]
 
 
-def _slowest_table(cases: Sequence[tuple[str, TestCase]]) -> list[str]:
-    timed = sorted(((case.time or 0.0, name_of(case)) for _, case in cases), key=lambda item: -item[0])
+def _flaky_list(cases: Sequence[tuple[str, Case]]) -> list[str]:
+    told = "\n".join(f"- {_code(case.title)}: passed in attempt {case.attempts}" for _, case in cases if case.flaky)
+    return ["## Flaky", f"The log has what the earlier attempts failed with.\n\n{told}"] if told else []
+
+
+def _slowest_table(cases: Sequence[tuple[str, Case]]) -> list[str]:
+    timed = sorted(((case.seconds, case.title) for _, case in cases), key=lambda item: -item[0])
     rows = [[_seconds(seconds), _cell(_code(name))] for seconds, name in timed[:_SLOWEST] if seconds > 0]
     return ["## Slowest tests", _table(["Time", "Test"], rows)] if rows else []
 

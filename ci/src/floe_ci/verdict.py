@@ -1,15 +1,17 @@
 """The verdict on a run, and the exit code that says it."""
 
+from __future__ import annotations
+
+import signal
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from junitparser import JUnitXml
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
-from floe_ci.junit import Counts, all_cases
-
-_NO_TESTS: Final = 5
-_OWN_ERRORS: Final = frozenset({2, 3, 4, 124, 137})
-"""Pytest's interruption, internal error and wrong usage; `timeout`'s code; SIGKILL, often for memory."""
+    from floe_ci.ends import Problem
+    from floe_ci.junit import Case
 
 
 class Verdict(StrEnum):
@@ -17,39 +19,144 @@ class Verdict(StrEnum):
 
     PASSED = "passed"
     FAILED = "failed"
+    REFUSED = "refused"
     ERRORED = "errored"
-    NO_TESTS = "no tests ran"
+    NOTHING_RAN = "nothing ran"
+    TIMED_OUT = "timed out"
+    OUT_OF_MEMORY = "out of memory"
+    INTERRUPTED = "interrupted"
 
 
-def judge(exit_code: int | None, junit: JUnitXml | None, problem: str | None = None) -> Verdict:
-    """Return the verdict on pytest's exit code, its JUnit file and what failed around it.
+@dataclass(frozen=True)
+class Meaning:
+    """A verdict's exit codes, and what they mean."""
 
-    Only proof makes it green: code 0, a JUnit file with a test that ran and none that failed, and no problem.
+    verdict: Verdict
+    codes: tuple[int, ...]
+    text: str
+
+
+EXIT_CODES: Final = (
+    Meaning(Verdict.PASSED, (0,), "tests ran, and none failed"),
+    Meaning(Verdict.FAILED, (1,), "tests failed, or the repository's own gate on them did, such as --cov-fail-under"),
+    Meaning(
+        Verdict.REFUSED,
+        (2,),
+        "bad input: options, configuration, packages that can't be resolved, a conftest.py or test module that can't "
+        "be imported, arguments that pytest refuses",
+    ),
+    Meaning(
+        Verdict.ERRORED,
+        (3,),
+        "infrastructure: a service, the cluster, the engine, the connection; or the test process ended before its time",
+    ),
+    Meaning(Verdict.NOTHING_RAN, (5,), "no test is selected, or every one was skipped"),
+    Meaning(Verdict.TIMED_OUT, (124,), "the tests took longer than they may"),
+    Meaning(Verdict.OUT_OF_MEMORY, (137,), "the kernel ended the tests or a service for want of memory"),
+    Meaning(Verdict.INTERRUPTED, (129, 130, 143), "the run was ended by SIGHUP, SIGINT or SIGTERM"),
+)
+"""The same in every place."""
+
+_CODES: Final = {meaning.verdict: meaning.codes[0] for meaning in EXIT_CODES}
+_BY_PROBLEM: Final = {
+    "memory": Verdict.OUT_OF_MEMORY,
+    "timeout": Verdict.TIMED_OUT,
+    "infrastructure": Verdict.ERRORED,
+}
+_SIGNALLED: Final = 128
+_TESTS_FAILED, _PYTEST_INTERRUPTED, _USAGE_ERROR, _NO_TESTS = 1, 2, 4, 5
+"""pytest's exit codes."""
+
+
+def of_exit_code(code: int) -> Verdict:
+    """Return the verdict that an exit code stands for."""
+    return next((meaning.verdict for meaning in EXIT_CODES if code in meaning.codes), Verdict.ERRORED)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is known of a run that has ended."""
+
+    exit_code: int | None = None
+    """The test process's own, as a shell gives it; None: it never ended by itself."""
+    problem: Problem | None = None
+    """What ended the run beside the tests' own verdict."""
+    cases: Sequence[Case] | None = None
+    """The tests that ended; None: nothing tells of any."""
+    whole: bool = True
+    """Whether those are all that ran, as far as their file tells."""
+    finished: bool | None = None
+    """Whether pytest came to its end; None: nothing tells."""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The verdict, its exit code, and the reason where no test tells it."""
+
+    verdict: Verdict
+    exit_code: int
+    reason: str | None = None
+
+
+def judge(evidence: Evidence) -> Judgement:
+    """Return the verdict on a run: only proof makes it green.
+
+    What stopped the run from outside comes first, then the tests that failed, then the test process's exit code.
     """
-    verdict = _judge_tests(exit_code, junit)
-    return Verdict.ERRORED if problem and verdict is Verdict.PASSED else verdict
+    problem = evidence.problem
+    if problem and problem.kind == "interrupted":
+        return Judgement(Verdict.INTERRUPTED, _SIGNALLED + (problem.signal or signal.SIGINT))
+    if problem and problem.kind in _BY_PROBLEM:
+        return _judgement(_BY_PROBLEM[problem.kind])
+    bad = [case for case in evidence.cases or () if case.bad and not case.of_pytest]
+    if bad:
+        return _judgement(Verdict.REFUSED if all(case.of_collection for case in bad) else Verdict.FAILED)
+    if problem:
+        return _judgement(Verdict.REFUSED)
+    return _by_exit_code(evidence)
 
 
-def _judge_tests(code: int | None, junit: JUnitXml | None) -> Verdict:
-    counts = Counts.of(all_cases(junit)) if junit is not None else None
-    # Python's own code is 1 too, where pytest never started: without a JUnit file it is no verdict.
-    if counts and (code == 1 or (code in {0, _NO_TESTS} and counts.failed)):
-        return Verdict.FAILED
-    if code == _NO_TESTS and not (counts and counts.errored):
-        return Verdict.NO_TESTS
-    if code != 0 or counts is None or counts.errored:
-        return Verdict.ERRORED
-    return Verdict.PASSED if counts.executed else Verdict.NO_TESTS
+def _by_exit_code(evidence: Evidence) -> Judgement:
+    code, cases = evidence.exit_code, evidence.cases
+    ran = any(case.ran for case in cases or ())
+    # That pytest ran is known from what it wrote: a Python that can't even import it ends with 1 as well.
+    ended = cases is not None and evidence.whole and evidence.finished is not False
+    if code == _USAGE_ERROR and not ran:
+        return _judgement(Verdict.REFUSED, "pytest could not start")
+    if code == _NO_TESTS and not ran and not (cases and any(case.of_pytest for case in cases)):
+        return _judgement(Verdict.NOTHING_RAN)
+    if code == 0 and ended:
+        return _judgement(Verdict.PASSED if ran else Verdict.NOTHING_RAN)
+    if code == _TESTS_FAILED and ended:
+        return _judgement(Verdict.FAILED, "no test failed, and pytest ended with exit code 1 all the same")
+    return _judgement(Verdict.ERRORED, _before_its_time(evidence))
 
 
-def exit_code(verdict: Verdict, pytest_code: int | None) -> int:
-    """Return the run's exit code; only "passed" is 0."""
-    match verdict:
-        case Verdict.PASSED:
-            return 0
-        case Verdict.FAILED:
-            return 1
-        case Verdict.NO_TESTS:
-            return _NO_TESTS
-        case Verdict.ERRORED:
-            return pytest_code if pytest_code in _OWN_ERRORS else 2
+def _before_its_time(evidence: Evidence) -> str:
+    code = evidence.exit_code
+    if code is None:
+        return "the test process did not come to an end of its own"
+    if _SIGNALLED < code < 2 * _SIGNALLED and (name := _signal_name(code - _SIGNALLED)):
+        hint = ", which is often the kernel's, for want of memory" if name == "SIGKILL" else ""
+        return f"the test process was ended by {name}{hint}"
+    if evidence.cases is None:
+        return f"the test process ended with exit code {code} and told of no test"
+    if code == _PYTEST_INTERRUPTED:
+        return "pytest was interrupted from within: it ended with exit code 2"
+    return f"the test process ended before its time, with exit code {code}"
+
+
+def _judgement(verdict: Verdict, reason: str | None = None) -> Judgement:
+    return Judgement(verdict, _CODES[verdict], reason)
+
+
+def _signal_name(number: int) -> str | None:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return None
+
+
+def table(meanings: Iterable[Meaning] = EXIT_CODES) -> str:
+    """Return the exit codes for a terminal, a line each."""
+    return "\n".join(f"{', '.join(map(str, each.codes)):<13} {each.verdict}: {each.text}" for each in meanings)

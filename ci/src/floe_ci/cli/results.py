@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from floe_ci.cli import options
 from floe_ci.errors import UserError
+from floe_ci.folder import RUN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 DEFAULT = Path("results")
 
@@ -27,7 +33,7 @@ def show(*, folder: Path | None, as_json: bool) -> None:
 
     overview = view.Overview.read(folder or newest(DEFAULT))
     if as_json:
-        click.echo(json.dumps(overview.as_json(), indent=2))
+        click.echo(json.dumps(overview.as_json(), indent=2, allow_nan=False))
     else:
         view.show(overview)
 
@@ -38,8 +44,16 @@ def newest(root: Path) -> Path:
     Raises:
         UserError: There is none.
     """
-    found = [path.parent for path in (*root.glob("timings.json"), *root.glob("*/timings.json"))]
+    folders = [root, *(path for path in root.glob("*/") if not path.name.startswith("."))]
+    # A run that goes on, or was killed, is the newest as well: an earlier one's verdict is not this one's.
+    found = {folder: max(times) for folder in folders if (times := [*_times(folder)])}
     if not found:
         msg = f"{root}: there are no results here; `floe-ci test` makes some, or name their folder"
         raise UserError(msg)
-    return max(found, key=lambda folder: (folder / "timings.json").stat().st_mtime)
+    return max(found, key=lambda folder: found[folder])
+
+
+def _times(folder: Path) -> Iterator[float]:
+    for name in (RUN, "timings.json"):
+        with contextlib.suppress(OSError):
+            yield (folder / name).stat().st_mtime

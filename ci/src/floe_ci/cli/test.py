@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from floe_ci.cli import options
-from floe_ci.exit_codes import table
+from floe_ci.verdict import table
 
 if TYPE_CHECKING:
     from floe_ci.request import PlaceName
@@ -54,4 +54,4 @@ def command(*, place: PlaceName | None, timeout: int | None, as_json: bool, **gi
     click.get_current_context().exit(outcome.exit_code)
 
 
-command.help = (command.help or "").format(codes=table())
+command.help = (command.help or "").format(codes=table().replace("\n", "\n    "))

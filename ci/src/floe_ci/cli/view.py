@@ -9,21 +9,24 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from floe_ci import junit
+from floe_ci.ansi import plain
 from floe_ci.errors import UserError
-from floe_ci.junit import PROBLEM_SUITE, Counts, flaky, name_of, outcome, read_junit
+from floe_ci.folder import is_held, read_run
+from floe_ci.junit import PROBLEM_SUITE, Counts, Document, first_line
 from floe_ci.steps import Measured
+from floe_ci.summary import brief
+from floe_ci.verdict import Verdict, of_exit_code
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from junitparser import TestCase
-
-VERDICTS: Final = {0: "passed", 1: "failed", 5: "no tests ran"}
-"""By exit code; every other one is an error."""
-STYLES: Final = {"passed": "green", "failed": "red", "errored": "red", "no tests ran": "yellow"}
+STYLES: Final = {Verdict.PASSED: "green", Verdict.NOTHING_RAN: "yellow"}
+"""Every other verdict is red."""
 SLOWEST: Final = 10
-MESSAGE: Final = 200
-"""How many characters of a failure's message are shown."""
+LINES: Final = 10
+"""How many lines of a failure's reason are shown."""
+MOST_FAILURES: Final = 50
 
 
 @dataclass(frozen=True)
@@ -53,33 +56,39 @@ class Overview:
         """Read a folder.
 
         Raises:
-            UserError: It is no results directory.
+            UserError: It is no results directory, its run has not ended, or something in it can't be read.
         """
+        _refuse_unended(folder)
         try:
-            code = int((folder / "exit-code").read_text(encoding="utf-8"))
+            code = int((folder / "exit-code").read_text(encoding="ascii"))
             timings = (folder / "timings.json").read_text(encoding="utf-8")
-            junit = read_junit((folder / "junit.xml").read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             msg = f"{folder}: no results of a run: {error}"
             raise UserError(msg) from None
-        suites = list(junit) if junit is not None else []
-        cases = [case for suite in suites for case in suite]
-        tests = [case for suite in suites if suite.name != PROBLEM_SUITE for case in suite]
-        slowest = sorted(((name_of(case), case.time or 0.0) for case in tests), key=lambda item: -item[1])
+        measured = Measured.from_json(timings, str(folder / "timings.json"))
+        document = junit.read(folder / "junit.xml")
+        if document.problem:
+            msg = f"{folder / 'junit.xml'}: {document.problem}; so what became of the tests is not known"
+            raise UserError(msg)
+        if of_exit_code(code) is Verdict.PASSED and not _proves(document):
+            msg = f"{folder}: exit-code says that the tests passed, and junit.xml does not; one of them was changed"
+            raise UserError(msg)
+        tests = [case for suite in document.suites if suite.name != PROBLEM_SUITE for case in suite.cases]
+        slowest = sorted(((case.title, case.seconds) for case in tests), key=lambda item: -item[1])
         return cls(
             folder,
             code,
-            Measured.from_json(timings, str(folder / "timings.json")),
-            {suite.name or "": (Counts.of(suite), suite.time or 0.0) for suite in suites},
-            tuple(Failed(name_of(case), _message(case)) for case in cases if outcome(case) in {"failed", "errored"}),
-            tuple(map(name_of, flaky(tests))),
+            measured,
+            _by_suite(document),
+            tuple(Failed(case.title, plain(case.reason)) for case in document.cases if case.bad),
+            tuple(case.title for case in tests if case.flaky),
             tuple(slowest[:SLOWEST]),
         )
 
     @property
-    def verdict(self) -> str:
+    def verdict(self) -> Verdict:
         """What the run came to."""
-        return VERDICTS.get(self.exit_code, "errored")
+        return of_exit_code(self.exit_code)
 
     def as_json(self) -> dict[str, Any]:
         """Return all of it, for machines."""
@@ -139,8 +148,13 @@ def _print_table(console: Console, header: tuple[str, ...], rows: list[list[str]
 
 
 def _print_failures(console: Console, overview: Overview) -> None:
-    for failed in overview.failures:
-        console.print(Text(failed.test, style="bold red"), Text(failed.message), soft_wrap=True)
+    for failed in overview.failures[:MOST_FAILURES]:
+        first, *others = brief(failed.message, LINES) or [""]
+        console.print(Text(failed.test, style="bold red"), Text(first), soft_wrap=True)
+        for line in others:
+            console.print(Text(f"    {line}"), soft_wrap=True)
+    if len(overview.failures) > MOST_FAILURES:
+        console.print(f"and {len(overview.failures) - MOST_FAILURES} more, in junit.xml")
 
 
 def _headline(overview: Overview) -> Text:
@@ -149,14 +163,34 @@ def _headline(overview: Overview) -> Text:
         name: sum(getattr(counts, name) for counts in every) for name in ("passed", "failed", "errored", "skipped")
     }
     told = ", ".join(f"{number} {name}" for name, number in totals.items() if number) or "no test reported"
-    headline = Text(overview.verdict, style=f"bold {STYLES[overview.verdict]}")
+    headline = Text(overview.verdict, style=f"bold {STYLES.get(overview.verdict, 'red')}")
     measured = overview.measured
     return headline.append(f": tier {measured.tier}, {told}, {measured.total_seconds:.0f} s", style="not bold default")
 
 
-def _message(case: TestCase) -> str:
-    return next((_first_line(result.message or result.text or "") for result in case.result), "")
+def _refuse_unended(folder: Path) -> None:
+    run = read_run(folder)
+    if run is None or run["state"] == "ended":
+        return
+    who = f"run {run['run_id']} (since {run.get('started_at')})"
+    if is_held(folder):
+        msg = f"{folder}: {who} is still going on; its logs so far are in {folder / 'logs'}"
+    else:
+        msg = f"{folder}: {who} did not come to its end, so there is no verdict; its logs are in {folder / 'logs'}"
+    raise UserError(msg)
+
+
+def _proves(document: Document) -> bool:
+    cases = list(document.cases)
+    return any(case.ran for case in cases) and not any(case.bad for case in cases)
+
+
+def _by_suite(document: Document) -> dict[str, tuple[Counts, float]]:
+    """Return counts and seconds by the suites' names, which may stand there more than once."""
+    names = dict.fromkeys(suite.name for suite in document.suites)
+    cases = {name: [c for suite in document.suites if suite.name == name for c in suite.cases] for name in names}
+    return {name: (Counts.of(same), sum(case.seconds for case in same)) for name, same in cases.items()}
 
 
 def _first_line(text: str) -> str:
-    return next(iter(text.strip().splitlines()), "")[:MESSAGE]
+    return first_line(text)[:200]

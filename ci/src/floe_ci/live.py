@@ -1,0 +1,196 @@
+"""What becomes of tests while they run: reads the events of the reporter that runs beside them."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Any, Final, Protocol, get_args
+from xml.sax.saxutils import quoteattr
+
+from floe_ci.junit import Case, Counts, Key, Outcome, Result, Suite, case_xml, write
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from floe_ci.folder import RunFolder
+    from floe_ci.redaction import Redactor
+
+_OUTCOMES: Final[tuple[Outcome, ...]] = get_args(Outcome)
+
+
+class TestListener(Protocol):
+    """Is told of tests as they run."""
+
+    def collected(self, count: int) -> None:
+        """Take how many there are."""
+
+    def started(self, test: str) -> None:
+        """Take one that starts."""
+
+    def ended(self, test: str, outcome: str, seconds: float, message: str, done: int, total: int | None) -> None:
+        """Take one that has ended: what it came to and why, and how many of how many that makes."""
+
+
+class LiveTests:
+    """What is known of the tests until now."""
+
+    def __init__(self, listener: TestListener | None = None, *, redactor: Redactor | None = None) -> None:
+        """Know nothing yet.
+
+        Args:
+            listener: Is told of each test.
+            redactor: Keeps passwords out of all that is told.
+        """
+        self.total: int | None = None
+        """How many tests there are, once they are collected."""
+        self.exit_code: int | None = None
+        """pytest's own, once it came to its end."""
+        self.broken = ""
+        """What pytest said of an error in itself or in a plugin."""
+        self.cases: list[Case] = []
+        """Those that have ended."""
+        self.attempts: dict[Key, int] = {}
+        """How often tests were tried that were tried more than once."""
+        self._listener, self._redactor = listener, redactor
+        self._running: dict[str, None] = {}
+        self._numbers = dict.fromkeys(_OUTCOMES, 0)
+        self._done = 0
+        self._rendered: list[str] = []
+
+    @property
+    def running(self) -> tuple[str, ...]:
+        """The tests that have started, and not ended."""
+        return tuple(self._running)
+
+    @property
+    def counts(self) -> Counts:
+        """The tests that have ended."""
+        return Counts(**self._numbers)
+
+    @property
+    def heard(self) -> bool:
+        """Whether there was an event at all."""
+        return self.total is not None or bool(self._running or self.cases) or self.exit_code is not None
+
+    def feed(self, line: str) -> None:
+        """Take a line of the reporter's; what isn't one is passed over."""
+        try:
+            event = json.loads(line)
+        except (ValueError, RecursionError):
+            return
+        if not isinstance(event, dict):
+            return
+        match event.get("event"):
+            case "collected":
+                self._collected(_whole(event.get("count")))
+            case "started":
+                self._started(self._text(event, "test"))
+            case "ended" if event.get("outcome") in _OUTCOMES:
+                self._ended(event)
+            case "broken":
+                self.broken = self._text(event, "text")
+            case "finished":
+                self.exit_code = _whole(event.get("exit_code"))
+                self._running.clear()
+
+    def junit(self, tier: str) -> str:
+        """Return a document of the tests that ended so far; `JunitFile` writes it for less, as it grows."""
+        self._render()
+        head, *_, end, last = write([Suite(tier)])
+        numbers = "".join(f" {name}={quoteattr(value)}" for name, value in self._totals().items())
+        suite = f"<testsuites>\n<testsuite name={quoteattr(tier)}{numbers}>\n"
+        return "".join([head, suite, *self._rendered, end, last])
+
+    def _collected(self, count: int | None) -> None:
+        self.total = count
+        if self._listener and count is not None:
+            self._listener.collected(count)
+
+    def _started(self, test: str) -> None:
+        self._running[test] = None
+        if self._listener:
+            self._listener.started(test)
+
+    def _ended(self, event: dict[str, Any]) -> None:
+        test, message = self._text(event, "test"), self._text(event, "message")
+        case = self._case(event, message)
+        self._running.pop(test, None)
+        self.cases.append(case)
+        self._numbers[event["outcome"]] += 1
+        if case.attempts > 1:
+            self.attempts[case.key] = case.attempts
+        if not event.get("collection"):
+            self._done += 1
+        if self._listener:
+            reason = case.reason or message
+            self._listener.ended(test, event["outcome"], case.seconds, reason, self._done, self.total)
+
+    def _case(self, event: dict[str, Any], message: str) -> Case:
+        outcome: Outcome = event["outcome"]
+        kind = ""
+        if outcome == "skipped":
+            kind = "pytest.xfail" if event.get("xfail") is True else "pytest.skip"
+        results = () if outcome == "passed" else (Result(outcome, message, self._text(event, "text"), kind),)
+        attempts = _whole(event.get("attempts")) or 1
+        return Case(
+            self._text(event, "classname"), self._text(event, "name"), _seconds(event.get("seconds")), results, attempts
+        )
+
+    def _text(self, event: dict[str, Any], name: str) -> str:
+        value = event.get(name)
+        text = value if isinstance(value, str) else ""
+        return self._redactor.text(text) if self._redactor else text
+
+    def _totals(self) -> dict[str, str]:
+        numbers = self._numbers
+        return {
+            "tests": str(len(self.cases)),
+            "failures": str(numbers["failed"]),
+            "errors": str(numbers["errored"]),
+            "skipped": str(numbers["skipped"]),
+        }
+
+    def _render(self) -> None:
+        self._rendered += map(case_xml, self.cases[len(self._rendered) :])
+
+
+class JunitFile:
+    """The `junit.xml` of a run that goes on: whole after each test, and each is written once."""
+
+    def __init__(self, folder: RunFolder, tier: str, live: LiveTests) -> None:
+        """Write a document without tests."""
+        self._path, self._redactor, self._live = folder.path / "junit.xml", folder.redactor, live
+        self._written = 0
+        head, root, suite, *end = write([Suite(tier)])
+        folder.write("junit.xml", "".join([head, "<testsuites>\n", f"<testsuite name={quoteattr(tier)}>\n", *end]))
+        self._end = "".join(end).encode()
+        self._at = self._path.stat().st_size - len(self._end)
+
+    def update(self) -> None:
+        """Add the tests that have ended since; a disk that is full makes the file wait, not the run."""
+        new: Sequence[Case] = self._live.cases[self._written :]
+        if not new:
+            return
+        text = self._redactor.text("".join(map(case_xml, new))).encode(errors="replace")
+        try:
+            with self._path.open("r+b", buffering=0) as file:
+                file.seek(self._at)
+                file.write(text + self._end)
+        except OSError:
+            return
+        self._written += len(new)
+        self._at += len(text)
+
+
+def _whole(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+def _seconds(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return 0.0
+    try:
+        number = float(value)
+    except OverflowError:
+        return 0.0
+    return number if math.isfinite(number) and number > 0 else 0.0

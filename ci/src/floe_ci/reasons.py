@@ -1,0 +1,43 @@
+"""Why a process ended: the lines of its log that say it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from floe_ci.ansi import plain
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_MOST_LINES: Final = 20
+_TAIL: Final = 64 << 10
+_RULE: Final = re.compile(r"[=_\-!.]{3,}|[=_\-]{3,} .*[=_\-]{3,}|\d+ (?:passed|failed|errors?|skipped).* in [\d.]+s.*")
+"""Lines that only part others, and pytest's own count."""
+_GATE: Final = re.compile(r"(?:FAIL|ERROR)\b.*|Coverage failure.*|.*\bExit: .*|INTERNALERROR> \S*(?:Error|Exception).*")
+"""What a gate on the tests says, and what pytest says of its own end."""
+
+
+def last_words(log: str, most: int = _MOST_LINES) -> str:
+    """Return the last lines of a log that say something."""
+    lines = [line.rstrip() for line in plain(log).splitlines()]
+    meaningful = [line for line in lines if line and not _RULE.fullmatch(line.strip())]
+    return "\n".join(meaningful[-most:])
+
+
+def of_gate(log: str) -> str:
+    """Return the lines by which a gate on the tests says that they don't pass; the last lines where none does."""
+    lines = [line.strip() for line in plain(log).splitlines()]
+    found = [line for line in lines if _GATE.fullmatch(line)]
+    return "\n".join(found[-_MOST_LINES:]) or last_words(log)
+
+
+def tail(path: Path) -> str:
+    """Return the end of a log, nothing where there is none."""
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, 2)
+            file.seek(max(0, size - _TAIL))
+            return file.read(_TAIL).decode(errors="replace")
+    except OSError:
+        return ""

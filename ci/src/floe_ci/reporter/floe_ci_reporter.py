@@ -1,0 +1,269 @@
+"""pytest plugin: writes down what becomes of each test when it becomes it, a JSON document a line.
+
+It is loaded into the tests' own environment, by `-p floe_ci_reporter`, with this folder on PYTHONPATH: it needs nothing
+but pytest, and is silent unless FLOE_CI_EVENTS names a file. Whatever tests do to clocks, files or descriptors, it goes
+on; and whatever goes wrong in here, they do.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import re
+from typing import TYPE_CHECKING, Any, Callable
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable
+
+VARIABLE = "FLOE_CI_EVENTS"
+LONGEST_LINE = 8192
+"""Bytes: a pipe or a log takes a line of this length whole."""
+_LONGEST_NAME, _LONGEST_MESSAGE, _LONGEST_TEXT = 1000, 1000, 6000
+_CUT = "[...]"
+_RETRIED = ("rerun", "retried")
+"""The outcomes that plugins give to an attempt that isn't the last."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register what listens; not in the workers of pytest-xdist, whose reports come to their controller."""
+    path = os.environ.get(VARIABLE)
+    if path and not hasattr(config, "workerinput"):
+        prefix = str(getattr(config.option, "junitprefix", None) or "")
+        config.pluginmanager.register(Reporter(Events(os.path.abspath(path)), prefix), "floe-ci-reporter-events")
+
+
+class Events:
+    """The file, to which each line is added in one go."""
+
+    # Functions are bound here, and not in the module's names, where what stands in for a file system would find them.
+    def __init__(
+        self,
+        path: str,
+        *,
+        encode: Callable[[Any], str] = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode,
+        opened: Callable[..., int] = os.open,
+        status: Callable[[int], os.stat_result] = os.fstat,
+        write: Callable[[int, bytes], int] = os.write,
+        process: Callable[[], int] = os.getpid,
+    ) -> None:
+        self._path, self._encode, self._open, self._status, self._write = path, encode, opened, status, write
+        self._process, self._pid = process, process()
+        self._descriptor, self._identity = -1, (-1, -1)
+        self._torn = False
+
+    def add(self, event: dict[str, object]) -> None:
+        """Add a line; a child of this process adds none."""
+        if self._process() != self._pid:
+            return
+        line = self._line(event)
+        if self._torn:
+            line = b"\n" + line
+        descriptor = self._usable()
+        self._torn = True
+        self._torn = self._write(descriptor, line) != len(line)
+
+    def _line(self, event: dict[str, object]) -> bytes:
+        line = self._encode(event).encode("utf-8", "backslashreplace") + b"\n"
+        for name in ("text", "message", "name", "classname", "test"):
+            while len(line) > LONGEST_LINE and len(str(event.get(name, ""))) > len(_CUT):
+                value = str(event[name])
+                event = dict(event, **{name: _CUT + value[-(len(value) // 2 - len(_CUT)) :] if len(value) > 20 else ""})
+                line = self._encode(event).encode("utf-8", "backslashreplace") + b"\n"
+        return line
+
+    def _usable(self) -> int:
+        """Return a descriptor of the file: tests may have closed ours, and its number may be another file's."""
+        try:
+            status = self._status(self._descriptor)
+            if (status.st_dev, status.st_ino) == self._identity:
+                return self._descriptor
+        except OSError:
+            pass
+        self._descriptor = self._open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        status = self._status(self._descriptor)
+        self._identity = (status.st_dev, status.st_ino)
+        return self._descriptor
+
+
+class Test:
+    """What is known of a test that has not ended."""
+
+    __test__ = False
+
+    def __init__(self) -> None:
+        self.outcome = "passed"
+        self.seconds = 0.0
+        self.message = ""
+        self.texts: list[str] = []
+        self.expected_to_fail = False
+        self.retried = False
+
+    def add(self, report: Any) -> None:
+        """Take the report of one of its phases, or of a subtest."""
+        self.seconds += float(getattr(report, "duration", 0.0) or 0.0)
+        if report.outcome in _RETRIED:
+            self.retried = True
+        if report.outcome == "failed" or report.outcome in _RETRIED:
+            outcome = "errored" if report.when in ("setup", "teardown") else "failed"
+            # A test that failed has failed, whatever its fixtures do then.
+            self.outcome = self.outcome if self.outcome in ("failed", "errored") else outcome
+            self.message = self.message or message(report)
+            self.texts.append(text_of(report))
+        elif report.outcome == "skipped" and not hasattr(report, "context") and self.outcome == "passed":
+            self.outcome = "skipped"
+            self.expected_to_fail = hasattr(report, "wasxfail")
+            self.message = str(report.wasxfail) if self.expected_to_fail else skip_reason(report)
+
+
+def quietly(hook: Callable[..., None]) -> Callable[..., None]:
+    """Have a hook that fails disturb nothing."""
+
+    @functools.wraps(hook)
+    def call(*given: Any, **named: Any) -> None:
+        try:
+            hook(*given, **named)
+        except Exception:  # noqa: BLE001, S110 - the tests' results stand without it
+            pass
+
+    return call
+
+
+class Reporter:
+    """Turns pytest's reports into events."""
+
+    def __init__(self, events: Events, prefix: str) -> None:
+        self._events, self._prefix = events, prefix
+        self._tests: dict[tuple[str, str], Test] = {}
+        self._attempts: dict[tuple[str, str], int] = {}
+        self._told: set[str] = set()
+        self._counted = False
+
+    @pytest.hookimpl(trylast=True)
+    @quietly
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Tell how many tests there are."""
+        self._count(session.items)
+
+    @pytest.hookimpl(optionalhook=True)
+    @quietly
+    def pytest_xdist_node_collection_finished(self, ids: Iterable[str]) -> None:
+        """Tell how many tests there are, by the first worker that knows."""
+        self._count(ids)
+
+    @quietly
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Tell of a module that can't be imported, or is skipped; every worker says so."""
+        if report.outcome == "passed" or report.nodeid in self._told:
+            return
+        self._told.add(report.nodeid)
+        failed = report.outcome == "failed"
+        *_, name = address(report.nodeid, "")
+        self._events.add(
+            {
+                "event": "ended",
+                "test": cut(report.nodeid, _LONGEST_NAME),
+                "classname": "",
+                "name": cut(name, _LONGEST_NAME),
+                "outcome": "errored" if failed else "skipped",
+                "seconds": 0.0,
+                "message": "collection failure" if failed else skip_reason(report),
+                "text": cut(text_of(report), _LONGEST_TEXT) if failed else "",
+                "collection": True,
+            }
+        )
+
+    @quietly
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        """Tell of a test that starts."""
+        self._events.add({"event": "started", "test": cut(nodeid, _LONGEST_NAME)})
+
+    @quietly
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Tell of a test that has ended, with the last of its phases."""
+        key = (report.nodeid, str(getattr(report, "worker_id", "")))
+        if report.when == "setup":
+            self._tests[key] = Test()
+        test = self._tests.setdefault(key, Test())
+        test.add(report)
+        if report.when in ("setup", "call"):
+            return
+        del self._tests[key]
+        if test.retried:
+            self._attempts[key] = self._attempts.get(key, 1) + 1
+            return
+        self._end(report.nodeid, test, self._attempts.pop(key, 1))
+
+    @quietly
+    def pytest_internalerror(self, excrepr: object) -> None:
+        """Tell of an error in pytest itself, or in a plugin."""
+        self._events.add({"event": "broken", "text": cut(str(excrepr), _LONGEST_TEXT)})
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, Any, None]:
+        """Tell that pytest came to its end, once all others have."""
+        outcome = yield
+        if outcome.excinfo is None:
+            self._finish(session)
+
+    @quietly
+    def _finish(self, session: pytest.Session) -> None:
+        self._events.add({"event": "finished", "exit_code": int(session.exitstatus)})
+
+    def _count(self, tests: Iterable[object]) -> None:
+        if not self._counted:
+            self._counted = True
+            self._events.add({"event": "collected", "count": sum(1 for _ in tests)})
+
+    def _end(self, nodeid: str, test: Test, attempts: int) -> None:
+        classname, name = address(nodeid, self._prefix)
+        event: dict[str, object] = {
+            "event": "ended",
+            "test": cut(nodeid, _LONGEST_NAME),
+            "classname": cut(classname, _LONGEST_NAME),
+            "name": cut(name, _LONGEST_NAME),
+            "outcome": test.outcome,
+            "seconds": round(test.seconds, 6),
+            "message": cut(test.message, _LONGEST_MESSAGE),
+            "text": cut("\n\n".join(test.texts), _LONGEST_TEXT),
+        }
+        if attempts > 1:
+            event["attempts"] = attempts
+        if test.expected_to_fail:
+            event["xfail"] = True
+        self._events.add(event)
+
+
+def address(nodeid: str, prefix: str) -> tuple[str, str]:
+    """Return a test's class and name as pytest's JUnit has them."""
+    path, bracket, parameters = nodeid.partition("[")
+    first, *others = path.split("::")
+    names = [re.sub(r"\.py$", "", first.replace("/", ".")), *others]
+    names[-1] += bracket + parameters
+    return ".".join(([prefix] if prefix else []) + names[:-1]), names[-1]
+
+
+def message(report: Any) -> str:
+    """Return the line that says why a phase failed."""
+    crash = getattr(report.longrepr, "reprcrash", None)
+    told = str(crash.message if crash is not None else report.longrepr)
+    return told if report.when not in ("setup", "teardown") else f'failed on {report.when} with "{told}"'
+
+
+def text_of(report: Any) -> str:
+    """Return all that pytest says of a failure."""
+    return str(report.longreprtext)
+
+
+def skip_reason(report: Any) -> str:
+    """Return why a test was skipped."""
+    told = report.longrepr
+    reason = str(told[2] if isinstance(told, tuple) else told)
+    return reason[len("Skipped: ") :] if reason.startswith("Skipped: ") else reason
+
+
+def cut(text: str, longest: int) -> str:
+    """Return a text's end: what a failure came to stands there."""
+    return text if len(text) <= longest else _CUT + text[len(_CUT) - longest :]
