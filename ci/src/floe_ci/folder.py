@@ -88,6 +88,24 @@ class RunFolder:
             raise UserError(msg) from error
         return folder
 
+    @classmethod
+    def resume(cls, target: Path, *, run_id: str, tier: str, place: str) -> RunFolder:
+        """Take on the folder of a run whose process has died, with what it had written until then.
+
+        Raises:
+            UserError: It never took the folder, or something else has it now, or it can't be written.
+        """
+        run = read_run(target) or {}
+        if run.get("run_id") != run_id:
+            return cls.take(target, run_id=run_id, tier=tier, place=place)
+        try:
+            folder = cls(target, run, _locked(target, target))
+            (target / LOGS).mkdir(mode=_PRIVATE_FOLDER, exist_ok=True)
+        except OSError as error:
+            msg = f"--results {target}: it can't be written: {error.strerror or error}"
+            raise UserError(msg) from error
+        return folder
+
     def write(self, name: str, text: str) -> None:
         """Write a file whole or not at all, redacted.
 

@@ -7,17 +7,14 @@ import os
 import signal
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import anyio
 
+from floe_ci.signals import SIGNALS, early
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-SIGNALS: Final = tuple(
-    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
-)  # Windows has no SIGHUP
-
 
 class Interrupts:
     """What a run is told by signals, or by whoever has them."""
@@ -63,6 +60,8 @@ class Interrupts:
         loop = asyncio.get_running_loop()
         for number in SIGNALS:
             loop.add_signal_handler(number, self._take, number)
+        if number := early():
+            self.interrupt(number)
         try:
             yield
         finally:

@@ -13,7 +13,7 @@ import anyio
 import pytest
 from floe_ci.ends import Problem
 from floe_ci.errors import BrokenError, NothingToRunError, RunError, UserError
-from floe_ci.interrupts import SIGNALS
+from floe_ci.signals import SIGNALS
 from floe_ci.request import RunRequest
 from floe_ci.run import run, up
 from junitparser import JUnitXml
@@ -225,7 +225,7 @@ def test_leaving_that_fails_changes_no_verdict(request_: RunRequest, error: Base
     ("error", "verdict", "code"),
     [
         (UserError("pyproject.toml: wrong"), "refused", 2),
-        (NothingToRunError("no test matches"), "no tests ran", 5),
+        (NothingToRunError("no test matches"), "nothing ran", 5),
         (BrokenError(Problem("memory", "OOMKilled")), "out of memory", 137),
         (BrokenError(Problem("timeout", "too long")), "timed out", 124),
     ],

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from floe_ci.cli import options
+from floe_ci.signals import remembered
 from floe_ci.verdict import table
 
 if TYPE_CHECKING:
@@ -37,6 +38,12 @@ def command(*, place: PlaceName | None, timeout: int | None, as_json: bool, **gi
     \b
     {codes}
     """
+    with remembered():
+        carry_out(place=place, timeout=timeout, as_json=as_json, **given)
+
+
+def carry_out(*, place: PlaceName | None, timeout: int | None, as_json: bool, **given: Any) -> None:  # noqa: ANN401 - as above
+    """Carry out the run, show what it came to, and exit with its code."""
     from floe_ci import places  # noqa: PLC0415 - here and below: `--help` needs none of it
     from floe_ci.cli import progress, view  # noqa: PLC0415
     from floe_ci.places.choice import resolve  # noqa: PLC0415

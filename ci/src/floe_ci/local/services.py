@@ -11,6 +11,7 @@ from floe_ci.local.site import Site
 from floe_ci.tasks import together
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from floe_ci.local.processes import Process
@@ -46,8 +47,18 @@ class Services:
         """What became of the processes, in the order it happened."""
         return "".join(self._events)
 
-    async def start(self, names: tuple[str, ...], timeout: float) -> None:  # noqa: ASYNC109 - seconds, told in the error
+    async def start(
+        self,
+        names: tuple[str, ...],
+        timeout: float,  # noqa: ASYNC109 - seconds, told in the error
+        known: Callable[[tuple[str, ...]], None] = lambda _: None,
+    ) -> None:
         """Start services and wait until all are ready, each for `timeout` seconds at most.
+
+        Args:
+            names: Which.
+            timeout: In seconds.
+            known: Takes the passwords, before anything can write one down.
 
         Raises:
             RunError: One of them can't be started, or isn't ready in time.
@@ -58,6 +69,7 @@ class Services:
         self.logs.mkdir(parents=True, exist_ok=True)
         site = Site.plan(names, self._workspace.folder)
         self.variables, self.passwords = site.variables, tuple(site.passwords.values())
+        known(self.passwords)
         await together(*(self._start(name, site, timeout) for name in names))
 
     async def _start(self, name: str, site: Site, timeout: float) -> None:  # noqa: ASYNC109 - as above

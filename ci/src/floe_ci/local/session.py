@@ -15,7 +15,7 @@ from floe_ci.ends import Problem
 from floe_ci.errors import BrokenError
 from floe_ci.local import environments, kept, variables
 from floe_ci.local.kept import Kept
-from floe_ci.local.plan import refuse_manifests, split
+from floe_ci.local.plan import absent_variables, refuse_manifests, split
 from floe_ci.local.processes import ended_after, spawn
 from floe_ci.local.services import ORIGINS, Services
 from floe_ci.local.workspace import Workspace
@@ -98,9 +98,14 @@ class LocalStay:
         assert plan and workspace and there and self._python  # noqa: S101, PT018 - the story enters first
         events, log = workspace.folder / "events.jsonl", workspace.folder / "runner.log"
         events.touch()
-        given = there.variables | {contract.ENV_SERVICES_DIR: str(there.pids), contract.ENV_EVENTS: str(events)}
         _, absent = split(plan)
-        environment = variables.environment(plan, self._python, workspace.folder, self._raw, given, absent)
+        given = {
+            **there.variables,
+            **absent_variables(absent),
+            contract.ENV_SERVICES_DIR: str(there.pids),
+            contract.ENV_EVENTS: str(events),
+        }
+        environment = variables.environment(plan, self._python, workspace.folder, self._raw, given)
         path = os.pathsep.join(filter(None, (str(reporter.FOLDER), environment.get("PYTHONPATH"))))
         with self._run.step("tests"), log.open("wb") as output:
             command = (str(self._python / "bin" / "python"), "-m", "pytest", *plan.pytest_arguments(str(self._raw)))
@@ -118,8 +123,8 @@ class LocalStay:
         with self._run.step("collect"):
             for following in self._following:
                 following.close()
-            if isinstance(self._there, Services):
-                self._run.folder.write("events.txt", self._there.events)
+            events = self._there.events if isinstance(self._there, Services) else ""
+            self._run.folder.write("events.txt", f"no cluster: the tests ran on this machine\n{events}")
             return await in_thread(lambda: self._run.folder.gather(self._raw))
 
     def kept(self) -> tuple[str, ...]:

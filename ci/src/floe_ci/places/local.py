@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
 from floe_ci.errors import RunError, UserError
-from floe_ci.interrupts import SIGNALS
+from floe_ci.signals import SIGNALS, early
 from floe_ci.places import Finding
 
 if TYPE_CHECKING:
@@ -134,10 +134,11 @@ def _ask(action: Literal["test", "up"], request: RunRequest, progress: Progress)
     )
     assert worker.stdin and worker.stdout  # noqa: PT018, S101 - they are pipes, for the type checker
     hearing = Hearing(progress, absolute)
-    with worker.stdin as orders, worker.stdout as told, _interrupts(orders):
+    with worker.stdin as orders, worker.stdout as told:
         orders.write(f"{order.model_dump_json()}\n")
         orders.flush()
-        last = hearing.listen(told)
+        with _interrupts(orders):
+            last = hearing.listen(told)
     match last:
         case messages.Refused(text=text):
             worker.wait()
@@ -220,6 +221,8 @@ def _interrupts(orders: IO[str]) -> Iterator[None]:
             orders.flush()
 
     before = {number: signal.signal(number, interrupted) for number in SIGNALS}
+    if number := early():
+        interrupted(number, None)
     try:
         yield
     finally:
