@@ -45,3 +45,16 @@ class BrokenError(RunError):
         """Take the problem; its text is the error's."""
         super().__init__(problem.text)
         self.problem = problem
+
+
+class CommandError(RunError):
+    """A command that failed; the text is what it said, its last lines, or else how it ended."""
+
+    SHOWN = 4000
+    """How many characters of its output are shown."""
+
+    def __init__(self, command: str, end: str, said: str) -> None:
+        """Take a command line as it can be pasted, how it ended in words, and all that it said."""
+        self.said = said
+        last = said.strip()[-self.SHOWN :]
+        super().__init__(f"`{command}` failed with {end}" + (f":\n{last}" if last else ", and said nothing"))

@@ -1,14 +1,22 @@
-"""Services that outlive the command that brought them up, for one repository at a time."""
+"""Services that outlive the command that brought them up, for one repository at a time.
+
+A worker claims a repository with a lock that the kernel frees when the worker ends, however that happens. What the
+lock's file and the record beside it say counts only as long as the lock is held.
+"""
 
 from __future__ import annotations
 
 import fcntl
 import hashlib
+import os
+import signal
+import time
 from contextlib import contextmanager, suppress
 from pathlib import Path  # noqa: TC003 - pydantic reads the annotation
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, Literal
 
-from pydantic import BaseModel, ConfigDict
+import psutil
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from floe_ci.errors import UserError
 from floe_ci.local.files import cache, write_whole
@@ -16,12 +24,20 @@ from floe_ci.local.files import cache, write_whole
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+PATIENCE: Final = 1.0
+"""Seconds that a claim waits for a lock: whoever only looks holds it for an instant."""
+INTERVAL: Final = 0.02
+TIMEOUT: Final = 30.0
+"""Seconds that kept services have to end."""
+
 
 class Kept(BaseModel):
     """What a later run has to know of services that are there."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
+    format: Literal[2] = 2
+    """Of this record: another version's may mean something else."""
     worker: int
     """The process that keeps them running, and ends them when it is asked to."""
     services: tuple[str, ...]
@@ -33,18 +49,34 @@ class Kept(BaseModel):
 
 
 def find(source: Path) -> Kept | None:
-    """Return what is kept for a repository, or None."""
+    """Return what is kept for a repository, or None.
+
+    Raises:
+        UserError: Services are kept, and what another version wrote of them can't be read.
+    """
     if not claimed(source):
         return None
-    with suppress(FileNotFoundError):
-        return Kept.model_validate_json(_files(source)[0].read_text(encoding="utf-8"))
-    return None  # they are starting, or ending
+    record, _lock = _files(source)
+    try:
+        return Kept.model_validate_json(record.read_bytes())
+    except FileNotFoundError:
+        return None  # they are starting, or ending
+    except (OSError, ValidationError):
+        msg = (
+            f"services are up for {source}, and another version of floe-ci wrote down how they are reached, in {record}: "
+            "`floe-ci down --on local` ends them, then bring them up again"
+        )
+        raise UserError(msg) from None
 
 
 def claimed(source: Path) -> bool:
-    """Tell whether a worker lives that has claimed a repository; the kernel ends a claim with its worker."""
-    with _files(source)[1].open("a") as file:
-        return not _lock(file.fileno())
+    """Tell whether a worker lives that has claimed a repository; what a killed one has left is removed."""
+    record, lock = _files(source)
+    with lock.open("a") as file:
+        if not _try(file.fileno(), fcntl.LOCK_SH):
+            return True
+        record.unlink(missing_ok=True)  # nobody can claim it meanwhile
+        return False
 
 
 @contextmanager
@@ -55,26 +87,69 @@ def claim(source: Path) -> Iterator[Callable[[Kept], None]]:
         UserError: Another worker has claimed it.
     """
     record, lock = _files(source)
-    with lock.open("a") as file:
-        if not _lock(file.fileno()):
-            msg = f"services for {source} are up already; `floe-ci down --on local` ends them"
-            raise UserError(msg)
+    with lock.open("r+" if lock.exists() else "w+") as file:
+        deadline = time.monotonic() + PATIENCE
+        while not _try(file.fileno(), fcntl.LOCK_EX):
+            if time.monotonic() > deadline:
+                msg = f"services for {source} are up already; `floe-ci down --on local` ends them"
+                raise UserError(msg)
+            time.sleep(INTERVAL)
+        record.unlink(missing_ok=True)
+        file.truncate(0)
+        file.write(f"{os.getpid()} {psutil.Process().create_time()}\n")
+        file.flush()
         try:
             yield lambda kept: write_whole(record, kept.model_dump_json())
         finally:
             record.unlink(missing_ok=True)
 
 
-def _lock(descriptor: int) -> bool:
+def end(source: Path, *, timeout: float = TIMEOUT) -> bool:
+    """End the services that are kept for a repository, whoever wrote their record; tell whether there were any.
+
+    Raises:
+        UserError: The worker that keeps them does not end, or can't be told from others.
+    """
+    if not claimed(source):
+        return False
+    _record, lock = _files(source)
+    worker = _worker(lock)
+    if worker is None:
+        msg = f"a process keeps services for {source}, and which one is not known: end the one that has {lock} open"
+        raise UserError(msg)
+    with suppress(psutil.NoSuchProcess):
+        worker.send_signal(signal.SIGTERM)
+    deadline = time.monotonic() + timeout
+    while claimed(source):
+        if time.monotonic() > deadline:
+            msg = f"process {worker.pid}, which keeps the services, does not end; kill it"
+            raise UserError(msg)
+        time.sleep(INTERVAL)
+    return True
+
+
+def _worker(lock: Path) -> psutil.Process | None:
+    """Return the process that wrote the lock's file, if it is still that one and not another with its number."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        with suppress(ValueError, psutil.Error):
+            number, began = lock.read_text(encoding="utf-8").split()
+            found = psutil.Process(int(number))
+            if abs(found.create_time() - float(began)) < 1:
+                return found
+        time.sleep(INTERVAL)  # it has just locked the file, and not written yet
+    return None
+
+
+def _try(descriptor: int, kind: int) -> bool:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True
 
 
 def _files(source: Path) -> tuple[Path, Path]:
-    folder = cache() / "up"
-    folder.mkdir(parents=True, exist_ok=True)
-    name = hashlib.sha256(str(source.resolve()).encode()).hexdigest()[:16]
+    folder = cache("up")
+    name = hashlib.sha256(str(source.resolve()).encode(errors="surrogateescape")).hexdigest()[:16]
     return folder / f"{name}.json", folder / f"{name}.lock"

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 import psutil
 
-from floe_ci.errors import RunError
+from floe_ci.errors import CommandError, RunError
 from floe_ci.local.files import write_whole
 from floe_ci.local.probes import wait_until
 
@@ -142,7 +142,7 @@ async def run(
     """Run a command to its end, with the text `given` as its input; if that is cancelled, it has ended too.
 
     Raises:
-        RunError: It failed; the message has the end of what it said.
+        CommandError: It failed; the message has the end of what it said.
     """
     with TemporaryFile() as source, TemporaryFile() as output:
         source.write(given.encode())
@@ -152,9 +152,8 @@ async def run(
             code = await child.wait()
         if code:
             output.seek(0)
-            said = output.read().decode(errors="replace").strip()[-_SHOWN:]
-            msg = f"`{shlex.join((Path(command[0]).name, *command[1:]))}` failed with {describe(code)}:\n{said}"
-            raise RunError(msg)
+            said = output.read().decode(errors="replace").strip()
+            raise CommandError(shlex.join((Path(command[0]).name, *command[1:])), describe(code), said)
 
 
 async def spawn(  # noqa: PLR0913, PLR0917 - what a process is made of
