@@ -26,8 +26,6 @@ _SHORTEST_SECRET: Final = 6
 _SHORTEST_LINE: Final = 16
 """Of a secret of several lines, such as a key, each that is as long as this is a secret too: logs are read by line."""
 _CHUNK: Final = 1 << 20
-_MARKS: Final = "%&\\'"
-"""Each escape has one of these in it."""
 _BASE64: Final = string.ascii_letters + string.digits + "+/-_"
 _LAST_OF_LATIN_1: Final = 0xFF
 _BACKSLASH: Final = r"\\{1,4}"
@@ -133,9 +131,9 @@ class _Literals(Generic[AnyStr]):
     """Finds texts that are known to the letter."""
 
     def __init__(self, forms: Iterable[_Form[AnyStr]]) -> None:
-        self._forms = {form.text: form for form in forms}
+        self._forms: dict[AnyStr, _Form[AnyStr]] = {form.text: form for form in forms}
         ordered = sorted(self._forms, key=len, reverse=True)
-        self._pattern = re.compile(_alternatives(ordered))
+        self._pattern: re.Pattern[AnyStr] = re.compile(_alternatives(ordered))
 
     def any_in(self, data: AnyStr) -> bool:
         """Return whether one is there, which is faster for much data than to say where."""
@@ -163,21 +161,22 @@ class _Escapes:
             for form in (secret, _as_latin_1(_to_bytes(secret)), _as_units(secret), secret.replace(" ", "+"))
         }
         special = {character for secret in secrets for character in secret if not character.isalnum()}
+        self._marks = ("%", "&", "\\", *(["'\"'"] if "'" in special else []))
         self._no_backslash = "\\" not in special
         names = [name for character, name in _XML_NAMES.items() if character in special]
         letters = [re.escape(_SHORT_ESCAPES.get(character, character)) for character in special]
         self._escape = re.compile(
-            r"%(?:25)*(?P<byte>[0-9a-fA-F]{2})|\\+u(?P<unit>[0-9a-fA-F]{4})|\\+x(?P<hex>[0-9a-fA-F]{2})"
+            r"%(?:25)*(?P<byte>[0-9a-fA-F]{2})|\\\\*(?:u(?P<unit>[0-9a-fA-F]{4})|x(?P<hex>[0-9a-fA-F]{2}))"
             r"|&(?:amp;)?#(?P<number>[0-9]{1,9});|&(?:amp;)?#[xX](?P<digits>[0-9a-fA-F]{1,8});"
             + (f"|&(?:amp;)?(?P<name>{'|'.join(names)});" if names else "")
-            + (f"|\\\\+(?P<letter>{'|'.join(letters)})" if letters else "")
+            + (f"|\\\\\\\\*(?P<letter>{'|'.join(letters)})" if letters else "")
             + ("|'\"'\"(?P<quote>')" if "'" in special else "")
         )
 
     def hide_one_in(self, data: str | bytes) -> bool:
         """Return whether a secret is there once escapes are undone."""
         text = data if isinstance(data, str) else _as_latin_1(data)
-        marks = [mark for mark in _MARKS if mark in text]
+        marks = [mark for mark in self._marks if mark in text]
         if not marks:
             return False
         if "\\" in marks and not self._no_backslash:
@@ -222,6 +221,8 @@ def _pieces(source: IO[bytes], size: int | None) -> Iterator[bytes]:
 
 
 def _joined(text: str, spans: list[tuple[int, int]], mask: str) -> str:
+    if not spans:
+        return text
     ends = [0, *(end for _, end in spans)]
     starts = [*(start for start, _ in spans), len(text)]
     return mask.join(text[end:start] for end, start in zip(ends, starts, strict=True))
@@ -260,6 +261,8 @@ def _mask(found: bytes, *, binary: bool) -> bytes:
 
 def _apart(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
     """Return spans in order, those that overlap as one."""
+    if not spans:
+        return spans
     apart: list[tuple[int, int]] = []
     for start, end in sorted(spans):
         if apart and start < apart[-1][1]:

@@ -11,12 +11,12 @@ import functools
 import json
 import os
 import re
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable
+    from collections.abc import Callable, Generator, Iterable
 
 VARIABLE = "FLOE_CI_EVENTS"
 LONGEST_LINE = 8192
@@ -38,19 +38,11 @@ def pytest_configure(config: pytest.Config) -> None:
 class Events:
     """The file, to which each line is added in one go."""
 
-    # Functions are bound here, and not in the module's names, where what stands in for a file system would find them.
-    def __init__(
-        self,
-        path: str,
-        *,
-        encode: Callable[[Any], str] = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode,
-        opened: Callable[..., int] = os.open,
-        status: Callable[[int], os.stat_result] = os.fstat,
-        write: Callable[[int, bytes], int] = os.write,
-        process: Callable[[], int] = os.getpid,
-    ) -> None:
-        self._path, self._encode, self._open, self._status, self._write = path, encode, opened, status, write
-        self._process, self._pid = process, process()
+    def __init__(self, path: str, calls: tuple[Any, ...] = (os.open, os.fstat, os.write, os.getpid)) -> None:
+        """Bind what is needed here, and not in the module's names, where what fakes a file system would find it."""
+        self._open, self._status, self._write, self._process = calls
+        self._quote, self._encode = json.encoder.encode_basestring, json.JSONEncoder().encode
+        self._path, self._pid = path, self._process()
         self._descriptor, self._identity = -1, (-1, -1)
         self._torn = False
 
@@ -66,13 +58,18 @@ class Events:
         self._torn = self._write(descriptor, line) != len(line)
 
     def _line(self, event: dict[str, object]) -> bytes:
-        line = self._encode(event).encode("utf-8", "backslashreplace") + b"\n"
-        for name in ("text", "message", "name", "classname", "test"):
-            while len(line) > LONGEST_LINE and len(str(event.get(name, ""))) > len(_CUT):
-                value = str(event[name])
-                event = dict(event, **{name: _CUT + value[-(len(value) // 2 - len(_CUT)) :] if len(value) > 20 else ""})
-                line = self._encode(event).encode("utf-8", "backslashreplace") + b"\n"
+        line = self._encoded(event)
+        longest = _LONGEST_TEXT
+        # Characters that take many bytes: all texts are cut until they fit.
+        while len(line) > LONGEST_LINE and longest > len(_CUT):
+            longest //= 2
+            line = self._encoded({name: cut(text, longest) for name, text in event.items()})
         return line
+
+    def _encoded(self, event: dict[str, Any]) -> bytes:
+        quote, encode = self._quote, self._encode
+        items = [f'"{name}":{quote(it) if isinstance(it, str) else encode(it)}' for name, it in event.items()]
+        return f"{{{','.join(items)}}}\n".encode("utf-8", "backslashreplace")
 
     def _usable(self) -> int:
         """Return a descriptor of the file: tests may have closed ours, and its number may be another file's."""
@@ -94,6 +91,7 @@ class Test:
     __test__ = False
 
     def __init__(self) -> None:
+        """Know nothing yet."""
         self.outcome = "passed"
         self.seconds = 0.0
         self.message = ""
@@ -104,6 +102,8 @@ class Test:
     def add(self, report: Any) -> None:
         """Take the report of one of its phases, or of a subtest."""
         self.seconds += float(getattr(report, "duration", 0.0) or 0.0)
+        if report.outcome == "passed":
+            return
         if report.outcome in _RETRIED:
             self.retried = True
         if report.outcome == "failed" or report.outcome in _RETRIED:
@@ -125,8 +125,8 @@ def quietly(hook: Callable[..., None]) -> Callable[..., None]:
     def call(*given: Any, **named: Any) -> None:
         try:
             hook(*given, **named)
-        except Exception:  # noqa: BLE001, S110 - the tests' results stand without it
-            pass
+        except Exception:  # noqa: BLE001 - the tests' results stand without it
+            return
 
     return call
 
@@ -135,6 +135,7 @@ class Reporter:
     """Turns pytest's reports into events."""
 
     def __init__(self, events: Events, prefix: str) -> None:
+        """Take where events go, and what comes before the name of a class."""
         self._events, self._prefix = events, prefix
         self._tests: dict[tuple[str, str], Test] = {}
         self._attempts: dict[tuple[str, str], int] = {}
@@ -219,16 +220,19 @@ class Reporter:
 
     def _end(self, nodeid: str, test: Test, attempts: int) -> None:
         classname, name = address(nodeid, self._prefix)
-        event: dict[str, object] = {
+        event = {
             "event": "ended",
             "test": cut(nodeid, _LONGEST_NAME),
             "classname": cut(classname, _LONGEST_NAME),
             "name": cut(name, _LONGEST_NAME),
             "outcome": test.outcome,
             "seconds": round(test.seconds, 6),
-            "message": cut(test.message, _LONGEST_MESSAGE),
-            "text": cut("\n\n".join(test.texts), _LONGEST_TEXT),
+            "message": "",
+            "text": "",
         }
+        if test.outcome != "passed":
+            event["message"] = cut(test.message, _LONGEST_MESSAGE)
+            event["text"] = cut("\n\n".join(test.texts), _LONGEST_TEXT)
         if attempts > 1:
             event["attempts"] = attempts
         if test.expected_to_fail:
@@ -240,7 +244,9 @@ def address(nodeid: str, prefix: str) -> tuple[str, str]:
     """Return a test's class and name as pytest's JUnit has them."""
     path, bracket, parameters = nodeid.partition("[")
     first, *others = path.split("::")
-    names = [re.sub(r"\.py$", "", first.replace("/", ".")), *others]
+    module = first.replace("/", ".")
+    module = module[:-3] if module.endswith(".py") else module  # noqa: FURB188 - Python 3.8 has no `removesuffix`
+    names = [module, *others]
     names[-1] += bracket + parameters
     return ".".join(([prefix] if prefix else []) + names[:-1]), names[-1]
 
@@ -260,10 +266,9 @@ def text_of(report: Any) -> str:
 def skip_reason(report: Any) -> str:
     """Return why a test was skipped."""
     told = report.longrepr
-    reason = str(told[2] if isinstance(told, tuple) else told)
-    return reason[len("Skipped: ") :] if reason.startswith("Skipped: ") else reason
+    return re.sub(r"\ASkipped: ", "", str(told[2] if isinstance(told, tuple) else told))
 
 
-def cut(text: str, longest: int) -> str:
+def cut(text: Any, longest: int) -> Any:
     """Return a text's end: what a failure came to stands there."""
-    return text if len(text) <= longest else _CUT + text[len(_CUT) - longest :]
+    return text if not isinstance(text, str) or len(text) <= longest else _CUT + text[len(_CUT) - longest :]
