@@ -21,6 +21,7 @@ from floe_ci.steps import Timings
 from floe_ci.tasks import Held, in_thread
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from contextlib import AbstractContextManager
 
     from anyio.abc import TaskGroup
@@ -101,6 +102,17 @@ class Run:
         """Time a step, which may take `limit` seconds."""
         return self.timings.step(name, limit)
 
+    def beside(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do something beside the story, until that ends; what it fails with is told, and ends nothing."""
+
+        async def guarded() -> None:
+            try:
+                await work()
+            except Exception as error:  # noqa: BLE001 - whatever it is, the run goes on
+                self.note(f"not all is shown as it happens: {problem_of(error, self).text}")
+
+        self.background.start_soon(guarded)
+
     def note(self, line: str) -> None:
         """Tell the reader something, now and in the results."""
         self.notes.append(line)
@@ -160,6 +172,42 @@ class Discreet:
         self._told.verdict(outcome)
 
 
+class Entrance:
+    """A stay that begins when it is entered: what its place needs for that may be missing, too."""
+
+    def __init__(self, place: Place, run: Run) -> None:
+        """Prepare; the place is not asked yet."""
+        self._place, self._run = place, run
+        self._stay: Stay | None = None
+
+    async def enter(self) -> None:
+        """Begin the stay."""
+        self._stay = self._place.stay(self._run)
+        await self._stay.enter()
+
+    async def services(self) -> None:
+        """Bring the services up."""
+        if self._stay:
+            await self._stay.services()
+
+    async def tests(self) -> int | None:
+        """Run the tests, where the run has any."""
+        return await self._stay.tests() if self._stay and self._run.with_tests else None
+
+    async def collect(self) -> tuple[str, ...]:
+        """Gather what is there."""
+        return await self._stay.collect() if self._stay else ()
+
+    def kept(self) -> tuple[str, ...]:
+        """Return how to enter and to delete what is kept."""
+        return self._stay.kept() if self._stay else ()
+
+    async def leave(self, *, keep: bool, hurry: bool) -> None:
+        """End the stay."""
+        if self._stay:
+            await self._stay.leave(keep=keep, hurry=hurry)
+
+
 async def run(request: RunRequest, place: Place, told: Progress, interrupts: Interrupts | None = None) -> Outcome:
     """Carry out a run, and leave its results where the request says, whatever becomes of it.
 
@@ -177,8 +225,8 @@ async def run(request: RunRequest, place: Place, told: Progress, interrupts: Int
     with interrupts.listening():
         async with anyio.create_task_group() as background:
             this = Run(request, folder, told, interrupts, background)
-            background.start_soon(grow, this)
-            stay = place.stay(this)
+            this.beside(lambda: grow(this))
+            stay = Entrance(place, this)
             end = await live_through(this, stay)
             with anyio.CancelScope(shield=True):
                 outcome, keep = await finish(this, stay, end)
@@ -200,7 +248,7 @@ async def up(request: RunRequest, place: Place, told: Progress, interrupts: Inte
         folder = RunFolder.take(target, run_id=request.run_id, tier=request.tier, place=place.name)
         async with anyio.create_task_group() as background:
             this = Run(request, folder, told, interrupts, background, with_tests=False)
-            stay = place.stay(this)
+            stay = Entrance(place, this)
             end = await live_through(this, stay)
             with anyio.CancelScope(shield=True):
                 await leave(this, stay, keep=end.problem is None)
@@ -209,7 +257,7 @@ async def up(request: RunRequest, place: Place, told: Progress, interrupts: Inte
             raise UserError(folder.redactor.text(end.problem.text))
 
 
-async def live_through(this: Run, stay: Stay) -> End:
+async def live_through(this: Run, stay: Entrance) -> End:
     """Enter the place, bring up the services, run the tests; whatever happens is how the run ended."""
     exit_code: int | None = None
     problem: Problem | None = None
@@ -217,7 +265,7 @@ async def live_through(this: Run, stay: Stay) -> End:
         with this.interrupts.ending():
             await stay.enter()
             await stay.services()
-            exit_code = await stay.tests() if this.with_tests else None
+            exit_code = await stay.tests()
     except NothingToRunError as error:
         exit_code = NO_TESTS
         this.notes.append(str(error))
@@ -228,7 +276,7 @@ async def live_through(this: Run, stay: Stay) -> End:
     return End(exit_code, problem)
 
 
-async def finish(this: Run, stay: Stay, end: End) -> tuple[Outcome, bool]:
+async def finish(this: Run, stay: Entrance, end: End) -> tuple[Outcome, bool]:
     """Collect what there is, judge it, and put the results in place: the one way that every run ends.
 
     Returns:
@@ -251,7 +299,7 @@ async def finish(this: Run, stay: Stay, end: End) -> tuple[Outcome, bool]:
     return outcome, keep
 
 
-async def leave(this: Run, stay: Stay, *, keep: bool) -> None:
+async def leave(this: Run, stay: Entrance, *, keep: bool) -> None:
     """Take down what the run made; what goes wrong with that is told, and changes no verdict."""
     hurry = this.interrupts.signal is not None
     limit = HURRY if hurry else LEAVING

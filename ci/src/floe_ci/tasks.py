@@ -70,19 +70,27 @@ class Held(AsyncExitStack):
 
     async def hold(self, manager: AbstractAsyncContextManager[Result]) -> Result:
         """Enter a context manager, and leave it with this one."""
-        over, left = anyio.Event(), anyio.Event()
+        over, left, failures = anyio.Event(), anyio.Event(), list[Exception]()
 
         async def holding(*, task_status: anyio.abc.TaskStatus[Result]) -> None:
+            entered = False
             try:
                 async with manager as value:
+                    entered = True
                     task_status.started(value)
                     await over.wait()
+            except Exception as error:
+                if not entered:
+                    raise
+                failures.append(error)  # it is for who leaves, and ends nothing before
             finally:
                 left.set()
 
         async def leave() -> None:
             over.set()
             await left.wait()
+            for failure in failures:
+                raise failure
 
         value: Result = await self._group.start(holding)
         self.push_async_callback(leave)

@@ -254,6 +254,38 @@ def test_signal_ends_a_run_in_order(request_: RunRequest, step: str, number: int
     assert place.kept_back is False
 
 
+@pytest.mark.parametrize("error", [ImportError("no module named dagger"), SystemExit(1)], ids=repr)
+def test_place_that_can_not_begin(request_: RunRequest, error: BaseException) -> None:
+    """Where a place can't even make a stay, the run has whole results and an infrastructure verdict."""
+
+    class Nowhere(Place):
+        """A place without a stay."""
+
+        def stay(self, run: Run) -> Place:
+            """Refuse."""
+            raise error
+
+    outcome = carried_out(Nowhere(), request_)
+    assert outcome.exit_code == 3
+    assert str(error) in check_whole(outcome, request_)
+
+
+def test_work_beside_the_story_ends_no_run(request_: RunRequest) -> None:
+    """What breaks in the background is told, and changes no verdict."""
+
+    async def breaks() -> None:
+        msg = "the log can't be read"
+        raise OSError(msg)
+
+    async def tests(run: Run) -> None:
+        run.beside(breaks)
+        await anyio.lowlevel.checkpoint()
+
+    outcome = carried_out(Place({"tests": tests}), request_)
+    assert outcome.exit_code == 0
+    assert "the log can't be read" in check_whole(outcome, request_)
+
+
 def test_collecting_is_bounded_when_interrupted(request_: RunRequest) -> None:
     """A collection that hangs after an interruption is given up after seconds, and the results say so."""
 

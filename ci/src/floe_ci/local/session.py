@@ -112,7 +112,7 @@ class LocalStay:
             child = await spawn(command, environment | {"PYTHONPATH": path}, plan.request.source, output.fileno())
             self._follow(log)
             self._following.append(Following(events, self._run.live.feed))
-            self._run.background.start_soon(self._following[-1].keep_on)
+            self._run.beside(self._following[-1].keep_on)
             async with ended_after(child):
                 return await self._ended(child, plan.config.timeouts.job)
 
@@ -168,7 +168,7 @@ class LocalStay:
         """Have what is written to a log, or to each log of a folder, go into the results as it is written."""
         following = Following(path, self._run.folder.log(path.name).line) if path.suffix else Logs(path, self._run)
         self._following.append(following)
-        self._run.background.start_soon(following.keep_on)
+        self._run.beside(following.keep_on)
 
 
 class Following:
