@@ -12,7 +12,7 @@ from platformdirs import user_state_path
 
 from floe_ci import bundled
 from floe_ci.cluster import API_PORT
-from floe_ci.errors import UserError
+from floe_ci.errors import RunError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -57,7 +57,7 @@ async def session() -> AsyncIterator[None]:
     """Open a session with the engine; its own progress goes to a log of the user's.
 
     Raises:
-        UserError: There is no engine, and none could be started.
+        RunError: There is no engine, and none could be started.
     """
     path = state() / "dagger.log"
     opened = False
@@ -70,7 +70,7 @@ async def session() -> AsyncIterator[None]:
         if opened:
             raise
         msg = f"no Dagger session could be opened: {error}. Its log: {path}. `floe-ci doctor` tells what is missing"
-        raise UserError(msg) from error
+        raise RunError(msg) from error
 
 
 @asynccontextmanager

@@ -88,6 +88,7 @@ class Plan:
             run_id=self.request.run_id,
             tier=self.request.tier,
             namespace=namespace or self.namespace,
+            variables=self.variables(namespace=namespace or self.namespace),
             nodes=self.tier.nodes,
             services=self.services.with_images(image_of).to_yaml(),
             runner=self.job.to_yaml() if self.job.documents else "",

@@ -67,7 +67,7 @@ def build_environment(
     runner = config.runner
     packaged = with_packages(base, runner.build_packages)
     builder = uv.with_uv(packaged, environment="/opt/venv").with_workdir("/app")
-    missing = ["sh", "-c", INSTALL_MISSING, "sh", *runner_tools(config)]
+    missing = ["sh", "-c", INSTALL_MISSING, "sh", *(f"{tool.name}=={tool.version}" for tool in runner_tools(config))]
     # Filtered first: what the engine keeps of a whole source is thrown away with each change of it.
     code = source.filter(exclude=tests)
     if runner.install:

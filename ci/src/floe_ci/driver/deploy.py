@@ -11,6 +11,9 @@ from kubernetes import client
 
 from floe_ci import contract
 from floe_ci.config import expand_environment
+from floe_ci.driver.apis import is_passing
+from floe_ci.driver.kinds import Kinds
+from floe_ci.driver.poll import persist
 
 if TYPE_CHECKING:
     from floe_ci.driver.apis import Apis
@@ -47,8 +50,8 @@ def make_secrets(core: client.CoreV1Api, spec: RunSpec, services: Manifests) -> 
     keys = services.credential_keys(contract.CREDENTIALS_SECRET)
     there = read_secret(core, spec, contract.CREDENTIALS_SECRET)
     passwords = {key: there.get(key) or secrets.token_urlsafe(24) for key in keys}
-    variables = services.connection_variables(contract.LABEL_CONNECTION) | passwords | run_variables(spec)
-    environment = expand_environment(spec.environment, variables) | run_variables(spec)
+    variables = services.connection_variables(contract.LABEL_CONNECTION) | passwords | spec.variables
+    environment = expand_environment(spec.environment, variables) | spec.variables
     for name, values in ((contract.CREDENTIALS_SECRET, passwords), (ENVIRONMENT_SECRET, environment)):
         metadata = client.V1ObjectMeta(name=name, labels=labels(spec.run_id))
         secret = client.V1Secret(metadata=metadata, string_data=values)
@@ -72,26 +75,14 @@ def read_secret(core: client.CoreV1Api, spec: RunSpec, name: str) -> dict[str, s
     return {key: base64.b64decode(value).decode() for key, value in data.items()}
 
 
-def run_variables(spec: RunSpec) -> dict[str, str]:
-    """Return the variables that tell a test process which run it belongs to."""
-    return {
-        contract.ENV_RUN_ID: spec.run_id,
-        contract.ENV_TIER: spec.tier,
-        contract.ENV_NAMESPACE: spec.namespace,
-        contract.ENV_RESULTS_DIR: contract.RESULTS_DIR,
-        **spec.timeouts.variables(),
-    }
-
-
 def apply(apis: Apis, spec: RunSpec, manifests: Manifests) -> None:
     """Apply manifests into the run's namespace, server-side.
 
     Raises:
-        RunError: The cluster refused one of them.
+        RunError: The cluster refused one of them, or does not know its kind.
     """
-    if not manifests.documents:
-        return  # a tier without services; kubectl would take it for a mistake
     labelled = manifests.labelled(labels(spec.run_id))
-    owner = f"--field-manager={MANAGER}"
-    into = ("--namespace", spec.namespace, "--filename", "-")
-    apis.kubectl("apply", "--server-side", owner, *into, stdin=labelled.to_yaml())
+    kinds = persist(lambda: Kinds.of(apis, labelled), is_passing)
+    for document in labelled.documents:
+        kind = kinds[document]
+        persist(lambda document=document, kind=kind: apis.apply(document, kind, spec.namespace, MANAGER), is_passing)  # type: ignore[misc]

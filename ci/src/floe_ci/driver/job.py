@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-import io
-import tarfile
-from typing import TYPE_CHECKING
+import time
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
 
 from floe_ci import contract
 from floe_ci.driver import closer, deploy, pods
 from floe_ci.driver.apis import is_passing
-from floe_ci.driver.poll import wait_until
-from floe_ci.errors import RunError
-from floe_ci.manifests import Manifests
+from floe_ci.driver.exec import Exec
+from floe_ci.driver.fetch import fetch
+from floe_ci.driver.poll import persist, wait_until
+from floe_ci.ends import Problem
+from floe_ci.errors import BrokenError, RunError
+from floe_ci.manifests import Document, Manifests
+from floe_ci.reporter import REPORTER as PLUGIN
 
 if TYPE_CHECKING:
+    import threading
     from pathlib import Path
 
     from kubernetes.client import V1Pod
@@ -28,7 +33,28 @@ KEEPER = "results"
 """The container that keeps the pod alive until the results are out."""
 WIDE = frozenset({"ClusterRole", "ClusterRoleBinding"})
 """The kinds by which the tests may do something outside of their namespace."""
-COLLECTED = f"{contract.RESULTS_DIR}/.collected"
+COLLECTED = PurePosixPath(contract.RESULTS_DIR, ".collected")
+"""Tells the keeper that it may end."""
+EVENTS = PurePosixPath(contract.RESULTS_DIR, ".floe-events.jsonl")
+"""What the reporter writes, and the keeper prints."""
+REPORTER = "floe-reporter"
+"""The ConfigMap that has the reporter, and the volume that it is in the runner by."""
+REPORTER_DIR = "/floe-reporter"
+KEEP = f"""\
+trap : TERM
+touch {EVENTS}
+tail -c +1 -F {EVENTS} 2> /dev/null &
+until [ -e {COLLECTED} ]; do sleep 0.2; done
+sleep 0.5
+kill $!
+"""
+"""What the keeper does: it prints what the reporter writes, and outlives the tests until their results are out."""
+START = f"""\
+export PYTHONPATH={REPORTER_DIR}${{PYTHONPATH:+:$PYTHONPATH}}
+limit=$1; shift
+exec timeout --kill-after=30 "$limit" pytest "$@"
+"""
+"""Starts pytest with the reporter on its path, beside what the tier's environment has there."""
 TIMED_OUT = 124
 """The exit code that `timeout` gives, for a Job that ran into its deadline."""
 
@@ -54,15 +80,27 @@ def prepare(spec: RunSpec, services: Manifests) -> Manifests:
             continue
         # The test process ends itself before the deadline of the Job, which has to leave time to collect.
         document["spec"]["activeDeadlineSeconds"] = spec.timeouts.job + 300
-        for container in document["spec"]["template"]["spec"]["containers"]:
+        template = document["spec"]["template"]["spec"]
+        template["volumes"].append({"name": REPORTER, "configMap": {"name": REPORTER}})
+        for container in template["containers"]:
+            if container["name"] == KEEPER:
+                container["command"] = ["/bin/sh", "-c", KEEP]
             if container["name"] == RUNNER:
-                container["command"] = ["timeout", "--kill-after=30", str(spec.timeouts.job), "pytest"]
+                container["command"] = ["sh", "-c", START, "sh", str(spec.timeouts.job)]
                 container["args"] = list(spec.pytest_args)
                 container["envFrom"] = sources
-    return manifests
+                container["env"].append({"name": contract.ENV_EVENTS, "value": str(EVENTS)})
+                container["volumeMounts"].append({"name": REPORTER, "mountPath": REPORTER_DIR, "readOnly": True})
+    return Manifests((reporter(spec), *manifests.documents))
 
 
-def wait_for_end(apis: Apis, spec: RunSpec) -> int:
+def reporter(spec: RunSpec) -> Document:
+    """Return the ConfigMap with the plugin that tells of the tests as they begin and end."""
+    metadata: dict[str, Any] = {"name": REPORTER}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {f"{PLUGIN}.py": spec.reporter}}
+
+
+def wait_for_end(apis: Apis, spec: RunSpec, stop: threading.Event | None = None) -> int:
     """Wait until the test process has ended and return its exit code; the pod lives on, and its results can be had.
 
     Raises:
@@ -85,6 +123,8 @@ def wait_for_end(apis: Apis, spec: RunSpec) -> int:
             # Tests can be over before the node has started the second container.
             starts = KEEPER in states and states[KEEPER].waiting
             return f"container {KEEPER} has not started" if starts else None
+        if killed := pods.killed_for_memory(found):
+            raise BrokenError(Problem("memory", killed))
         reason = pods.failure(found)
         if reason or found.status.phase == "Failed":
             msg = f"{reason or pods.state(found)}\n{closer.look(apis, spec.namespace, [found])}"
@@ -95,7 +135,8 @@ def wait_for_end(apis: Apis, spec: RunSpec) -> int:
         found = job_pod(apis, spec)
         return closer.look(apis, spec.namespace, [found] if found else [])
 
-    wait_until("tests", observe, timeout=spec.timeouts.job + spec.timeouts.services, is_passing=is_passing, look=look)
+    limit = spec.timeouts.job + spec.timeouts.services
+    wait_until("tests", observe, timeout=limit, is_passing=is_passing, look=look, stop=stop)
     return ended[-1]
 
 
@@ -106,42 +147,45 @@ def job_pod(apis: Apis, spec: RunSpec) -> V1Pod | None:
     return found[0] if found else None
 
 
-def fetch_results(apis: Apis, spec: RunSpec, folder: Path) -> None:
-    """Copy the pod's results into `folder`, then let the pod end.
+def fetch_results(apis: Apis, spec: RunSpec, folder: Path, *, seconds: float) -> tuple[str, ...]:
+    """Copy the pod's results into `folder`, then let the pod end; return what was left out, a line each.
 
     Raises:
         RunError: The pod is gone, or the copy failed.
     """
-    found = job_pod(apis, spec)
+    found = persist(lambda: job_pod(apis, spec), is_passing, patience=seconds / 2)
     if found is None:
         msg = "the Job's pod is gone, and its results with it"
         raise RunError(msg)
-    inside = ("exec", "--namespace", spec.namespace, found.metadata.name, "--container", KEEPER, "--")
-    packed = apis.kubectl(*inside, "tar", "--create", "--directory", contract.RESULTS_DIR, ".", timeout=300)
-    unpack(packed, folder)
-    apis.kubectl(*inside, "touch", COLLECTED)
+    pod = found.metadata.name
+    notes = fetch(
+        apis,
+        spec.namespace,
+        pod,
+        KEEPER,
+        contract.RESULTS_DIR,
+        folder,
+        seconds=seconds,
+        without=(COLLECTED.name, EVENTS.name),
+    )
+    try:
+        Exec(apis, spec.namespace, pod, KEEPER, ("touch", str(COLLECTED))).run(deadline=time.monotonic() + seconds)
+    except RunError as error:
+        # The pod lives on until its Job's deadline, and nothing of it is lost.
+        return (*notes, f"the pod of the tests could not be told to end: {error}")
+    return notes
 
 
-def unpack(packed: bytes, folder: Path) -> None:
-    """Write the plain files of a tar archive into `folder`; links, and names that leave the folder, are left out.
+def end_of(code: int, apis: Apis, spec: RunSpec) -> int:
+    """Return the test process's exit code, where the tests came to an end of their own.
 
     Raises:
-        RunError: The archive is cut off: a connection that ends too early looks like the end of the file.
+        BrokenError: They were killed for the memory that they took, or took too long.
     """
-    try:
-        with tarfile.open(fileobj=io.BytesIO(packed), mode="r:") as archive:
-            for member in archive:
-                path = (folder / member.name).resolve()
-                content = archive.extractfile(member) if member.isfile() else None
-                if content and path.is_relative_to(folder.resolve()):
-                    path.parent.mkdir(parents=True, exist_ok=True)
-                    path.write_bytes(content.read())
-    except tarfile.TarError as error:
-        msg = f"the results did not come whole: {error}, after {len(packed)} bytes"
-        raise RunError(msg) from error
-
-
-def out_of_memory(apis: Apis, spec: RunSpec) -> str | None:
-    """Return what to do where the kernel killed the test process for the memory it took."""
-    found = job_pod(apis, spec)
-    return pods.failure(found) if found else None
+    found = persist(lambda: job_pod(apis, spec), is_passing)
+    killed = pods.killed_for_memory(found) if found else None
+    if killed:
+        raise BrokenError(Problem("memory", killed))
+    if code == TIMED_OUT:
+        raise BrokenError(Problem("timeout", f"the tests took longer than {spec.timeouts.job} s and were stopped"))
+    return code

@@ -9,13 +9,15 @@ from floe_ci.driver.pods import is_ready
 from floe_ci.driver.poll import wait_until
 
 if TYPE_CHECKING:
+    import threading
+
     from kubernetes.client import CoreV1Api, V1Node
 
     from floe_ci.driver.apis import Apis
     from floe_ci.driver.spec import RunSpec
 
 
-def wait_for_nodes(apis: Apis, spec: RunSpec) -> None:
+def wait_for_nodes(apis: Apis, spec: RunSpec, stop: threading.Event | None = None) -> None:
     """Wait until as many nodes as the run asks for take pods.
 
     Raises:
@@ -29,7 +31,7 @@ def wait_for_nodes(apis: Apis, spec: RunSpec) -> None:
     def look() -> str:
         return f"look further with `{apis.command('describe', 'nodes')}`"
 
-    wait_until("nodes", observe, timeout=spec.timeouts.services, is_passing=is_passing, look=look)
+    wait_until("nodes", observe, timeout=spec.timeouts.services, is_passing=is_passing, look=look, stop=stop)
 
 
 def ready(core: CoreV1Api) -> list[V1Node]:

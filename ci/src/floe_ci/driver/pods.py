@@ -73,6 +73,18 @@ def failure(pod: V1Pod) -> str | None:
     return None
 
 
+def killed_for_memory(pod: V1Pod) -> str | None:
+    """Return which container the kernel killed for the memory that it took, and its limit; None where it killed none."""
+    limits = {each.name: ((each.resources.limits if each.resources else None) or {}) for each in pod.spec.containers}
+    for status in statuses(pod):
+        for ended in (status.state.terminated, status.last_state.terminated if status.last_state else None):
+            if ended and ended.reason == OUT_OF_MEMORY:
+                limit = limits.get(status.name, {}).get("memory", "none of its own")
+                name = f"pod {pod.metadata.name}, container {status.name}"
+                return f"{name}: {OUT_OF_MEMORY}, its memory limit is {limit}; give it more, or let it need less"
+    return None
+
+
 def is_late(status: V1ContainerStatus) -> bool:
     """Tell whether a container waits for its node, which tries again by itself."""
     return any(text in (status.state.waiting.message or "") for text in NOT_YET)

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 from floe_ci.driver import closer, pods
 from floe_ci.driver.apis import is_passing
 from floe_ci.driver.poll import wait_until
-from floe_ci.errors import RunError
+from floe_ci.ends import Problem
+from floe_ci.errors import BrokenError, RunError
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Iterable
 
     from kubernetes.client import V1Pod
@@ -19,7 +21,9 @@ if TYPE_CHECKING:
     from floe_ci.manifests import Manifests
 
 
-def wait_for_services(apis: Apis, spec: RunSpec, services: Manifests) -> None:
+def wait_for_services(
+    apis: Apis, spec: RunSpec, services: Manifests, stop: threading.Event | None = None
+) -> None:
     """Wait until every workload has rolled out, every Job is done, and every Service has a pod behind it.
 
     Raises:
@@ -46,11 +50,14 @@ def wait_for_services(apis: Apis, spec: RunSpec, services: Manifests) -> None:
     def look() -> str:
         return closer.look(apis, spec.namespace, waiting)
 
-    wait_until("services", observe, timeout=spec.timeouts.services, is_passing=is_passing, look=look)
+    wait_until("services", observe, timeout=spec.timeouts.services, is_passing=is_passing, look=look, stop=stop)
 
 
 def refuse_hopeless(apis: Apis, spec: RunSpec, found: Iterable[V1Pod]) -> None:
     """End the wait where a pod can't become ready any more."""
+    for pod in found:
+        if killed := pods.killed_for_memory(pod):
+            raise BrokenError(Problem("memory", f"{killed}\n{closer.look(apis, spec.namespace, [pod])}"))
     hopeless = {reason: pod for pod in found if (reason := pods.failure(pod))}
     if hopeless:
         msg = f"{'; '.join(hopeless)}\n{closer.look(apis, spec.namespace, hopeless.values())}"

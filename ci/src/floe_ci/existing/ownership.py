@@ -5,19 +5,22 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
-import urllib3
 from kubernetes import client
 
 from floe_ci.driver import deploy
-from floe_ci.driver.poll import wait_until
+from floe_ci.driver.apis import API_ERRORS, is_passing
+from floe_ci.driver.apis import told as describe
+from floe_ci.driver.kinds import Kind
+from floe_ci.driver.poll import persist, wait_until
 from floe_ci.errors import RunError, UserError
 from floe_ci.manifests import Manifests
 
 if TYPE_CHECKING:
     from floe_ci.driver.apis import Apis
     from floe_ci.driver.spec import RunSpec
-    from floe_ci.existing.kinds import Kinds
+    from floe_ci.driver.kinds import Kinds
 
+NAMESPACES: Final = Kind("", "namespaces", namespaced=False)
 GONE: Final = 300.0
 """Seconds until the cluster has deleted everything in the namespace."""
 
@@ -56,9 +59,8 @@ def claim(apis: Apis, spec: RunSpec, manifests: Manifests, kinds: Kinds) -> None
         msg = f"namespace {spec.namespace} is there already, and not this run's; nothing in it was touched"
         raise RunError(msg) from error
     wide = Manifests(tuple(each for each in manifests.documents if not kinds[each].namespaced))
-    if wide.documents:
-        text = wide.labelled(deploy.labels(spec.run_id)).to_yaml()
-        apis.kubectl("create", f"--field-manager={deploy.MANAGER}", "--filename", "-", stdin=text)
+    for document in wide.labelled(deploy.labels(spec.run_id)).documents:
+        apis.create(document, kinds[document], spec.namespace, deploy.MANAGER)
 
 
 def delete(apis: Apis, run_id: str, kinds: Kinds) -> None:
@@ -67,11 +69,12 @@ def delete(apis: Apis, run_id: str, kinds: Kinds) -> None:
     Raises:
         RunError: The cluster refuses; the message says how to delete it by hand.
     """
-    command = delete_command(run_id, kinds)
     try:
-        apis.kubectl(*command, "--wait=false")
-    except RunError as error:
-        raise RunError(_left(error, apis, command)) from error
+        for kind in (NAMESPACES, *kinds.cluster_wide()):
+            for name in persist(lambda kind=kind: apis.labelled(kind, selector(run_id)), is_passing):  # type: ignore[misc]
+                persist(lambda kind=kind, name=name: apis.delete(kind, name), is_passing)  # type: ignore[misc]
+    except (RunError, *API_ERRORS) as error:
+        raise RunError(_left(error, apis, delete_command(run_id, kinds))) from error
 
 
 def wait_until_gone(apis: Apis, run_id: str, kinds: Kinds) -> None:
@@ -80,27 +83,24 @@ def wait_until_gone(apis: Apis, run_id: str, kinds: Kinds) -> None:
     Raises:
         RunError: Something is left; the message says what holds it, and how to delete it by hand.
     """
-    command = delete_command(run_id, kinds)
 
     def observe() -> str | None:
-        left = apis.kubectl("get", *command[1:], "--output", "name").decode().split()
+        left = [
+            f"{kind}/{name}"
+            for kind in (NAMESPACES, *kinds.cluster_wide())
+            for name in apis.labelled(kind, selector(run_id))
+        ]
         return f"there still is {', '.join(left)}" if left else None
 
     def look() -> str:
         return "\n".join(said for each in owned_namespaces(apis, run_id) for said in blocked(each))
 
     try:
-        # Of kubectl nothing tells a moment's failure from a lasting one.
         wait_until(
-            "the end of what the run made",
-            observe,
-            timeout=GONE,
-            interval=1,
-            is_passing=lambda error: isinstance(error, RunError),
-            look=look,
+            "the end of what the run made", observe, timeout=GONE, interval=1, is_passing=is_passing, look=look
         )
-    except (RunError, client.ApiException, urllib3.exceptions.HTTPError) as error:
-        raise RunError(_left(error, apis, command)) from error
+    except (RunError, *API_ERRORS) as error:
+        raise RunError(_left(error, apis, delete_command(run_id, kinds))) from error
 
 
 def delete_command(run_id: str, kinds: Kinds) -> tuple[str, ...]:
@@ -126,4 +126,5 @@ def selector(run_id: str) -> str:
 
 
 def _left(error: Exception, apis: Apis, command: tuple[str, ...]) -> str:
-    return f"the cluster is not as it was: {error}\ndelete what is left with `{apis.command(*command)}`"
+    told = error if isinstance(error, RunError) else f"its API failed: {describe(error)}"
+    return f"the cluster is not as it was: {told}\ndelete what is left with `{apis.command(*command)}`"

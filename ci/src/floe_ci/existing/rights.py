@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from floe_ci.driver.apis import Apis
-    from floe_ci.existing.kinds import Kinds
+    from floe_ci.driver.kinds import Kinds
     from floe_ci.manifests import Document, Manifests
 
 RBAC: Final = "rbac.authorization.k8s.io"
@@ -135,7 +135,7 @@ def granted(namespace: str, manifests: Manifests) -> Iterator[Grant]:
 
 def ask(apis: Apis, rights: Iterable[Right]) -> Mapping[Right, bool]:
     """Ask the cluster which of these rights one has."""
-    api = client.AuthorizationV1Api(apis.core.api_client)
+    api = client.AuthorizationV1Api(apis.client)
 
     def may(right: Right) -> bool:
         spec = client.V1SelfSubjectAccessReviewSpec(resource_attributes=right.attributes())

@@ -48,7 +48,7 @@ class Target:
             UserError: It doesn't answer, or doesn't take the credentials.
         """
         self.version()
-        return Apis(client.ApiClient(self._configuration()), self.kubectl_options)
+        return Apis(self._configuration(), self.kubectl_options)
 
     def version(self) -> str:
         """Return the version of its Kubernetes.

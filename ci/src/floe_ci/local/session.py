@@ -56,7 +56,7 @@ class LocalStay:
         self._workspace: Workspace | None = None
         self._there: Services | Kept | None = None
         self._python: Path | None = None
-        self._following: list[Following] = []
+        self._following: list[Following | Logs] = []
 
     async def enter(self) -> None:
         """Read what is asked for, and find the services: those that are kept, or own ones in a folder of the run's."""
@@ -166,7 +166,9 @@ class LocalStay:
 
     def _follow(self, path: Path) -> None:
         """Have what is written to a log, or to each log of a folder, go into the results as it is written."""
-        following = Following(path, self._run.folder.log(path.name).line) if path.suffix else Logs(path, self._run)
+        following: Following | Logs = Logs(path, self._run)
+        if path.suffix:
+            following = Following(path, self._run.folder.log(path.name).line)
         self._following.append(following)
         self._run.beside(following.keep_on)
 

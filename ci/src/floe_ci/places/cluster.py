@@ -17,7 +17,7 @@ from floe_ci.driver.drive import ClusterRun
 from floe_ci.driver.kubectl import kubectl
 from floe_ci.errors import RunError, UserError
 from floe_ci.existing import images, ownership, target
-from floe_ci.existing.kinds import Kinds
+from floe_ci.driver.kinds import Kinds
 from floe_ci.existing.tenancy import Tenancy
 from floe_ci.manifests import Manifests
 from floe_ci.places import Finding

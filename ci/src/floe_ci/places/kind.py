@@ -135,6 +135,8 @@ async def prepare(build: Build, cluster: Cluster, run: Run) -> Plan:
         plan = (await build.manifests(cluster.tools)).without_tests()
         await build.load(cluster, await build.services(plan))
         return plan
+    runner: dagger.Container
+    plan: Plan
     runner, plan = await together(build.runner(), build.manifests(cluster.tools))
     images = await build.services(plan) | {RUNNER_IMAGE: runner}
     await together(check_selection(plan, runner, run), build.load(cluster, images))

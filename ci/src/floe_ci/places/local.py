@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import IO, Literal
 
-    from floe_ci.local.messages import Done, Refused
+    from floe_ci.local.messages import Done, Refused, Up
     from floe_ci.request import PlaceName, Progress, RunRequest
     from floe_ci.results import Outcome
 
@@ -162,7 +162,7 @@ class Hearing:
         """What the run came to, once it is told."""
         self._progress, self._request = progress, request
 
-    def listen(self, told: IO[str]) -> Done | Refused | None:
+    def listen(self, told: IO[str]) -> Done | Refused | Up | None:
         """Hand on all that is told, and return the worker's last word; None where it died."""
         from floe_ci.local import messages  # noqa: PLC0415 - an extra
 

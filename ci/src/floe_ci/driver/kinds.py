@@ -13,6 +13,7 @@ from floe_ci.errors import UserError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from floe_ci.driver.apis import Apis
     from floe_ci.manifests import Document, Manifests
 
 
@@ -23,6 +24,13 @@ class Kind:
     group: str
     plural: str
     namespaced: bool
+    version: str = "v1"
+
+    def path(self, namespace: str) -> str:
+        """Return where the API has its objects; in a namespace, where the kind belongs to one."""
+        served = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
+        place = f"/namespaces/{namespace}" if self.namespaced else ""
+        return f"{served}{place}/{self.plural}"
 
     def __str__(self) -> str:
         """Return its name for kubectl, which no other group's is like."""
@@ -37,7 +45,7 @@ class Kinds:
     """By `apiVersion` and `kind`."""
 
     @classmethod
-    def of(cls, api_client: client.ApiClient, manifests: Manifests) -> Kinds:
+    def of(cls, apis: Apis, manifests: Manifests) -> Kinds:
         """Ask the cluster for the kinds of all objects.
 
         Raises:
@@ -45,9 +53,9 @@ class Kinds:
         """
         wanted = {_key(document) for document in manifests.documents}
         known = {
-            (version, each.kind): Kind(version.rpartition("/")[0], each.name, each.namespaced)
+            (version, each.kind): Kind(version.rpartition("/")[0], each.name, each.namespaced, version.rpartition("/")[2])
             for version in {version for version, _ in wanted}
-            for each in _resources(api_client, version)
+            for each in _resources(apis.client, version)
             if "/" not in each.name
         }
         unknown = [f"{kind} of {version or 'no apiVersion'}" for version, kind in sorted(wanted - known.keys())]
