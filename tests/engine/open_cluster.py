@@ -10,13 +10,16 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import anyio
-from floe_ci import pipeline
+from dagger import dag
+from floe_ci.build import RUNNER_IMAGE, Build
 from floe_ci.cluster import API_PORT, REGISTRY_PORT, Cluster
-from floe_ci.places import RunRequest
-from floe_ci.session import request_of, session
+from floe_ci.origin import of_this_machine
+from floe_ci.places.kind import create
+from floe_ci.request import RunRequest
 from floe_ci.steps import Timings
 from floe_ci.tasks import together
 
@@ -37,18 +40,19 @@ def arguments() -> argparse.Namespace:
 
 async def hold(asked: argparse.Namespace) -> None:
     """Start the cluster, open it, and hold it until standard input ends."""
-    async with session():
-        plan, small = [
-            await pipeline.read_plan(
-                request_of(RunRequest(source=source, registry=asked.registry, node_image=asked.node_image))
-            )
-            for source in (ROOT, asked.small)
-        ]
-        cluster = Cluster.of(await plan.tools.sync(), plan.request.run_id)
+
+    def request(source: Path) -> RunRequest:
+        return RunRequest(source=source, registry=asked.registry, node_image=asked.node_image)
+
+    async with of_this_machine(request(ROOT)) as origin:
+        build = await Build.read(origin, request(ROOT), Timings())
+        source = dag.host().directory(str(asked.small.resolve()), gitignore=True)
+        small = await Build.read(replace(origin, source=source), request(asked.small), Timings())
+        cluster = Cluster.of(await build.tools.sync(), build.plan.request.run_id)
         try:
             created, *_ = await together(
-                pipeline.start_cluster(plan, cluster, Timings()),
-                pipeline.prepare_images(plan, cluster, Timings()),
+                create(build, cluster, Timings()),
+                load_all(build, cluster),
                 load_runner(small, cluster, "floe.local/small:dev"),
             )
             async with created.opened({API_PORT: asked.api_port, REGISTRY_PORT: asked.registry_port}):
@@ -62,9 +66,15 @@ async def hold(asked: argparse.Namespace) -> None:
             await cluster.kill()
 
 
-async def load_runner(plan: pipeline.Plan, cluster: Cluster, name: str) -> None:
+async def load_all(build: Build, cluster: Cluster) -> None:
+    """Load the images of the tier's services, and the runner's."""
+    plan = await build.manifests(cluster.tools)
+    await build.load(cluster, await build.services(plan) | {RUNNER_IMAGE: await build.runner()})
+
+
+async def load_runner(build: Build, cluster: Cluster, name: str) -> None:
     """Build a repository's runner image, and load it under a name of its own."""
-    await pipeline.load_images(cluster, {name: await pipeline.build_runner(plan, Timings())}, Timings())
+    await build.load(cluster, {name: await build.runner()})
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 import urllib3
-import yaml
 from kubernetes import client, config
 
 from floe_ci.errors import RunError
@@ -72,7 +71,7 @@ class Apis:
         name = document["metadata"]["name"]
         query = [("fieldManager", manager), ("fieldValidation", "Strict"), ("force", "true")]
         path = f"{kind.path(namespace)}/{name}"
-        self._call("PATCH", path, query, yaml.safe_dump(document), f"{document['kind']} {name}")
+        self._call("PATCH", path, query, document, f"{document['kind']} {name}")
 
     def create(self, document: Document, kind: Kind, namespace: str, manager: str) -> None:
         """Create one object.
@@ -98,7 +97,7 @@ class Apis:
         self._call("DELETE", f"{kind.path('')}/{name}", [], None, f"{kind}/{name}")
 
     def _call(
-        self, method: str, path: str, query: list[tuple[str, str]], body: Any, what: str  # noqa: ANN401 - JSON or YAML
+        self, method: str, path: str, query: list[tuple[str, str]], body: Any, what: str  # noqa: ANN401 - JSON, which YAML is as well
     ) -> dict[str, Any]:
         kind = {"PATCH": "application/apply-patch+yaml", "POST": "application/json"}.get(method)
         headers = {"Accept": "application/json"} | ({"Content-Type": kind} if kind else {})

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     import dagger
 
+    from floe_ci.build import Steps
     from floe_ci.origin import Origin
     from floe_ci.plan import Plan
     from floe_ci.run import Run
@@ -117,7 +118,7 @@ class KindStay:
         return self._driven
 
 
-async def create(build: Build, cluster: Cluster, run: Run) -> Cluster:
+async def create(build: Build, cluster: Cluster, run: Steps) -> Cluster:
     """Start Docker and a registry in a service, and the cluster on them."""
 
     async def start() -> None:
@@ -132,9 +133,9 @@ async def create(build: Build, cluster: Cluster, run: Run) -> Cluster:
 async def prepare(build: Build, cluster: Cluster, run: Run) -> Plan:
     """Build the runner and render the manifests, then load every image; return the plan with the manifests."""
     if not run.with_tests:
-        plan = (await build.manifests(cluster.tools)).without_tests()
-        await build.load(cluster, await build.services(plan))
-        return plan
+        alone = (await build.manifests(cluster.tools)).without_tests()
+        await build.load(cluster, await build.services(alone))
+        return alone
     runner: dagger.Container
     plan: Plan
     runner, plan = await together(build.runner(), build.manifests(cluster.tools))
