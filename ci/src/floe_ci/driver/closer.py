@@ -8,6 +8,7 @@ import urllib3
 from kubernetes import client
 
 from floe_ci.driver import events, pods
+from floe_ci.driver.apis import explain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,7 +34,7 @@ def look_at(apis: Apis, namespace: str, pod: client.V1Pod) -> str:
         lines += [f"{name}, last warning: {warning}" for warning in events.warnings(apis.core, namespace, name)[-1:]]
         lines += tail(apis.core, namespace, pod)
     except (client.ApiException, urllib3.exceptions.HTTPError) as error:
-        lines.append(f"{name}: no more could be read: {error}")
+        lines.append(f"{name}: no more could be read: {explain(error)}")
     command = apis.command("--namespace", namespace, "describe", "pod", name)
     return "\n".join([*lines, f"look further with `{command}`, where --keep has left the cluster"])
 

@@ -13,6 +13,8 @@ from floe_ci import contract
 from floe_ci.config import expand_environment
 
 if TYPE_CHECKING:
+    import threading
+
     from floe_ci.driver.apis import Apis
     from floe_ci.driver.spec import RunSpec
     from floe_ci.manifests import Manifests
@@ -28,7 +30,11 @@ def labels(run_id: str) -> dict[str, str]:
 
 
 def make_namespace(core: client.CoreV1Api, spec: RunSpec) -> None:
-    """Create the run's namespace; in a cluster that was kept it is there already."""
+    """Create the run's namespace; in a cluster that was kept it is there already.
+
+    Raises:
+        ApiException: The cluster refuses.
+    """
     metadata = client.V1ObjectMeta(name=spec.namespace, labels=labels(spec.run_id))
     try:
         core.create_namespace(client.V1Namespace(metadata=metadata))
@@ -83,15 +89,12 @@ def run_variables(spec: RunSpec) -> dict[str, str]:
     }
 
 
-def apply(apis: Apis, spec: RunSpec, manifests: Manifests) -> None:
+def apply(apis: Apis, spec: RunSpec, manifests: Manifests, stop: threading.Event | None = None) -> None:
     """Apply manifests into the run's namespace, server-side.
 
     Raises:
         RunError: The cluster refused one of them.
+        Stopped: It was told to stop.
     """
-    if not manifests.documents:
-        return  # a tier without services; kubectl would take it for a mistake
     labelled = manifests.labelled(labels(spec.run_id))
-    owner = f"--field-manager={MANAGER}"
-    into = ("--namespace", spec.namespace, "--filename", "-")
-    apis.kubectl("apply", "--server-side", owner, *into, stdin=labelled.to_yaml())
+    apis.apply(labelled.documents, namespace=spec.namespace, manager=MANAGER, stop=stop)

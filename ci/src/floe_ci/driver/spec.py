@@ -22,6 +22,8 @@ class RunSpec(BaseModel):
     runner: str
     """The rendered manifests of the runner's Job and its account, as YAML; empty: no tests are run."""
     runner_image: str = ""
+    reporter: str = ""
+    """The source of the pytest plugin that reports from the tests as they run; empty: none does."""
     pytest_args: tuple[str, ...] = ()
     environment: dict[str, str] = Field(default_factory=dict)
     timeouts: Timeouts = Timeouts()

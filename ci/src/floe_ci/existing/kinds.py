@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from http import HTTPStatus
+from functools import partial
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from kubernetes import client
+from kubernetes.dynamic.exceptions import ResourceNotFoundError
 
 from floe_ci.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
+    from floe_ci.driver.apis import Apis
     from floe_ci.manifests import Document, Manifests
 
 
@@ -37,46 +37,33 @@ class Kinds:
     """By `apiVersion` and `kind`."""
 
     @classmethod
-    def of(cls, api_client: client.ApiClient, manifests: Manifests) -> Kinds:
+    def of(cls, apis: Apis, manifests: Manifests) -> Kinds:
         """Ask the cluster for the kinds of all objects.
 
         Raises:
             UserError: It has no such kind; every one is named.
+            RunError: It doesn't say.
         """
-        wanted = {_key(document) for document in manifests.documents}
-        known = {
-            (version, each.kind): Kind(version.rpartition("/")[0], each.name, each.namespaced)
-            for version in {version for version, _ in wanted}
-            for each in _resources(api_client, version)
-            if "/" not in each.name
-        }
-        unknown = [f"{kind} of {version or 'no apiVersion'}" for version, kind in sorted(wanted - known.keys())]
+        known, unknown = {}, []
+        for version, name in sorted({_key(document) for document in manifests.documents}):
+            try:
+                found = apis.ask("the cluster's kinds", partial(apis.resource, {"apiVersion": version, "kind": name}))
+            except ResourceNotFoundError:
+                unknown.append(f"{name} of {version or 'no apiVersion'}")
+            else:
+                known[version, name] = Kind(found.group or "", found.name, found.namespaced)
         if unknown:
             raise UserError.of(unknown, "the cluster does not know")
-        return cls({key: known[key] for key in wanted})
+        return cls(known)
 
     def __getitem__(self, document: Document) -> Kind:
         """Return an object's kind."""
         return self.known[_key(document)]
 
-    def cluster_wide(self) -> tuple[Kind, ...]:
-        """Return the kinds that belong to no namespace, sorted."""
-        return tuple(sorted(kind for kind in set(self.known.values()) if not kind.namespaced))
+    def cluster_wide(self) -> dict[tuple[str, str], Kind]:
+        """Return the kinds that belong to no namespace, by `apiVersion` and `kind`."""
+        return {key: kind for key, kind in sorted(self.known.items(), key=itemgetter(1)) if not kind.namespaced}
 
 
 def _key(document: Document) -> tuple[str, str]:
     return str(document.get("apiVersion", "")), document["kind"]
-
-
-def _resources(api_client: client.ApiClient, version: str) -> Iterable[client.V1APIResource]:
-    group, _, number = version.rpartition("/")
-    try:
-        if not group:
-            served = client.CoreV1Api(api_client).get_api_resources().resources if number == "v1" else ()
-        else:
-            served = client.CustomObjectsApi(api_client).get_api_resources(group, number).resources
-    except client.ApiException as error:
-        if error.status != HTTPStatus.NOT_FOUND:
-            raise
-        return ()
-    return tuple(served)
