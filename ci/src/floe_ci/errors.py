@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
-from typing import Self
+from typing import ClassVar, Self
 
-from floe_ci.ends import Problem
+from floe_ci.ends import Problem, ProblemKind
 
 
 class UserError(Exception):
     """A problem that the user can mend; its text says what was wrong, where, and what to do next."""
+
+    kind: ClassVar[ProblemKind] = "input"
 
     @classmethod
     def of(cls, problems: Sequence[str], heading: str) -> Self:
@@ -36,6 +38,8 @@ class NothingToRunError(UserError):
 
 class RunError(Exception):
     """A run that broke outside its tests; its text goes into the results."""
+
+    kind: ClassVar[ProblemKind] = "infrastructure"
 
 
 class BrokenError(RunError):

@@ -337,10 +337,8 @@ def problem_of(error: BaseException, this: Run) -> Problem:
     match error:
         case BrokenError():
             return replace(error.problem, step=error.problem.step or step)
-        case UserError():
-            return Problem("input", str(error), step)
-        case RunError():
-            return Problem("infrastructure", str(error), step)
+        case UserError() | RunError():
+            return Problem(error.kind, str(error), step)
         case _:
             said = traceback.format_exception(error)
             log = this.folder.log("floe-ci.log")

@@ -1,36 +1,38 @@
-"""What the driver talks to one cluster through: the API's clients, each call of which has its limit."""
+"""What the driver talks to one cluster through: the API's clients, with a time limit on every call."""
 
 from __future__ import annotations
 
 import json
 import shlex
-import ssl
+from functools import cached_property
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+from urllib.parse import urlsplit
 
 import urllib3
+import yaml
 from kubernetes import client, config
+from kubernetes.dynamic import DynamicClient, LazyDiscoverer, Resource
+from kubernetes.dynamic.exceptions import ResourceNotFoundError
 
+from floe_ci.driver import poll
 from floe_ci.errors import RunError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    import threading
+    from collections.abc import Callable, Iterable, Sequence
 
-    from floe_ci.driver.kinds import Kind
     from floe_ci.manifests import Document
 
-CONNECTING: Final = 10.0
-ANSWERING: Final = 30.0
-"""Seconds until the API must have taken a connection, and until it must have answered."""
+TIME_LIMIT: Final = (5, 20)
+"""Seconds until a connection must be there, and between two pieces of an answer."""
+AT_ONCE: Final = 100
+"""Connections that are kept for the next call."""
+LOCAL: Final = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})  # noqa: S104 - compared, not listened on
+CALL: Final = 60.0
+"""Seconds for one call and its repetitions."""
 
-
-class BoundedClient(client.ApiClient):  # type: ignore[misc]  # the library is not typed
-    """A client whose every call has a limit: none waits for ever for a cluster that says nothing any more."""
-
-    def call_api(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as the client has it
-        """Call the API."""
-        kwargs["_request_timeout"] = kwargs.get("_request_timeout") or (CONNECTING, ANSWERING)
-        return super().call_api(*args, **kwargs)
+T = TypeVar("T")
 
 
 class Apis:
@@ -40,111 +42,252 @@ class Apis:
         """Open them.
 
         Args:
-            settings: Know the cluster; None: the one that was loaded for the whole process.
-            kubectl_options: Name the same cluster to kubectl, for commands to be pasted.
+            settings: Name the cluster; None: the one that was loaded for the whole process.
+            kubectl_options: Name the same cluster to kubectl, for commands to be pasted; none: kubectl's own default.
         """
-        self.client = BoundedClient(settings)
-        self.core = client.CoreV1Api(self.client)
-        self.apps = client.AppsV1Api(self.client)
-        self.batch = client.BatchV1Api(self.client)
-        self.discovery = client.DiscoveryV1Api(self.client)
+        settings = settings or client.Configuration.get_default_copy()
+        # What may be repeated, and for how long, the waits know.
+        settings.retries = False
+        settings.connection_pool_maxsize = AT_ONCE
+        if urlsplit(settings.host).hostname in LOCAL:
+            settings.proxy = None  # as with kubectl, which asks no proxy for this machine
+        if not settings.verify_ssl:
+            # The kubeconfig says so, and says it once; urllib3 would with every request.
+            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+        self.api_client = TimedClient(settings)
+        self.core = client.CoreV1Api(self.api_client)
+        self.apps = client.AppsV1Api(self.api_client)
+        self.batch = client.BatchV1Api(self.api_client)
+        self.discovery = client.DiscoveryV1Api(self.api_client)
         self._options = tuple(kubectl_options)
 
     @classmethod
-    def of_kubeconfig(cls, document: Mapping[str, Any]) -> Apis:
-        """Return the clients for a kubeconfig's cluster."""
+    def of_kubeconfig(cls, text: str, kubectl_options: Sequence[str] = ()) -> Apis:
+        """Return the clients of the cluster that the text of a kubeconfig names as its current one.
+
+        Raises:
+            RunError: It names none.
+        """
         settings = client.Configuration()
-        config.load_kube_config_from_dict(dict(document), client_configuration=settings)
-        settings.proxy = None  # the cluster is the engine's, or on this machine
-        return cls(settings)
+        try:
+            config.load_kube_config_from_dict(yaml.safe_load(text), client_configuration=settings)
+        except config.ConfigException as error:
+            msg = f"the kubeconfig can't be used: {error}"
+            raise RunError(msg) from error
+        return cls(settings, kubectl_options)
+
+    @cached_property
+    def dynamic(self) -> DynamicClient:
+        """The client for objects of any kind; it asks the cluster for its kinds when it is first used."""
+        return DynamicClient(self.api_client, cache_file=NO_FILE, discoverer=Discoverer)
 
     def command(self, *args: str) -> str:
         """Return a kubectl command to be pasted into a shell."""
         return shlex.join(("kubectl", *self._options, *args))
 
-    def apply(self, document: Document, kind: Kind, namespace: str, manager: str) -> None:
-        """Apply one object, server-side.
+    def close(self) -> None:
+        """Close the connections that wait for another call."""
+        self.api_client.rest_client.pool_manager.clear()
+
+    def ask(
+        self,
+        what: str,
+        call: Callable[[], T],
+        *,
+        stop: threading.Event | None = None,
+        timeout: float = CALL,
+        is_passing: Callable[[Exception], bool] | None = None,
+    ) -> T:
+        """Return what a call of the API gives, asked again for as long as it fails with what may pass.
+
+        Args:
+            what: The object that it is about, or what it does, for the message of an error.
+            call: May run more than once, and in another thread.
+            stop: Ends it at once when it is set.
+            timeout: Seconds for all of it.
+            is_passing: Tells what may pass; as a rule an API that doesn't answer.
 
         Raises:
-            RunError: The cluster refuses it; the message names the object.
+            RunError: The cluster refused it, or did not answer in time.
+            Stopped: It was told to stop.
         """
-        name = document["metadata"]["name"]
-        query = [("fieldManager", manager), ("fieldValidation", "Strict"), ("force", "true")]
-        path = f"{kind.path(namespace)}/{name}"
-        self._call("PATCH", path, query, document, f"{document['kind']} {name}")
+        answers: list[T] = []
+        self.wait_until(
+            what, lambda: answers.append(call()), stop=stop, timeout=timeout, interval=1, is_passing=is_passing
+        )
+        return answers[-1]
 
-    def create(self, document: Document, kind: Kind, namespace: str, manager: str) -> None:
-        """Create one object.
+    def wait_until(  # noqa: PLR0913 - as `poll.wait_until`
+        self,
+        what: str,
+        observe: Callable[[], str | None],
+        *,
+        timeout: float,
+        stop: threading.Event | None = None,
+        interval: float = 0.5,
+        is_passing: Callable[[Exception], bool] | None = None,
+        look: Callable[[], str] = lambda: "",
+    ) -> None:
+        """Wait as `poll.wait_until` does; one failed answer of the API ends no wait.
 
         Raises:
-            RunError: The cluster refuses it, or has it already; the message names the object.
+            RunError: The wait timed out, or the API refuses to answer, or doesn't for a minute.
+            Stopped: The wait was told to stop.
         """
-        name = document["metadata"]["name"]
-        query = [("fieldManager", manager), ("fieldValidation", "Strict")]
-        self._call("POST", kind.path(namespace), query, document, f"{document['kind']} {name}")
-
-    def labelled(self, kind: Kind, selector: str) -> list[str]:
-        """Return the names of the objects with a label, of a kind that belongs to no namespace."""
-        found = self._call("GET", kind.path(""), [("labelSelector", selector)], None, str(kind))
-        return [each["metadata"]["name"] for each in found["items"]]
-
-    def delete(self, kind: Kind, name: str) -> None:
-        """Have an object deleted that belongs to no namespace; one that is gone already is no error.
-
-        Raises:
-            RunError: The cluster refuses.
-        """
-        self._call("DELETE", f"{kind.path('')}/{name}", [], None, f"{kind}/{name}")
-
-    def _call(
-        self, method: str, path: str, query: list[tuple[str, str]], body: Any, what: str  # noqa: ANN401 - JSON, which YAML is as well
-    ) -> dict[str, Any]:
-        kind = {"PATCH": "application/apply-patch+yaml", "POST": "application/json"}.get(method)
-        headers = {"Accept": "application/json"} | ({"Content-Type": kind} if kind else {})
         try:
-            response = self.client.call_api(
-                path,
-                method,
-                query_params=query,
-                header_params=headers,
-                body=body,
-                auth_settings=["BearerToken"],
-                _return_http_data_only=True,
-                _preload_content=False,
+            poll.wait_until(
+                what,
+                observe,
+                timeout=timeout,
+                interval=interval,
+                is_passing=is_passing or may_pass,
+                look=look,
+                stop=stop,
             )
-        except client.ApiException as error:
-            if method == "DELETE" and error.status == HTTPStatus.NOT_FOUND:
-                return {}
-            if is_passing(error):
-                raise
-            msg = f"the cluster refuses {what}: {said(error)}"
+        except (client.ApiException, urllib3.exceptions.HTTPError) as error:
+            msg = f"{what}: {explain(error)}"
             raise RunError(msg) from error
-        document: dict[str, Any] = json.loads(response.data)
-        return document
+
+    def resource(self, document: Document) -> Resource:
+        """Return what the cluster calls an object's kind.
+
+        Raises:
+            ResourceNotFoundError: It has no such kind.
+        """
+        version, kind = str(document.get("apiVersion", "")), document["kind"]
+        group, _, number = version.rpartition("/")
+        # With less than that, the client would ask for the kinds of every group that the cluster has.
+        where = {"prefix": "apis", "group": group} if group else {"prefix": "api"}
+        found = [each for each in self.dynamic.resources.search(**where, api_version=number, kind=kind) if each.name]
+        if not number or not found:
+            msg = f"the cluster does not know {kind} of {version or 'no apiVersion'}"
+            raise ResourceNotFoundError(msg)
+        return found[0]
+
+    def apply(
+        self, documents: Iterable[Document], *, namespace: str, manager: str, stop: threading.Event | None = None
+    ) -> None:
+        """Apply objects by the server, in their order; each that belongs to a namespace is in `namespace`.
+
+        Raises:
+            RunError: The cluster refused one, which is named; those before it are there.
+            Stopped: It was told to stop.
+        """
+        for document in documents:
+            refuse_other_namespace(document, namespace)
+
+            def apply(document: Document = document) -> None:
+                self.dynamic.server_side_apply(
+                    self.resource(document),
+                    body=document,
+                    namespace=namespace,
+                    field_manager=manager,
+                    query_params=[("fieldValidation", "Strict")],
+                )
+
+            self.ask(name_of(document), apply, stop=stop)
+
+    def create(
+        self, document: Document, *, namespace: str = "", manager: str, stop: threading.Event | None = None
+    ) -> None:
+        """Create an object, which must not be there.
+
+        Raises:
+            RunError: It is there and is not the one that was to be made, or the cluster refused it.
+            Stopped: It was told to stop.
+        """
+
+        def create() -> None:
+            resource = self.resource(document)
+            try:
+                self.dynamic.create(resource, body=document, namespace=namespace or None, field_manager=manager)
+            except client.ApiException as error:
+                # The answer to an earlier try may have been lost.
+                if error.status != HTTPStatus.CONFLICT or not self._is_labelled(resource, document, namespace):
+                    raise
+
+        self.ask(name_of(document), create, stop=stop)
+
+    def find(self, resource: Resource, selector: str, namespace: str = "") -> list[str]:
+        """Return the names of the objects of a kind that a label selects; without a namespace, of them all."""
+        found = self.dynamic.get(resource, namespace=namespace or None, label_selector=selector)
+        return [each.metadata.name for each in found.items]
+
+    def delete_by_label(self, resource: Resource, selector: str) -> None:
+        """Have the objects of a kind that belongs to no namespace deleted; nobody waits for their end."""
+        for name in self.find(resource, selector):
+            try:
+                self.dynamic.delete(resource, name=name, query_params=[("propagationPolicy", "Background")])
+            except client.ApiException as error:
+                if error.status != HTTPStatus.NOT_FOUND:
+                    raise
+
+    def _is_labelled(self, resource: Resource, document: Document, namespace: str) -> bool:
+        """Tell whether the object that is there carries all labels of the one that was to be made."""
+        name, labels = document["metadata"]["name"], document["metadata"].get("labels") or {}
+        found = self.dynamic.get(resource, name=name, namespace=namespace or None)
+        there = dict(found.metadata.labels or {})
+        return bool(labels) and labels.items() <= there.items()
 
 
-def said(error: client.ApiException) -> str:
-    """Return what the API says of why it refuses, in one line."""
-    try:
-        message = json.loads(error.body)["message"]
-    except (TypeError, ValueError, KeyError):
-        message = f"{error.status or ''} {error.reason or ''}"
-    return " ".join(str(message).split())
+class TimedClient(client.ApiClient):  # type: ignore[misc]  # the client is not typed
+    """Talks to the API, and waits for no answer longer than the time limit, whoever calls."""
+
+    def request(self, method: str, url: str, **options: Any) -> Any:  # noqa: ANN401 - as the client's own
+        """Send a request; a time limit of the caller's own stands."""
+        limit = options.pop("_request_timeout", None) or TIME_LIMIT
+        # One number that is no whole one would be passed over.
+        pair = limit if isinstance(limit, tuple) else (limit, limit)
+        return super().request(method, url, **options, _request_timeout=pair)
 
 
-def told(error: Exception) -> str:
-    """Return a failure of the API in one line."""
-    if isinstance(error, client.ApiException):
-        return f"{error.status or 'no answer'}: {said(error)}"
-    return " ".join(str(error).split()) or type(error).__name__
+NO_FILE: Final = "/dev/null/none"
 
 
-API_ERRORS: Final = (client.ApiException, urllib3.exceptions.HTTPError, ssl.SSLError, OSError)
-"""What a call of the API may fail with."""
+class Discoverer(LazyDiscoverer):  # type: ignore[misc]  # the client is not typed
+    """Asks the cluster for its kinds, and leaves no file: another cluster may stand behind the same address."""
+
+    def _write_cache(self) -> None:
+        """Keep them in memory alone."""
 
 
-def is_passing(error: Exception) -> bool:
+def may_pass(error: Exception) -> bool:
     """Tell whether a failure of the API may pass by itself: it gave no answer, or one that says to come again."""
     if isinstance(error, client.ApiException):
         return error.status == HTTPStatus.TOO_MANY_REQUESTS or bool(error.status >= HTTPStatus.INTERNAL_SERVER_ERROR)
-    return isinstance(error, (urllib3.exceptions.HTTPError, OSError))
+    return isinstance(error, urllib3.exceptions.HTTPError)
+
+
+def explain(error: Exception) -> str:
+    """Return why the API failed, in one line: its own message where it has one."""
+    if isinstance(error, client.ApiException):
+        said = message_of(error.body) or " ".join(str(error.reason).split())
+        # The client's own word for a certificate that it doesn't trust is the status 0.
+        return f"the cluster refused it: {said} ({error.status})" if error.status else f"no way to the API: {said}"
+    return f"the cluster's API does not answer: {' '.join(str(error).split())}"
+
+
+def message_of(body: str | bytes | None) -> str:
+    """Return the message of the API's answer to a request that it refused; empty where it has none."""
+    try:
+        document = json.loads(body or "{}")
+    except ValueError:
+        return ""
+    return " ".join(str(document.get("message") or "").split()) if isinstance(document, dict) else ""
+
+
+def name_of(document: Document) -> str:
+    """Return what a message calls an object."""
+    return f"{document['kind']} {document['metadata']['name']}"
+
+
+def refuse_other_namespace(document: Document, namespace: str) -> None:
+    """Refuse an object that names another namespace than the run's.
+
+    Raises:
+        RunError: It does.
+    """
+    named = document["metadata"].get("namespace")
+    if named and named != namespace:
+        msg = f"{name_of(document)} names the namespace {named}, and the run has one of its own: leave it out"
+        raise RunError(msg)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import urllib3
+from kubernetes import client
 
 from floe_ci.driver import events, pods
-from floe_ci.driver.apis import API_ERRORS, told
+from floe_ci.driver.apis import explain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    from kubernetes import client
 
     from floe_ci.driver.apis import Apis
 
@@ -33,8 +33,8 @@ def look_at(apis: Apis, namespace: str, pod: client.V1Pod) -> str:
     try:
         lines += [f"{name}, last warning: {warning}" for warning in events.warnings(apis.core, namespace, name)[-1:]]
         lines += tail(apis.core, namespace, pod)
-    except API_ERRORS as error:
-        lines.append(f"{name}: no more could be read: {told(error)}")
+    except (client.ApiException, urllib3.exceptions.HTTPError) as error:
+        lines.append(f"{name}: no more could be read: {explain(error)}")
     command = apis.command("--namespace", namespace, "describe", "pod", name)
     return "\n".join([*lines, f"look further with `{command}`, where --keep has left the cluster"])
 

@@ -11,11 +11,10 @@ from kubernetes import client
 
 from floe_ci import contract
 from floe_ci.config import expand_environment
-from floe_ci.driver.apis import is_passing
-from floe_ci.driver.kinds import Kinds
-from floe_ci.driver.poll import persist
 
 if TYPE_CHECKING:
+    import threading
+
     from floe_ci.driver.apis import Apis
     from floe_ci.driver.spec import RunSpec
     from floe_ci.manifests import Manifests
@@ -31,7 +30,11 @@ def labels(run_id: str) -> dict[str, str]:
 
 
 def make_namespace(core: client.CoreV1Api, spec: RunSpec) -> None:
-    """Create the run's namespace; in a cluster that was kept it is there already."""
+    """Create the run's namespace; in a cluster that was kept it is there already.
+
+    Raises:
+        ApiException: The cluster refuses.
+    """
     metadata = client.V1ObjectMeta(name=spec.namespace, labels=labels(spec.run_id))
     try:
         core.create_namespace(client.V1Namespace(metadata=metadata))
@@ -75,14 +78,12 @@ def read_secret(core: client.CoreV1Api, spec: RunSpec, name: str) -> dict[str, s
     return {key: base64.b64decode(value).decode() for key, value in data.items()}
 
 
-def apply(apis: Apis, spec: RunSpec, manifests: Manifests) -> None:
+def apply(apis: Apis, spec: RunSpec, manifests: Manifests, stop: threading.Event | None = None) -> None:
     """Apply manifests into the run's namespace, server-side.
 
     Raises:
-        RunError: The cluster refused one of them, or does not know its kind.
+        RunError: The cluster refused one of them.
+        Stopped: It was told to stop.
     """
     labelled = manifests.labelled(labels(spec.run_id))
-    kinds = persist(lambda: Kinds.of(apis, labelled), is_passing)
-    for document in labelled.documents:
-        kind = kinds[document]
-        persist(lambda document=document, kind=kind: apis.apply(document, kind, spec.namespace, MANAGER), is_passing)  # type: ignore[misc]
+    apis.apply(labelled.documents, namespace=spec.namespace, manager=MANAGER, stop=stop)

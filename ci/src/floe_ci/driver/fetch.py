@@ -1,103 +1,171 @@
-"""Gets a run's results out of a pod while that lives: streamed, checked to be whole, and again if they are not."""
+"""Files out of a pod: a tar archive, streamed to disk, checked for its end, and asked for again where it is cut."""
 
 from __future__ import annotations
 
+import errno
 import shutil
 import tarfile
 import time
+from pathlib import Path, PurePosixPath
+from tempfile import NamedTemporaryFile
 from typing import IO, TYPE_CHECKING, Final, cast
 
-from floe_ci.driver.exec import CutError, Exec
+from floe_ci.driver import poll
+from floe_ci.driver.execute import Broken, Execution
 from floe_ci.errors import RunError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    import threading
+    from collections.abc import Iterator, Sequence
 
-    from floe_ci.driver.apis import Apis
+    from floe_ci.driver.execute import Container
 
 TRIES: Final = 3
-END: Final = bytes(1024)
-"""What a tar archive ends with: without it the stream was cut, even if nothing else says so."""
-CHANGED: Final = 1
-"""tar's exit code where a file changed while it was read: the archive is whole all the same."""
+PAUSE: Final = 2.0
+"""Seconds before the second try, and twice that before the next."""
+END: Final = 1024
+"""Zero bytes that every archive ends with, at least."""
+COMPLAINED: Final = (0, 1, 2)
+"""How tar ends where it left nothing out, where a file changed while it was read, and where one could not be read."""
+FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
+"""What is wrong with the place to write to, and not with the file."""
+MOST_TOLD: Final = 20
+"""Files that are named in notes."""
 
 
-def fetch(  # noqa: PLR0913 - where from, where to, and how long
-    apis: Apis, namespace: str, pod: str, container: str, source: str, target: Path, *, seconds: float, without: tuple[str, ...]
+def fetch(  # noqa: PLR0913 - from where to where, and for how long
+    container: Container,
+    source: str,
+    target: Path,
+    *,
+    exclude: Sequence[str] = (),
+    timeout: float = 600,
+    stop: threading.Event | None = None,
 ) -> tuple[str, ...]:
-    """Copy the plain files of a pod's folder into a folder here; return what was left out, a line each.
+    """Copy the plain files of a pod's folder into `target`, where each is whole or not there.
+
+    Args:
+        container: Has the folder, and tar.
+        source: The folder.
+        target: A folder that is there.
+        exclude: Names in the folder that stay.
+        timeout: Seconds for all tries together.
+        stop: Ends it when it is set.
+
+    Returns:
+        What was left out, a line each.
 
     Raises:
-        RunError: They could not be had in time; what there is of them stays.
+        RunError: Not all of it came; the files that did are in `target`.
+        Stopped: It was told to stop.
     """
-    deadline = time.monotonic() + seconds
-    command = ("tar", "--create", "--directory", source, *(f"--exclude=./{name}" for name in without), ".")
-    for attempt in range(1, TRIES + 1):
-        tar = Exec(apis, namespace, pod, container, command)
+    names = [f"--exclude=./{name}" for name in exclude]
+    command = ("tar", "--create", "--directory", source, *names, ".")
+    until = time.monotonic() + timeout
+    reasons: list[str] = []
+    for number in range(TRIES):
+        running = Execution(container)
         try:
-            notes = unpack(tar.stdout(deadline=deadline), target)
-            if tar.exit_code not in {0, CHANGED}:
-                msg = f"the results could not be packed: {tar.errors}"
-                raise RunError(msg)
-        except (CutError, tarfile.TarError) as error:
-            if attempt == TRIES or time.monotonic() >= deadline:
-                msg = f"the results did not come whole, in {attempt} tries: {error}"
-                raise RunError(msg) from error
-            shutil.rmtree(target, ignore_errors=True)
-        else:
-            return notes
-    return ()
+            with running.open(command):
+                notes = unpack(Stream(running.output(until=until, stop=stop)), target)
+                return (*notes, *complaints(running))
+        except (Broken, tarfile.TarError) as error:
+            reasons.append(f"{error}, after {running.received} bytes")
+        if time.monotonic() >= until:
+            break
+        if number < TRIES - 1:
+            poll.pause(PAUSE * 2**number, stop)
+    msg = f"the results of pod {container.pod} did not come whole, in {len(reasons)} tries: {reasons[-1]}"
+    raise RunError(msg)
 
 
-def unpack(pieces: Iterator[bytes], target: Path) -> tuple[str, ...]:
-    """Write the plain files of a streamed tar archive into a folder; return what was left out, a line each.
+def complaints(running: Execution) -> list[str]:
+    """Return what tar said of files that it could not read.
 
     Raises:
-        CutError: The archive has no end.
-        tarfile.TarError: It is none.
+        Broken: It did not come to its end.
     """
-    target.mkdir(parents=True, exist_ok=True)
-    stream, notes = Pieces(pieces), list[str]()
-    root = target.resolve()
-    with tarfile.open(fileobj=cast("IO[bytes]", stream), mode="r|") as archive:
+    if running.exit_code not in COMPLAINED:
+        msg = f"tar ended with exit code {running.exit_code}: {running.errors}"
+        raise Broken(msg)
+    return [line for line in running.errors.splitlines() if "Exiting with failure status" not in line][:MOST_TOLD]
+
+
+def unpack(stream: Stream, folder: Path) -> list[str]:
+    """Write the plain files of a tar archive into `folder`, and return what was left out, a line each.
+
+    Raises:
+        TarError: The archive is cut off, or is none.
+        RunError: The folder takes no more.
+    """
+    left_out: list[str] = []
+    with tarfile.open(fileobj=cast("IO[bytes]", stream), mode="r|", errorlevel=0) as archive:
         for member in archive:
-            path = (root / member.name).resolve()
-            if member.isdir():
-                continue
-            content = archive.extractfile(member) if member.isfile() else None
-            if content is None or not path.is_relative_to(root):
-                notes.append(f"{member.name.removeprefix('./')}: no file, and left out")
-                continue
+            if not member.isdir() and (why := write(archive, member, folder)):
+                left_out.append(f"left out {member.name}: {why}")
+            archive.members.clear()  # type: ignore[attr-defined]  # it would remember every one of them
+        is_whole = stream.is_empty_from(archive.offset)
+    if not is_whole:
+        msg = "the archive is cut off"
+        raise tarfile.ReadError(msg)
+    more = len(left_out) - MOST_TOLD
+    return left_out[:MOST_TOLD] + ([f"left out {more} more files"] if more > 0 else [])
+
+
+def write(archive: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> str | None:
+    """Write one file, whole or not at all; return why it is left out.
+
+    Raises:
+        TarError: The archive ends within it.
+        RunError: The folder takes no more.
+    """
+    name = PurePosixPath(member.name)
+    if name.is_absolute() or ".." in name.parts or "\0" in member.name:
+        return "its name leaves the folder"
+    content = archive.extractfile(member) if member.isreg() else None
+    if content is None:
+        return "a link" if member.issym() or member.islnk() else "not a file"
+    try:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with NamedTemporaryFile(dir=folder, prefix=".floe-", delete=False) as part:
             try:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                with path.open("wb") as file:
-                    shutil.copyfileobj(content, file, 1 << 20)
-            except OSError as error:
-                notes.append(f"{member.name.removeprefix('./')}: left out: {error.strerror or error}")
-    while stream.read(1 << 20):
-        pass
-    if stream.last != END:
-        msg = "the archive has no end"
-        raise CutError(msg)
-    return tuple(notes)
+                shutil.copyfileobj(content, part)
+                part.close()
+                Path(part.name).replace(path)
+            except BaseException:
+                Path(part.name).unlink(missing_ok=True)
+                raise
+    except OSError as error:
+        if error.errno in FULL:
+            msg = f"the results can't be written to {folder}: {error.strerror}"
+            raise RunError(msg) from error
+        return f"it can't be written here: {error.strerror}"
+    return None
 
 
-class Pieces:
-    """A stream of bytes to be read like a file, which remembers the last of them."""
+class Stream:
+    """The bytes of a running command, as a file that can only be read on."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
-        """Begin at the start."""
-        self.last = b""
-        self._pieces, self._rest = pieces, b""
+        """Begin."""
+        self._pieces = pieces
+        self._buffer = bytearray()
+        self._position = self._said = 0
 
     def read(self, size: int) -> bytes:
-        """Return as many bytes, or fewer at the end."""
-        parts, wanted = [self._rest], size - len(self._rest)
-        while wanted > 0 and (piece := next(self._pieces, None)):
-            self.last = (self.last + piece)[-len(END) :]
-            parts.append(piece)
-            wanted -= len(piece)
-        data = b"".join(parts)
-        data, self._rest = data[:size], data[size:]
-        return data
+        """Return the next `size` bytes; fewer at the end."""
+        while len(self._buffer) < size and (piece := next(self._pieces, None)) is not None:
+            self._buffer += piece
+        found = bytes(self._buffer[:size])
+        del self._buffer[:size]
+        if any_said := found.rstrip(b"\0"):
+            self._said = self._position + len(any_said)
+        self._position += len(found)
+        return found
+
+    def is_empty_from(self, offset: int) -> bool:
+        """Read on to the end, and tell whether from `offset` on there was nothing but the end of an archive."""
+        while self.read(64 * 1024):
+            pass
+        return self._said <= offset <= self._position - END

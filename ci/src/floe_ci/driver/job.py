@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-import time
-from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
 from floe_ci import contract
-from floe_ci.driver import closer, deploy, pods
-from floe_ci.driver.apis import is_passing
-from floe_ci.driver.exec import Exec
+from floe_ci.driver import closer, deploy, nodes, pods, poll
+from floe_ci.driver.apis import CALL
+from floe_ci.driver.execute import Broken, Container, run
 from floe_ci.driver.fetch import fetch
-from floe_ci.driver.poll import persist, wait_until
+from floe_ci.driver.problems import OutOfMemory, TimedOut
 from floe_ci.ends import Problem
-from floe_ci.errors import BrokenError, RunError
-from floe_ci.manifests import Document, Manifests
+from floe_ci.errors import RunError
+from floe_ci.manifests import Manifests
 from floe_ci.reporter import REPORTER as PLUGIN
 
 if TYPE_CHECKING:
     import threading
+    from collections.abc import Iterable
     from pathlib import Path
 
-    from kubernetes.client import V1Pod
+    from kubernetes.client import V1ContainerStateTerminated, V1Pod
 
     from floe_ci.driver.apis import Apis
     from floe_ci.driver.spec import RunSpec
+    from floe_ci.manifests import Document
 
 JOB = "floe-test-runner"
 RUNNER = "runner"
@@ -33,111 +34,146 @@ KEEPER = "results"
 """The container that keeps the pod alive until the results are out."""
 WIDE = frozenset({"ClusterRole", "ClusterRoleBinding"})
 """The kinds by which the tests may do something outside of their namespace."""
-COLLECTED = PurePosixPath(contract.RESULTS_DIR, ".collected")
-"""Tells the keeper that it may end."""
-EVENTS = PurePosixPath(contract.RESULTS_DIR, ".floe-events.jsonl")
-"""What the reporter writes, and the keeper prints."""
-REPORTER = "floe-reporter"
-"""The ConfigMap that has the reporter, and the volume that it is in the runner by."""
-REPORTER_DIR = "/floe-reporter"
-KEEP = f"""\
-trap : TERM
-touch {EVENTS}
-tail -c +1 -F {EVENTS} 2> /dev/null &
-until [ -e {COLLECTED} ]; do sleep 0.2; done
-sleep 0.5
+COLLECTED: Final = ".collected"
+"""The file of the results folder by which the keeper is told to end."""
+EVENTS: Final = ".floe-events.jsonl"
+"""The file of the results folder to which the tests' reporter writes what happens, a line each."""
+REPORTER: Final = "floe-reporter"
+"""The ConfigMap with the reporter."""
+REPORTER_DIR: Final = f"/{REPORTER}"
+DEADLINE: Final = "DeadlineExceeded"
+KILLED: Final = 137
+"""The exit code of a process that was killed, such as one that `timeout` could not end otherwise."""
+TIMED_OUT: Final = 124
+"""The exit code that `timeout` gives, for tests that ran into their deadline."""
+MARK: Final = 10.0
+"""Seconds to tell the keeper to end."""
+KEEP: Final = f"""\
+tail --lines=+1 --follow=name --retry {contract.RESULTS_DIR}/{EVENTS} 2>/dev/null &
+trap 'kill $!; exit 0' TERM
+until [ -e {contract.RESULTS_DIR}/{COLLECTED} ]; do sleep 0.2; done
 kill $!
 """
-"""What the keeper does: it prints what the reporter writes, and outlives the tests until their results are out."""
-START = f"""\
-export PYTHONPATH={REPORTER_DIR}${{PYTHONPATH:+:$PYTHONPATH}}
-limit=$1; shift
-exec timeout --kill-after=30 "$limit" pytest "$@"
-"""
-"""Starts pytest with the reporter on its path, beside what the tier's environment has there."""
-TIMED_OUT = 124
-"""The exit code that `timeout` gives, for a Job that ran into its deadline."""
+"""What the keeper does: tell what the reporter writes, until the results are out."""
 
 
 def prepare(spec: RunSpec, services: Manifests) -> Manifests:
-    """Return the runner's manifests for this run: its image, arguments, environment and deadline."""
-    configmaps = services.connection_configmaps(contract.LABEL_CONNECTION)
-    sources = [{"configMapRef": {"name": name}} for name in configmaps]
-    sources += [{"secretRef": {"name": contract.CREDENTIALS_SECRET}}]
-    sources += [{"secretRef": {"name": deploy.ENVIRONMENT_SECRET}}]
-
+    """Return the runner's manifests for this run: its image, arguments, environment, deadline and reporter."""
     manifests = Manifests.parse(spec.runner, "k8s/runner").with_images(lambda _: spec.runner_image)
     for document in manifests.documents:
         for subject in document.get("subjects", ()):
-            # A binding of the whole cluster: kubectl's own namespace does not reach into it.
+            # A binding of the whole cluster: the namespace of what is applied does not reach into it.
             subject["namespace"] = spec.namespace
         # Two runs in one cluster would meet in what belongs to no namespace.
         if document["kind"] in WIDE:
             document["metadata"]["name"] += f"-{spec.namespace}"
         if document.get("roleRef", {}).get("kind") in WIDE:
             document["roleRef"]["name"] += f"-{spec.namespace}"
-        if document["kind"] != "Job":
-            continue
-        # The test process ends itself before the deadline of the Job, which has to leave time to collect.
-        document["spec"]["activeDeadlineSeconds"] = spec.timeouts.job + 300
-        template = document["spec"]["template"]["spec"]
-        template["volumes"].append({"name": REPORTER, "configMap": {"name": REPORTER}})
-        for container in template["containers"]:
-            if container["name"] == KEEPER:
-                container["command"] = ["/bin/sh", "-c", KEEP]
-            if container["name"] == RUNNER:
-                container["command"] = ["sh", "-c", START, "sh", str(spec.timeouts.job)]
-                container["args"] = list(spec.pytest_args)
-                container["envFrom"] = sources
-                container["env"].append({"name": contract.ENV_EVENTS, "value": str(EVENTS)})
-                container["volumeMounts"].append({"name": REPORTER, "mountPath": REPORTER_DIR, "readOnly": True})
-    return Manifests((reporter(spec), *manifests.documents))
+        if document["kind"] == "Job":
+            prepare_job(document, spec, services)
+    if not spec.reporter:
+        return manifests
+    reporter = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": REPORTER},
+        "data": {f"{PLUGIN}.py": spec.reporter},
+    }
+    return Manifests((reporter, *manifests.documents))
 
 
-def reporter(spec: RunSpec) -> Document:
-    """Return the ConfigMap with the plugin that tells of the tests as they begin and end."""
-    metadata: dict[str, Any] = {"name": REPORTER}
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {f"{PLUGIN}.py": spec.reporter}}
+def prepare_job(document: Document, spec: RunSpec, services: Manifests) -> None:
+    """Fit the Job for this run."""
+    configmaps = services.connection_configmaps(contract.LABEL_CONNECTION)
+    sources = [{"configMapRef": {"name": name}} for name in configmaps]
+    sources += [{"secretRef": {"name": contract.CREDENTIALS_SECRET}}]
+    sources += [{"secretRef": {"name": deploy.ENVIRONMENT_SECRET}}]
+    # The test process ends itself before the deadline of the Job, which has to leave time to collect.
+    document["spec"]["activeDeadlineSeconds"] = spec.timeouts.job + 300
+    pod = document["spec"]["template"]["spec"]
+    for container in pod["containers"]:
+        if container["name"] == RUNNER:
+            container["command"] = ["timeout", "--kill-after=30", str(spec.timeouts.job), "pytest"]
+            container["args"] = list(spec.pytest_args)
+            container["envFrom"] = sources
+            if spec.reporter:
+                add_reporter(container)
+        elif container["name"] == KEEPER and spec.reporter:
+            container["command"] = ["/bin/sh", "-c", KEEP]
+    if spec.reporter:
+        pod["volumes"] = [*(pod.get("volumes") or ()), {"name": REPORTER, "configMap": {"name": REPORTER}}]
 
 
-def wait_for_end(apis: Apis, spec: RunSpec, stop: threading.Event | None = None) -> int:
-    """Wait until the test process has ended and return its exit code; the pod lives on, and its results can be had.
+def add_reporter(container: dict[str, Any]) -> None:
+    """Have the test process load the reporter, and tell it where to write."""
+    # A variable of the container would hide the one of the tier's environment, or of the image.
+    script = f'export PYTHONPATH="{REPORTER_DIR}${{PYTHONPATH:+:$PYTHONPATH}}"; exec "$@"'
+    container["command"] = ["/bin/sh", "-c", script, "sh", *container["command"]]
+    events = {"name": contract.ENV_EVENTS, "value": f"{contract.RESULTS_DIR}/{EVENTS}"}
+    container["env"] = [*(container.get("env") or ()), events]
+    mount = {"name": REPORTER, "mountPath": REPORTER_DIR, "readOnly": True}
+    container["volumeMounts"] = [*(container.get("volumeMounts") or ()), mount]
+
+
+def wait_for_end(apis: Apis, spec: RunSpec, stop: threading.Event | None = None) -> V1Pod:
+    """Wait until the test process has ended and return its pod, which lives on so that its results can be had.
 
     Raises:
-        RunError: The pod can't run, was evicted or deleted, or the deadline passed.
+        OutOfMemory: The pod was killed, or was evicted, for memory.
+        TimedOut: The tests took longer than they may.
+        RunError: The pod can't run, or was evicted or deleted.
+        Stopped: The wait was told to stop.
     """
-    ended: list[int] = []
-    seen: list[str] = []
+    ended: list[V1Pod] = []
+    seen: list[V1Pod] = []
+    lost = nodes.Lost(apis)
 
     def observe() -> str | None:
         found = job_pod(apis, spec)
         if found is None:
             if seen:
-                msg = f"the Job's pod is gone; it was last seen as {seen[-1]}"
-                raise RunError(msg)
+                raise gone(apis, spec, seen[-1])
             return "the Job has no pod yet"
-        seen.append(pods.state(found))
-        states = {status.name: status.state for status in found.status.container_statuses or ()}
-        if RUNNER in states and (end := states[RUNNER].terminated):
-            ended.append(end.exit_code)
+        seen[:] = [found]
+        runner, keeper = (pods.container_state(found, name) for name in (RUNNER, KEEPER))
+        if runner and runner.terminated:
+            ended[:] = [found]
             # Tests can be over before the node has started the second container.
-            starts = KEEPER in states and states[KEEPER].waiting
-            return f"container {KEEPER} has not started" if starts else None
-        if killed := pods.killed_for_memory(found):
-            raise BrokenError(Problem("memory", killed))
+            return f"container {KEEPER} has not started" if keeper and keeper.waiting else None
         reason = pods.failure(found)
         if reason or found.status.phase == "Failed":
             msg = f"{reason or pods.state(found)}\n{closer.look(apis, spec.namespace, [found])}"
-            raise RunError(msg)
+            raise failure_of(found)(msg)
+        lost.refuse(found)
         return pods.state(found)
 
     def look() -> str:
-        found = job_pod(apis, spec)
-        return closer.look(apis, spec.namespace, [found] if found else [])
+        return closer.look(apis, spec.namespace, seen)
 
-    limit = spec.timeouts.job + spec.timeouts.services
-    wait_until("tests", observe, timeout=limit, is_passing=is_passing, look=look, stop=stop)
+    try:
+        apis.wait_until("tests", observe, timeout=spec.timeouts.job + spec.timeouts.services, look=look, stop=stop)
+    except poll.TookTooLong as error:
+        if seen and (state := pods.container_state(seen[-1], RUNNER)) and state.running:
+            raise TimedOut(str(error)) from error
+        raise
     return ended[-1]
+
+
+def gone(apis: Apis, spec: RunSpec, last: V1Pod) -> RunError:
+    """Return why the Job's pod isn't there any more."""
+    found = apis.batch.read_namespaced_job_status(JOB, spec.namespace)
+    failed = next((each for each in found.status.conditions or () if each.type in {"Failed", "FailureTarget"}), None)
+    why = f" ({failed.message or failed.reason})" if failed else ""
+    msg = f"the Job's pod is gone{why}; it was last seen as {pods.state(last)}"
+    return TimedOut(msg) if failed and failed.reason == DEADLINE else RunError(msg)
+
+
+def failure_of(pod: V1Pod) -> type[RunError]:
+    """Return whose affair it is that a pod failed."""
+    if pod.status.reason == DEADLINE:
+        return TimedOut
+    for_memory = pod.status.reason == pods.EVICTED and "memory" in (pod.status.message or "")
+    return OutOfMemory if for_memory or pods.out_of_memory(pod) else RunError
 
 
 def job_pod(apis: Apis, spec: RunSpec) -> V1Pod | None:
@@ -147,45 +183,53 @@ def job_pod(apis: Apis, spec: RunSpec) -> V1Pod | None:
     return found[0] if found else None
 
 
-def fetch_results(apis: Apis, spec: RunSpec, folder: Path, *, seconds: float) -> tuple[str, ...]:
-    """Copy the pod's results into `folder`, then let the pod end; return what was left out, a line each.
+@dataclass(frozen=True)
+class TestsEnd:
+    """How the test process ended."""
+
+    __test__ = False  # pytest takes each class of this name for a test
+
+    exit_code: int
+    problem: Problem | None = None
+    """What ended it, if not its tests."""
+    notes: tuple[str, ...] = ()
+
+
+def end_of(pod: V1Pod, spec: RunSpec, others: Iterable[V1Pod]) -> TestsEnd:
+    """Return how the tests ended, by their own pod and by what became of the services' meanwhile."""
+    end: V1ContainerStateTerminated = pods.container_state(pod, RUNNER).terminated  # type: ignore[union-attr]  # see above
+    code = end.exit_code
+    if code == TIMED_OUT or (code == KILLED and lasted(end) >= spec.timeouts.job):
+        return TestsEnd(code, Problem("timeout", f"the tests took longer than {spec.timeouts.job} s"))
+    memory = [reason for each in (pod, *others) if (reason := pods.out_of_memory(each))]
+    if memory and code:
+        return TestsEnd(code, Problem("memory", "; ".join(memory)))
+    return TestsEnd(code, notes=tuple(memory))
+
+
+def lasted(end: V1ContainerStateTerminated) -> float:
+    """Return for how many seconds a container ran."""
+    return (end.finished_at - end.started_at).total_seconds() if end.started_at and end.finished_at else 0.0
+
+
+def fetch_results(
+    apis: Apis, spec: RunSpec, raw: Path, *, timeout: float = 600, stop: threading.Event | None = None
+) -> tuple[str, ...]:
+    """Copy the pod's results into `raw`, then let the pod end; return what was left out, a line each.
 
     Raises:
-        RunError: The pod is gone, or the copy failed.
+        RunError: The pod is gone, or not all of it came; what came is in `raw`.
+        Stopped: It was told to stop.
     """
-    found = persist(lambda: job_pod(apis, spec), is_passing, patience=seconds / 2)
+    found = apis.ask("results", lambda: job_pod(apis, spec), stop=stop, timeout=min(timeout, CALL))
     if found is None:
         msg = "the Job's pod is gone, and its results with it"
         raise RunError(msg)
-    pod = found.metadata.name
-    notes = fetch(
-        apis,
-        spec.namespace,
-        pod,
-        KEEPER,
-        contract.RESULTS_DIR,
-        folder,
-        seconds=seconds,
-        without=(COLLECTED.name, EVENTS.name),
-    )
+    keeper = Container(apis, spec.namespace, found.metadata.name, KEEPER)
+    own = (COLLECTED, EVENTS)
+    notes = fetch(keeper, contract.RESULTS_DIR, raw, exclude=own, timeout=timeout, stop=stop)
     try:
-        Exec(apis, spec.namespace, pod, KEEPER, ("touch", str(COLLECTED))).run(deadline=time.monotonic() + seconds)
-    except RunError as error:
-        # The pod lives on until its Job's deadline, and nothing of it is lost.
-        return (*notes, f"the pod of the tests could not be told to end: {error}")
+        run(keeper, ("touch", f"{contract.RESULTS_DIR}/{COLLECTED}"), timeout=MARK, stop=stop)
+    except Broken as error:
+        return (*notes, f"the pod with the results could not be told to end: {error}")
     return notes
-
-
-def end_of(code: int, apis: Apis, spec: RunSpec) -> int:
-    """Return the test process's exit code, where the tests came to an end of their own.
-
-    Raises:
-        BrokenError: They were killed for the memory that they took, or took too long.
-    """
-    found = persist(lambda: job_pod(apis, spec), is_passing)
-    killed = pods.killed_for_memory(found) if found else None
-    if killed:
-        raise BrokenError(Problem("memory", killed))
-    if code == TIMED_OUT:
-        raise BrokenError(Problem("timeout", f"the tests took longer than {spec.timeouts.job} s and were stopped"))
-    return code

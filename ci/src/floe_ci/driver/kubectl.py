@@ -1,4 +1,4 @@
-"""`kubectl`, for what it does better than the client library: server-side apply, and files out of a pod."""
+"""`kubectl`, which renders what is written for Kustomize: there is no library for that."""
 
 from __future__ import annotations
 

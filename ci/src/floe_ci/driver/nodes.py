@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Final
 
-from floe_ci.driver.apis import is_passing
 from floe_ci.driver.pods import is_ready
-from floe_ci.driver.poll import wait_until
+from floe_ci.errors import RunError
 
 if TYPE_CHECKING:
     import threading
 
-    from kubernetes.client import CoreV1Api, V1Node
+    from kubernetes.client import CoreV1Api, V1Node, V1Pod
 
     from floe_ci.driver.apis import Apis
     from floe_ci.driver.spec import RunSpec
+
+
+LOST: Final = 60.0
+"""Seconds for which a node may not be Ready before what runs on it is given up."""
 
 
 def wait_for_nodes(apis: Apis, spec: RunSpec, stop: threading.Event | None = None) -> None:
@@ -22,6 +26,7 @@ def wait_for_nodes(apis: Apis, spec: RunSpec, stop: threading.Event | None = Non
 
     Raises:
         RunError: The wait timed out; the message says how many there are.
+        Stopped: The wait was told to stop.
     """
 
     def observe() -> str | None:
@@ -31,7 +36,7 @@ def wait_for_nodes(apis: Apis, spec: RunSpec, stop: threading.Event | None = Non
     def look() -> str:
         return f"look further with `{apis.command('describe', 'nodes')}`"
 
-    wait_until("nodes", observe, timeout=spec.timeouts.services, is_passing=is_passing, look=look, stop=stop)
+    apis.wait_until("nodes", observe, timeout=spec.timeouts.services, look=look, stop=stop)
 
 
 def ready(core: CoreV1Api) -> list[V1Node]:
@@ -42,3 +47,38 @@ def ready(core: CoreV1Api) -> list[V1Node]:
 def is_held_back(node: V1Node) -> bool:
     """Tell whether Kubernetes itself still keeps pods from a node; the control plane's own taint doesn't count."""
     return any(taint.key.startswith("node.kubernetes.io/") for taint in node.spec.taints or ())
+
+
+class Lost:
+    """Gives up a pod whose node has been lost for too long: the pod itself is told to run for minutes after that."""
+
+    def __init__(self, apis: Apis) -> None:
+        """Begin; no node is lost yet."""
+        self._apis = apis
+        self._since: float | None = None
+
+    def refuse(self, pod: V1Pod) -> None:
+        """End the wait for a pod that runs on no node any more.
+
+        Raises:
+            RunError: Its node has not been Ready for a minute, or isn't there.
+        """
+        state = None if is_ready(pod) or not pod.spec.node_name else trouble(self._apis.core, pod.spec.node_name)
+        if state is None:
+            self._since = None
+            return
+        self._since = self._since or time.monotonic()
+        if time.monotonic() - self._since >= LOST:
+            msg = f"pod {pod.metadata.name} was lost with its node: {state}"
+            raise RunError(msg)
+
+
+def trouble(core: CoreV1Api, name: str) -> str | None:
+    """Return why a node is not Ready, or None if it is."""
+    found = [node for node in core.list_node().items if node.metadata.name == name]
+    if not found:
+        return f"node {name} is gone"
+    if is_ready(found[0]):
+        return None
+    said = [c.message for c in found[0].status.conditions or () if c.type == "Ready"]
+    return f"node {name} is not Ready: {''.join(said)}"

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from kubernetes.client import V1ContainerStatus, V1Node, V1Pod
+    from kubernetes.client import V1ContainerState, V1ContainerStatus, V1Node, V1Pod
 
 OUT_OF_MEMORY = "OOMKilled"
+EVICTED = "Evicted"
 CRASH_LOOP = "CrashLoopBackOff"
 RUN_ERROR = "RunContainerError"
 JOB_NAME = "batch.kubernetes.io/job-name"
@@ -57,7 +58,7 @@ def failure(pod: V1Pod) -> str | None:
     """
     name = pod.metadata.name
     tries_again = JOB_NAME in (pod.metadata.labels or {})
-    if pod.status.reason == "Evicted":
+    if pod.status.reason == EVICTED:
         return f"pod {name} was evicted: {pod.status.message}"
     for status in statuses(pod):
         waiting, last = status.state.waiting, status.last_state.terminated
@@ -67,22 +68,21 @@ def failure(pod: V1Pod) -> str | None:
             ended = f"; it last ended with exit code {last.exit_code} ({last.reason})" if last else ""
             said = f": {waiting.message}" if waiting.message else ""
             return f"pod {name}, container {status.name}: {waiting.reason}{said}{ended}"
-        for ended in (status.state.terminated, last):
-            if ended and ended.reason == OUT_OF_MEMORY:
-                return f"pod {name}, container {status.name}: {OUT_OF_MEMORY}; raise its memory limit"
-    return None
+    return out_of_memory(pod)
 
 
-def killed_for_memory(pod: V1Pod) -> str | None:
-    """Return which container the kernel killed for the memory that it took, and its limit; None where it killed none."""
-    limits = {each.name: ((each.resources.limits if each.resources else None) or {}) for each in pod.spec.containers}
+def out_of_memory(pod: V1Pod) -> str | None:
+    """Return which container of a pod the kernel killed, last or before its restart, for the memory it took."""
     for status in statuses(pod):
-        for ended in (status.state.terminated, status.last_state.terminated if status.last_state else None):
-            if ended and ended.reason == OUT_OF_MEMORY:
-                limit = limits.get(status.name, {}).get("memory", "none of its own")
-                name = f"pod {pod.metadata.name}, container {status.name}"
-                return f"{name}: {OUT_OF_MEMORY}, its memory limit is {limit}; give it more, or let it need less"
+        if any(end and end.reason == OUT_OF_MEMORY for end in (status.state.terminated, status.last_state.terminated)):
+            name = f"pod {pod.metadata.name}, container {status.name}"
+            return f"{name}: {OUT_OF_MEMORY}: it took more memory than its limit allows"
     return None
+
+
+def container_state(pod: V1Pod, name: str) -> V1ContainerState | None:
+    """Return the state of a pod's container; None while there is none."""
+    return next((status.state for status in pod.status.container_statuses or () if status.name == name), None)
 
 
 def is_late(status: V1ContainerStatus) -> bool:

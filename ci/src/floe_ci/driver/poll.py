@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 import time
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from floe_ci.errors import RunError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-Result = TypeVar("Result")
-
-PATIENCE = 60.0
+PATIENCE: Final = 60.0
 """Seconds for which what fails is asked again: an API restarts, a network has its moments."""
-LONGEST_LOOK = 40.0
-"""Seconds that one look may take."""
+GLANCE: Final = 0.05
+"""Seconds between two glances at whether a wait was told to stop."""
+LEAST: Final = 2.0
+"""Seconds that one look may take, however little time is left."""
+
+T = TypeVar("T")
 
 
-class StoppedError(RunError):
-    """A wait was ended from outside."""
+class TookTooLong(RunError):  # noqa: N818 - what took too long is its text
+    """What was waited for is not there when the time is over."""
+
+
+class Stopped(Exception):  # noqa: N818 - nothing went wrong
+    """The wait was told to stop."""
 
 
 def wait_until(  # noqa: PLR0913 - what to wait for, and how long: each has its own default
@@ -34,12 +41,12 @@ def wait_until(  # noqa: PLR0913 - what to wait for, and how long: each has its 
     look: Callable[[], str] = lambda: "",
     stop: threading.Event | None = None,
 ) -> None:
-    """Call `observe` until it returns None.
+    """Call `observe`, in a thread of its own, until it returns None; one call that hangs delays no end.
 
     Args:
         what: What is waited for, for the message of a timeout.
         observe: Returns None when the wait is over, else the state in one line.
-        timeout: Seconds after which the wait has failed, whether a look has come to its end or not.
+        timeout: Seconds after which the wait has failed.
         interval: Seconds between two looks.
         is_passing: Tells whether a look that failed with this may succeed the next time.
         patience: Seconds for which looks may fail like that, one after the other.
@@ -47,74 +54,86 @@ def wait_until(  # noqa: PLR0913 - what to wait for, and how long: each has its 
         stop: Ends the wait at once when it is set.
 
     Raises:
-        RunError: The wait timed out; the message holds the state seen last.
-        StoppedError: It was ended.
+        TookTooLong: The wait timed out; the message holds the state seen last.
+        Stopped: The wait was told to stop.
         Exception: What a look failed with, if it doesn't pass.
     """
     begun = answered = time.monotonic()
-    stop = stop or threading.Event()
     state: str | None = "nothing yet"
     while True:
         left = timeout - (time.monotonic() - begun)
         try:
-            state = _looked(observe, min(max(left, 1.0), LONGEST_LOOK), stop)
+            state = in_time(observe, timeout=max(left, LEAST), stop=stop)
             answered = time.monotonic()
-        except StoppedError:
+        except Stopped:
             raise
+        except NotInTime as error:
+            msg = f"{what}: not there after {timeout:g} s; last seen: {state}, and then no answer"
+            raise TookTooLong(msg) from error
         except Exception as error:
-            slow = isinstance(error, TimeoutError)
-            if not (slow or is_passing(error)) or time.monotonic() - answered >= patience:
+            if not is_passing(error) or time.monotonic() - answered >= patience:
                 raise
-            state = f"it could not be seen: {' '.join(str(error).split())}"
+            state = f"it could not be seen: {error}"
         if state is None:
             return
         if time.monotonic() - begun >= timeout:
             msg = f"{what}: not there after {timeout:g} s; last seen: {state}\n{look()}"
-            raise RunError(msg.rstrip())
-        if stop.is_set():
-            msg = f"{what}: the wait was ended; last seen: {state}"
-            raise StoppedError(msg)
-        time.sleep(interval)
+            raise TookTooLong(msg.rstrip())
+        pause(interval, stop)
 
 
-def persist(call: Callable[[], Result], is_passing: Callable[[Exception], bool], patience: float = PATIENCE) -> Result:
-    """Do what one failed answer must not end: again, for some time, while what it fails with may pass."""
-    begun = time.monotonic()
+class NotInTime(Exception):  # noqa: N818 - the caller tells what went wrong
+    """A call has not come to its end in time."""
+
+
+def in_time(call: Callable[[], T], *, timeout: float, stop: threading.Event | None = None) -> T:
+    """Return what `call` returns, or raise what it raises; it is left alone where it takes longer.
+
+    Args:
+        call: Runs in a thread of its own, and is bounded itself: whoever leaves it can't end it.
+        timeout: Seconds that it may take.
+        stop: Ends the wait for it at once when it is set.
+
+    Raises:
+        NotInTime: It took longer.
+        Stopped: The wait was told to stop.
+    """
+    if stop and stop.is_set():
+        raise Stopped
+    answers: queue.SimpleQueue[tuple[T | None, BaseException | None]] = queue.SimpleQueue()
+
+    def work() -> None:
+        try:
+            answers.put((call(), None))
+        except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
+            answers.put((None, error))
+
+    threading.Thread(target=work, daemon=True).start()
+    left = timeout
     while True:
+        slice_ = min(left, GLANCE) if stop else left
         try:
-            return call()
-        except Exception as error:
-            if not is_passing(error) or time.monotonic() - begun >= patience:
-                raise
-        time.sleep(0.5)
+            answer, error = answers.get(timeout=max(slice_, 0))
+        except queue.Empty:
+            left -= slice_
+            if stop and stop.is_set():
+                raise Stopped from None
+            if left <= 0:
+                msg = f"no answer within {timeout:g} s"
+                raise NotInTime(msg) from None
+            continue
+        if error:
+            raise error
+        return answer  # type: ignore[return-value]  # without an error it is what was returned
 
 
-def _looked(observe: Callable[[], str | None], limit: float, stop: threading.Event) -> str | None:
-    """Return what a look saw; one that takes too long goes on without anybody who waits for it."""
-    seen: list[str | None] = []
-    failed: list[Exception] = []
-    over = threading.Event()
+def pause(seconds: float, stop: threading.Event | None = None) -> None:
+    """Let time pass.
 
-    def look() -> None:
-        try:
-            seen.append(observe())
-        except Exception as error:  # noqa: BLE001 - it is raised where it is waited for
-            failed.append(error)
-        finally:
-            over.set()
-
-    threading.Thread(target=look, daemon=True).start()
-    begun = _now()
-    while not over.wait(0.1):
-        if stop.is_set():
-            msg = "the wait was ended"
-            raise StoppedError(msg)
-        if _now() - begun >= limit:
-            msg = f"no answer for {limit:.0f} s"
-            raise TimeoutError(msg)
-    if failed:
-        raise failed[0]
-    return seen[0]
-
-
-_now = time.monotonic
+    Raises:
+        Stopped: The wait was told to stop.
+    """
+    if stop is None:
+        time.sleep(seconds)
+    elif stop.wait(seconds):
+        raise Stopped

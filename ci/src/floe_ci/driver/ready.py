@@ -5,10 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from floe_ci.driver import closer, pods
-from floe_ci.driver.apis import is_passing
-from floe_ci.driver.poll import wait_until
-from floe_ci.ends import Problem
-from floe_ci.errors import BrokenError, RunError
+from floe_ci.driver.problems import OutOfMemory
+from floe_ci.errors import RunError
 
 if TYPE_CHECKING:
     import threading
@@ -21,14 +19,14 @@ if TYPE_CHECKING:
     from floe_ci.manifests import Manifests
 
 
-def wait_for_services(
-    apis: Apis, spec: RunSpec, services: Manifests, stop: threading.Event | None = None
-) -> None:
+def wait_for_services(apis: Apis, spec: RunSpec, services: Manifests, stop: threading.Event | None = None) -> None:
     """Wait until every workload has rolled out, every Job is done, and every Service has a pod behind it.
 
     Raises:
         RunError: A pod can't become ready any more, a Job failed, or the wait timed out; the message says which and
             why, with the last lines of its log.
+        OutOfMemory: A pod took more memory than it may.
+        Stopped: The wait was told to stop.
     """
     workloads, jobs = services.workloads(), services.jobs()
     selecting = services.selecting_services()
@@ -50,18 +48,15 @@ def wait_for_services(
     def look() -> str:
         return closer.look(apis, spec.namespace, waiting)
 
-    wait_until("services", observe, timeout=spec.timeouts.services, is_passing=is_passing, look=look, stop=stop)
+    apis.wait_until("services", observe, timeout=spec.timeouts.services, look=look, stop=stop)
 
 
 def refuse_hopeless(apis: Apis, spec: RunSpec, found: Iterable[V1Pod]) -> None:
     """End the wait where a pod can't become ready any more."""
-    for pod in found:
-        if killed := pods.killed_for_memory(pod):
-            raise BrokenError(Problem("memory", f"{killed}\n{closer.look(apis, spec.namespace, [pod])}"))
     hopeless = {reason: pod for pod in found if (reason := pods.failure(pod))}
     if hopeless:
         msg = f"{'; '.join(hopeless)}\n{closer.look(apis, spec.namespace, hopeless.values())}"
-        raise RunError(msg)
+        raise (OutOfMemory if any(map(pods.out_of_memory, hopeless.values())) else RunError)(msg)
 
 
 def rollout_state(apis: Apis, kind: str, name: str, namespace: str) -> str | None:

@@ -22,9 +22,10 @@ class RunSpec(BaseModel):
     """The rendered manifests of the runner's Job and its account, as YAML; empty: no tests are run."""
     runner_image: str = ""
     reporter: str = ""
-    """The text of the plugin that tells of the tests."""
+    """The source of the pytest plugin that reports from the tests as they run; empty: none does."""
     pytest_args: tuple[str, ...] = ()
     environment: dict[str, str] = Field(default_factory=dict)
+    """What the repository asks for."""
     variables: dict[str, str] = Field(default_factory=dict)
     """What tells a test process which run it belongs to."""
     timeouts: Timeouts = Timeouts()

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
-from kubernetes import client
-
 from floe_ci.driver import deploy
-from floe_ci.driver.apis import API_ERRORS, is_passing
-from floe_ci.driver.apis import told as describe
-from floe_ci.driver.kinds import Kind
-from floe_ci.driver.poll import persist, wait_until
+from floe_ci.driver.apis import CALL
 from floe_ci.errors import RunError, UserError
+from floe_ci.existing.kinds import Kind
 from floe_ci.manifests import Manifests
 
 if TYPE_CHECKING:
+    import threading
+
+    from kubernetes import client
+    from kubernetes.dynamic import Resource
+
     from floe_ci.driver.apis import Apis
     from floe_ci.driver.spec import RunSpec
-    from floe_ci.driver.kinds import Kinds
+    from floe_ci.existing.kinds import Kinds
+    from floe_ci.manifests import Document
 
-NAMESPACES: Final = Kind("", "namespaces", namespaced=False)
 GONE: Final = 300.0
 """Seconds until the cluster has deleted everything in the namespace."""
 
@@ -42,76 +42,85 @@ def refuse_other_namespaces(manifests: Manifests, kinds: Kinds) -> None:
         raise UserError(msg)
 
 
-def claim(apis: Apis, spec: RunSpec, manifests: Manifests, kinds: Kinds) -> None:
+def claim(apis: Apis, spec: RunSpec, manifests: Manifests, kinds: Kinds, stop: threading.Event | None = None) -> None:
     """Make the run's namespace, and its objects that belong to none.
 
     They are created and not applied: an apply would take over what is there already and somebody else's.
 
     Raises:
-        RunError: One of them is there already.
+        RunError: One of them is there already, or the cluster refuses.
+        Stopped: It was told to stop.
     """
-    metadata = client.V1ObjectMeta(name=spec.namespace, labels=deploy.labels(spec.run_id))
-    try:
-        apis.core.create_namespace(client.V1Namespace(metadata=metadata), field_manager=deploy.MANAGER)
-    except client.ApiException as error:
-        if error.status != HTTPStatus.CONFLICT:
-            raise
-        msg = f"namespace {spec.namespace} is there already, and not this run's; nothing in it was touched"
-        raise RunError(msg) from error
-    wide = Manifests(tuple(each for each in manifests.documents if not kinds[each].namespaced))
-    for document in wide.labelled(deploy.labels(spec.run_id)).documents:
-        apis.create(document, kinds[document], spec.namespace, deploy.MANAGER)
+    namespace: Document = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": spec.namespace}}
+    wide = [each for each in manifests.documents if not kinds[each].namespaced]
+    for document in Manifests((namespace, *wide)).labelled(deploy.labels(spec.run_id)).documents:
+        apis.create(document, manager=deploy.MANAGER, stop=stop)
 
 
-def delete(apis: Apis, run_id: str, kinds: Kinds) -> None:
-    """Have everything with the run's label deleted that belongs to no namespace; with a namespace goes what is in it.
+def delete(apis: Apis, run_id: str, kinds: Kinds, *, timeout: float = GONE, hurry: bool = False) -> None:
+    """Delete everything with the run's label that belongs to no namespace; with a namespace goes what is in it.
+
+    Args:
+        apis: The cluster's.
+        run_id: Whose objects.
+        kinds: The kinds of the run's objects.
+        timeout: Seconds until the cluster must have deleted them.
+        hurry: The cluster is only told, and not waited for.
 
     Raises:
-        RunError: The cluster refuses; the message says how to delete it by hand.
+        RunError: The cluster refuses, or something is left; the message says what holds it, and how to delete it by
+            hand.
     """
-    try:
-        for kind in (NAMESPACES, *kinds.cluster_wide()):
-            for name in persist(lambda kind=kind: apis.labelled(kind, selector(run_id)), is_passing):  # type: ignore[misc]
-                persist(lambda kind=kind, name=name: apis.delete(kind, name), is_passing)  # type: ignore[misc]
-    except (RunError, *API_ERRORS) as error:
-        raise RunError(_left(error, apis, delete_command(run_id, kinds))) from error
 
+    def left() -> list[str]:
+        return [
+            f"{kind} {name}"
+            for key, kind in owned_kinds(kinds).items()
+            for name in apis.find(_resource(apis, key), selector(run_id))
+        ]
 
-def wait_until_gone(apis: Apis, run_id: str, kinds: Kinds) -> None:
-    """Wait until the cluster has deleted all that it was told to.
-
-    Raises:
-        RunError: Something is left; the message says what holds it, and how to delete it by hand.
-    """
+    def tell() -> None:
+        for key in owned_kinds(kinds):
+            apis.delete_by_label(_resource(apis, key), selector(run_id))
 
     def observe() -> str | None:
-        left = [
-            f"{kind}/{name}"
-            for kind in (NAMESPACES, *kinds.cluster_wide())
-            for name in apis.labelled(kind, selector(run_id))
-        ]
-        return f"there still is {', '.join(left)}" if left else None
+        there = left()
+        return f"there still is {', '.join(there)}" if there else None
 
     def look() -> str:
         return "\n".join(said for each in owned_namespaces(apis, run_id) for said in blocked(each))
 
     try:
-        wait_until(
-            "the end of what the run made", observe, timeout=GONE, interval=1, is_passing=is_passing, look=look
-        )
-    except (RunError, *API_ERRORS) as error:
-        raise RunError(_left(error, apis, delete_command(run_id, kinds))) from error
+        apis.ask("what the run made", tell, timeout=min(timeout, CALL))
+        if not hurry:
+            apis.wait_until("the end of what the run made", observe, timeout=timeout, interval=1, look=look)
+    except RunError as error:
+        msg = f"the cluster is not as it was: {error}\ndelete what is left with `{delete_command(apis, run_id, kinds)}`"
+        raise RunError(msg) from error
 
 
-def delete_command(run_id: str, kinds: Kinds) -> tuple[str, ...]:
-    """Return kubectl's arguments that delete what the run made."""
-    which = ",".join(dict.fromkeys(["namespaces", *map(str, kinds.cluster_wide())]))
-    return ("delete", which, f"--selector={selector(run_id)}", "--ignore-not-found")
+def delete_command(apis: Apis, run_id: str, kinds: Kinds) -> str:
+    """Return the command that deletes what the run made."""
+    return apis.command("delete", *_which(run_id, kinds), "--ignore-not-found")
+
+
+def look_command(apis: Apis, run_id: str, kinds: Kinds) -> str:
+    """Return the command that shows what is left of it."""
+    return apis.command("get", *_which(run_id, kinds))
+
+
+def owned_kinds(kinds: Kinds) -> dict[tuple[str, str], Kind]:
+    """Return the kinds of what a run may own, by `apiVersion` and `kind`: namespaces, and what belongs to none."""
+    return {("v1", "Namespace"): Kind("", "namespaces", namespaced=False), **kinds.cluster_wide()}
 
 
 def owned_namespaces(apis: Apis, run_id: str) -> list[client.V1Namespace]:
-    """Return the run's namespaces: its own, and those that its tests have made."""
-    return list(apis.core.list_namespace(label_selector=selector(run_id)).items)
+    """Return the run's namespaces: its own, and those that its tests have made.
+
+    Raises:
+        RunError: The cluster doesn't say.
+    """
+    return list(apis.ask("namespaces", lambda: apis.core.list_namespace(label_selector=selector(run_id)).items))
 
 
 def blocked(namespace: client.V1Namespace) -> list[str]:
@@ -125,6 +134,10 @@ def selector(run_id: str) -> str:
     return ",".join(f"{name}={value}" for name, value in deploy.labels(run_id).items())
 
 
-def _left(error: Exception, apis: Apis, command: tuple[str, ...]) -> str:
-    told = error if isinstance(error, RunError) else f"its API failed: {describe(error)}"
-    return f"the cluster is not as it was: {told}\ndelete what is left with `{apis.command(*command)}`"
+def _which(run_id: str, kinds: Kinds) -> tuple[str, str]:
+    return ",".join(dict.fromkeys(map(str, owned_kinds(kinds).values()))), f"--selector={selector(run_id)}"
+
+
+def _resource(apis: Apis, key: tuple[str, str]) -> Resource:
+    version, kind = key
+    return apis.resource({"apiVersion": version, "kind": kind})

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from floe_ci.driver.apis import Apis
-    from floe_ci.driver.kinds import Kinds
+    from floe_ci.existing.kinds import Kinds
     from floe_ci.manifests import Document, Manifests
 
 RBAC: Final = "rbac.authorization.k8s.io"
@@ -28,7 +28,8 @@ IN_NAMESPACE: Final = (
     ("", "secrets", ("get", "create", "update")),
     ("", "pods", ("get", "list")),
     ("", "pods/log", ("get",)),
-    ("", "pods/exec", ("create",)),
+    # A command's connection is opened by a GET; newer clusters ask for `create` as well.
+    ("", "pods/exec", ("get", "create")),
     ("", "events", ("list",)),
     ("discovery.k8s.io", "endpointslices", ("list",)),
 )
@@ -84,6 +85,7 @@ def check(apis: Apis, namespace: str, manifests: Manifests, kinds: Kinds) -> Non
 
     Raises:
         UserError: Rights are missing; every one is named.
+        RunError: The cluster doesn't say.
     """
     needed, grants = list(wanted(namespace, manifests, kinds)), list(granted(namespace, manifests))
     handed_out = [right for grant in grants for right in (grant.waiver, *grant.handed_out)]
@@ -135,11 +137,13 @@ def granted(namespace: str, manifests: Manifests) -> Iterator[Grant]:
 
 def ask(apis: Apis, rights: Iterable[Right]) -> Mapping[Right, bool]:
     """Ask the cluster which of these rights one has."""
-    api = client.AuthorizationV1Api(apis.client)
+    api = client.AuthorizationV1Api(apis.core.api_client)
 
     def may(right: Right) -> bool:
         spec = client.V1SelfSubjectAccessReviewSpec(resource_attributes=right.attributes())
-        review = api.create_self_subject_access_review(client.V1SelfSubjectAccessReview(spec=spec))
+        review = apis.ask(
+            "rights", lambda: api.create_self_subject_access_review(client.V1SelfSubjectAccessReview(spec=spec))
+        )
         return bool(review.status.allowed)
 
     asked = sorted(rights)

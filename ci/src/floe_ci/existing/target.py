@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import os
 import shutil
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -10,20 +10,22 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 import urllib3
+import yaml
 from kubernetes import client, config
+from kubernetes.config.kube_config import KubeConfigMerger
 
-from floe_ci.driver.apis import Apis
-from floe_ci.driver.kubectl import kubectl
-from floe_ci.errors import RunError, UserError, suggest
+from floe_ci.driver.apis import LOCAL, Apis, explain
+from floe_ci.errors import UserError, suggest
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 KIND: Final = "kind-"
 """How the contexts that kind writes begin."""
-LOCAL: Final = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})  # noqa: S104 - compared, not listened on
 PATIENCE: Final = 5.0
 """Seconds for a cluster's first answer."""
+MALFORMED: Final = (KeyError, TypeError, AttributeError, ValueError)
+"""What a file of another shape gives when it is read."""
 
 
 @dataclass(frozen=True)
@@ -56,35 +58,27 @@ class Target:
         Raises:
             UserError: It doesn't answer, or doesn't take the credentials.
         """
-        settings = self._configuration()
-        settings.retries = False
+        apis = Apis(self._configuration(), self.kubectl_options)
         try:
-            with client.ApiClient(settings) as api_client:
-                return str(client.VersionApi(api_client).get_code(_request_timeout=PATIENCE).git_version)
+            return str(client.VersionApi(apis.api_client).get_code(_request_timeout=PATIENCE).git_version)
         except client.ApiException as error:
-            # The client's own word for a certificate that it doesn't trust is the status 0.
-            said = " ".join(f"{error.status or ''} {error.reason}".split())
-            what = "refuses these credentials" if error.status == HTTPStatus.UNAUTHORIZED else "can't be talked to"
-            msg = f"context {self.context}: {self.server} {what}: {said}"
+            refuses = error.status == HTTPStatus.UNAUTHORIZED
+            what = "refuses these credentials" if refuses else "can't be talked to"
+            msg = f"context {self.context}: {self.server} {what}: {explain(error)}"
             raise UserError(msg) from error
         except urllib3.exceptions.HTTPError as error:
             msg = f"context {self.context}: {self.server} does not answer: {error}"
             raise UserError(msg) from error
+        finally:
+            apis.close()
 
     def _configuration(self) -> client.Configuration:
         settings = client.Configuration()
         try:
-            config.load_kube_config(
-                str(self.kubeconfig) if self.kubeconfig else None, self.context, client_configuration=settings
-            )
-        except (config.ConfigException, OSError) as error:
+            config.load_kube_config(files(self.kubeconfig), self.context, client_configuration=settings)
+        except (config.ConfigException, yaml.YAMLError, OSError) as error:
             msg = f"context {self.context}: its kubeconfig can't be used: {error}"
             raise UserError(msg) from error
-        if urlsplit(self.server).hostname in LOCAL:
-            settings.proxy = None  # as with kubectl, which asks no proxy for this machine
-        if not settings.verify_ssl:
-            # The kubeconfig says so, and says it once; urllib3 would with every request.
-            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
         return settings
 
 
@@ -94,33 +88,49 @@ def choose(kubeconfig: Path | None = None, context: str = "") -> Target:
     Raises:
         UserError: There is no such context, or the current one may be anybody's.
     """
-    require_kubectl()
     if kubeconfig and not kubeconfig.is_file():
         msg = f"--kubeconfig {kubeconfig}: there is no such file"
         raise UserError(msg)
-    try:
-        view = json.loads(
-            kubectl(*(("--kubeconfig", str(kubeconfig)) if kubeconfig else ()), "config", "view", "-o=json")
-        )
-    except RunError as error:
-        raise UserError(str(error)) from error
-    clusters = {each["name"]: each["cluster"] for each in view["clusters"] or ()}
-    contexts = {each["name"]: each["context"] for each in view["contexts"] or ()}
-    if not contexts:
+    current, servers = contexts(kubeconfig)
+    if not servers:
         msg = f"{kubeconfig or 'kubeconfig'}: it names no cluster; name one that does: --kubeconfig FILE"
         raise UserError(msg)
-    name = context or view["current-context"]
-    if context and context not in contexts:
-        msg = f"--context {context}: there is none of this name; {suggest(context, contexts)}"
+    name = context or current
+    if context and context not in servers:
+        msg = f"--context {context}: there is none of this name; {suggest(context, servers)}"
         raise UserError(msg)
-    server = str(clusters.get(contexts.get(name, {}).get("cluster"), {}).get("server", ""))
+    server = servers.get(name, "")
     if not context and not is_kind_here(name, server):
-        current = (
-            f"the current one, {name}, is not a Kind cluster on this machine" if name else "there is no current one"
-        )
-        msg = f"no context was named, and {current}: name it with --context; known: {', '.join(sorted(contexts))}"
+        what = f"the current one, {name}, is not a Kind cluster on this machine" if name else "there is no current one"
+        msg = f"no context was named, and {what}: name it with --context; known: {', '.join(sorted(servers))}"
         raise UserError(msg)
     return Target(kubeconfig, name, server)
+
+
+def contexts(kubeconfig: Path | None) -> tuple[str, dict[str, str]]:
+    """Return the name of the current context, and the server of each, as kubectl finds them.
+
+    Raises:
+        UserError: The kubeconfig can't be read.
+    """
+    where = files(kubeconfig)
+    try:
+        merged = KubeConfigMerger(where).config
+        view = merged.value if merged else {}
+        of = {each["name"]: (each.value.get("cluster") or {}).get("server") or "" for each in view.get("clusters", ())}
+        servers = {
+            each["name"]: str(of.get((each.value.get("context") or {}).get("cluster"), ""))
+            for each in view.get("contexts", ())
+        }
+    except (config.ConfigException, yaml.YAMLError, OSError, UnicodeDecodeError, *MALFORMED) as error:
+        msg = f"{where}: it is no kubeconfig: {' '.join(str(error).split())}"
+        raise UserError(msg) from error
+    return str(view.get("current-context") or ""), servers
+
+
+def files(kubeconfig: Path | None) -> str:
+    """Return the kubeconfig files that count, as KUBECONFIG names them."""
+    return str(kubeconfig) if kubeconfig else os.environ.get("KUBECONFIG") or "~/.kube/config"
 
 
 def is_kind_here(context: str, server: str) -> bool:

@@ -13,19 +13,19 @@ from typing import TYPE_CHECKING, Final
 import anyio
 
 from floe_ci import bundled, kustomize
-from floe_ci.driver.drive import ClusterRun
 from floe_ci.driver.kubectl import kubectl
 from floe_ci.errors import RunError, UserError
-from floe_ci.existing import images, ownership, target
-from floe_ci.driver.kinds import Kinds
-from floe_ci.existing.tenancy import Tenancy
+from floe_ci.existing import images, ownership, target, tenancy
+from floe_ci.existing.kinds import Kinds
 from floe_ci.manifests import Manifests
 from floe_ci.places import Finding
+from floe_ci.places.driven import Driven
 from floe_ci.plan import Plan, namespace
 from floe_ci.run import run, up
 from floe_ci.tasks import in_thread
 
 if TYPE_CHECKING:
+    from floe_ci.existing.tenancy import Tenancy
     from floe_ci.request import PlaceName, Progress, RunRequest
     from floe_ci.results import Outcome
     from floe_ci.run import Run
@@ -111,7 +111,7 @@ class ClusterStay:
         """Prepare; nothing is asked of the cluster yet."""
         self._run = run
         self._tenancy: Tenancy | None = None
-        self._driven: ClusterRun | None = None
+        self._driven: Driven | None = None
 
     async def enter(self) -> None:
         """Ask the cluster whether it lets the run in, push or find the images, and claim what is the run's."""
@@ -121,16 +121,16 @@ class ClusterStay:
             plan = await in_thread(lambda: read(request, with_tests=self._run.with_tests))
             images.to_push(plan)
         with self._run.step("check the cluster"):
-            self._tenancy = tenancy = await in_thread(lambda: Tenancy.check(plan, chosen))
-        self._run.note(tenancy.where)
+            self._tenancy = let_in = await in_thread(lambda: tenancy.check(plan.spec(), chosen))
+        self._run.note(let_in.where)
         with self._run.step("push images" if request.push else "find images"):
             spec = plan.spec(await images.settle(plan))
-        self._driven = ClusterRun(tenancy.apis, spec, self._run, claim=tenancy.claim)
+        stop = self._run.interrupts.stop
+        self._driven = Driven(self._run, let_in.apis, spec, claim=lambda: let_in.claim(spec, stop))
 
     async def services(self) -> None:
         """Deploy the services and wait for them."""
         assert self._driven  # noqa: S101 - the story enters first
-        await in_thread(self._driven.prepare)
         await in_thread(self._driven.services)
 
     async def tests(self) -> int:
@@ -151,11 +151,11 @@ class ClusterStay:
         if self._driven:
             await in_thread(self._driven.close)
         if self._tenancy and self._driven and not keep:
-            tenancy = self._tenancy
+            let_in = self._tenancy
             with self._run.step("leave the cluster"):
-                await in_thread(lambda: tenancy.leave(hurry=hurry))
-            if hurry:
-                self._run.told.note(tenancy.deleting())
+                notes = await in_thread(lambda: let_in.delete(hurry=hurry))
+            for note in notes:
+                self._run.told.note(note)
 
 
 def read(request: RunRequest, *, with_tests: bool = True) -> Plan:

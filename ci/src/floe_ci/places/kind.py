@@ -13,9 +13,9 @@ from floe_ci.cluster import HOST, Cluster
 from floe_ci.config import expand_environment
 from floe_ci.contract import CREDENTIALS_SECRET, LABEL_CONNECTION
 from floe_ci.driver.apis import Apis
-from floe_ci.driver.drive import ClusterRun
 from floe_ci.engine import explained
 from floe_ci.images import Reference
+from floe_ci.places.driven import Driven
 from floe_ci.tasks import in_thread, together
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class KindStay:
         self._run, self._origin, self._namespace = run, origin, namespace
         self._name = name or (run.request.run_id if run.request.keep else None)
         self._cluster: Cluster | None = None
-        self._driven: ClusterRun | None = None
+        self._driven: Driven | None = None
 
     async def enter(self) -> None:
         """Create the cluster, while the images are built that go into it."""
@@ -71,11 +71,10 @@ class KindStay:
             kubeconfig = await created.kubeconfig()
         # The registry beside the nodes has images by tag; their digests were checked when the engine pulled them.
         spec = plan.spec(lambda name: Reference.parse(name).tagged, namespace=self._namespace)
-        self._driven = ClusterRun(connect(kubeconfig, url), spec, self._run)
+        self._driven = Driven(self._run, connect(kubeconfig, url), spec)
 
     async def services(self) -> None:
         """Deploy the services and wait for them."""
-        await in_thread(self._there.prepare)
         await in_thread(self._there.services)
 
     async def tests(self) -> int:
@@ -113,7 +112,7 @@ class KindStay:
         return self._cluster
 
     @property
-    def _there(self) -> ClusterRun:
+    def _there(self) -> Driven:
         assert self._driven  # noqa: S101 - the story enters first
         return self._driven
 
@@ -172,4 +171,4 @@ def connect(kubeconfig: str, url: str) -> Apis:
     document = yaml.safe_load(kubeconfig)
     for each in document["clusters"]:
         each["cluster"] |= {"server": url, "tls-server-name": HOST}
-    return Apis.of_kubeconfig(document)
+    return Apis.of_kubeconfig(yaml.safe_dump(document))

@@ -1,0 +1,198 @@
+"""One run on a cluster that is there, in the parts that its story is told in."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Final, Self
+
+import urllib3
+from kubernetes import client
+
+from floe_ci.driver import deploy, events, job, pods, poll
+from floe_ci.driver.apis import explain
+from floe_ci.driver.follow import LogFollower
+from floe_ci.driver.nodes import wait_for_nodes
+from floe_ci.driver.ready import wait_for_services
+from floe_ci.manifests import Manifests
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from floe_ci.driver.apis import Apis
+    from floe_ci.driver.follow import Logs
+    from floe_ci.driver.spec import RunSpec
+    from floe_ci.ends import Problem
+
+LOOK: Final = 0.5
+"""Seconds between two looks for containers whose logs are to be followed."""
+LAST_LINES: Final = 5.0
+"""Seconds in which the logs are read to where they are, when the run is over."""
+EVENTS: Final = 10.0
+"""Seconds in which the cluster must tell its events."""
+
+
+class ClusterRun:
+    """One run: each part raises what broke it, ends at once when the run is told to stop, and has its own time limit.
+
+    `collect` and `events` may be called after any failure of the others, and after the run was told to stop.
+    """
+
+    def __init__(
+        self,
+        apis: Apis,
+        spec: RunSpec,
+        logs: Logs,
+        stop: threading.Event,
+        *,
+        feed: Callable[[str], None] | None = None,
+    ) -> None:
+        """Prepare; nothing is made in the cluster yet.
+
+        Args:
+            apis: The cluster's.
+            spec: What is to be run.
+            logs: Takes the logs of all containers, and redacts them.
+            stop: Ends the run when it is set.
+            feed: Takes each line of the tests' reporter.
+
+        Raises:
+            UserError: The services' manifests do not parse.
+        """
+        self._apis, self._spec, self._stop = apis, spec, stop
+        self._services = Manifests.parse(spec.services, "the rendered manifests")
+        self._watcher = Watcher(apis, spec, LogFollower(apis, spec.namespace, logs, self._feed_of(feed)))
+        self.problem: Problem | None = None
+        """What ended the tests, if not they themselves: time or memory; known when they have ended."""
+        self.notes: tuple[str, ...] = ()
+        """What else is to be told of the tests' end."""
+
+    def __enter__(self) -> Self:
+        """Leave the end to a `with`."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Read the logs to where they are, for a few seconds; nothing is written to them afterwards."""
+        self._watcher.end()
+
+    def prepare(self) -> tuple[str, ...]:
+        """Make the namespace, if it isn't there, and the passwords, and return these; no log is read before that.
+
+        Raises:
+            RunError: The cluster refuses.
+            UserError: The tier's environment names what isn't there.
+            Stopped: The run was told to stop.
+        """
+        core, spec = self._apis.core, self._spec
+        self._apis.ask(f"Namespace {spec.namespace}", lambda: deploy.make_namespace(core, spec), stop=self._stop)
+        return self._apis.ask("Secrets", lambda: deploy.make_secrets(core, spec, self._services), stop=self._stop)
+
+    def nodes(self) -> None:
+        """Wait for the nodes: pods that come before them would all go to the one that happens to be Ready first.
+
+        Raises:
+            RunError: They don't become ready.
+            Stopped: The run was told to stop.
+        """
+        wait_for_nodes(self._apis, self._spec, self._stop)
+
+    def services(self) -> None:
+        """Apply the services and wait until they are ready; from here on logs are read.
+
+        Raises:
+            RunError: One of them is refused, or does not become ready.
+            OutOfMemory: One of them takes more memory than it may.
+            Stopped: The run was told to stop.
+        """
+        self._watcher.begin()
+        deploy.apply(self._apis, self._spec, self._services, self._stop)
+        wait_for_services(self._apis, self._spec, self._services, self._stop)
+
+    def tests(self) -> int:
+        """Run the tests and return the exit code of their process.
+
+        Raises:
+            RunError: They can't be run to their end.
+            OutOfMemory: Their pod was evicted for the memory it took.
+            TimedOut: They took longer than they may, and could not end themselves.
+            Stopped: The run was told to stop.
+        """
+        self._watcher.begin()
+        deploy.apply(self._apis, self._spec, job.prepare(self._spec, self._services), self._stop)
+        pod = job.wait_for_end(self._apis, self._spec, self._stop)
+        end = job.end_of(pod, self._spec, self._others())
+        self.problem, self.notes = end.problem, end.notes
+        return end.exit_code
+
+    def collect(self, raw: Path, *, timeout: float = 600, stop: threading.Event | None = None) -> tuple[str, ...]:
+        """Copy what the tests have written until now into `raw`, a folder, and return what was left out.
+
+        Args:
+            raw: A folder that is there; private, since nothing in it is redacted.
+            timeout: Seconds for all of it.
+            stop: Ends it when it is set; the run's own doesn't.
+
+        Raises:
+            RunError: There is nothing, or not all of it came; what came is in `raw`.
+            Stopped: It was told to stop.
+        """
+        return job.fetch_results(self._apis, self._spec, raw, timeout=timeout, stop=stop)
+
+    def events(self, *, timeout: float = EVENTS) -> str:
+        """Return the namespace's events until now, or why they can't be had; never raises what a cluster can cause."""
+        try:
+            return poll.in_time(lambda: events.listing(self._apis.core, self._spec.namespace), timeout=timeout)
+        except (client.ApiException, urllib3.exceptions.HTTPError) as error:
+            return f"the events could not be read: {explain(error)}\n"
+        except poll.NotInTime as error:
+            return f"the events could not be read: {error}\n"
+
+    def _others(self) -> list[client.V1Pod]:
+        """Return the pods that are there beside the tests', as far as the cluster tells."""
+        try:
+            found = poll.in_time(
+                lambda: self._apis.core.list_namespaced_pod(self._spec.namespace).items, timeout=EVENTS
+            )
+        except (client.ApiException, urllib3.exceptions.HTTPError, poll.NotInTime):
+            return []
+        return [pod for pod in found if (pod.metadata.labels or {}).get(pods.JOB_NAME) != job.JOB]
+
+    @staticmethod
+    def _feed_of(
+        feed: Callable[[str], None] | None,
+    ) -> Callable[[str, str], Callable[[str], None] | None]:
+        """Return what has the lines of the keeper, which are the reporter's, given to `feed`."""
+        return lambda pod, container: feed if container == job.KEEPER and pod.startswith(f"{job.JOB}-") else None
+
+
+class Watcher:
+    """Follows the namespace's logs in the background."""
+
+    def __init__(self, apis: Apis, spec: RunSpec, follower: LogFollower) -> None:
+        """Prepare; nothing runs yet."""
+        self._apis, self._spec, self._follower = apis, spec, follower
+        self._over = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def begin(self) -> None:
+        """Start, unless it runs already."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._watch, daemon=True)
+            self._thread.start()
+
+    def end(self) -> None:
+        """Look a last time, and let the logs be read to where they are, for a few seconds."""
+        if self._thread:
+            self._over.set()
+            self._thread.join(LAST_LINES)
+            self._follower.finish(LAST_LINES)
+
+    def _watch(self) -> None:
+        is_last = False
+        while not is_last:
+            is_last = self._over.wait(LOOK)
+            try:
+                self._follower.look(self._apis.core.list_namespaced_pod(self._spec.namespace).items)
+            except (client.ApiException, urllib3.exceptions.HTTPError):
+                # The next look may succeed; the run itself notices a cluster that is gone.
+                continue

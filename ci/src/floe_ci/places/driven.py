@@ -1,0 +1,85 @@
+"""What a run does in a cluster, told as the steps of its story: the same in Kind and in a cluster that was there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Final
+
+from floe_ci.driver.run import ClusterRun
+from floe_ci.errors import BrokenError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from floe_ci.driver.apis import Apis
+    from floe_ci.driver.spec import RunSpec
+    from floe_ci.run import Run
+
+COLLECTING: Final = 540.0
+EVENTS: Final = 10.0
+HURRY: Final = 2.5
+"""Seconds that the results may take out of their pod, and the events; and either where the run was interrupted."""
+
+
+class Driven:
+    """A run's part in a cluster. Each method blocks, and ends early when the run is interrupted."""
+
+    def __init__(self, run: Run, apis: Apis, spec: RunSpec, claim: Callable[[], None] = lambda: None) -> None:
+        """Prepare; nothing is made yet. `claim` makes what nobody else may have made."""
+        self._run, self._spec, self._claim = run, spec, claim
+        self._cluster = ClusterRun(apis, spec, run.folder, run.interrupts.stop, feed=run.live.feed)
+        self._began = self._tested = False
+
+    def services(self) -> None:
+        """Make the namespace and its passwords, wait for the nodes, then bring the services up and wait for them.
+
+        Raises:
+            RunError: The cluster refuses something, or something does not become ready.
+        """
+        with self._run.step("namespace"):
+            self._claim()
+            self._run.folder.redactor.add(self._cluster.prepare())
+            self._began = True
+        with self._run.step("nodes ready"):
+            self._cluster.nodes()
+        with self._run.step("services ready"):
+            self._cluster.services()
+
+    def tests(self) -> int:
+        """Run the tests as a Job, and return the exit code of their process.
+
+        Raises:
+            RunError: They can't be run to their end.
+        """
+        with self._run.step("tests"):
+            self._tested = True
+            code = self._cluster.tests()
+            if self._cluster.problem:
+                raise BrokenError(self._cluster.problem)
+        for note in self._cluster.notes:
+            self._run.note(note)
+        return code
+
+    def collect(self) -> tuple[str, ...]:
+        """Gather what the tests left, and what the cluster says of the namespace; return notes.
+
+        Raises:
+            RunError: Not all could be had; what could is there.
+        """
+        if not self._began:
+            return ()
+        hurry = self._run.interrupts.signal is not None
+        with self._run.step("collect"), TemporaryDirectory(prefix="floe-ci-") as private:
+            raw = Path(private)
+            try:
+                notes = self._cluster.collect(raw, timeout=HURRY if hurry else COLLECTING) if self._tested else ()
+            finally:
+                self._run.folder.write("events.txt", self._cluster.events(timeout=HURRY if hurry else EVENTS))
+                left_out = self._run.folder.gather(raw, seconds=HURRY if hurry else None)
+                self.close()
+            return (*notes, *left_out)
+
+    def close(self) -> None:
+        """Read the logs to where they are, and follow nothing any more."""
+        self._cluster.__exit__()
