@@ -350,7 +350,7 @@ def _parsed(pieces: Iterator[str] | Iterator[bytes]) -> Document:
         parser.Parse("", True)  # noqa: FBT003 - as above
     except _Refused as refusal:
         problem = str(refusal)
-    except (expat.ExpatError, ValueError, RecursionError) as error:
+    except (expat.ExpatError, ValueError, LookupError) as error:
         within = f", within the case {reader.open_case!r}" if reader.open_case is not None else ""
         problem = "it is empty" if empty else f"it is cut off or broken: {error}{within}"
     return Document(tuple(reader.suites), problem)
@@ -382,7 +382,7 @@ def _encoding(start: bytes) -> str:
     declared = _DECLARED.match(start)
     try:
         name = codecs.lookup(declared[1].decode()).name if declared else "utf-8"
-        b"".decode(name)  # not a codec such as base64
+        b"x".decode(name, "replace")  # not a codec such as base64
     except LookupError:
         return "utf-8"
     return name

@@ -162,7 +162,8 @@ class _Escapes:
         }
         special = {character for secret in secrets for character in secret if not character.isalnum()}
         self._marks = ("%", "&", "\\", *(["'\"'"] if "'" in special else []))
-        self._no_backslash = "\\" not in special
+        # To undo escapes in a secret that looks like one itself would hide it.
+        self._ambiguous = special & {"%", "&", "\\"}
         names = [name for character, name in _XML_NAMES.items() if character in special]
         letters = [re.escape(_SHORT_ESCAPES.get(character, character)) for character in special]
         self._escape = re.compile(
@@ -179,7 +180,7 @@ class _Escapes:
         marks = [mark for mark in self._marks if mark in text]
         if not marks:
             return False
-        if "\\" in marks and not self._no_backslash:
+        if not self._ambiguous.isdisjoint(marks):
             return True
         plain = self._escape.sub(_unescaped, text)
         return any(secret in plain for secret in self._plain)

@@ -113,6 +113,8 @@ def judge(evidence: Evidence) -> Judgement:
         return _judgement(Verdict.REFUSED if all(case.of_collection for case in bad) else Verdict.FAILED)
     if problem:
         return _judgement(Verdict.REFUSED)
+    if any(case.of_pytest for case in evidence.cases or ()):
+        return _judgement(Verdict.ERRORED, "pytest or one of its plugins broke")
     return _by_exit_code(evidence)
 
 
@@ -123,7 +125,7 @@ def _by_exit_code(evidence: Evidence) -> Judgement:
     ended = cases is not None and evidence.whole and evidence.finished is not False
     if code == _USAGE_ERROR and not ran:
         return _judgement(Verdict.REFUSED, "pytest could not start")
-    if code == _NO_TESTS and not ran and not (cases and any(case.of_pytest for case in cases)):
+    if code == _NO_TESTS and not ran:
         return _judgement(Verdict.NOTHING_RAN)
     if code == 0 and ended:
         return _judgement(Verdict.PASSED if ran else Verdict.NOTHING_RAN)
