@@ -59,6 +59,8 @@ class RunFolder:
     def __init__(self, path: Path, run: dict[str, Any], lock: int | None = None) -> None:
         """Use `take`: it is what makes a folder ready."""
         self.path = path
+        self.named = path
+        """As the caller named it."""
         self.redactor = Redactor()
         self._run, self._lock = run, lock
         self._logs: list[LogFile] = []
@@ -78,6 +80,7 @@ class RunFolder:
             path = _prepared(target)
             lock = _locked(path, target)
             folder = cls(path, {**run, "pid": os.getpid()}, lock)
+            folder.named = target
             try:
                 folder._begin(target)
             except BaseException:
@@ -144,7 +147,8 @@ class RunFolder:
 
     def spend_reserve(self) -> None:
         """Free the disk space that was set aside for the end."""
-        (self.path / _RESERVED).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            (self.path / _RESERVED).unlink(missing_ok=True)
 
     def release(self) -> None:
         """Let others read the results, and take the folder for runs of their own."""
@@ -170,7 +174,7 @@ class RunFolder:
             self.path.chmod(_PRIVATE_FOLDER)
         # First, so that a folder that is half emptied is known for a run's.
         self.write(RUN, json.dumps(self._run, indent=2) + "\n")
-        for name in ("exit-code", "summary.md", *(entry.name for entry in os.scandir(self.path))):
+        for name in ("exit-code", "summary.md", *os.listdir(self.path)):
             if name != RUN:
                 _remove(self.path / name, target)
         (self.path / LOGS).mkdir(mode=_PRIVATE_FOLDER)
@@ -271,15 +275,15 @@ class _Gathering:
         while folders:
             source, target, depth = folders.pop()
             try:
-                entries = sorted(os.scandir(self._raw / source), key=lambda entry: entry.name)
+                names = sorted(os.listdir(self._raw / source))
             except OSError as error:
                 if source or not isinstance(error, FileNotFoundError):
                     self._leave_out(source or ".", error.strerror or str(error))
                 continue
-            for entry in entries:
-                path = f"{source}/{entry.name}" if source else entry.name
+            for name in names:
+                path = f"{source}/{name}" if source else name
                 try:
-                    status = entry.stat(follow_symlinks=False)
+                    status = (self._raw / path).lstat()
                 except OSError as error:
                     self._leave_out(path, error.strerror or str(error))
                     continue
@@ -291,7 +295,7 @@ class _Gathering:
                 elif not is_folder and status.st_size > _LARGEST:
                     self._leave_out(path, f"it is larger than {_LARGEST >> 30} GiB")
                 else:
-                    into = self._free(target, entry.name, is_folder, taken, path)
+                    into = self._free(target, name, is_folder, taken, path)
                     if is_folder:
                         folders.append((path, into, depth + 1))
                     else:
@@ -389,7 +393,7 @@ def _prepared(target: Path) -> Path:
         raise UserError(msg)
     target.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
     path = target.resolve()
-    if not is_of_a_run(path) and any(os.scandir(path)):
+    if not is_of_a_run(path) and os.listdir(path):
         msg = f"--results {target}: it holds something else than the results of a run; name another folder"
         raise UserError(msg)
     return path

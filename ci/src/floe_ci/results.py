@@ -77,7 +77,7 @@ def finish(folder: RunFolder, tier: str, run_id: str, end: End, timings: Timings
     )
     summary = _write(folder, judged, page, timings.to_json(run_id, tier))
     folder.release()
-    return Outcome(judged.verdict, judged.exit_code, folder.path, folder.redactor.text(summary))
+    return Outcome(judged.verdict, judged.exit_code, folder.named, folder.redactor.text(summary))
 
 
 def problem_suite(steps: Iterable[Step], problem: str, step: str | None = None) -> Suite:
