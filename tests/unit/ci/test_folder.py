@@ -19,7 +19,7 @@ from floe_ci.folder import MARKS, RunFolder, is_held, read_run
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-SECRET = "hunter22-long"
+SECRET = "hunter22-long"  # noqa: S105 - of no service
 
 
 def take(target: Path, run_id: str = "abc") -> RunFolder:
@@ -164,7 +164,7 @@ def test_second_run_is_refused(folder: RunFolder) -> None:
     take(folder.path, "second").release()
 
 
-def test_written_whole_or_not_at_all(folder: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_written_whole_or_not_at_all(folder: RunFolder) -> None:
     """A file that can't be written to its end leaves what was there before, and nothing beside it."""
     folder.write("junit.xml", f"old {SECRET}")
     assert (folder.path / "junit.xml").read_text() == "old ***"
@@ -216,7 +216,7 @@ def test_released(folder: RunFolder, raw: Path) -> None:
 
 
 def test_gathered(folder: RunFolder, raw: Path) -> None:
-    """What tests wrote is copied without the passwords in it, in names as well, into the place of what is ours to fill."""
+    """What tests wrote is copied without passwords, in names as well; `junit.xml` takes the live one's place."""
     folder.write("junit.xml", "live")
     (raw / "junit.xml").write_text(f"<testsuites>{SECRET}</testsuites>")
     (raw / f"dump-{SECRET}").mkdir()
@@ -234,10 +234,18 @@ def test_gathered(folder: RunFolder, raw: Path) -> None:
 
 def test_links_are_left_out(folder: RunFolder, raw: Path) -> None:
     """No link is followed, whether to a file, a folder or nothing."""
-    for name, target in {"etc": "/etc", "host": "/etc/hostname", "nothing": "/nope", "self": "self", "up": ".."}.items():
+    for name, target in {
+        "etc": "/etc",
+        "host": "/etc/hostname",
+        "nothing": "/nope",
+        "self": "self",
+        "up": "..",
+    }.items():
         (raw / name).symlink_to(target)
     (raw / "kept").write_text("x")
-    assert folder.gather(raw) == tuple(f"{name}: left out: it is a link" for name in ("etc", "host", "nothing", "self", "up"))
+    assert folder.gather(raw) == tuple(
+        f"{name}: left out: it is a link" for name in ("etc", "host", "nothing", "self", "up")
+    )
     assert names(folder.path) == {"run.json", "logs", "kept"}
 
 
@@ -400,7 +408,7 @@ def test_no_time(folder: RunFolder, raw: Path) -> None:
     assert folder.gather(raw, seconds=-1) == ("a: left out: there was no time left",)
 
 
-@pytest.mark.parametrize("make", [lambda raw: None, lambda raw: raw.write_text("x")])
+@pytest.mark.parametrize("make", [lambda _: None, lambda raw: raw.write_text("x")])
 def test_nothing_to_gather(folder: RunFolder, tmp_path: Path, make: Callable[[Path], object]) -> None:
     """Where tests wrote nothing, or left a file in the folder's place, there is nothing to copy, and no error."""
     make(tmp_path / "none")

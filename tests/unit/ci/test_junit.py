@@ -101,7 +101,7 @@ def test_something_else(tmp_path: Path, data: str | bytes, told: str) -> None:
     assert names(document) == []
 
 
-@pytest.mark.parametrize("make", [lambda path: None, lambda path: path.mkdir()])
+@pytest.mark.parametrize("make", [lambda _: None, lambda path: path.mkdir()])
 def test_no_file(tmp_path: Path, make: object) -> None:
     """A file that is missing, or a folder, can't be read, which is told."""
     make(tmp_path / "x")  # type: ignore[operator]
@@ -114,7 +114,10 @@ def test_no_file(tmp_path: Path, make: object) -> None:
         (junit(GOOD.replace("ok", "ok\x1b[31m\x00")), "ok\ufffd[31m\ufffd"),
         (junit(GOOD.replace("ok", "ok&#x1b;&#0;&#xFFFFFFFF;&#99999999999999999999;")), "ok" + "\ufffd" * 4),
         (junit(GOOD).encode().replace(b'"ok"', b'"o\xffk"'), "o\ufffdk"),
-        (junit(GOOD.replace("ok", "größe"), head='<?xml version="1.0" encoding="latin-1"?>').encode("latin-1"), "größe"),
+        (
+            junit(GOOD.replace("ok", "größe"), head='<?xml version="1.0" encoding="latin-1"?>').encode("latin-1"),
+            "größe",
+        ),
         (junit(GOOD.replace("ok", "größe"), head="").encode("utf-16"), "größe"),
         (junit(GOOD.replace("ok", "größe"), head="").encode("utf-8-sig"), "größe"),
         (junit(GOOD.replace("ok", "\x00größe"), head='<?xml version="1.0" encoding="nope"?>'), "\ufffdgröße"),
@@ -177,7 +180,7 @@ def test_reading_what_was_written(tmp_path: Path) -> None:
     """What is written is read again as it was, but for what XML can't hold."""
     case = Case(
         "t<a>",
-        'x"[\n&\'é',
+        "x\"[\n&'é",
         1.25,
         (Result("failed", 'a "b"\n<c>', "]]> & <d>\r\n", "E"), Result("skipped", "why", "", "pytest.skip")),
         attempts=3,
@@ -194,7 +197,9 @@ def test_numbers_of_a_document() -> None:
     """Root and suites say how many cases there are, and of which outcome."""
     cases = [Case("", "a"), Case("", "b", 1.0, (Result("failed"),)), Case("", "c", 0.5, (Result("errored"),))]
     root = ET.fromstring("".join(write([Suite("x", cases), Suite("y", [Case("", "d", 0.0, (Result("skipped"),))])])))  # noqa: S314 - our own
-    counted = [(node.get("tests"), node.get("failures"), node.get("errors"), node.get("skipped")) for node in (root, *root)]
+    counted = [
+        (node.get("tests"), node.get("failures"), node.get("errors"), node.get("skipped")) for node in (root, *root)
+    ]
     assert counted == [("4", "1", "1", "1"), ("3", "1", "1", "0"), ("1", "0", "0", "1")]
     assert root.get("time") == "1.500"
 

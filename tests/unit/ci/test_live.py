@@ -33,7 +33,9 @@ class Heard:
         """Remember a test."""
         self.told.append(("started", test))
 
-    def ended(self, test: str, outcome: str, seconds: float, message: str, done: int, total: int | None) -> None:
+    def ended(  # noqa: PLR0913, PLR0917 - as the listener has it
+        self, test: str, outcome: str, seconds: float, message: str, done: int, total: int | None
+    ) -> None:
         """Remember how it ended."""
         self.told.append((test, outcome, seconds, message, done, total))
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 BEGAN = datetime(2025, 1, 1, 12, 0, 0, tzinfo=UTC)
 ALWAYS = {"junit.xml", "coverage.xml", "logs", "events.txt", "timings.json", "summary.md", "exit-code", "run.json"}
 GOOD, BAD = Case("t.a", "ok", 0.5), Case("t.a", "bad", 2, (Result("failed", "assert 0", "t/a.py:7: AssertionError"),))
-SECRET = "hunter22-long"
+SECRET = "hunter22-long"  # noqa: S105 - of no service
 
 
 @pytest.fixture
@@ -118,7 +118,11 @@ def test_failed_tests_win(folder: RunFolder, tmp_path: Path) -> None:
 def test_gate(folder: RunFolder, tmp_path: Path) -> None:
     """Where no test failed and pytest's exit code is 1, the log's own words are the reason, in a case of our suite."""
     left(folder, tmp_path, document(GOOD))
-    for line in ("TOTAL 3 1 66%", "FAIL Required test coverage of 100% not reached. Total coverage: 66.67%", "=== 1 passed in 0.1s ==="):
+    for line in (
+        "TOTAL 3 1 66%",
+        "FAIL Required test coverage of 100% not reached. Total coverage: 66.67%",
+        "=== 1 passed in 0.1s ===",
+    ):
         folder.log("runner.log").line(line)
     outcome = finished(folder, End(exit_code=1), heard(ended("ok"), {"event": "finished", "exit_code": 1}))
     assert (outcome.verdict, outcome.exit_code) == (Verdict.FAILED, 1)
@@ -266,7 +270,7 @@ STEPS = [
 
 
 def test_first_cause() -> None:
-    """A problem is named after the step that it came from; else after the one that failed first, none that was cancelled."""
+    """A problem is named after its step; else after the one that failed first, none that was cancelled."""
     for steps in (STEPS, STEPS[::-1]):
         (case,) = problem_suite(steps, "boom").cases
         assert (case.name, case.seconds) == ("postgres", 5)

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 GOOD = Case("t.a", "ok", 0.5)
-FAIL = Case("t.a", "bad", 2, (Result("failed", "assert 1 == 2", "def test():\nE   assert 1 == 2\n\nt/a.py:7: AssertionError"),))
+FAIL = Case(
+    "t.a", "bad", 2, (Result("failed", "assert 1 == 2", "def test():\nE   assert 1 == 2\n\nt/a.py:7: AssertionError"),)
+)
 ERROR = Case("t.a", "broken", 1, (Result("errored", "no server", "long"),))
 SKIP = Case("t.a", "later", 0, (Result("skipped", "no"),))
 
@@ -37,7 +39,9 @@ def test_all_of_it() -> None:
 
 def test_collection_error() -> None:
     """A module that can't be imported is told by what was raised, and where."""
-    error = "Traceback:\ntests/test_c.py:1: in <module>\n    import nope\nE   ModuleNotFoundError: No module named 'nope'"
+    error = (
+        "Traceback:\ntests/test_c.py:1: in <module>\n    import nope\nE   ModuleNotFoundError: No module named 'nope'"
+    )
     text = page(Case("", "tests.test_c", 0, (Result("errored", "collection failure", error),)))
     assert "  tests/test_c.py:1: in <module>\n  E   ModuleNotFoundError: No module named 'nope'" in text
 
@@ -61,9 +65,9 @@ def test_problem_once() -> None:
 
 def test_without_tests() -> None:
     """A run that broke before its tests says so, with the whole problem and nothing invented."""
-    text = Page(Verdict.ERRORED, "e2e", problem="uv failed:\n  × No solution found\n  ╰─▶ because").text()
+    text = Page(Verdict.ERRORED, "e2e", problem="uv failed:\n  x No solution found\n  ╰─▶ because").text()
     assert text.startswith("**Errored**: tier e2e, no test reported.\n\n## Problem\n")
-    assert "uv failed:\n  × No solution found\n  ╰─▶ because" in text
+    assert "uv failed:\n  x No solution found\n  ╰─▶ because" in text
     for absent in ("## Tests", "## Failures", "## Slowest", "## Steps", "## To look further"):
         assert absent not in text
 

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from itertools import product
-from typing import TYPE_CHECKING
+from typing import Any
 
 import pytest
 from floe_ci.ends import Problem
 from floe_ci.junit import Case, Result
 from floe_ci.verdict import EXIT_CODES, Evidence, Verdict, judge, of_exit_code, table
-
-if TYPE_CHECKING:
-    from floe_ci.ends import ProblemKind
 
 GOOD = Case("t", "good")
 SKIPPED = Case("t", "skipped", 0.0, (Result("skipped", "no"),))
@@ -73,9 +70,9 @@ def test_internal_error(code: int | None) -> None:
 
 
 @pytest.mark.parametrize("code", [0, 1, 2, 3, 5, 139, None])
-@pytest.mark.parametrize("incomplete", [{"whole": False}, {"finished": False}])
-def test_account_that_is_not_whole(code: int | None, incomplete: dict[str, bool]) -> None:
-    """Where tests are missing from the account, no exit code is taken for a success or for a gate."""
+@pytest.mark.parametrize("incomplete", [{"whole": False}, {"finished": False}, {"finished": True, "own_code": 77}])
+def test_account_that_is_not_whole(code: int | None, incomplete: dict[str, Any]) -> None:
+    """Where tests are missing from the account, or it was another end, no exit code is a success or a gate."""
     judged = judge(Evidence(code, None, (GOOD,), **incomplete))
     assert (judged.verdict, judged.exit_code) == (E, 3)
     assert judge(Evidence(code, None, (GOOD, FAILED), **incomplete)).exit_code == 1
@@ -115,6 +112,10 @@ def test_bad_input(code: int | None) -> None:
     [
         (Evidence(1, None, (GOOD,)), "no test failed, and pytest ended with exit code 1 all the same"),
         (Evidence(4, None, ()), "pytest could not start"),
+        (
+            Evidence(1, None, (GOOD,), finished=True, own_code=0),
+            "pytest ended with exit code 0, and the test process then with 1",
+        ),
         (Evidence(1), "the test process ended with exit code 1 and told of no test"),
         (Evidence(0, None, (GOOD,), finished=False), "the test process ended before its time, with exit code 0"),
         (Evidence(2, None, (GOOD,)), "pytest was interrupted from within: it ended with exit code 2"),

@@ -157,7 +157,14 @@ def test_record_of_other_types(call: Call, tmp_path: Path, change: dict[str, obj
 
 @pytest.mark.parametrize(
     "timings",
-    ["", "[]", "null", "[" * 100_000, json.dumps(TIMINGS).replace("1.0", "NaN"), json.dumps(TIMINGS).replace("1.0", "1e999")],
+    [
+        "",
+        "[]",
+        "null",
+        "[" * 100_000,
+        json.dumps(TIMINGS).replace("1.0", "NaN"),
+        json.dumps(TIMINGS).replace("1.0", "1e999"),
+    ],
 )
 def test_no_record(call: Call, tmp_path: Path, timings: str) -> None:
     """Whatever stands in the place of the record, one line says so."""
