@@ -155,11 +155,8 @@ class _Escapes:
     """Tells where secrets may be hidden by escapes."""
 
     def __init__(self, secrets: Sequence[str]) -> None:
-        self._plain = {
-            form
-            for secret in secrets
-            for form in (secret, _as_latin_1(_to_bytes(secret)), _as_units(secret), secret.replace(" ", "+"))
-        }
+        written = {form for each in secrets for form in (each, _as_latin_1(_to_bytes(each)), _as_units(each))}
+        self._plain = written | {form.replace(" ", "+") for form in written}
         special = {character for secret in secrets for character in secret if not character.isalnum()}
         self._marks = ("%", "&", "\\", *(["'\"'"] if "'" in special else []))
         names = [name for character, name in _XML_NAMES.items() if character in special]

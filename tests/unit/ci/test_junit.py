@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import tracemalloc
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
@@ -269,6 +272,29 @@ def test_memory(tmp_path: Path) -> None:
         tracemalloc.stop()
     assert sum(1 for _ in document.cases) == 1000
     assert peak < 20_000_000
+
+
+def test_other_parsers_make_no_difference(tmp_path: Path) -> None:
+    """Whatever parser is installed beside, even one that can't be imported, the file is read by Python's own."""
+    for name in ("lxml", "defusedxml"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("raise SystemError('it is broken')")
+    (tmp_path / "junit.xml").write_text(junit(GOOD))
+    code = (
+        "from pathlib import Path; from floe_ci import junit; "
+        "print([case.name for case in junit.read(Path('junit.xml')).cases])"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    told = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert told.stdout == "['ok']\n"
 
 
 def test_endless_output(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 PLAIN = "nNRS-abc_1234567"
 ODD = "p@ss w'ord\"&<x\\y%41"
-FOREIGN = "ünïcödé-\N{GRINNING FACE}pw"
+FOREIGN = "ünïcödé -\N{GRINNING FACE}pw"
 
 
 def in_base64(secret: str) -> Iterator[str]:
