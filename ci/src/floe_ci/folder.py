@@ -17,7 +17,6 @@ import stat
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from floe_ci.errors import UserError
@@ -25,6 +24,7 @@ from floe_ci.redaction import Redactor, looks_compressed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from pathlib import Path
     from typing import BinaryIO, TextIO
 
 _RESERVED: Final = ".reserve"
@@ -59,6 +59,8 @@ class RunFolder:
     def __init__(self, path: Path, run: dict[str, Any], lock: int | None = None) -> None:
         """Use `take`: it is what makes a folder ready."""
         self.path = path
+        self.named = path
+        """As the caller named it."""
         self.redactor = Redactor()
         self._run, self._lock = run, lock
         self._logs: list[LogFile] = []
@@ -78,6 +80,7 @@ class RunFolder:
             path = _prepared(target)
             lock = _locked(path, target)
             folder = cls(path, {**run, "pid": os.getpid()}, lock)
+            folder.named = target
             try:
                 folder._begin(target)
             except BaseException:
@@ -162,7 +165,8 @@ class RunFolder:
 
     def spend_reserve(self) -> None:
         """Free the disk space that was set aside for the end."""
-        (self.path / _RESERVED).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            (self.path / _RESERVED).unlink(missing_ok=True)
 
     def release(self) -> None:
         """Let others read the results, and take the folder for runs of their own."""
@@ -174,7 +178,7 @@ class RunFolder:
                 with contextlib.suppress(OSError):
                     os.chmod(os.path.join(folder, name), 0o644, follow_symlinks=False)  # noqa: PTH101, PTH118 - one by one, and many
             with contextlib.suppress(OSError):
-                os.chmod(folder, 0o755)  # noqa: PTH101 - as above
+                os.chmod(folder, 0o755)  # noqa: PTH101, S103 - as above; results are for all to read
         self._unlock()
 
     def incomplete_logs(self) -> tuple[str, ...]:
@@ -188,7 +192,7 @@ class RunFolder:
             self.path.chmod(_PRIVATE_FOLDER)
         # First, so that a folder that is half emptied is known for a run's.
         self.write(RUN, json.dumps(self._run, indent=2) + "\n")
-        for name in ("exit-code", "summary.md", *(entry.name for entry in os.scandir(self.path))):
+        for name in ("exit-code", "summary.md", *(path.name for path in self.path.iterdir())):
             if name != RUN:
                 _remove(self.path / name, target)
         (self.path / LOGS).mkdir(mode=_PRIVATE_FOLDER)
@@ -209,7 +213,7 @@ class RunFolder:
         path.parent.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
         draft = path.with_name(f".{path.name}"[:_LONGEST_NAME] + ".draft")
         try:
-            with open(draft, "wb", opener=_private) as file:  # noqa: PTH123 - Path.open has no opener
+            with open(draft, "wb", opener=_private) as file:
                 yield file
             draft.replace(path)
         except BaseException:
@@ -249,7 +253,7 @@ class LogFile:
 
     def _opened(self) -> TextIO:
         self.path.parent.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
-        return open(self.path, "a", buffering=1, encoding="utf-8", errors="replace", newline="\n", opener=_private)  # noqa: PTH123, SIM115 - as below
+        return open(self.path, "a", buffering=1, encoding="utf-8", errors="replace", newline="\n", opener=_private)
 
 
 @dataclass(frozen=True)
@@ -289,15 +293,15 @@ class _Gathering:
         while folders:
             source, target, depth = folders.pop()
             try:
-                entries = sorted(os.scandir(self._raw / source), key=lambda entry: entry.name)
+                names = sorted(path.name for path in (self._raw / source).iterdir())
             except OSError as error:
                 if source or not isinstance(error, FileNotFoundError):
                     self._leave_out(source or ".", error.strerror or str(error))
                 continue
-            for entry in entries:
-                path = f"{source}/{entry.name}" if source else entry.name
+            for name in names:
+                path = f"{source}/{name}" if source else name
                 try:
-                    status = entry.stat(follow_symlinks=False)
+                    status = (self._raw / path).lstat()
                 except OSError as error:
                     self._leave_out(path, error.strerror or str(error))
                     continue
@@ -309,16 +313,17 @@ class _Gathering:
                 elif not is_folder and status.st_size > _LARGEST:
                     self._leave_out(path, f"it is larger than {_LARGEST >> 30} GiB")
                 else:
-                    into = self._free(target, entry.name, is_folder, taken, path)
+                    into = self._free(target, path, taken, is_folder=is_folder)
                     if is_folder:
                         folders.append((path, into, depth + 1))
                     else:
                         yield _Found(path, into, status.st_size)
 
-    def _free(self, target: str, name: str, is_folder: bool, taken: set[str], path: str) -> str:
+    def _free(self, target: str, path: str, taken: set[str], *, is_folder: bool) -> str:
         """Return where something may go, under another name where its own is ours, or not fit to be one."""
+        name = path.rpartition("/")[2]
         safe = _UNSAFE.sub(_as_percent, self._folder.redactor.name(name))[:_LONGEST_NAME]
-        if not target and _is_ours(safe, is_folder):
+        if not target and _is_ours(safe, is_folder=is_folder):
             safe += ASIDE
         into, number = (f"{target}/{safe}" if target else safe), 1
         base = into
@@ -345,7 +350,7 @@ class _Gathering:
             self._leave_out(found.source, "there was no time left")
             return
         # Whatever has taken its place meanwhile, it is neither followed nor waited for.
-        with open(self._raw / found.source, "rb", opener=_without_following) as source:  # noqa: PTH123 - as above
+        with open(self._raw / found.source, "rb", opener=_without_following) as source:
             status = os.fstat(source.fileno())
             if not stat.S_ISREG(status.st_mode):
                 self._leave_out(found.source, "it is no file any more")
@@ -379,7 +384,7 @@ _KINDS: Final = {
 }
 
 
-def _is_ours(name: str, is_folder: bool) -> bool:
+def _is_ours(name: str, *, is_folder: bool) -> bool:
     if name in EXPECTED:
         return is_folder
     return name in OURS or (name == LOGS and not is_folder)
@@ -407,7 +412,7 @@ def _prepared(target: Path) -> Path:
         raise UserError(msg)
     target.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
     path = target.resolve()
-    if not is_of_a_run(path) and any(os.scandir(path)):
+    if not is_of_a_run(path) and [*path.iterdir()]:
         msg = f"--results {target}: it holds something else than the results of a run; name another folder"
         raise UserError(msg)
     return path

@@ -17,7 +17,7 @@ from xml.sax.saxutils import escape, quoteattr
 from floe_ci.ansi import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
 Outcome = Literal["passed", "failed", "errored", "skipped"]
@@ -44,6 +44,8 @@ _LONGEST_TEXT: Final = 8 << 20
 _NOT_XML: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _REFERENCE: Final = re.compile(r"&#(?:[xX]([0-9a-fA-F]+)|([0-9]+));")
 _LONGEST_REFERENCE: Final = 16
+_MOST_DIGITS: Final = 4
+"""Of a number of attempts."""
 _DECLARED: Final = re.compile(rb"""^\s*<\?xml[^>]*\sencoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
 _BYTE_ORDER_MARKS: Final = {
     codecs.BOM_UTF8: "utf-8-sig",
@@ -259,7 +261,7 @@ def xml_text(text: str) -> str:
     return _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", plain(text))
 
 
-class _Refused(Exception):
+class _RefusedError(Exception):
     """A document that is not read any further."""
 
 
@@ -281,7 +283,7 @@ class _Reader:
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         if not self._path and tag not in {"testsuites", "testsuite"}:
             msg = f"it is no JUnit document: it begins with <{tag}>"
-            raise _Refused(msg)
+            raise _RefusedError(msg)
         self._path.append(tag)
         if tag == "testsuite":
             get = attributes.get
@@ -324,7 +326,9 @@ class _Reader:
             get("name", ""),
             seconds(get("time", "")),
             tuple(self._results),
-            next((int(value) for value in tried if value.isascii() and value.isdigit() and len(value) < 5), 1),
+            next(
+                (int(value) for value in tried if value.isascii() and value.isdigit() and len(value) <= _MOST_DIGITS), 1
+            ),
             tuple(item for item in self._properties if item[0] != ATTEMPTS),
             tuple(self._outputs),
         )
@@ -348,9 +352,9 @@ def _parsed(pieces: Iterator[str] | Iterator[bytes]) -> Document:
             empty = empty and not piece.strip()
             parser.Parse(piece, False)  # noqa: FBT003 - it takes no names
         parser.Parse("", True)  # noqa: FBT003 - as above
-    except _Refused as refusal:
+    except _RefusedError as refusal:
         problem = str(refusal)
-    except (expat.ExpatError, ValueError, RecursionError) as error:
+    except (expat.ExpatError, ValueError, LookupError) as error:
         within = f", within the case {reader.open_case!r}" if reader.open_case is not None else ""
         problem = "it is empty" if empty else f"it is cut off or broken: {error}{within}"
     return Document(tuple(reader.suites), problem)
@@ -358,7 +362,7 @@ def _parsed(pieces: Iterator[str] | Iterator[bytes]) -> Document:
 
 def _refuse_entities(*_: object) -> None:
     msg = "it declares entities, as no test's results do"
-    raise _Refused(msg)
+    raise _RefusedError(msg)
 
 
 def _mended(file: IO[bytes]) -> Iterator[str]:
@@ -382,7 +386,7 @@ def _encoding(start: bytes) -> str:
     declared = _DECLARED.match(start)
     try:
         name = codecs.lookup(declared[1].decode()).name if declared else "utf-8"
-        b"".decode(name)  # not a codec such as base64
+        b"x".decode(name, "replace")  # not a codec such as base64
     except LookupError:
         return "utf-8"
     return name

@@ -27,7 +27,9 @@ class TestListener(Protocol):
     def started(self, test: str) -> None:
         """Take one that starts."""
 
-    def ended(self, test: str, outcome: str, seconds: float, message: str, done: int, total: int | None) -> None:
+    def ended(  # noqa: PLR0913, PLR0917 - all that a line tells
+        self, test: str, outcome: str, seconds: float, message: str, done: int, total: int | None
+    ) -> None:
         """Take one that has ended: what it came to and why, and how many of how many that makes."""
 
 
@@ -161,7 +163,7 @@ class JunitFile:
         """Write a document without tests."""
         self._path, self._redactor, self._live = folder.path / "junit.xml", folder.redactor, live
         self._written = 0
-        head, root, suite, *end = write([Suite(tier)])
+        head, _, _, *end = write([Suite(tier)])
         folder.write("junit.xml", "".join([head, "<testsuites>\n", f"<testsuite name={quoteattr(tier)}>\n", *end]))
         self._end = "".join(end).encode()
         self._at = self._path.stat().st_size - len(self._end)

@@ -155,31 +155,37 @@ class _Escapes:
     """Tells where secrets may be hidden by escapes."""
 
     def __init__(self, secrets: Sequence[str]) -> None:
-        self._plain = {
-            form
-            for secret in secrets
-            for form in (secret, _as_latin_1(_to_bytes(secret)), _as_units(secret), secret.replace(" ", "+"))
-        }
+        written = {form for each in secrets for form in (each, _as_latin_1(_to_bytes(each)), _as_units(each))}
+        self._plain = written | {form.replace(" ", "+") for form in written}
         special = {character for secret in secrets for character in secret if not character.isalnum()}
         self._marks = ("%", "&", "\\", *(["'\"'"] if "'" in special else []))
-        self._no_backslash = "\\" not in special
         names = [name for character, name in _XML_NAMES.items() if character in special]
         letters = [re.escape(_SHORT_ESCAPES.get(character, character)) for character in special]
+        # Only escapes of what secrets are made of: others, of which logs are full, need not be undone.
+        octets = {
+            *b"".join(map(_to_bytes, secrets)),
+            *(ord(c) for secret in secrets for c in secret if ord(c) <= _LAST_OF_LATIN_1),
+        }
+        pair = _hexadecimal(octets)
+        plain = all(secret.isascii() for secret in secrets)
+        unit = f"00{pair}" if plain else "[0-9a-fA-F]{4}"
         self._escape = re.compile(
-            r"%(?:25)*(?P<byte>[0-9a-fA-F]{2})|\\\\*(?:u(?P<unit>[0-9a-fA-F]{4})|x(?P<hex>[0-9a-fA-F]{2}))"
+            rf"%(?:25)*(?P<byte>{pair})|\\\\*(?:u(?P<unit>{unit})|x(?P<hex>{pair}))"
             r"|&(?:amp;)?#(?P<number>[0-9]{1,9});|&(?:amp;)?#[xX](?P<digits>[0-9a-fA-F]{1,8});"
             + (f"|&(?:amp;)?(?P<name>{'|'.join(names)});" if names else "")
             + (f"|\\\\\\\\*(?P<letter>{'|'.join(letters)})" if letters else "")
             + ("|'\"'\"(?P<quote>')" if "'" in special else "")
         )
 
+        # To undo escapes in a secret that looks like one itself would hide it.
+        self._ambiguous = any("\\" in each or each[-1] in "%&" or self._escape.search(each) for each in secrets)
+
     def hide_one_in(self, data: str | bytes) -> bool:
         """Return whether a secret is there once escapes are undone."""
         text = data if isinstance(data, str) else _as_latin_1(data)
-        marks = [mark for mark in self._marks if mark in text]
-        if not marks:
+        if not any(mark in text for mark in self._marks):
             return False
-        if "\\" in marks and not self._no_backslash:
+        if self._ambiguous:
             return True
         plain = self._escape.sub(_unescaped, text)
         return any(secret in plain for secret in self._plain)
@@ -312,6 +318,15 @@ def _any_form(character: str) -> str:
         forms.append(f"{_BACKSLASH}{re.escape(character)}")
     forms += {" ": [r"\+"], "'": ["'\"'\"'"]}.get(character, [])
     return f"(?:{'|'.join(dict.fromkeys(forms))})"
+
+
+def _hexadecimal(octets: set[int]) -> str:
+    """Return an expression for the two hexadecimal digits, in either case, of any of some bytes."""
+    by_first: dict[str, str] = {}
+    for octet in sorted(octets):
+        first, second = f"{octet >> 4:x}", f"{octet & 15:x}"
+        by_first[first] = by_first.get(first, "") + second + (second.upper() if second.isalpha() else "")
+    return f"(?:{'|'.join(f'{_digits(first)}[{seconds}]' for first, seconds in by_first.items())})"
 
 
 def _digits(digits: str) -> str:

@@ -48,7 +48,9 @@ class Outcome:
         return self.verdict is Verdict.PASSED
 
 
-def finish(folder: RunFolder, tier: str, run_id: str, end: End, timings: Timings, live: LiveTests | None) -> Outcome:
+def finish(  # noqa: PLR0913, PLR0917 - all that is known of a run
+    folder: RunFolder, tier: str, run_id: str, end: End, timings: Timings, live: LiveTests | None
+) -> Outcome:
     """Judge a run by what is in its folder, complete that, and give it free.
 
     It never raises for what is in the folder, or for a disk that is full: what can't be written is told.
@@ -63,10 +65,11 @@ def finish(folder: RunFolder, tier: str, run_id: str, end: End, timings: Timings
     """
     folder.spend_reserve()
     document = _tests(folder, live)
-    finished = live.exit_code is not None if live and live.heard else None
+    own_code = live.exit_code if live else None
+    finished = own_code is not None if live and live.heard else None
     cases = None if document is None else tuple(document.cases)
     whole = document is None or document.problem is None
-    judged = verdict.judge(Evidence(end.exit_code, end.problem, cases, whole, finished))
+    judged = verdict.judge(Evidence(end.exit_code, end.problem, cases, whole, finished, own_code))
     problem = _problem(folder, end, judged, document, live)
     note_first_test(document, timings)
     suites = [] if document is None else [document.as_suite(tier)]
@@ -89,7 +92,7 @@ def finish(folder: RunFolder, tier: str, run_id: str, end: End, timings: Timings
     safe = folder.redactor.text
     began = end.exit_code is not None or bool(live and live.heard)
     return Outcome(
-        judged.verdict, judged.exit_code, folder.path, safe(summary), safe(problem) if problem else None, began
+        judged.verdict, judged.exit_code, folder.named, safe(summary), safe(problem) if problem else None, began
     )
 
 

@@ -93,7 +93,7 @@ def _list(heading: str, lines: Sequence[str]) -> list[str]:
 
 def _files(folder: Path | None) -> list[str]:
     """Return what is in the results, each with what it holds where that is known."""
-    if folder is None:
+    if folder is None or not folder.is_dir():
         return []
     names = {f"{path.name}/" if path.is_dir() else path.name for path in folder.iterdir()}
     known = [f"- `{name}`: {_FILES[name]}" for name in _FILES if name in names]

@@ -87,6 +87,8 @@ class Evidence:
     """Whether those are all that ran, as far as their file tells."""
     finished: bool | None = None
     """Whether pytest came to its end; None: nothing tells."""
+    own_code: int | None = None
+    """The exit code that pytest said it ends with, if it did."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,8 @@ def judge(evidence: Evidence) -> Judgement:
         return _judgement(Verdict.REFUSED if all(case.of_collection for case in bad) else Verdict.FAILED)
     if problem:
         return _judgement(Verdict.REFUSED)
+    if any(case.of_pytest for case in evidence.cases or ()):
+        return _judgement(Verdict.ERRORED, "pytest or one of its plugins broke")
     return _by_exit_code(evidence)
 
 
@@ -120,10 +124,12 @@ def _by_exit_code(evidence: Evidence) -> Judgement:
     code, cases = evidence.exit_code, evidence.cases
     ran = any(case.ran for case in cases or ())
     # That pytest ran is known from what it wrote: a Python that can't even import it ends with 1 as well.
-    ended = cases is not None and evidence.whole and evidence.finished is not False
+    ended = (
+        cases is not None and evidence.whole and evidence.finished is not False and evidence.own_code in {None, code}
+    )
     if code == _USAGE_ERROR and not ran:
         return _judgement(Verdict.REFUSED, "pytest could not start")
-    if code == _NO_TESTS and not ran and not (cases and any(case.of_pytest for case in cases)):
+    if code == _NO_TESTS and not ran:
         return _judgement(Verdict.NOTHING_RAN)
     if code == 0 and ended:
         return _judgement(Verdict.PASSED if ran else Verdict.NOTHING_RAN)
@@ -141,6 +147,8 @@ def _before_its_time(evidence: Evidence) -> str:
         return f"the test process was ended by {name}{hint}"
     if evidence.cases is None:
         return f"the test process ended with exit code {code} and told of no test"
+    if evidence.own_code not in {None, code}:
+        return f"pytest ended with exit code {evidence.own_code}, and the test process then with {code}"
     if code == _PYTEST_INTERRUPTED:
         return "pytest was interrupted from within: it ended with exit code 2"
     return f"the test process ended before its time, with exit code {code}"

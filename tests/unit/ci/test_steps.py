@@ -66,7 +66,8 @@ def test_overlapping_steps_stand_by_start(timings: Timings, clock: Clock) -> Non
         (UserError("no lock file"), "no lock file"),
         (KeyError("x"), "KeyError: 'x'"),
         (TimeoutError(), "TimeoutError"),
-        (asyncio.CancelledError(), "CancelledError"),
+        (asyncio.CancelledError(), "cancelled"),
+        (asyncio.CancelledError("Cancelled via cancel scope 7f00"), "cancelled"),
     ],
 )
 def test_failed_step_is_recorded(timings: Timings, clock: Clock, raised: BaseException, told: str) -> None:

@@ -9,9 +9,10 @@ import pytest
 from click.testing import CliRunner, Result
 from floe_ci import places
 from floe_ci.cli import main
-from floe_ci.driver.spec import DriverReport
+from floe_ci.ends import End
+from floe_ci.folder import RunFolder
 from floe_ci.places import Finding
-from floe_ci.results import assemble
+from floe_ci.results import finish
 from floe_ci.steps import Step, Timings
 
 if TYPE_CHECKING:
@@ -52,11 +53,11 @@ class Somewhere:
         progress.begin("tests")
         step = Step("tests", 1.0, 4.5)
         progress.end(step)
-        request.results.mkdir(parents=True)
-        (request.results / "junit.xml").write_text(JUNIT)
+        folder = RunFolder.take(request.results, run_id="abc", tier=request.tier, place=self.name)
+        folder.write("junit.xml", JUNIT)
         timings = Timings()
         timings.record(step)
-        return assemble(request.results, "abc", request.tier, DriverReport(exit_code=self.exit_code), timings)
+        return finish(folder, request.tier, "abc", End(exit_code=self.exit_code), timings, None)
 
     def up(self, request: RunRequest, _progress: Progress) -> str:
         """Remember the request."""

@@ -86,7 +86,7 @@ def test_exit_code_is_the_runs(call: Call, somewhere: Somewhere) -> None:
     told = call("test", "--on", "local")
     assert somewhere.requests
     assert told.exit_code == 1
-    assert "tests.test_orders::test_empty assert 1 == 2\n" in told.stdout
+    assert "tests.test_orders::test_empty assert 1 == 2\n    more\n" in told.stdout
     assert told.stdout.endswith(
         "failed: tier integration, 1 passed, 1 failed, 1 skipped, 0 s\nresults: results/integration\n"
     )
@@ -108,7 +108,7 @@ def test_json_is_all_of_standard_output(call: Call, somewhere: Somewhere) -> Non
     assert somewhere.requests
     assert (told["place"], told["verdict"], told["exit_code"]) == ("local", "failed", 1)
     assert told["suites"]["integration"] == {"passed": 1, "failed": 1, "errored": 0, "skipped": 1, "seconds": 4.5}
-    assert told["failures"] == [{"test": "tests.test_orders::test_empty", "message": "assert 1 == 2"}]
+    assert told["failures"] == [{"test": "tests.test_orders::test_empty", "message": "assert 1 == 2\nmore"}]
 
 
 def test_place_is_chosen_where_none_is_named(call: Call, somewhere: Somewhere, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""`floe-ci results show` shows what a run left."""
+"""`floe-ci results show` shows what a run left, and never more than it left."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
+from floe_ci.folder import RunFolder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,12 +18,31 @@ if TYPE_CHECKING:
 
     Call = Callable[..., Result]
 
+TIMINGS = {
+    "run_id": "abc",
+    "tier": "unit",
+    "started_at": "2025-01-01T00:00:00+00:00",
+    "total_seconds": 1.0,
+    "time_to_first_test_seconds": None,
+    "steps": [{"name": "tests", "started_seconds": 0.1, "seconds": 0.5}],
+}
+PASSED = '<testsuite name="unit"><testcase classname="t" name="a" time="1"/></testsuite>'
+
 
 @pytest.fixture
 def results(call: Call, somewhere: Somewhere) -> Path:
     """Return the folder of a run's results."""
     call("test", "--on", "local")
     return somewhere.requests[0].results
+
+
+def make(folder: Path, junit: str = PASSED, timings: object = None, code: str = "0\n") -> Path:
+    """Make a results folder as it may have been left."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "junit.xml").write_text(junit)
+    (folder / "timings.json").write_text(timings if isinstance(timings, str) else json.dumps(timings or TIMINGS))
+    (folder / "exit-code").write_text(code)
+    return folder
 
 
 def test_tables(call: Call, results: Path) -> None:
@@ -35,10 +55,22 @@ def test_tables(call: Call, results: Path) -> None:
     assert told.splitlines()[-2].startswith("failed: tier integration")
 
 
+def test_whole_reason(call: Call, tmp_path: Path) -> None:
+    """A reason of several lines is shown with each of them, up to a limit, and its last."""
+    lines = "&#10;".join(f"line {number}" for number in range(30))
+    junit = f'<testsuite name="u"><testcase name="t"><failure message="uv failed:&#10;{lines}"/></testcase></testsuite>'
+    told = call("results", "show", str(make(tmp_path / "r", junit, code="1"))).stdout
+    assert "t uv failed:\n    line 0\n    line 1\n" in told
+    assert "    [...]\n    line 29\n" in told
+    assert "line 20" not in told
+
+
 def test_newest_is_the_default(call: Call, results: Path) -> None:
-    """Without a folder the results that were written last are shown."""
+    """Without a folder the results that were written last are shown; a hidden one is no run's."""
     call("test", "--on", "local", "--tier", "unit")
-    os.utime(results / "timings.json", (1, 1))
+    for name in ("run.json", "timings.json"):
+        os.utime(results / name, (1, 1))
+    make(results.parent / ".draft")
     assert json.loads(call("results", "show", "--json").stdout)["tier"] == "unit"
 
 
@@ -52,6 +84,21 @@ def test_no_results(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     )
 
 
+def test_run_that_goes_on(call: Call, tmp_path: Path) -> None:
+    """A run that goes on has no verdict yet, which is told, and so is one that was killed."""
+    folder = RunFolder.take(tmp_path / "unit", run_id="abc", tier="unit", place="local")
+    make(folder.path)
+    told = call("results", "show", str(folder.path))
+    assert told.exit_code == 2
+    assert "run abc (since " in told.stderr
+    assert "is still going on" in told.stderr
+    os.close(folder._lock)  # noqa: SLF001 - as the kernel does when a process ends
+    folder._lock = None  # noqa: SLF001 - as above
+    told = call("results", "show", str(folder.path))
+    assert told.exit_code == 2
+    assert "did not come to its end, so there is no verdict" in told.stderr
+
+
 @pytest.mark.parametrize("content", [{}, {"exit-code": "x", "timings.json": "{}", "junit.xml": ""}])
 def test_other_folder(call: Call, tmp_path: Path, content: dict[str, str]) -> None:
     """A folder that holds something else is refused by name."""
@@ -60,3 +107,86 @@ def test_other_folder(call: Call, tmp_path: Path, content: dict[str, str]) -> No
     told = call("results", "show", str(tmp_path))
     assert told.exit_code == 2
     assert told.stderr.startswith(f"floe-ci: {tmp_path}: no results of a run")
+
+
+@pytest.mark.parametrize("junit", ["", PASSED[:-20], "<html/>", "no xml", "<testsuites/>"])
+def test_unreadable_junit(call: Call, tmp_path: Path, junit: str) -> None:
+    """What can't be read, or tells of no test, is never called passed."""
+    told = call("results", "show", str(make(tmp_path / "r", junit)))
+    assert told.exit_code == 2
+    assert told.stderr.startswith(f"floe-ci: {tmp_path}")
+    assert not told.stdout
+
+
+def test_missing_junit(call: Call, tmp_path: Path) -> None:
+    """Where `junit.xml` is missing, nobody knows what became of the tests."""
+    (make(tmp_path / "r") / "junit.xml").unlink()
+    told = call("results", "show", str(tmp_path / "r"))
+    assert told.exit_code == 2
+    assert "junit.xml: it can't be read: No such file or directory" in told.stderr
+
+
+def test_contradiction(call: Call, tmp_path: Path) -> None:
+    """An exit code that says passed beside a test that failed is not believed."""
+    junit = '<testsuite name="u"><testcase name="t"><failure message="no"/></testcase></testsuite>'
+    told = call("results", "show", str(make(tmp_path / "r", junit)))
+    assert told.exit_code == 2
+    assert "exit-code says that the tests passed, and junit.xml does not" in told.stderr
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"total_seconds": None},
+        {"total_seconds": "1"},
+        {"total_seconds": True},
+        {"started_at": "noon"},
+        {"started_at": 5},
+        {"steps": [{"name": 3, "started_seconds": 0, "seconds": 1}]},
+        {"steps": ["tests"]},
+        {"steps": None},
+        {"run_id": None},
+    ],
+)
+def test_record_of_other_types(call: Call, tmp_path: Path, change: dict[str, object]) -> None:
+    """A record of timings in which something is of another type is refused by its name."""
+    told = call("results", "show", str(make(tmp_path / "r", timings=TIMINGS | change)))
+    assert told.exit_code == 2
+    assert told.stderr.startswith(f"floe-ci: {tmp_path}/r/timings.json: not a record of timings: ")
+
+
+@pytest.mark.parametrize(
+    "timings",
+    [
+        "",
+        "[]",
+        "null",
+        "[" * 100_000,
+        json.dumps(TIMINGS).replace("1.0", "NaN"),
+        json.dumps(TIMINGS).replace("1.0", "1e999"),
+    ],
+)
+def test_no_record(call: Call, tmp_path: Path, timings: str) -> None:
+    """Whatever stands in the place of the record, one line says so."""
+    told = call("results", "show", str(make(tmp_path / "r", timings=timings or " ")))
+    assert told.exit_code == 2
+    assert told.stderr.startswith(f"floe-ci: {tmp_path}/r/timings.json: not a record of timings: ")
+
+
+@pytest.mark.parametrize("time", ["abc", "nan", "inf", "1e999", ""])
+def test_strict_json(call: Call, tmp_path: Path, time: str) -> None:
+    """The document for machines is strict JSON, whatever numbers a test's file holds."""
+    folder = make(tmp_path / "r", PASSED.replace('"1"', f'"{time}"'))
+
+    def refuse(constant: str) -> None:
+        raise ValueError(constant)
+
+    told = json.loads(call("results", "show", "--json", str(folder)).stdout, parse_constant=refuse)
+    assert told["verdict"] == "passed"
+    assert told["suites"]["unit"]["seconds"] == 0
+
+
+def test_time_without_a_zone(call: Call, tmp_path: Path) -> None:
+    """A start that names no zone is read as UTC."""
+    told = call("results", "show", str(make(tmp_path / "r", timings=TIMINGS | {"started_at": "2025-01-01T00:00:00"})))
+    assert told.exit_code == 0
