@@ -3,14 +3,18 @@
 Everything has a default. The table is validated as a whole, and every problem is told at once.
 """
 
+import ast
 import json
 import re
+import stat
 import tomllib
-from collections.abc import Mapping
-from pathlib import PurePosixPath
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from pathlib import Path, PurePosixPath
 from string import Template
 from typing import Annotated, Any, Final, Literal, Self, get_args
 
+from packaging.requirements import InvalidRequirement, Requirement
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -18,12 +22,23 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from floe_ci.contract import ENV_TIMEOUTS, SERVICE_VARIABLES, TIMEOUTS
+from floe_ci.contract import (
+    ENV_NAMESPACE,
+    ENV_RESULTS_DIR,
+    ENV_RUN_ID,
+    ENV_SERVICES_DIR,
+    ENV_TIER,
+    ENV_TIMEOUTS,
+    SERVICE_VARIABLES,
+    TIMEOUTS,
+    service_variable,
+)
 from floe_ci.errors import UserError, suggest
 
 TABLE: Final = "floe-ci"
@@ -35,6 +50,26 @@ _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _DEBIAN_PACKAGE: Final = re.compile(r"[a-z0-9][a-z0-9+.-]+(:[a-z0-9-]+)?(=[A-Za-z0-9.+~:-]+)?")
 _TOML_PLACE: Final = re.compile(r"(?P<what>.*) \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)")
 _LONGEST_VALUE: Final = 60
+LARGEST_FILE: Final = 1 << 24
+"""Bytes of a `pyproject.toml`, many times what anybody has written by hand."""
+LONGEST_TIME: Final = 7 * 86_400
+"""Seconds; what waits for longer than a week waits for nothing, and a timer takes no number of any size."""
+MOST_RETRIES: Final = 100
+MOST_PATHS: Final = 1000
+LONGEST_TEXT: Final = 100_000
+"""Characters of one argument or variable: a process takes no more."""
+RUN_VARIABLES: Final = (ENV_RUN_ID, ENV_TIER, ENV_NAMESPACE, ENV_RESULTS_DIR, ENV_SERVICES_DIR, *ENV_TIMEOUTS.values())
+"""The variables that every run has of its own."""
+_PASSED: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\*?")
+_ENCODINGS: Final = {
+    b"\xff\xfe": "UTF-16",
+    b"\xfe\xff": "UTF-16",
+    b"\xef\xbb\xbf": "UTF-8 with a byte order mark, which TOML does not have",
+}
+_MARKER_TOKEN: Final = re.compile(
+    r"[ \t]*(?:(?P<word>and|or|not)(?![^\s()=,])|(?P<sign>[()=,])"
+    r"|(?P<text>\"[^\"\\]*\"|'[^'\\]*')|(?P<name>[\w:+.\-\[\]\\/]+))"
+)
 
 _REASONS: Final = {
     "literal_error": "must be {expected}, not {value}",
@@ -42,6 +77,8 @@ _REASONS: Final = {
     "string_type": "must be a string in quotes, not {value}",
     "int_type": "must be a whole number, not {value}",
     "greater_than_equal": "must be at least {ge}, not {value}",
+    "less_than_equal": "must be at most {le}, not {value}",
+    "string_too_long": "must not be longer than {max_length} characters",
     "model_type": "must be a table, not {value}",
     "mapping_type": "must be a table, not {value}",
     "dict_type": "must be a table, not {value}",
@@ -73,10 +110,50 @@ def _inside(path: str) -> str:
     if ".." in PurePosixPath(path).parts:
         reason = f"must stay inside the repository, without '..': {_shown(path)}"
         raise _problem(reason)
-    if path.startswith("-"):
-        reason = f"must not start with '-': {_shown(path)}"
+    if path.startswith(("-", "@")):
+        reason = f"must not start with '{path[0]}', which pytest takes for something else: {_shown(path)}"
         raise _problem(reason)
-    return path
+    return _printable(path)
+
+
+def _without_nul(text: str) -> str:
+    if "\0" in text:
+        reason = f"must not hold a NUL character, which ends a text for the system: {_shown(text)}"
+        raise _problem(reason)
+    return text
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        reason = f"must not hold control characters: {_shown(text)}"
+        raise _problem(reason)
+    return text
+
+
+def _requirement(text: str) -> str:
+    """Refuse what is no requirement; options, paths and addresses are uv's to judge."""
+    _without_nul(text)
+    if text.startswith(("-", ".")) or any(char in text for char in "/\\:") or text.endswith((".txt", ".in", ".whl")):
+        return text
+    try:
+        Requirement(text)
+    except InvalidRequirement as error:
+        reason = f"not a requirement: {_shown(text)}: {str(error).splitlines()[0]}"
+        raise _problem(reason) from None
+    return text
+
+
+def _marker(expression: str) -> str:
+    if problem := marker_problem(expression):
+        raise _problem(problem)
+    return expression
+
+
+def _passed_name(name: str) -> str:
+    if not _PASSED.fullmatch(name):
+        reason = f"not the name of a variable, nor the beginning of some with a '*' at its end: {_shown(name)}"
+        raise _problem(reason)
+    return name
 
 
 def _known_service(name: str) -> str:
@@ -89,6 +166,9 @@ def _known_service(name: str) -> str:
 def _variable_name(name: str) -> str:
     if not _VARIABLE.fullmatch(name):
         reason = "not a name for an environment variable: use letters, digits and '_', no digit first"
+        raise _problem(reason)
+    if name in RUN_VARIABLES:
+        reason = "is the run's own variable, which can't be set here"
         raise _problem(reason)
     return name
 
@@ -105,6 +185,9 @@ def _some(paths: tuple[str, ...]) -> tuple[str, ...]:
     if not paths:
         reason = "must not be empty"
         raise _problem(reason)
+    if len(paths) > MOST_PATHS:
+        reason = f"must not name more than {MOST_PATHS} paths: name a folder above them"
+        raise _problem(reason)
     return paths
 
 
@@ -116,13 +199,18 @@ def _integer(value: object) -> object:
     return value
 
 
-Text = Annotated[str, Field(min_length=1)]
+Text = Annotated[str, Field(min_length=1, max_length=LONGEST_TEXT), AfterValidator(_without_nul)]
+Value = Annotated[str, Field(max_length=LONGEST_TEXT), AfterValidator(_without_nul)]
+"""Of a variable or an argument: it may be empty."""
+Marker = Annotated[Text, AfterValidator(_marker)]
+InstallArgument = Annotated[Text, AfterValidator(_requirement)]
+PassedName = Annotated[str, AfterValidator(_passed_name)]
 RepositoryPath = Annotated[Text, AfterValidator(_inside)]
 Service = Annotated[str, AfterValidator(_known_service)]
 Variable = Annotated[str, AfterValidator(_variable_name)]
 DebianPackage = Annotated[str, AfterValidator(_debian_package)]
-Seconds = Annotated[int, Field(strict=True, ge=1)]
-Times = Annotated[int, Field(strict=True, ge=0)]
+Seconds = Annotated[int, Field(strict=True, ge=1, le=LONGEST_TIME)]
+Times = Annotated[int, Field(strict=True, ge=0, le=MOST_RETRIES)]
 
 
 class _Table(BaseModel):
@@ -144,8 +232,8 @@ class RunnerConfig(_Table):
     """Dependency groups to install from `uv.lock`; none: uv's default groups."""
     extras: tuple[Text, ...] = ()
     """Extras of the project to install from `uv.lock`."""
-    install: tuple[Text, ...] = ()
-    """Requirements for `uv pip install`, such as `.[test]`; they take the place of the lock file."""
+    install: tuple[InstallArgument, ...] = ()
+    """Requirements for `uv pip install`, such as `.[test]` or `-r requirements.txt`; they take the lock file's place."""
     packages: tuple[DebianPackage, ...] = ()
     """Debian packages that the tests need."""
     build_packages: tuple[DebianPackage, ...] = ()
@@ -166,20 +254,38 @@ class TierConfig(_Table):
 
     paths: Annotated[tuple[RepositoryPath, ...], AfterValidator(_some)] = ("tests",)
     """Where its tests are; in a `Config` the default is `tests/<tier>`."""
-    marker: Text | None = None
+    marker: Marker | None = None
     """The pytest marker expression that selects its tests."""
     services: tuple[Service, ...] = ()
     """Services that the module brings."""
     manifests: tuple[RepositoryPath, ...] = ()
     """Kustomize folders or YAML files of the repository, applied beside the services."""
-    environment: Mapping[Variable, str] = Field(default_factory=dict)
+    environment: Mapping[Variable, Value] = Field(default_factory=dict)
     """For the test process; `${FLOE_POSTGRES_HOST}` and the like refer to the run's variables."""
-    pytest_args: tuple[str, ...] = ()
+    pass_environment: tuple[PassedName, ...] = ()
+    """Variables of the caller that the tests get on this machine, beside those of the list; `PREFIX_*` names several."""
+    pytest_args: tuple[Value, ...] = ()
     """Further arguments for pytest."""
     retries: Times = 0
     """How often a test that failed is tried again; one that passes then is told as flaky."""
     nodes: Annotated[Literal[1, 3], BeforeValidator(_integer)] = 1
     """The cluster's nodes; in a `Config` the default is 1, and 3 for e2e."""
+
+    @field_validator("environment")
+    @classmethod
+    def _refers_to_what_is_there(cls, environment: Mapping[str, str], info: ValidationInfo) -> Mapping[str, str]:
+        services = info.data.get("services")
+        # What the repository's own manifests bring is known only when they are rendered.
+        open_ended = services is None or info.data.get("manifests") != ()
+        there = [*RUN_VARIABLES, *(each for service in services or () for each in service_variables(service))]
+        problems = [
+            f"{name}: {problem}"
+            for name, value in environment.items()
+            for problem in _template_problems(Template(value), None if open_ended else there)
+        ]
+        if problems:
+            raise _problem("; ".join(problems))
+        return environment
 
 
 class Timeouts(_Table):
@@ -240,14 +346,71 @@ def _default_tier(tier: str) -> dict[str, object]:
     return {"paths": [f"tests/{tier}"], "nodes": 3 if tier == "e2e" else 1}
 
 
+def read_file(path: Path) -> Config:
+    """Return what a `pyproject.toml` says; where there is no such file, everything has its default.
+
+    Raises:
+        UserError: It can't be read, is no TOML, or its table is wrong: every problem is told.
+    """
+    text = read_text(path)
+    return Config() if text is None else read_config(text, str(path))
+
+
+def read_text(path: Path) -> str | None:
+    """Return the text of a file that should be UTF-8; None where there is no such file.
+
+    Raises:
+        UserError: It is something else than a file, can't be read, is too large, or is not UTF-8.
+    """
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        if path.is_symlink():
+            msg = f"{path}: is a link to {path.readlink()}, which is not there"
+            raise UserError(msg) from None
+        return None
+    except (OSError, ValueError) as error:
+        msg = f"{path}: can't be read: {getattr(error, 'strerror', None) or error}"
+        raise UserError(msg) from None
+    if not stat.S_ISREG(status.st_mode):
+        msg = f"{path}: is {'a folder' if stat.S_ISDIR(status.st_mode) else 'something else'}, where a file should be"
+        raise UserError(msg)
+    if status.st_size > LARGEST_FILE:
+        msg = f"{path}: has {status.st_size} bytes, and may have {LARGEST_FILE}"
+        raise UserError(msg)
+    try:
+        return decode(path.read_bytes(), str(path))
+    except OSError as error:
+        msg = f"{path}: can't be read: {error.strerror or error}"
+        raise UserError(msg) from None
+
+
+def decode(content: bytes, where: str) -> str:
+    """Return bytes as text.
+
+    Raises:
+        UserError: They are not UTF-8; the message says what they seem to be, or where they stop to be.
+    """
+    for mark, name in _ENCODINGS.items():
+        if content.startswith(mark):
+            msg = f"{where}: is {name}: save it as plain UTF-8"
+            raise UserError(msg)
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        msg = f"{where}: line {line}: byte 0x{content[error.start]:02x} is not UTF-8: save the file as UTF-8"
+        raise UserError(msg) from None
+
+
 def read_config(pyproject: str, where: str = "pyproject.toml") -> Config:
     """Return what the text of a `pyproject.toml` says; no table means the defaults."""
-    table = _find_table(_load_toml(pyproject, where), where)
+    table = _find_table(parse_toml(pyproject, where), where)
     try:
         # A snake_case key must be refused, or a file would work here and nowhere else.
         return Config.model_validate(table, by_alias=True, by_name=False)
     except ValidationError as error:
-        raise UserError.of([_explain(detail) for detail in error.errors()], where) from None
+        raise UserError.of([_explain(detail) for detail in error.errors(include_url=False)], where) from None
 
 
 def expand_environment(environment: Mapping[str, str], variables: Mapping[str, str]) -> dict[str, str]:
@@ -255,24 +418,75 @@ def expand_environment(environment: Mapping[str, str], variables: Mapping[str, s
     problems = [
         f"{name}: {problem}"
         for name, value in environment.items()
-        for problem in _template_problems(Template(value), variables)
+        for problem in _template_problems(Template(value), list(variables))
     ]
     if problems:
-        there = ", ".join(sorted(variables)) or "none"
-        raise UserError.of([*problems, f"variables there are: {there}"], "environment")
+        raise UserError.of(problems, "environment")
     return {name: Template(value).substitute(variables) for name, value in environment.items()}
 
 
-def _template_problems(template: Template, variables: Mapping[str, str]) -> list[str]:
+def marker_problem(expression: str) -> str | None:
+    """Return why pytest would not take a marker expression, or take it for more than one; None where it is one."""
+    code, place = [], 0
+    while place < len(expression.rstrip()):
+        token = _MARKER_TOKEN.match(expression, place)
+        if token is None:
+            return f"not a marker expression: {_shown(expression)}: unexpected {_shown(expression[place])}"
+        is_name = token["name"] is not None
+        is_value = is_name and code[-1:] == ["="]
+        code.append("0" if is_value or token["text"] else "x" if is_name else token["word"] or token["sign"])
+        place = token.end()
+    try:
+        # With every name the same, its grammar is part of Python's.
+        tree = ast.parse(" ".join(code), mode="eval")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return f"not a marker expression: {_shown(expression)}: write names, 'and', 'or', 'not' and pairs of parentheses"
+    allowed = (
+        ast.Expression, ast.BoolOp, ast.And, ast.Or, ast.UnaryOp, ast.Not, ast.Name, ast.Load, ast.Call, ast.keyword,
+        ast.Constant,
+    )  # fmt: skip
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    named = {id(node.value) for call in calls for node in call.keywords}
+    constants = [node for node in ast.walk(tree) if isinstance(node, ast.Constant)]
+    if (
+        all(isinstance(node, allowed) for node in ast.walk(tree))
+        and all(isinstance(call.func, ast.Name) and not call.args for call in calls)
+        and all(id(node) in named for node in constants)
+    ):
+        return None
+    return f"not a marker expression: {_shown(expression)}: write names, 'and', 'or', 'not' and pairs of parentheses"
+
+
+def service_variables(service: str) -> list[str]:
+    """Return the names of a service's variables."""
+    return [service_variable(service, end) for end in SERVICE_VARIABLES[service]]
+
+
+def _template_problems(template: Template, variables: list[str] | None) -> Iterator[str]:
+    """Return what is wrong with a value; where it isn't known which variables there are, only its form is judged."""
     if not template.is_valid():
-        return [f"a '$' without a name in {_shown(template.template)}; write '$$' for a plain one"]
-    return [f"'{name}' is no variable of this run" for name in template.get_identifiers() if name not in variables]
+        yield f"a '$' without a name in {_shown(template.template)}; write '$$' for a plain one"
+        return
+    for name in template.get_identifiers():
+        if variables is None or name in variables:
+            continue
+        service = next((each for each in SERVICE_VARIABLES if name in service_variables(each)), None)
+        remedy = f"add '{service}' to the tier's services" if service else suggest(name, variables)
+        yield f"'{name}' is no variable of this run; {remedy}"
 
 
-def _load_toml(text: str, where: str) -> dict[str, Any]:
+def parse_toml(text: str, where: str) -> dict[str, Any]:
+    """Return a TOML document.
+
+    Raises:
+        UserError: It is none; the message has the place.
+    """
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except RecursionError:
+        msg = f"{where}: not valid TOML: tables or lists are nested too deeply"
+        raise UserError(msg) from None
+    except ValueError as error:  # also a number that has too many digits
         raise UserError(_explain_toml(str(error), text, where)) from None
 
 
@@ -291,14 +505,23 @@ def _find_table(document: Mapping[str, Any], where: str) -> object:
     if not isinstance(tools, Mapping):
         msg = f"{where}: tool: must be a table, not {_shown(tools)}"
         raise UserError(msg)
-    if TABLE in tools:
-        return tools[TABLE]
     # A table under a name like ours would be passed over without a word.
-    for name in tools:
-        if name.lower().replace("_", "-") == TABLE:
-            msg = f"{where}: tool.{name}: unknown table; did you mean 'tool.{TABLE}'?"
-            raise UserError(msg)
-    return {}
+    for place, names in (("", [*document]), ("tool.", [name for name in tools if name != TABLE])):
+        for name in names:
+            if _is_like_ours(name) or (name == "floe" and "ci" in _keys((tools if place else document)[name])):
+                msg = f"{where}: {place}{name}: unknown table; did you mean 'tool.{TABLE}'?"
+                raise UserError(msg)
+    return tools.get(TABLE, {})
+
+
+def _is_like_ours(name: str) -> bool:
+    plain = re.sub(r"[^a-z0-9]", "", name.lower())
+    ours = TABLE.replace("-", "")
+    return plain == ours or name.startswith(f"{TABLE}.") or bool(get_close_matches(plain, [ours], cutoff=0.82))
+
+
+def _keys(value: object) -> list[str]:
+    return list(value) if isinstance(value, Mapping) else []
 
 
 def _explain(error: ErrorDetails) -> str:

@@ -8,6 +8,9 @@ from typing import Self
 class UserError(Exception):
     """A problem that the user can mend; its text says what was wrong, where, and what to do next."""
 
+    SHOWN = 20
+    """How many problems are told; of more there is the number."""
+
     @classmethod
     def of(cls, problems: Sequence[str], heading: str) -> Self:
         """Return one error for all `problems`: one line for a single one, else a list under `heading`."""
@@ -16,7 +19,9 @@ class UserError(Exception):
             raise ValueError(msg)
         if len(problems) == 1:
             return cls(f"{heading}: {problems[0]}")
-        return cls("\n".join([f"{heading}: {len(problems)} problems", *(f"  {line}" for line in problems)]))
+        more = [f"… and {len(problems) - cls.SHOWN} more"] if len(problems) > cls.SHOWN else []
+        lines = [f"  {line}" for line in [*problems[: cls.SHOWN], *more]]
+        return cls("\n".join([f"{heading}: {len(problems)} problems", *lines]))
 
 
 def suggest(word: str, known: Iterable[str]) -> str:

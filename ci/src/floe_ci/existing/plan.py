@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
 from floe_ci import bundled, kustomize, selection
-from floe_ci.config import read_config
+from floe_ci.config import read_file
 from floe_ci.driver.kubectl import kubectl
 from floe_ci.driver.spec import RunSpec
 from floe_ci.errors import RunError, UserError
@@ -47,9 +47,7 @@ class Plan:
         if not request.source.is_dir():
             msg = f"--source {request.source}: there is no such folder"
             raise UserError(msg)
-        file = request.source / "pyproject.toml"
-        text = file.read_text(encoding="utf-8") if file.exists() else ""
-        config = read_config(text).with_job_timeout(request.timeout)
+        config = read_file(request.source / "pyproject.toml").with_job_timeout(request.timeout)
         tier = config.tier(request.tier)
         services, runner = render(bundled.manifests(), request.source, tier)
         if request.tier != REACHES_OUT:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from string import Template
 from typing import TYPE_CHECKING, Final
 
 from floe_ci import contract
-from floe_ci.config import Config, TierConfig, read_config
+from floe_ci.config import Config, TierConfig, expand_environment, read_file, service_variables
 from floe_ci.errors import UserError
 from floe_ci.local import objects, postgres
 
@@ -39,16 +40,39 @@ class Plan:
         Raises:
             UserError: It isn't there, or is wrong, or asks for what only a cluster has.
         """
-        if not request.source.is_dir():
+        try:
+            is_folder = request.source.is_dir()
+        except OSError as error:  # a name that is too long
+            msg = f"--source {str(request.source)[:200]}: {error.strerror}"
+            raise UserError(msg) from None
+        if not is_folder:
             msg = f"--source {request.source}: there is no such folder"
             raise UserError(msg)
-        file = request.source / "pyproject.toml"
-        text = file.read_text(encoding="utf-8") if file.exists() else ""
-        config = read_config(text).with_job_timeout(request.timeout)
+        config = read_file(request.source / "pyproject.toml").with_job_timeout(request.timeout)
         tier = config.tier(request.tier)
         if problems := list(_only_in_clusters(tier)):
             raise UserError.of([f"{problem}; {ELSEWHERE}" for problem in problems], f"tier {request.tier}")
-        return cls(request, config, tier)
+        plan = cls(request, config, tier)
+        # A wrong reference is told now, not when everything is installed.
+        expand_environment(plan.environment, dict.fromkeys(plan.variables, ""))
+        return plan
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The tier's variables, without those made of a service's that is not here: who needs it is skipped."""
+        gone = {name for service in self.absent for name in service_variables(service)}
+        return {
+            name: value
+            for name, value in self.tier.environment.items()
+            if not Template(value).is_valid() or not gone.intersection(Template(value).get_identifiers())
+        }
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The names of the run's variables, to which the tier's may refer."""
+        run = (contract.ENV_RUN_ID, contract.ENV_TIER, contract.ENV_RESULTS_DIR, contract.ENV_SERVICES_DIR)
+        services = (name for service in self.services for name in service_variables(service))
+        return (*services, *run, *contract.ENV_TIMEOUTS.values())
 
     @property
     def services(self) -> tuple[str, ...]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from floe_ci import contract, selection
-from floe_ci.config import expand_environment
+from floe_ci import selection
 from floe_ci.local.processes import ended_after, spawn
+from floe_ci.local.variables import environment as environment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
 
     from floe_ci.local.plan import Plan
 
-NOT_INHERITED: Final = ("FLOE_", "PYTEST_", "COV_", "COVERAGE_", "PYTHON", "VIRTUAL_ENV", "UV_", "MAKE")
-"""Variables of whoever called, which no container would have and tests could be led astray by."""
 GRACE: Final = 30.0
 """Seconds that pytest has to write down what it knows, when it is stopped."""
 INTERRUPTION: Final = "the run was interrupted"
@@ -64,40 +61,3 @@ async def run(plan: Plan, packages: Path, environment: Mapping[str, str], result
     if stop.is_set():
         return Ended(INTERRUPTED, INTERRUPTION)
     return Ended(TIMED_OUT, f"the tests took longer than {limit} s and were stopped")
-
-
-def environment(plan: Plan, packages: Path, folder: Path, results: Path, services: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment of the tests.
-
-    Args:
-        plan: What is to run.
-        packages: The virtual environment.
-        folder: Of this run alone, for temporary files.
-        results: Where the tests may leave files.
-        services: The variables of the services.
-    """
-    run_variables = {
-        **plan.config.timeouts.variables(),
-        **plan.absent_variables(),
-        **services,
-        contract.ENV_RUN_ID: plan.request.run_id,
-        contract.ENV_TIER: plan.request.tier,
-        contract.ENV_RESULTS_DIR: str(results),
-    }
-    temporary = folder / "tmp"
-    temporary.mkdir()
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(NOT_INHERITED)}
-    return {
-        **inherited,
-        **expand_environment(plan.tier.environment, run_variables),
-        **run_variables,
-        "PATH": f"{packages / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
-        "VIRTUAL_ENV": str(packages),
-        "TMPDIR": str(temporary),
-        # There is no cluster here: tests that need one must not find the developer's own.
-        "KUBECONFIG": os.devnull,
-        "COVERAGE_FILE": str(temporary / ".coverage"),
-        "PYTHONUNBUFFERED": "1",
-        # The source is the developer's; what Python makes of it stays out of it.
-        "PYTHONPYCACHEPREFIX": str(packages / "pycache"),
-    }
