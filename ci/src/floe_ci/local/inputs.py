@@ -88,7 +88,7 @@ class Inputs:
         """Count what arguments of `uv pip install`, or a line of a file of requirements, name on this machine."""
         previous = ""
         for argument in arguments:
-            in_place = previous in {"-e", "--editable"} or argument.startswith(".")
+            in_place = previous in {"-e", "--editable"}
             option, is_option, value = argument.partition("=")
             if is_option and option.startswith("-"):
                 previous, argument = option, value  # noqa: PLW2901 - an option with its value is both
