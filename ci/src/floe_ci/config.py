@@ -3,11 +3,8 @@
 Everything has a default. The table is validated as a whole, and every problem is told at once.
 """
 
-import ast
 import json
 import re
-import stat
-import tomllib
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
@@ -39,7 +36,9 @@ from floe_ci.contract import (
     TIMEOUTS,
     service_variable,
 )
-from floe_ci.errors import UserError, suggest
+from floe_ci.errors import UserError, shown, suggest
+from floe_ci.markers import marker_problem
+from floe_ci.toml_files import parse_toml, read_text
 
 TABLE: Final = "floe-ci"
 TierName = Literal["unit", "integration", "e2e"]
@@ -48,10 +47,6 @@ TIERS: Final[tuple[TierName, ...]] = get_args(TierName)
 _BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+")
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _DEBIAN_PACKAGE: Final = re.compile(r"[a-z0-9][a-z0-9+.-]+(:[a-z0-9-]+)?(=[A-Za-z0-9.+~:-]+)?")
-_TOML_PLACE: Final = re.compile(r"(?P<what>.*) \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)")
-_LONGEST_VALUE: Final = 60
-LARGEST_FILE: Final = 1 << 24
-"""Bytes of a `pyproject.toml`, many times what anybody has written by hand."""
 LONGEST_TIME: Final = 7 * 86_400
 """Seconds; what waits for longer than a week waits for nothing, and a timer takes no number of any size."""
 MOST_RETRIES: Final = 100
@@ -61,15 +56,6 @@ LONGEST_TEXT: Final = 100_000
 RUN_VARIABLES: Final = (ENV_RUN_ID, ENV_TIER, ENV_NAMESPACE, ENV_RESULTS_DIR, ENV_SERVICES_DIR, *ENV_TIMEOUTS.values())
 """The variables that every run has of its own."""
 _PASSED: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\*?")
-_ENCODINGS: Final = {
-    b"\xff\xfe": "UTF-16",
-    b"\xfe\xff": "UTF-16",
-    b"\xef\xbb\xbf": "UTF-8 with a byte order mark, which TOML does not have",
-}
-_MARKER_TOKEN: Final = re.compile(
-    r"[ \t]*(?:(?P<word>and|or|not)(?![^\s()=,])|(?P<sign>[()=,])"
-    r"|(?P<text>\"[^\"\\]*\"|'[^'\\]*')|(?P<name>[\w:+.\-\[\]\\/]+))"
-)
 
 _REASONS: Final = {
     "literal_error": "must be {expected}, not {value}",
@@ -105,27 +91,27 @@ def _problem(text: str) -> PydanticCustomError:
 def _inside(path: str) -> str:
     """Refuse a path that leaves the repository, or that a command would take for an option."""
     if PurePosixPath(path).is_absolute():
-        reason = f"must be relative to the repository, not absolute: {_shown(path)}"
+        reason = f"must be relative to the repository, not absolute: {shown(path)}"
         raise _problem(reason)
     if ".." in PurePosixPath(path).parts:
-        reason = f"must stay inside the repository, without '..': {_shown(path)}"
+        reason = f"must stay inside the repository, without '..': {shown(path)}"
         raise _problem(reason)
     if path.startswith(("-", "@")):
-        reason = f"must not start with '{path[0]}', which pytest takes for something else: {_shown(path)}"
+        reason = f"must not start with '{path[0]}', which pytest takes for something else: {shown(path)}"
         raise _problem(reason)
     return _printable(path)
 
 
 def _without_nul(text: str) -> str:
     if "\0" in text:
-        reason = f"must not hold a NUL character, which ends a text for the system: {_shown(text)}"
+        reason = f"must not hold a NUL character, which ends a text for the system: {shown(text)}"
         raise _problem(reason)
     return text
 
 
 def _printable(text: str) -> str:
     if not text.isprintable():
-        reason = f"must not hold control characters: {_shown(text)}"
+        reason = f"must not hold control characters: {shown(text)}"
         raise _problem(reason)
     return text
 
@@ -138,7 +124,7 @@ def _requirement(text: str) -> str:
     try:
         Requirement(text)
     except InvalidRequirement as error:
-        reason = f"not a requirement: {_shown(text)}: {str(error).splitlines()[0]}"
+        reason = f"not a requirement: {shown(text)}: {str(error).splitlines()[0]}"
         raise _problem(reason) from None
     return text
 
@@ -151,14 +137,14 @@ def _marker(expression: str) -> str:
 
 def _passed_name(name: str) -> str:
     if not _PASSED.fullmatch(name):
-        reason = f"not the name of a variable, nor the beginning of some with a '*' at its end: {_shown(name)}"
+        reason = f"not the name of a variable, nor the beginning of some with a '*' at its end: {shown(name)}"
         raise _problem(reason)
     return name
 
 
 def _known_service(name: str) -> str:
     if name not in SERVICE_VARIABLES:
-        reason = f"unknown service {_shown(name)}; {suggest(name, SERVICE_VARIABLES)}"
+        reason = f"unknown service {shown(name)}; {suggest(name, SERVICE_VARIABLES)}"
         raise _problem(reason)
     return name
 
@@ -175,7 +161,7 @@ def _variable_name(name: str) -> str:
 
 def _debian_package(name: str) -> str:
     if not _DEBIAN_PACKAGE.fullmatch(name):
-        reason = f"not the name of a Debian package: {_shown(name)}"
+        reason = f"not the name of a Debian package: {shown(name)}"
         raise _problem(reason)
     return name
 
@@ -194,7 +180,7 @@ def _some(paths: tuple[str, ...]) -> tuple[str, ...]:
 def _integer(value: object) -> object:
     # To Python, and so to pydantic, `true` is as good as 1.
     if type(value) is not int:
-        reason = f"must be a whole number, not {_shown(value)}"
+        reason = f"must be a whole number, not {shown(value)}"
         raise _problem(reason)
     return value
 
@@ -233,7 +219,7 @@ class RunnerConfig(_Table):
     extras: tuple[Text, ...] = ()
     """Extras of the project to install from `uv.lock`."""
     install: tuple[InstallArgument, ...] = ()
-    """Requirements for `uv pip install`, such as `.[test]` or `-r requirements.txt`; they take the lock file's place."""
+    """Requirements for `uv pip install`, such as `.[test]` or `-r requirements.txt`, in the lock file's place."""
     packages: tuple[DebianPackage, ...] = ()
     """Debian packages that the tests need."""
     build_packages: tuple[DebianPackage, ...] = ()
@@ -263,7 +249,7 @@ class TierConfig(_Table):
     environment: Mapping[Variable, Value] = Field(default_factory=dict)
     """For the test process; `${FLOE_POSTGRES_HOST}` and the like refer to the run's variables."""
     pass_environment: tuple[PassedName, ...] = ()
-    """Variables of the caller that the tests get on this machine, beside those of the list; `PREFIX_*` names several."""
+    """Variables of the caller that the tests get on this machine, beside the usual ones; `PREFIX_*` names several."""
     pytest_args: tuple[Value, ...] = ()
     """Further arguments for pytest."""
     retries: Times = 0
@@ -356,53 +342,6 @@ def read_file(path: Path) -> Config:
     return Config() if text is None else read_config(text, str(path))
 
 
-def read_text(path: Path) -> str | None:
-    """Return the text of a file that should be UTF-8; None where there is no such file.
-
-    Raises:
-        UserError: It is something else than a file, can't be read, is too large, or is not UTF-8.
-    """
-    try:
-        status = path.stat()
-    except FileNotFoundError:
-        if path.is_symlink():
-            msg = f"{path}: is a link to {path.readlink()}, which is not there"
-            raise UserError(msg) from None
-        return None
-    except (OSError, ValueError) as error:
-        msg = f"{path}: can't be read: {getattr(error, 'strerror', None) or error}"
-        raise UserError(msg) from None
-    if not stat.S_ISREG(status.st_mode):
-        msg = f"{path}: is {'a folder' if stat.S_ISDIR(status.st_mode) else 'something else'}, where a file should be"
-        raise UserError(msg)
-    if status.st_size > LARGEST_FILE:
-        msg = f"{path}: has {status.st_size} bytes, and may have {LARGEST_FILE}"
-        raise UserError(msg)
-    try:
-        return decode(path.read_bytes(), str(path))
-    except OSError as error:
-        msg = f"{path}: can't be read: {error.strerror or error}"
-        raise UserError(msg) from None
-
-
-def decode(content: bytes, where: str) -> str:
-    """Return bytes as text.
-
-    Raises:
-        UserError: They are not UTF-8; the message says what they seem to be, or where they stop to be.
-    """
-    for mark, name in _ENCODINGS.items():
-        if content.startswith(mark):
-            msg = f"{where}: is {name}: save it as plain UTF-8"
-            raise UserError(msg)
-    try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        msg = f"{where}: line {line}: byte 0x{content[error.start]:02x} is not UTF-8: save the file as UTF-8"
-        raise UserError(msg) from None
-
-
 def read_config(pyproject: str, where: str = "pyproject.toml") -> Config:
     """Return what the text of a `pyproject.toml` says; no table means the defaults."""
     table = _find_table(parse_toml(pyproject, where), where)
@@ -425,38 +364,6 @@ def expand_environment(environment: Mapping[str, str], variables: Mapping[str, s
     return {name: Template(value).substitute(variables) for name, value in environment.items()}
 
 
-def marker_problem(expression: str) -> str | None:
-    """Return why pytest would not take a marker expression, or take it for more than one; None where it is one."""
-    code, place = [], 0
-    while place < len(expression.rstrip()):
-        token = _MARKER_TOKEN.match(expression, place)
-        if token is None:
-            return f"not a marker expression: {_shown(expression)}: unexpected {_shown(expression[place])}"
-        is_name = token["name"] is not None
-        is_value = is_name and code[-1:] == ["="]
-        code.append("0" if is_value or token["text"] else "x" if is_name else token["word"] or token["sign"])
-        place = token.end()
-    try:
-        # With every name the same, its grammar is part of Python's.
-        tree = ast.parse(" ".join(code), mode="eval")
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return f"not a marker expression: {_shown(expression)}: write names, 'and', 'or', 'not' and pairs of parentheses"
-    allowed = (
-        ast.Expression, ast.BoolOp, ast.And, ast.Or, ast.UnaryOp, ast.Not, ast.Name, ast.Load, ast.Call, ast.keyword,
-        ast.Constant,
-    )  # fmt: skip
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    named = {id(node.value) for call in calls for node in call.keywords}
-    constants = [node for node in ast.walk(tree) if isinstance(node, ast.Constant)]
-    if (
-        all(isinstance(node, allowed) for node in ast.walk(tree))
-        and all(isinstance(call.func, ast.Name) and not call.args for call in calls)
-        and all(id(node) in named for node in constants)
-    ):
-        return None
-    return f"not a marker expression: {_shown(expression)}: write names, 'and', 'or', 'not' and pairs of parentheses"
-
-
 def service_variables(service: str) -> list[str]:
     """Return the names of a service's variables."""
     return [service_variable(service, end) for end in SERVICE_VARIABLES[service]]
@@ -465,7 +372,7 @@ def service_variables(service: str) -> list[str]:
 def _template_problems(template: Template, variables: list[str] | None) -> Iterator[str]:
     """Return what is wrong with a value; where it isn't known which variables there are, only its form is judged."""
     if not template.is_valid():
-        yield f"a '$' without a name in {_shown(template.template)}; write '$$' for a plain one"
+        yield f"a '$' without a name in {shown(template.template)}; write '$$' for a plain one"
         return
     for name in template.get_identifiers():
         if variables is None or name in variables:
@@ -475,35 +382,10 @@ def _template_problems(template: Template, variables: list[str] | None) -> Itera
         yield f"'{name}' is no variable of this run; {remedy}"
 
 
-def parse_toml(text: str, where: str) -> dict[str, Any]:
-    """Return a TOML document.
-
-    Raises:
-        UserError: It is none; the message has the place.
-    """
-    try:
-        return tomllib.loads(text)
-    except RecursionError:
-        msg = f"{where}: not valid TOML: tables or lists are nested too deeply"
-        raise UserError(msg) from None
-    except ValueError as error:  # also a number that has too many digits
-        raise UserError(_explain_toml(str(error), text, where)) from None
-
-
-def _explain_toml(error: str, text: str, where: str) -> str:
-    found = _TOML_PLACE.fullmatch(error)
-    if found is None:
-        return f"{where}: not valid TOML: {error}"
-    lines = text.splitlines() or [""]
-    line = found["line"] or len(lines)
-    column = found["column"] or len(lines[-1]) + 1
-    return f"{where}: not valid TOML: line {line}, column {column}: {found['what']}"
-
-
 def _find_table(document: Mapping[str, Any], where: str) -> object:
     tools = document.get("tool", {})
     if not isinstance(tools, Mapping):
-        msg = f"{where}: tool: must be a table, not {_shown(tools)}"
+        msg = f"{where}: tool: must be a table, not {shown(tools)}"
         raise UserError(msg)
     # A table under a name like ours would be passed over without a word.
     for place, names in (("", [*document]), ("tool.", [name for name in tools if name != TABLE])):
@@ -538,8 +420,8 @@ def _reason(error: ErrorDetails, place: tuple[int | str, ...]) -> str:
     if error["loc"][-1:] == ("[key]",) and kind == "literal_error":
         return f"unknown tier; {suggest(str(value), TIERS)}"
     reason = _REASONS.get(kind, error["msg"].replace("{", "{{").replace("}", "}}"))
-    instead = f"; write [{_shown(value)}]" if kind == "tuple_type" and isinstance(value, str) else ""
-    return reason.format(**error.get("ctx", {}) | {"value": _shown(value)}) + instead
+    instead = f"; write [{shown(value)}]" if kind == "tuple_type" and isinstance(value, str) else ""
+    return reason.format(**error.get("ctx", {}) | {"value": shown(value)}) + instead
 
 
 def _known_keys(place: tuple[int | str, ...]) -> list[str]:
@@ -560,9 +442,3 @@ def _dotted(place: tuple[int | str, ...]) -> str:
         else:
             text += f".{part if _BARE_KEY.fullmatch(part) else json.dumps(part)}"
     return text
-
-
-def _shown(value: object) -> str:
-    """Return `value` about as TOML writes it, short enough for one line."""
-    text = json.dumps(value, default=str, ensure_ascii=False)
-    return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 1]}…"

@@ -1,8 +1,12 @@
 """Problems that the user can mend, told without a traceback."""
 
+import json
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
-from typing import Self
+from typing import Final, Self
+
+LONGEST_VALUE: Final = 60
+"""How many characters of a wrong value are shown."""
 
 
 class UserError(Exception):
@@ -31,6 +35,12 @@ def suggest(word: str, known: Iterable[str]) -> str:
     if nearest:
         return f"did you mean '{nearest[0]}'?"
     return f"known: {', '.join(names)}" if names else "none is known"
+
+
+def shown(value: object) -> str:
+    """Return a value about as TOML writes it, short enough for one line."""
+    text = json.dumps(value, default=str, ensure_ascii=False)
+    return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 1]}…"
 
 
 class RunError(Exception):

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import tomlkit
 
-from floe_ci.config import TABLE, TIERS, parse_toml, read_config, read_text
+from floe_ci.config import TABLE, TIERS, read_config
 from floe_ci.errors import UserError
+from floe_ci.toml_files import parse_toml, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

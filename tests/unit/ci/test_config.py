@@ -6,8 +6,9 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
-from floe_ci.config import Config, TierConfig, expand_environment, marker_problem, parse_tier, read_config, read_file
+from floe_ci.config import Config, TierConfig, expand_environment, parse_tier, read_config, read_file
 from floe_ci.errors import UserError
+from floe_ci.markers import marker_problem
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -205,13 +206,14 @@ def test_unknown_names(table: str, message: str) -> None:
         ),
         (
             '[tool.floe-ci.tiers.unit]\nmarker = "a) or (not a"',
-            'tiers.unit.marker: not a marker expression: "a) or (not a": '
-            "write names, 'and', 'or', 'not' and pairs of parentheses",
+            (
+                'tiers.unit.marker: not a marker expression: "a) or (not a": '
+                "write names, 'and', 'or', 'not' and pairs of parentheses"
+            ),
         ),
         (
             '[tool.floe-ci.tiers.unit]\nenvironment = { A = "x\\u0000y" }',
-            "tiers.unit.environment.A: must not hold a NUL character, which ends a text for the system: "
-            '"x\\u0000y"',
+            ('tiers.unit.environment.A: must not hold a NUL character, which ends a text for the system: "x\\u0000y"'),
         ),
         (
             '[tool.floe-ci.tiers.unit]\npytest-args = ["a\\u0000"]',
@@ -227,8 +229,10 @@ def test_unknown_names(table: str, message: str) -> None:
         ),
         (
             '[tool.floe-ci.tiers.unit]\nservices = ["minio"]\nenvironment = { URL = "${FLOE_POSTGRES_HOST}" }',
-            "tiers.unit.environment: URL: 'FLOE_POSTGRES_HOST' is no variable of this run; "
-            "add 'postgres' to the tier's services",
+            (
+                "tiers.unit.environment: URL: 'FLOE_POSTGRES_HOST' is no variable of this run; "
+                "add 'postgres' to the tier's services"
+            ),
         ),
         (
             '[tool.floe-ci.tiers.unit]\nenvironment = { URL = "${FLOE_RUN_IT}" }',
@@ -236,8 +240,10 @@ def test_unknown_names(table: str, message: str) -> None:
         ),
         (
             '[tool.floe-ci.tiers.unit]\npass-environment = ["MY_*_X"]',
-            "tiers.unit.pass-environment[0]: not the name of a variable, nor the beginning of some with a '*' "
-            'at its end: "MY_*_X"',
+            (
+                "tiers.unit.pass-environment[0]: not the name of a variable, nor the beginning of some with a '*' "
+                'at its end: "MY_*_X"'
+            ),
         ),
         ("[tool.floe-ci.timeouts]\ntest = 9999999999", "timeouts.test: must be at most 604800, not 9999999999"),
         ("[tool.floe-ci.timeouts]\ntest = -5", "timeouts.test: must be at least 1, not -5"),

@@ -201,13 +201,17 @@ async def _build(environment: Environment, inputs: Inputs, folder: Path) -> None
                 raise uv_failure(error) from None
         if environment.tools:
             await _add_tools(environment, folder)
-        if not (folder / "bin" / "python").exists():
-            msg = f"uv made the environment {folder} without an interpreter"
-            raise RunError(msg)
+        _require_interpreter(folder)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
     (folder / WHOLE).touch()
+
+
+def _require_interpreter(folder: Path) -> None:
+    if not (folder / "bin" / "python").exists():
+        msg = f"uv made the environment {folder} without an interpreter"
+        raise RunError(msg)
 
 
 def _rebuilt(inputs: Inputs) -> Command:

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Final
 
 from floe_ci import selection
 from floe_ci.local.processes import ended_after, spawn
-from floe_ci.local.variables import environment as environment
+from floe_ci.local.variables import environment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from floe_ci.local.plan import Plan
+
+__all__ = ("Ended", "environment", "run")  # the environment is made in `variables`
 
 GRACE: Final = 30.0
 """Seconds that pytest has to write down what it knows, when it is stopped."""

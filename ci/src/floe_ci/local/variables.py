@@ -34,7 +34,7 @@ PASSED: Final = (
 )  # fmt: skip
 """Variables of the caller that tests get; a name that ends with `*` stands for all that begin so."""
 PROXIES: Final = ("http_proxy", "https_proxy", "all_proxy", "ftp_proxy")
-"""In lower and in upper case. One of another machine is passed; one of this machine would take calls to the services."""
+"""In lower and in upper case: one of another machine is passed; one of this machine would take the services' calls."""
 DIRECT: Final = ("127.0.0.1", "localhost", "::1")
 """Where the run's services are: calls to them go through no proxy."""
 

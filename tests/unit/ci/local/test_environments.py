@@ -115,7 +115,9 @@ def test_changed_input_is_another_environment(source: Path, file: str) -> None:
     assert key(source) != before
 
 
-@pytest.mark.parametrize("file", ["part/src/part/code.py", "part/tests/data.json", "results/unit/junit.xml", "notes.md"])
+@pytest.mark.parametrize(
+    "file", ["part/src/part/code.py", "part/tests/data.json", "results/unit/junit.xml", "notes.md"]
+)
 def test_source_that_is_used_in_place_is_not_an_input(source: Path, file: str) -> None:
     """What the tests read where it is makes no other environment: the inner loop stays quick."""
     before = key(source)
@@ -211,7 +213,7 @@ def test_retries_bring_what_tries_again(source: Path) -> None:
 
 
 def test_built_once(source: Path, calls: Path) -> None:
-    """Runs that ask at the same time, and later, get one environment; tools that are missing leave the rest as it is."""
+    """Runs that ask at the same time, and later, get one environment; missing tools leave the rest as it is."""
     environment = of_tests(source, Config())
 
     async def twice() -> list[Path]:
@@ -233,7 +235,9 @@ def test_file_that_changes_meanwhile_is_built_again(
     source: Path, calls: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was built while a file changed is not taken for either state of it."""
-    install_uv(tmp_path, monkeypatch, also=f"test -e {tmp_path}/once || echo '#' >> '{source}/uv.lock'; touch {tmp_path}/once")
+    install_uv(
+        tmp_path, monkeypatch, also=f"test -e {tmp_path}/once || echo '#' >> '{source}/uv.lock'; touch {tmp_path}/once"
+    )
     environment = of_tests(source, Config())
     before = environment.read().digest
     folder = asyncio.run(ready(environment))
@@ -256,7 +260,7 @@ def test_file_that_changes_meanwhile_is_built_again(
         ("No space left on device (os error 28)", UserError),
     ],
 )
-def test_failure_leaves_nothing(
+def test_failure_leaves_nothing(  # noqa: PLR0913, PLR0917 - fixtures and two parameters
     source: Path, calls: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, kind: type[Exception]
 ) -> None:
     """An environment that can't be built is removed; uv's words say whose affair it was, and are in the error."""

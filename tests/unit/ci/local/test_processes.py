@@ -122,7 +122,9 @@ def test_process_that_ends_again_and_again_is_hopeless(tmp_path: Path, monkeypat
             workspace.keep(kept)
             await kept.wait_ready(timeout=60)
 
-    with pytest.raises(RunError, match=r"ended 3 times before it was ready, with exit code 1: address in use\naddress in use"):
+    with pytest.raises(
+        RunError, match=r"ended 3 times before it was ready, with exit code 1: address in use\naddress in use"
+    ):
         asyncio.run(story())
 
 
