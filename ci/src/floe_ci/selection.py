@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from floe_ci import contract
 from floe_ci.errors import UserError
+from floe_ci.markers import marker_problem
 
 if TYPE_CHECKING:
     from floe_ci.config import Config, TierConfig
@@ -42,7 +43,8 @@ def pytest_arguments(
         *(() if config.coverage else ("--cov",)),
         f"--cov-report=xml:{results}/coverage.xml",
         f"--timeout={config.timeouts.test}",
-        *((f"--reruns={tier.retries}", "--rerun-show-tracebacks") if tier.retries else ()),
+        # No `--rerun-show-tracebacks`: the versions that fit an older pytest don't have it.
+        *((f"--reruns={tier.retries}",) if tier.retries else ()),
     )
 
 
@@ -53,6 +55,9 @@ def selecting_arguments(tier: TierConfig, chosen: Selection) -> tuple[str, ...]:
     except ValueError as error:
         msg = f"--pytest-args {chosen.pytest_args!r}: {error}; quote it as on a command line"
         raise UserError(msg) from error
+    if chosen.marker and (problem := marker_problem(chosen.marker)):
+        msg = f"--marker: {problem}"
+        raise UserError(msg)
     markers = [f"({expression})" for expression in (tier.marker, chosen.marker) if expression]
     return (
         "-p",
