@@ -142,7 +142,9 @@ def test_folder_for_records_that_cannot_be_made_is_told(tmp_path: Path, monkeypa
     """Without a place for the cache there is one line that says what to set."""
     (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    with pytest.raises(UserError, match=r"^the cache .*file/floe-ci/up can't be used \(Not a directory\): set XDG_CACHE"):
+    with pytest.raises(
+        UserError, match=r"^the cache .*file/floe-ci/up can't be used \(Not a directory\): set XDG_CACHE"
+    ):
         kept.claimed(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", "")
     monkeypatch.setenv("HOME", "/proc/nope")
