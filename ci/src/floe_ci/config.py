@@ -5,12 +5,13 @@ Everything has a default. The table is validated as a whole, and every problem i
 
 import json
 import re
-import tomllib
-from collections.abc import Mapping
-from pathlib import PurePosixPath
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from pathlib import Path, PurePosixPath
 from string import Template
 from typing import Annotated, Any, Final, Literal, Self, get_args
 
+from packaging.requirements import InvalidRequirement, Requirement
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -18,13 +19,26 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from floe_ci.contract import ENV_TIMEOUTS, SERVICE_VARIABLES, TIMEOUTS
-from floe_ci.errors import UserError, suggest
+from floe_ci.contract import (
+    ENV_NAMESPACE,
+    ENV_RESULTS_DIR,
+    ENV_RUN_ID,
+    ENV_SERVICES_DIR,
+    ENV_TIER,
+    ENV_TIMEOUTS,
+    SERVICE_VARIABLES,
+    TIMEOUTS,
+    service_variable,
+)
+from floe_ci.errors import UserError, shown, suggest
+from floe_ci.markers import marker_problem
+from floe_ci.toml_files import parse_toml, read_text
 
 TABLE: Final = "floe-ci"
 TierName = Literal["unit", "integration", "e2e"]
@@ -33,8 +47,15 @@ TIERS: Final[tuple[TierName, ...]] = get_args(TierName)
 _BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+")
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _DEBIAN_PACKAGE: Final = re.compile(r"[a-z0-9][a-z0-9+.-]+(:[a-z0-9-]+)?(=[A-Za-z0-9.+~:-]+)?")
-_TOML_PLACE: Final = re.compile(r"(?P<what>.*) \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)")
-_LONGEST_VALUE: Final = 60
+LONGEST_TIME: Final = 7 * 86_400
+"""Seconds; what waits for longer than a week waits for nothing, and a timer takes no number of any size."""
+MOST_RETRIES: Final = 100
+MOST_PATHS: Final = 1000
+LONGEST_TEXT: Final = 100_000
+"""Characters of one argument or variable: a process takes no more."""
+RUN_VARIABLES: Final = (ENV_RUN_ID, ENV_TIER, ENV_NAMESPACE, ENV_RESULTS_DIR, ENV_SERVICES_DIR, *ENV_TIMEOUTS.values())
+"""The variables that every run has of its own."""
+_PASSED: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\*?")
 
 _REASONS: Final = {
     "literal_error": "must be {expected}, not {value}",
@@ -42,6 +63,8 @@ _REASONS: Final = {
     "string_type": "must be a string in quotes, not {value}",
     "int_type": "must be a whole number, not {value}",
     "greater_than_equal": "must be at least {ge}, not {value}",
+    "less_than_equal": "must be at most {le}, not {value}",
+    "string_too_long": "must not be longer than {max_length} characters",
     "model_type": "must be a table, not {value}",
     "mapping_type": "must be a table, not {value}",
     "dict_type": "must be a table, not {value}",
@@ -68,20 +91,60 @@ def _problem(text: str) -> PydanticCustomError:
 def _inside(path: str) -> str:
     """Refuse a path that leaves the repository, or that a command would take for an option."""
     if PurePosixPath(path).is_absolute():
-        reason = f"must be relative to the repository, not absolute: {_shown(path)}"
+        reason = f"must be relative to the repository, not absolute: {shown(path)}"
         raise _problem(reason)
     if ".." in PurePosixPath(path).parts:
-        reason = f"must stay inside the repository, without '..': {_shown(path)}"
+        reason = f"must stay inside the repository, without '..': {shown(path)}"
         raise _problem(reason)
-    if path.startswith("-"):
-        reason = f"must not start with '-': {_shown(path)}"
+    if path.startswith(("-", "@")):
+        reason = f"must not start with '{path[0]}', which pytest takes for something else: {shown(path)}"
         raise _problem(reason)
-    return path
+    return _printable(path)
+
+
+def _without_nul(text: str) -> str:
+    if "\0" in text:
+        reason = f"must not hold a NUL character, which ends a text for the system: {shown(text)}"
+        raise _problem(reason)
+    return text
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        reason = f"must not hold control characters: {shown(text)}"
+        raise _problem(reason)
+    return text
+
+
+def _requirement(text: str) -> str:
+    """Refuse what is no requirement; options, paths and addresses are uv's to judge."""
+    _without_nul(text)
+    if text.startswith(("-", ".")) or any(char in text for char in "/\\:") or text.endswith((".txt", ".in", ".whl")):
+        return text
+    try:
+        Requirement(text)
+    except InvalidRequirement as error:
+        reason = f"not a requirement: {shown(text)}: {str(error).splitlines()[0]}"
+        raise _problem(reason) from None
+    return text
+
+
+def _marker(expression: str) -> str:
+    if problem := marker_problem(expression):
+        raise _problem(problem)
+    return expression
+
+
+def _passed_name(name: str) -> str:
+    if not _PASSED.fullmatch(name):
+        reason = f"not the name of a variable, nor the beginning of some with a '*' at its end: {shown(name)}"
+        raise _problem(reason)
+    return name
 
 
 def _known_service(name: str) -> str:
     if name not in SERVICE_VARIABLES:
-        reason = f"unknown service {_shown(name)}; {suggest(name, SERVICE_VARIABLES)}"
+        reason = f"unknown service {shown(name)}; {suggest(name, SERVICE_VARIABLES)}"
         raise _problem(reason)
     return name
 
@@ -90,12 +153,15 @@ def _variable_name(name: str) -> str:
     if not _VARIABLE.fullmatch(name):
         reason = "not a name for an environment variable: use letters, digits and '_', no digit first"
         raise _problem(reason)
+    if name in RUN_VARIABLES:
+        reason = "is the run's own variable, which can't be set here"
+        raise _problem(reason)
     return name
 
 
 def _debian_package(name: str) -> str:
     if not _DEBIAN_PACKAGE.fullmatch(name):
-        reason = f"not the name of a Debian package: {_shown(name)}"
+        reason = f"not the name of a Debian package: {shown(name)}"
         raise _problem(reason)
     return name
 
@@ -105,24 +171,32 @@ def _some(paths: tuple[str, ...]) -> tuple[str, ...]:
     if not paths:
         reason = "must not be empty"
         raise _problem(reason)
+    if len(paths) > MOST_PATHS:
+        reason = f"must not name more than {MOST_PATHS} paths: name a folder above them"
+        raise _problem(reason)
     return paths
 
 
 def _integer(value: object) -> object:
     # To Python, and so to pydantic, `true` is as good as 1.
     if type(value) is not int:
-        reason = f"must be a whole number, not {_shown(value)}"
+        reason = f"must be a whole number, not {shown(value)}"
         raise _problem(reason)
     return value
 
 
-Text = Annotated[str, Field(min_length=1)]
+Text = Annotated[str, Field(min_length=1, max_length=LONGEST_TEXT), AfterValidator(_without_nul)]
+Value = Annotated[str, Field(max_length=LONGEST_TEXT), AfterValidator(_without_nul)]
+"""Of a variable or an argument: it may be empty."""
+Marker = Annotated[Text, AfterValidator(_marker)]
+InstallArgument = Annotated[Text, AfterValidator(_requirement)]
+PassedName = Annotated[str, AfterValidator(_passed_name)]
 RepositoryPath = Annotated[Text, AfterValidator(_inside)]
 Service = Annotated[str, AfterValidator(_known_service)]
 Variable = Annotated[str, AfterValidator(_variable_name)]
 DebianPackage = Annotated[str, AfterValidator(_debian_package)]
-Seconds = Annotated[int, Field(strict=True, ge=1)]
-Times = Annotated[int, Field(strict=True, ge=0)]
+Seconds = Annotated[int, Field(strict=True, ge=1, le=LONGEST_TIME)]
+Times = Annotated[int, Field(strict=True, ge=0, le=MOST_RETRIES)]
 
 
 class _Table(BaseModel):
@@ -144,8 +218,8 @@ class RunnerConfig(_Table):
     """Dependency groups to install from `uv.lock`; none: uv's default groups."""
     extras: tuple[Text, ...] = ()
     """Extras of the project to install from `uv.lock`."""
-    install: tuple[Text, ...] = ()
-    """Requirements for `uv pip install`, such as `.[test]`; they take the place of the lock file."""
+    install: tuple[InstallArgument, ...] = ()
+    """Requirements for `uv pip install`, such as `.[test]` or `-r requirements.txt`, in the lock file's place."""
     packages: tuple[DebianPackage, ...] = ()
     """Debian packages that the tests need."""
     build_packages: tuple[DebianPackage, ...] = ()
@@ -166,20 +240,38 @@ class TierConfig(_Table):
 
     paths: Annotated[tuple[RepositoryPath, ...], AfterValidator(_some)] = ("tests",)
     """Where its tests are; in a `Config` the default is `tests/<tier>`."""
-    marker: Text | None = None
+    marker: Marker | None = None
     """The pytest marker expression that selects its tests."""
     services: tuple[Service, ...] = ()
     """Services that the module brings."""
     manifests: tuple[RepositoryPath, ...] = ()
     """Kustomize folders or YAML files of the repository, applied beside the services."""
-    environment: Mapping[Variable, str] = Field(default_factory=dict)
+    environment: Mapping[Variable, Value] = Field(default_factory=dict)
     """For the test process; `${FLOE_POSTGRES_HOST}` and the like refer to the run's variables."""
-    pytest_args: tuple[str, ...] = ()
+    pass_environment: tuple[PassedName, ...] = ()
+    """Variables of the caller that the tests get on this machine, beside the usual ones; `PREFIX_*` names several."""
+    pytest_args: tuple[Value, ...] = ()
     """Further arguments for pytest."""
     retries: Times = 0
     """How often a test that failed is tried again; one that passes then is told as flaky."""
     nodes: Annotated[Literal[1, 3], BeforeValidator(_integer)] = 1
     """The cluster's nodes; in a `Config` the default is 1, and 3 for e2e."""
+
+    @field_validator("environment")
+    @classmethod
+    def _refers_to_what_is_there(cls, environment: Mapping[str, str], info: ValidationInfo) -> Mapping[str, str]:
+        services = info.data.get("services")
+        # What the repository's own manifests bring is known only when they are rendered.
+        open_ended = services is None or info.data.get("manifests") != ()
+        there = [*RUN_VARIABLES, *(each for service in services or () for each in service_variables(service))]
+        problems = [
+            f"{name}: {problem}"
+            for name, value in environment.items()
+            for problem in _template_problems(Template(value), None if open_ended else there)
+        ]
+        if problems:
+            raise _problem("; ".join(problems))
+        return environment
 
 
 class Timeouts(_Table):
@@ -240,14 +332,24 @@ def _default_tier(tier: str) -> dict[str, object]:
     return {"paths": [f"tests/{tier}"], "nodes": 3 if tier == "e2e" else 1}
 
 
+def read_file(path: Path) -> Config:
+    """Return what a `pyproject.toml` says; where there is no such file, everything has its default.
+
+    Raises:
+        UserError: It can't be read, is no TOML, or its table is wrong: every problem is told.
+    """
+    text = read_text(path)
+    return Config() if text is None else read_config(text, str(path))
+
+
 def read_config(pyproject: str, where: str = "pyproject.toml") -> Config:
     """Return what the text of a `pyproject.toml` says; no table means the defaults."""
-    table = _find_table(_load_toml(pyproject, where), where)
+    table = _find_table(parse_toml(pyproject, where), where)
     try:
         # A snake_case key must be refused, or a file would work here and nowhere else.
         return Config.model_validate(table, by_alias=True, by_name=False)
     except ValidationError as error:
-        raise UserError.of([_explain(detail) for detail in error.errors()], where) from None
+        raise UserError.of([_explain(detail) for detail in error.errors(include_url=False)], where) from None
 
 
 def expand_environment(environment: Mapping[str, str], variables: Mapping[str, str]) -> dict[str, str]:
@@ -255,50 +357,53 @@ def expand_environment(environment: Mapping[str, str], variables: Mapping[str, s
     problems = [
         f"{name}: {problem}"
         for name, value in environment.items()
-        for problem in _template_problems(Template(value), variables)
+        for problem in _template_problems(Template(value), list(variables))
     ]
     if problems:
-        there = ", ".join(sorted(variables)) or "none"
-        raise UserError.of([*problems, f"variables there are: {there}"], "environment")
+        raise UserError.of(problems, "environment")
     return {name: Template(value).substitute(variables) for name, value in environment.items()}
 
 
-def _template_problems(template: Template, variables: Mapping[str, str]) -> list[str]:
+def service_variables(service: str) -> list[str]:
+    """Return the names of a service's variables."""
+    return [service_variable(service, end) for end in SERVICE_VARIABLES[service]]
+
+
+def _template_problems(template: Template, variables: list[str] | None) -> Iterator[str]:
+    """Return what is wrong with a value; where it isn't known which variables there are, only its form is judged."""
     if not template.is_valid():
-        return [f"a '$' without a name in {_shown(template.template)}; write '$$' for a plain one"]
-    return [f"'{name}' is no variable of this run" for name in template.get_identifiers() if name not in variables]
-
-
-def _load_toml(text: str, where: str) -> dict[str, Any]:
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(_explain_toml(str(error), text, where)) from None
-
-
-def _explain_toml(error: str, text: str, where: str) -> str:
-    found = _TOML_PLACE.fullmatch(error)
-    if found is None:
-        return f"{where}: not valid TOML: {error}"
-    lines = text.splitlines() or [""]
-    line = found["line"] or len(lines)
-    column = found["column"] or len(lines[-1]) + 1
-    return f"{where}: not valid TOML: line {line}, column {column}: {found['what']}"
+        yield f"a '$' without a name in {shown(template.template)}; write '$$' for a plain one"
+        return
+    for name in template.get_identifiers():
+        if variables is None or name in variables:
+            continue
+        service = next((each for each in SERVICE_VARIABLES if name in service_variables(each)), None)
+        remedy = f"add '{service}' to the tier's services" if service else suggest(name, variables)
+        yield f"'{name}' is no variable of this run; {remedy}"
 
 
 def _find_table(document: Mapping[str, Any], where: str) -> object:
     tools = document.get("tool", {})
     if not isinstance(tools, Mapping):
-        msg = f"{where}: tool: must be a table, not {_shown(tools)}"
+        msg = f"{where}: tool: must be a table, not {shown(tools)}"
         raise UserError(msg)
-    if TABLE in tools:
-        return tools[TABLE]
     # A table under a name like ours would be passed over without a word.
-    for name in tools:
-        if name.lower().replace("_", "-") == TABLE:
-            msg = f"{where}: tool.{name}: unknown table; did you mean 'tool.{TABLE}'?"
-            raise UserError(msg)
-    return {}
+    for place, names in (("", [*document]), ("tool.", [name for name in tools if name != TABLE])):
+        for name in names:
+            if _is_like_ours(name) or (name == "floe" and "ci" in _keys((tools if place else document)[name])):
+                msg = f"{where}: {place}{name}: unknown table; did you mean 'tool.{TABLE}'?"
+                raise UserError(msg)
+    return tools.get(TABLE, {})
+
+
+def _is_like_ours(name: str) -> bool:
+    plain = re.sub(r"[^a-z0-9]", "", name.lower())
+    ours = TABLE.replace("-", "")
+    return plain == ours or name.startswith(f"{TABLE}.") or bool(get_close_matches(plain, [ours], cutoff=0.82))
+
+
+def _keys(value: object) -> list[str]:
+    return list(value) if isinstance(value, Mapping) else []
 
 
 def _explain(error: ErrorDetails) -> str:
@@ -315,8 +420,8 @@ def _reason(error: ErrorDetails, place: tuple[int | str, ...]) -> str:
     if error["loc"][-1:] == ("[key]",) and kind == "literal_error":
         return f"unknown tier; {suggest(str(value), TIERS)}"
     reason = _REASONS.get(kind, error["msg"].replace("{", "{{").replace("}", "}}"))
-    instead = f"; write [{_shown(value)}]" if kind == "tuple_type" and isinstance(value, str) else ""
-    return reason.format(**error.get("ctx", {}) | {"value": _shown(value)}) + instead
+    instead = f"; write [{shown(value)}]" if kind == "tuple_type" and isinstance(value, str) else ""
+    return reason.format(**error.get("ctx", {}) | {"value": shown(value)}) + instead
 
 
 def _known_keys(place: tuple[int | str, ...]) -> list[str]:
@@ -337,9 +442,3 @@ def _dotted(place: tuple[int | str, ...]) -> str:
         else:
             text += f".{part if _BARE_KEY.fullmatch(part) else json.dumps(part)}"
     return text
-
-
-def _shown(value: object) -> str:
-    """Return `value` about as TOML writes it, short enough for one line."""
-    text = json.dumps(value, default=str, ensure_ascii=False)
-    return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 1]}…"

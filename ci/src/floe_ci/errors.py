@@ -1,16 +1,22 @@
 """Problems that the user can mend, told without a traceback."""
 
+import json
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
-from typing import ClassVar, Self
+from typing import ClassVar, Final, Self
 
 from floe_ci.ends import Problem, ProblemKind
+
+LONGEST_VALUE: Final = 60
+"""How many characters of a wrong value are shown."""
 
 
 class UserError(Exception):
     """A problem that the user can mend; its text says what was wrong, where, and what to do next."""
 
     kind: ClassVar[ProblemKind] = "input"
+    SHOWN = 20
+    """How many problems are told; of more there is the number."""
 
     @classmethod
     def of(cls, problems: Sequence[str], heading: str) -> Self:
@@ -20,7 +26,9 @@ class UserError(Exception):
             raise ValueError(msg)
         if len(problems) == 1:
             return cls(f"{heading}: {problems[0]}")
-        return cls("\n".join([f"{heading}: {len(problems)} problems", *(f"  {line}" for line in problems)]))
+        more = [f"… and {len(problems) - cls.SHOWN} more"] if len(problems) > cls.SHOWN else []
+        lines = [f"  {line}" for line in [*problems[: cls.SHOWN], *more]]
+        return cls("\n".join([f"{heading}: {len(problems)} problems", *lines]))
 
 
 def suggest(word: str, known: Iterable[str]) -> str:
@@ -34,6 +42,12 @@ def suggest(word: str, known: Iterable[str]) -> str:
 
 class NothingToRunError(UserError):
     """What was selected holds no test: no mistake by itself, and not green either."""
+
+
+def shown(value: object) -> str:
+    """Return a value about as TOML writes it, short enough for one line."""
+    text = json.dumps(value, default=str, ensure_ascii=False)
+    return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 1]}…"
 
 
 class RunError(Exception):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
 from floe_ci import contract, selection
-from floe_ci.config import read_config
+from floe_ci.config import read_file
 from floe_ci.driver.spec import RunSpec
 from floe_ci.errors import UserError
 from floe_ci.manifests import Manifests
@@ -44,11 +44,15 @@ class Plan:
         Raises:
             UserError: It isn't there, or its configuration is wrong.
         """
-        if not request.source.is_dir():
+        try:
+            is_folder = request.source.is_dir()
+        except OSError as error:  # a name that is too long
+            msg = f"--source {str(request.source)[:200]}: {error.strerror}"
+            raise UserError(msg) from None
+        if not is_folder:
             msg = f"--source {request.source}: there is no such folder"
             raise UserError(msg)
-        file = request.source / "pyproject.toml"
-        return cls.of(request, read_config(file.read_text(encoding="utf-8") if file.exists() else ""))
+        return cls.of(request, read_file(request.source / "pyproject.toml"))
 
     def with_manifests(self, services: Manifests, job: Manifests) -> Self:
         """Return the plan with what was rendered for it."""

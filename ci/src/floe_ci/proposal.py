@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-import tomllib
+import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,6 +11,7 @@ import tomlkit
 
 from floe_ci.config import TABLE, TIERS, read_config
 from floe_ci.errors import UserError
+from floe_ci.toml_files import parse_toml, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,8 +47,8 @@ class Proposal:
         named = set(_dependencies(pyproject))
         services = {service for service, clients in CLIENTS.items() if named & clients}
         services |= {needed for service, needed in IMPLIED.items() if service in services}
-        groups = tuple(name for name in TEST_GROUPS if name in pyproject.get("dependency-groups", {}))
-        extras = [name for name in TEST_GROUPS if name in pyproject.get("project", {}).get("optional-dependencies", {})]
+        groups = tuple(name for name in TEST_GROUPS if name in _table(pyproject, "dependency-groups"))
+        extras = [name for name in TEST_GROUPS if name in _table(pyproject, "project", "optional-dependencies")]
         locked = (repository / "uv.lock").is_file()
         install = () if locked else (f".[{','.join(extras)}]" if extras else ".",)
         return cls(
@@ -85,33 +86,57 @@ def write(repository: Path) -> Proposal:
     """Add a table to the `pyproject.toml` of a repository; everything else in the file stays as it is.
 
     Raises:
-        UserError: There is no such file, it is no TOML, or it has a table already, which stays.
+        UserError: There is no such file, it is no TOML, it has a table already, which stays, or it can't be written.
     """
     file = repository / "pyproject.toml"
-    if not file.is_file():
+    text = read_text(file)
+    if text is None:
         msg = f"{file}: there is no such file; go to a repository that has one, or name it: --source FOLDER"
         raise UserError(msg)
-    text = file.read_text(encoding="utf-8")
     read_config(text, str(file))
-    if TABLE in tomllib.loads(text).get("tool", {}):
+    pyproject = parse_toml(text, str(file))
+    if TABLE in pyproject.get("tool", {}):
         msg = f"{file}: it has a table [tool.{TABLE}] already, which stays as it is"
         raise UserError(msg)
-    proposal = Proposal.of(repository, tomllib.loads(text))
+    proposal = Proposal.of(repository, pyproject)
     document = tomlkit.parse(text)
     document.setdefault("tool", tomlkit.table(is_super_table=True))[TABLE] = proposal.table()
     changed = f"{tomlkit.dumps(document).rstrip()}\n"
     read_config(changed, str(file))
-    file.write_text(changed, encoding="utf-8")
+    _replace(file.resolve(), changed)
     return proposal
 
 
+def _replace(file: Path, text: str) -> None:
+    """Write a file as a whole or not at all: what a full disk takes is not the repository's own."""
+    draft = file.with_name(f".{file.name}.floe-ci")
+    try:
+        shutil.copyfile(file, draft)
+        shutil.copymode(file, draft)
+        draft.write_text(text, encoding="utf-8", newline="")
+        draft.replace(file)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        msg = f"{file}: can't be written ({error.strerror or error}), and is as it was"
+        raise UserError(msg) from None
+
+
 def _dependencies(pyproject: dict[str, Any]) -> Iterator[str]:
-    project = pyproject.get("project", {})
-    lists = [project.get("dependencies", []), *project.get("optional-dependencies", {}).values()]
-    lists += pyproject.get("dependency-groups", {}).values()
-    for requirement in (each for one in lists for each in one):
+    lists = [
+        _table(pyproject, "project").get("dependencies"),
+        *_table(pyproject, "project", "optional-dependencies").values(),
+        *_table(pyproject, "dependency-groups").values(),
+    ]
+    for requirement in (each for one in lists if isinstance(one, list) for each in one):
         if isinstance(requirement, str) and (name := _NAME.match(requirement)):
             yield re.sub(r"[-_.]+", "-", name[0]).lower()
+
+
+def _table(document: object, *names: str) -> dict[str, Any]:
+    """Return a table of a document; what stands there instead is told by whoever the table is for."""
+    for name in names:
+        document = document.get(name) if isinstance(document, dict) else None
+    return document if isinstance(document, dict) else {}
 
 
 def _paths(repository: Path) -> tuple[str, ...]:

@@ -47,6 +47,10 @@ NO_LOCK_FILE: Final = (
     "run `uv lock` and commit the file, "
     'or name what to install: [tool.floe-ci.runner] install = [".[test]"]'
 )
+MEMBER_ALONE: Final = (
+    "uv.lock: this is a member of a workspace, whose lock file is in its root: "
+    "run it with --on local, or from the root with the member's tests in [tool.floe-ci.tiers.<tier>] paths there"
+)
 
 _NETWORK: Final = re.compile(
     r"error sending request|dns error|tcp connect error|connection (?:refused|reset|closed)|timed out"
@@ -96,7 +100,9 @@ def uv_failure(error: CommandError) -> UserError | RunError:
         )
         return UserError(f"{advice}\n{error}")
     if _NO_ROOM.search(said):
-        advice = "packages can't be written: name other folders with XDG_CACHE_HOME (environments) and UV_CACHE_DIR (uv's)"
+        advice = (
+            "packages can't be written: name other folders with XDG_CACHE_HOME (environments) and UV_CACHE_DIR (uv's)"
+        )
         return UserError(f"{advice}\n{error}")
     return RunError(str(error)) if _NETWORK.search(said) else UserError(str(error))
 

@@ -2,22 +2,51 @@
 
 from __future__ import annotations
 
+import re
+import shlex
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+import dagger
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from floe_ci import contract, uv
 from floe_ci.debian import with_packages
-from floe_ci.errors import UserError
-from floe_ci.requirements import NO_LOCK_FILE, locked_selection, runner_tools
+from floe_ci.errors import CommandError, UserError
+from floe_ci.images import Reference
+from floe_ci.requirements import (
+    MEMBER_ALONE,
+    NO_LOCK_FILE,
+    install_arguments,
+    locked_selection,
+    runner_tools,
+    stale_lock,
+    tools_refusal,
+    uv_failure,
+)
 
 if TYPE_CHECKING:
-    import dagger
+    from collections.abc import Iterator
 
     from floe_ci.config import Config, RunnerConfig
     from floe_ci.registry import Registry
+    from floe_ci.requirements import Tool
 
 PYTEST_FILES = ("pyproject.toml", "pytest.ini", "pytest.toml", "tox.ini", "setup.cfg")
 """Where pytest looks for its configuration."""
-INSTALL_MISSING = 'for tool; do uv pip show --quiet "${tool%%==*}" 2> /dev/null || uv pip install "$tool"; done'
+PROJECT_FILES = ("**/pyproject.toml", "uv.lock", "uv.toml")
+"""What uv needs to install the locked packages of others: the members of a workspace have files of their own."""
+INSTALL_MISSING = """
+here() { command=$1; shift; uv pip $command --python "$VIRTUAL_ENV" "$@"; }
+here freeze --exclude-editable | grep '^[^ ]*==' > "$VIRTUAL_ENV/constraints.txt"
+while [ $# -gt 0 ]; do
+  here show --quiet "${1%%==*}" 2> /dev/null || { pinned="$pinned $1"; fitting="$fitting $2"; }
+  shift 2
+done
+test -z "$pinned" || here install --constraint "$VIRTUAL_ENV/constraints.txt" $pinned \\
+  || here install --constraint "$VIRTUAL_ENV/constraints.txt" $fitting
+"""
+"""Adds the tools that are missing, in their pinned or else in fitting versions; nothing that is there is changed."""
 USER = "1000:1000"
 COVERAGE_FILE = "/tmp/.coverage"  # noqa: S108 - in a container that one run owns
 
@@ -29,11 +58,13 @@ async def build_runner(source: dagger.Directory, config: Config, registry: Regis
     and the tests. A changed test file changes only that last layer.
 
     Raises:
-        UserError: The repository has no lock file and says nothing of what else to install.
+        UserError: The repository has no lock file and says nothing of what else to install, or asks for what can't be.
+        RunError: A download failed.
     """
     await require_lock_file(source, config.runner)
+    await require_python(source, config.runner, registry)
     tests = config.test_files()
-    environment = build_environment(source, tests, config, registry.pinned("python"))
+    environment = await build_environment(source, tests, config, registry.pinned("python"))
 
     final = with_packages(registry.pinned("python"), config.runner.packages)
     return (
@@ -57,37 +88,96 @@ async def require_lock_file(source: dagger.Directory, runner: RunnerConfig) -> N
     """Refuse a repository that does not say which packages its tests need."""
     if runner.install or await source.exists("uv.lock"):
         return
-    raise UserError(NO_LOCK_FILE)
+    pyproject = await source.file("pyproject.toml").contents() if await source.exists("pyproject.toml") else ""
+    raise UserError(MEMBER_ALONE if re.search(r"workspace\s*=\s*true", pyproject) else NO_LOCK_FILE)
 
 
-def build_environment(
+async def require_python(source: dagger.Directory, runner: RunnerConfig, registry: Registry) -> None:
+    """Refuse a repository that does not take the Python of the runner image."""
+    file = "pyproject.toml" if runner.install else "uv.lock"
+    text = await source.file(file).contents() if await source.exists(file) else ""
+    image = Reference.parse(registry.images.reference("python"))
+    if problem := python_problem(text, image.tag or ""):
+        msg = f"{file}: {problem}: run it with --on local, which takes the Python that fits"
+        raise UserError(msg)
+
+
+def python_problem(text: str, tag: str) -> str | None:
+    """Return why a project does not take the Python of an image's tag, by the text of its lock file or its own."""
+    wanted = re.search(r'^requires-python\s*=\s*"([^"]*)"', text, re.MULTILINE)
+    version = re.match(r"\d+\.\d+", tag)
+    if wanted is None or version is None:
+        return None
+    try:
+        specifiers = SpecifierSet(wanted[1])
+    except InvalidSpecifier:
+        return None  # uv's to tell
+    # The tag says no more than the minor version.
+    if any(specifiers.contains(f"{version[0]}.{patch}") for patch in (0, 99)):
+        return None
+    return f"requires-python is '{wanted[1]}', and the runner image has Python {version[0]}"
+
+
+async def build_environment(
     source: dagger.Directory, tests: list[str], config: Config, base: dagger.Container
 ) -> dagger.Directory:
-    """Return the virtual environment with the repository's dependencies and the repository itself."""
-    runner = config.runner
+    """Return the virtual environment with the repository's dependencies and the repository itself.
+
+    Raises:
+        UserError: The repository asks for what can't be: uv's own words are in the message.
+        RunError: A download failed.
+    """
+    runner, tools = config.runner, runner_tools(config)
     packaged = with_packages(base, runner.build_packages)
     builder = uv.with_uv(packaged, environment="/opt/venv").with_workdir("/app")
-    missing = ["sh", "-c", INSTALL_MISSING, "sh", *(f"{tool.name}=={tool.version}" for tool in runner_tools(config))]
+    # The image's own, whatever `.python-version` names: the environment goes into an image with just that.
+    builder = builder.with_env_variable("UV_PYTHON", "/usr/local/bin/python3")
+    missing = ["sh", "-c", INSTALL_MISSING, "sh", *(part for tool in tools for part in (tool.pinned, tool.fitting))]
     # Filtered first: what the engine keeps of a whole source is thrown away with each change of it.
     code = source.filter(exclude=tests)
     if runner.install:
-        builder = (
-            builder.with_exec(["uv", "venv", "--quiet", "/opt/venv"])
-            .with_env_variable("VIRTUAL_ENV", "/opt/venv")
-            .with_directory("/app", code)
-            .with_exec(["uv", "pip", "install", *runner.install])
-            .with_exec(missing)
-        )
-        return builder.directory("/opt/venv")
+        with _explained():
+            installed = await (
+                builder.with_exec(["uv", "venv", "--quiet", "/opt/venv"])
+                .with_env_variable("VIRTUAL_ENV", "/opt/venv")
+                .with_directory("/app", code)
+                .with_exec(["uv", "pip", "install", "--python", "/opt/venv", *install_arguments(runner)])
+                .sync()
+            )
+        with _explained(tools):
+            return (await installed.with_exec(missing).sync()).directory("/opt/venv")
 
     sync = ["uv", "sync", "--frozen", *locked_selection(runner)]
-    return (
-        builder.with_file("pyproject.toml", source.file("pyproject.toml"))
-        .with_file("uv.lock", source.file("uv.lock"))
-        .with_exec([*sync, "--no-install-local"])
-        .with_env_variable("VIRTUAL_ENV", "/opt/venv")
-        .with_exec(missing)
-        .with_directory("/app", code)
-        .with_exec([*sync, "--inexact", "--no-editable"])
-        .directory("/opt/venv")
-    )
+    with _explained():
+        locked = await (
+            builder.with_directory("/app", source.filter(include=[*PROJECT_FILES]))
+            .with_exec([*sync, "--no-install-local"])
+            .with_env_variable("VIRTUAL_ENV", "/opt/venv")
+            .sync()
+        )
+    with _explained(tools):
+        equipped = await locked.with_exec(missing).sync()
+    whole = equipped.with_directory("/app", code)
+    await _refuse_stale_lock(whole)
+    with _explained():
+        return (await whole.with_exec([*sync, "--inexact", "--no-editable"]).sync()).directory("/opt/venv")
+
+
+async def _refuse_stale_lock(project: dagger.Container) -> None:
+    # Offline: one that is up to date needs nothing, and why one isn't is said before anything is asked for.
+    check = ["uv", "lock", "--check", "--offline", "--verbose"]
+    done = project.with_exec(check, expect=dagger.ReturnType.ANY)
+    if await done.exit_code() and (reason := stale_lock(await done.stderr())):
+        raise UserError(reason)
+
+
+@contextmanager
+def _explained(tools: tuple[Tool, ...] = ()) -> Iterator[None]:
+    """Tell whose affair a failed uv was."""
+    try:
+        yield
+    except dagger.ExecError as error:
+        failure = CommandError(
+            shlex.join(error.command), f"exit code {error.exit_code}", error.stderr.strip() or error.stdout
+        )
+        raise (tools_refusal(tools, failure) if tools else uv_failure(failure)) from None

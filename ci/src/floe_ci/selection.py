@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from floe_ci import contract
 from floe_ci.errors import NothingToRunError, UserError
+from floe_ci.markers import marker_problem
 from floe_ci.reporter import REPORTER
 
 if TYPE_CHECKING:
@@ -48,7 +49,8 @@ def pytest_arguments(
         *(() if config.coverage else ("--cov",)),
         f"--cov-report=xml:{results}/coverage.xml",
         f"--timeout={config.timeouts.test}",
-        *((f"--reruns={tier.retries}", "--rerun-show-tracebacks") if tier.retries else ()),
+        # No `--rerun-show-tracebacks`: the versions that fit an older pytest don't have it.
+        *((f"--reruns={tier.retries}",) if tier.retries else ()),
     )
 
 
@@ -59,6 +61,9 @@ def selecting_arguments(tier: TierConfig, chosen: Selection) -> tuple[str, ...]:
     except ValueError as error:
         msg = f"--pytest-args {chosen.pytest_args!r}: {error}; quote it as on a command line"
         raise UserError(msg) from error
+    if chosen.marker and (problem := marker_problem(chosen.marker)):
+        msg = f"--marker: {problem}"
+        raise UserError(msg)
     markers = [f"({expression})" for expression in (tier.marker, chosen.marker) if expression]
     return (
         "-p",

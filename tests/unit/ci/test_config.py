@@ -1,8 +1,17 @@
 """The table `[tool.floe-ci]`: its defaults, and what it says of mistakes."""
 
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
 import pytest
-from floe_ci.config import Config, TierConfig, expand_environment, parse_tier, read_config
+from floe_ci.config import Config, TierConfig, expand_environment, parse_tier, read_config, read_file
 from floe_ci.errors import UserError
+from floe_ci.markers import marker_problem
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def problems(pyproject: str) -> str:
@@ -174,7 +183,7 @@ def test_unknown_names(table: str, message: str) -> None:
         ),
         (
             '[tool.floe-ci.tiers.unit]\npaths = ["--collect-only"]',
-            "tiers.unit.paths[0]: must not start with '-': \"--collect-only\"",
+            "tiers.unit.paths[0]: must not start with '-', which pytest takes for something else: \"--collect-only\"",
         ),
         (
             '[tool.floe-ci.tiers.unit]\nenvironment = { "1X" = "" }',
@@ -188,6 +197,58 @@ def test_unknown_names(table: str, message: str) -> None:
             'runner.packages[0]: not the name of a Debian package: "Lib PQ"',
         ),
         (
+            '[tool.floe-ci.tiers.unit]\npaths = ["@/etc/passwd"]',
+            "tiers.unit.paths[0]: must not start with '@', which pytest takes for something else: \"@/etc/passwd\"",
+        ),
+        (
+            '[tool.floe-ci.tiers.unit]\npaths = ["a\\nb"]',
+            'tiers.unit.paths[0]: must not hold control characters: "a\\nb"',
+        ),
+        (
+            '[tool.floe-ci.tiers.unit]\nmarker = "a) or (not a"',
+            (
+                'tiers.unit.marker: not a marker expression: "a) or (not a": '
+                "write names, 'and', 'or', 'not' and pairs of parentheses"
+            ),
+        ),
+        (
+            '[tool.floe-ci.tiers.unit]\nenvironment = { A = "x\\u0000y" }',
+            ('tiers.unit.environment.A: must not hold a NUL character, which ends a text for the system: "x\\u0000y"'),
+        ),
+        (
+            '[tool.floe-ci.tiers.unit]\npytest-args = ["a\\u0000"]',
+            'tiers.unit.pytest-args[0]: must not hold a NUL character, which ends a text for the system: "a\\u0000"',
+        ),
+        (
+            '[tool.floe-ci.runner]\ninstall = ["a\\u0000b"]',
+            'runner.install[0]: must not hold a NUL character, which ends a text for the system: "a\\u0000b"',
+        ),
+        (
+            '[tool.floe-ci.tiers.unit]\nenvironment = { FLOE_RUN_ID = "mine" }',
+            "tiers.unit.environment.FLOE_RUN_ID: is the run's own variable, which can't be set here",
+        ),
+        (
+            '[tool.floe-ci.tiers.unit]\nservices = ["minio"]\nenvironment = { URL = "${FLOE_POSTGRES_HOST}" }',
+            (
+                "tiers.unit.environment: URL: 'FLOE_POSTGRES_HOST' is no variable of this run; "
+                "add 'postgres' to the tier's services"
+            ),
+        ),
+        (
+            '[tool.floe-ci.tiers.unit]\nenvironment = { URL = "${FLOE_RUN_IT}" }',
+            "tiers.unit.environment: URL: 'FLOE_RUN_IT' is no variable of this run; did you mean 'FLOE_RUN_ID'?",
+        ),
+        (
+            '[tool.floe-ci.tiers.unit]\npass-environment = ["MY_*_X"]',
+            (
+                "tiers.unit.pass-environment[0]: not the name of a variable, nor the beginning of some with a '*' "
+                'at its end: "MY_*_X"'
+            ),
+        ),
+        ("[tool.floe-ci.timeouts]\ntest = 9999999999", "timeouts.test: must be at most 604800, not 9999999999"),
+        ("[tool.floe-ci.timeouts]\ntest = -5", "timeouts.test: must be at least 1, not -5"),
+        ("[tool.floe-ci.tiers.unit]\nretries = 101", "tiers.unit.retries: must be at most 100, not 101"),
+        (
             '[tool.floe-ci.runner]\ninstall = ["."]\nextras = ["test"]',
             "runner: 'install' takes the place of the lock file: remove it, or 'groups' and 'extras'",
         ),
@@ -196,6 +257,129 @@ def test_unknown_names(table: str, message: str) -> None:
 def test_wrong_values(table: str, message: str) -> None:
     """A wrong value is told in plain words, with its place and what stands there."""
     assert problems(table) == f"pyproject.toml: tool.floe-ci.{message}"
+
+
+def test_variable_of_another_repositorys_manifests_is_left_to_the_run() -> None:
+    """What manifests of the repository's own bring is not known before they are rendered."""
+    config = read_config('[tool.floe-ci.tiers.unit]\nmanifests = ["k8s"]\nenvironment = { A = "${FLOE_MINE_HOST}" }\n')
+    assert config.tier("unit").environment == {"A": "${FLOE_MINE_HOST}"}
+
+
+@pytest.mark.parametrize(
+    "expression",
+    ["slow", "not slow", "(a or b) and not (c)", "a.b or x-y or t[1]", "device(serial=5, kind='big')", "and_more"],
+)
+def test_marker_expressions_of_pytest_are_taken(expression: str) -> None:
+    """What pytest takes for one expression is one."""
+    assert marker_problem(expression) is None
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "a) or (b", "a b", "a or", "not", "()", "(a", "a, b", "a == b", "a & b", "x(1)", "x(y)", "5 or (a)(b)",
+        "a\nor b", "not(a) if b else c", "(" * 5000 + "a" + ")" * 5000, "a(b=", "'a'", "x(k=1)(j=2)",
+    ],
+)  # fmt: skip
+def test_what_is_no_marker_expression_is_refused(expression: str) -> None:
+    """An expression that pytest would refuse, or that would get out of the parentheses put around it, is told."""
+    problem = marker_problem(expression)
+    assert problem is not None
+    assert problem.startswith("not a marker expression: ")
+    assert len(problem) < 200
+
+
+def test_requirement_that_is_none_is_told() -> None:
+    """A text that is no requirement is told before anything is installed; uv's options, paths and addresses pass."""
+    message = problems('[tool.floe-ci.runner]\ninstall = ["this is not a requirement!!"]')
+    assert message.startswith(
+        'pyproject.toml: tool.floe-ci.runner.install[0]: not a requirement: "this is not a requirement!!": '
+    )
+    fine = [".[test]", "-r requirements.txt", "-c", "pins.txt", "x @ file:///x", "git+https://h/x.git", "a[b]>=1; c"]
+    with pytest.raises(UserError, match=r"install\[6\]"):
+        read_config(f"[tool.floe-ci.runner]\ninstall = {fine}\n")
+    assert len(read_config(f"[tool.floe-ci.runner]\ninstall = {fine[:-1]}\n").runner.install) == 6
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("[tool.floeci]\n", "tool.floeci"),
+        ("[tool.floe_ci]\n", "tool.floe_ci"),
+        ("[floe-ci]\n", "floe-ci"),
+        ("[tool.floe.ci]\n", "tool.floe"),
+        ("[tool.Floe-CI]\n", "tool.Floe-CI"),
+        ("[tool.flow-ci]\n", "tool.flow-ci"),
+        ('[tool."floe-ci.runner"]\n', "tool.floe-ci.runner"),
+        ("[tool.floe-ci]\n[tool.floeci]\n", "tool.floeci"),
+    ],
+)
+def test_table_of_a_near_name_is_told(text: str, name: str) -> None:
+    """A table that would be passed over without a word, for its name is not quite ours, is told."""
+    assert problems(text) == f"pyproject.toml: {name}: unknown table; did you mean 'tool.floe-ci'?"
+
+
+@pytest.mark.parametrize("text", ["[tool.floe-testing]\n", "[tool.flake8]\n", "[tool.floe]\nx = 1\n", "[tool.fleet]\n"])
+def test_tables_of_others_are_theirs(text: str) -> None:
+    """A table of another tool is nobody's mistake."""
+    assert read_config(text) == Config()
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("[tool.floe-ci]\n".encode("utf-16"), "is UTF-16: save it as plain UTF-8"),
+        (b"\xef\xbb\xbf[project]\n", "is UTF-8 with a byte order mark, which TOML does not have: "),
+        ("[x]\n# mü\n".encode("latin-1"), "line 2: byte 0xfc is not UTF-8: save the file as UTF-8"),
+        (bytes(range(256)), "line 2: byte 0x80 is not UTF-8"),
+        (b"a=" + b"[" * 5000, "not valid TOML: tables or lists are nested too deeply"),
+        (b"a = " + b"9" * 5000, "not valid TOML: "),
+        (b"\0\0", "not valid TOML: line 1, column 1"),
+        (b"tool = 3", "tool: must be a table, not 3"),
+        (b"[[tool.floe-ci]]", "tool.floe-ci: must be a table"),
+    ],
+)
+def test_file_that_is_no_configuration_is_told(tmp_path: Path, content: bytes, reason: str) -> None:
+    """Whatever bytes are in the file, there is one short line that names it and says what to do."""
+    file = tmp_path / "pyproject.toml"
+    file.write_bytes(content)
+    with pytest.raises(UserError) as caught:
+        read_file(file)
+    assert str(caught.value).startswith(f"{file}: {reason}")
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 300
+
+
+def test_what_is_no_file_is_told(tmp_path: Path) -> None:
+    """A folder, a pipe and a link to nothing in the file's place are told; where there is nothing, all is default."""
+    file = tmp_path / "pyproject.toml"
+    assert read_file(file) == Config()
+    file.symlink_to("nothing")
+    with pytest.raises(UserError, match="is a link to nothing, which is not there"):
+        read_file(file)
+    file.unlink()
+    os.mkfifo(file)
+    with pytest.raises(UserError, match="is something else, where a file should be"):
+        read_file(file)
+    file.unlink()
+    file.mkdir()
+    with pytest.raises(UserError, match="is a folder, where a file should be"):
+        read_file(file)
+
+
+def test_many_problems_are_counted() -> None:
+    """Of very many problems some are told, and the number of the others."""
+    paths = ", ".join(f'"/{number}"' for number in range(5000))
+    lines = problems(f"[tool.floe-ci.tiers.unit]\npaths = [{paths}]").splitlines()
+    assert lines[0] == "pyproject.toml: 5000 problems"
+    assert lines[-1] == "  … and 4980 more"
+    assert len(lines) == 22
+
+
+def test_more_paths_than_a_command_takes_are_refused() -> None:
+    """More paths than can be given to pytest are one problem, told before it starts."""
+    paths = ", ".join(f'"{number}"' for number in range(1001))
+    assert problems(f"[tool.floe-ci.tiers.unit]\npaths = [{paths}]").endswith("name a folder above them")
 
 
 def test_every_problem_at_once() -> None:
@@ -271,8 +455,7 @@ def test_environment_with_unknown_variables() -> None:
         expand_environment({"A": "${NO}", "B": "$GONE", "C": "5 $"}, {"YES": "1", "ALSO": "2"})
 
     assert str(caught.value).splitlines()[1:] == [
-        "  A: 'NO' is no variable of this run",
-        "  B: 'GONE' is no variable of this run",
+        "  A: 'NO' is no variable of this run; known: ALSO, YES",
+        "  B: 'GONE' is no variable of this run; known: ALSO, YES",
         "  C: a '$' without a name in \"5 $\"; write '$$' for a plain one",
-        "  variables there are: ALSO, YES",
     ]

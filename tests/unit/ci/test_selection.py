@@ -143,8 +143,8 @@ def test_other_codes_are_no_refusal(exit_code: int) -> None:
 
 
 def test_failed_tests_are_tried_again() -> None:
-    """A tier that wants retries has pytest try as often, and show what earlier attempts failed with."""
+    """A tier that wants retries has pytest try as often."""
     arguments = pytest_arguments(TierConfig(retries=2), Config(), EVERYTHING)
     assert "--reruns=2" in arguments
-    assert "--rerun-show-tracebacks" in arguments
+    assert "--rerun-show-tracebacks" not in arguments, "an older version that fits the tests does not know it"
     assert not [one for one in pytest_arguments(TIER, Config(), EVERYTHING) if "rerun" in one]

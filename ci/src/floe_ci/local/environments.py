@@ -56,6 +56,8 @@ LONGEST: Final = 30 * 86_400.0
 _NOT_IN_NAMES: Final = re.compile(r"[^A-Za-z0-9_.-]+")
 
 Command = tuple[str, ...]
+_HELD: Final[dict[Path, int]] = {}
+"""The locks of the environments that this process uses; the kernel frees them with it."""
 
 
 @dataclass(frozen=True)
@@ -173,14 +175,16 @@ async def _hold(environment: Environment, inputs: Inputs, folder: Path) -> bool:
             await _locked(lock, fcntl.LOCK_SH)
             if _is_at(lock, path) and _is_whole(folder):
                 os.utime(lock)
-                lock = -1  # held, until the kernel frees it with the process
+                _HELD.setdefault(folder, lock)
                 return built
+            if folder in _HELD:  # it was whole when this process took it
+                os.close(_HELD.pop(folder))
             await _locked(lock, fcntl.LOCK_EX)
             if _is_at(lock, path) and not _is_whole(folder):
                 await _build(environment, inputs, folder)
                 built = True
         finally:
-            if lock >= 0:
+            if _HELD.get(folder) != lock:
                 os.close(lock)
 
 
@@ -197,10 +201,17 @@ async def _build(environment: Environment, inputs: Inputs, folder: Path) -> None
                 raise uv_failure(error) from None
         if environment.tools:
             await _add_tools(environment, folder)
+        _require_interpreter(folder)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
     (folder / WHOLE).touch()
+
+
+def _require_interpreter(folder: Path) -> None:
+    if not (folder / "bin" / "python").exists():
+        msg = f"uv made the environment {folder} without an interpreter"
+        raise RunError(msg)
 
 
 def _rebuilt(inputs: Inputs) -> Command:

@@ -22,7 +22,25 @@ CONFIGURATION: Final = ("pyproject.toml", "uv.toml", ".python-version", ".python
 PACKAGING: Final = ("pyproject.toml", "setup.py", "setup.cfg", "MANIFEST.in", "hatch_build.py")
 """What a build reads first; each file that one of them names counts too."""
 NATIVE: Final = frozenset(
-    ".c .cc .cpp .cxx .cu .f .f90 .go .h .hh .hpp .pxd .pxi .pyx .rs .cmake .build".split()
+    [
+        ".c",
+        ".cc",
+        ".cpp",
+        ".cxx",
+        ".cu",
+        ".f",
+        ".f90",
+        ".go",
+        ".h",
+        ".hh",
+        ".hpp",
+        ".pxd",
+        ".pxi",
+        ".pyx",
+        ".rs",
+        ".cmake",
+        ".build",
+    ]
 )
 """Ends of the names of what a compiler reads, and its settings."""
 NATIVE_NAMES: Final = frozenset({"CMakeLists.txt", "Cargo.toml", "Cargo.lock"})
@@ -88,7 +106,7 @@ class Inputs:
         """Count what arguments of `uv pip install`, or a line of a file of requirements, name on this machine."""
         previous = ""
         for argument in arguments:
-            in_place = previous in {"-e", "--editable"} or argument.startswith(".")
+            in_place = previous in {"-e", "--editable"}
             option, is_option, value = argument.partition("=")
             if is_option and option.startswith("-"):
                 previous, argument = option, value  # noqa: PLW2901 - an option with its value is both
@@ -151,20 +169,22 @@ class Inputs:
                 self.file(found)
         if path.suffix != ".toml":
             return
-        document = _toml(path)
+        self._sources_of(_toml(path), path.parent)
+
+    def _sources_of(self, document: Mapping[str, Any], folder: Path) -> None:
         for key in _cache_keys(document):
             if "env" in key:
                 self.add(key["env"], os.environ.get(key["env"]))
-            for found in _matching(key.get("file", ""), path.parent):
+            for found in _matching(key.get("file", ""), folder):
                 self.file(found)
         for place, in_place in _projects_in(document):
-            found = path.parent / place
-            if found.is_dir() and found.resolve() != path.parent.resolve():
+            found = folder / place
+            if found.is_dir() and found.resolve() != folder.resolve():
                 self.project(found, in_place=in_place)
             elif found.is_file():
                 self.file(found)
         for member in _members(document):
-            for found in _matching(member, path.parent):
+            for found in _matching(member, folder):
                 self.file(found / "pyproject.toml")
 
     def _history(self, folder: Path) -> None:

@@ -63,8 +63,8 @@ def find(source: Path) -> Kept | None:
         return None  # they are starting, or ending
     except (OSError, ValidationError):
         msg = (
-            f"services are up for {source}, and another version of floe-ci wrote down how they are reached, in {record}: "
-            "`floe-ci down --on local` ends them, then bring them up again"
+            f"services are up for {source}, and what another version of floe-ci wrote of them in {record} "
+            "can't be read: `floe-ci down --on local` ends them, then bring them up again"
         )
         raise UserError(msg) from None
 

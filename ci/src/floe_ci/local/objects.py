@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import sysconfig
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -27,7 +28,12 @@ NAME: Final = "minio"
 PARTS: Final = ("master", "volume", "filer", "admin")
 """Its other servers, each with a port for HTTP; all of them, and the one for S3, have one for gRPC too."""
 OUTSIDE: Final = "outside"
-"""The file that names the files that the server makes outside of its folder."""
+"""The file that names what the server has outside of its folder."""
+LONGEST_SOCKET: Final = 100
+"""Bytes of a socket's path that every system takes: Linux 107, macOS 103."""
+SHORT: Final = "/tmp"  # noqa: S108 - a folder of its own is made there
+"""Where sockets are if the run's folder is too deep for them."""
+_SHORT_PREFIX: Final = "floe-ci-"
 OFF: Final = ("-webdav=false", "-admin.ui=false", "-master.telemetry=false", "-s3.port.iceberg=0", "-s3.port.lance=0")
 
 
@@ -55,6 +61,9 @@ def processes(site: Site) -> list[Process]:
     binary = installation()
     assert binary is not None, "the place has checked it"  # noqa: S101 - a programmer's mistake, not the user's
     (home / "data").mkdir()
+    sockets = _folder_for_sockets(home)
+    grpc = [_socket(part, ports[f"{part}.port.grpc"]) for part in (*PARTS, "s3")]
+    write_whole(home / OUTSIDE, "".join(f"{path}\n" for path in (*grpc, *([] if sockets == home else [sockets]))))
     command = (
         str(binary),
         "mini",
@@ -62,12 +71,11 @@ def processes(site: Site) -> list[Process]:
         f"-ip={HOST}",
         f"-ip.bind={HOST}",
         f"-s3.config={config}",
-        f"-s3.localSocket={home / 's3.sock'}",
-        f"-filer.localSocket={home / 'filer.sock'}",
+        f"-s3.localSocket={sockets / 's3.sock'}",
+        f"-filer.localSocket={sockets / 'filer.sock'}",
         *(f"-{name}={port}" for name, port in ports.items()),
         *OFF,
     )
-    write_whole(home / OUTSIDE, "".join(f"{_socket(part, ports[f'{part}.port.grpc'])}\n" for part in (*PARTS, "s3")))
     # One volume for a bucket, not seven: a volume is a file that it makes when the first object comes.
     environment = {"PATH": os.defpath, "HOME": str(home), "TMPDIR": str(home), "WEED_MASTER_VOLUME_GROWTH_COPY_1": "1"}
     ready = _writable(ports["filer.port"], ports["s3.port"])
@@ -76,9 +84,19 @@ def processes(site: Site) -> list[Process]:
 
 def give_back(folder: Path) -> None:
     """Remove the sockets that a server of a run has left."""
-    with suppress(FileNotFoundError):
-        for path in (folder / NAME / OUTSIDE).read_text(encoding="utf-8").splitlines():
-            Path(path).unlink(missing_ok=True)
+    with suppress(OSError):
+        for path in map(Path, (folder / NAME / OUTSIDE).read_text(encoding="utf-8").splitlines()):
+            if path.name.startswith(_SHORT_PREFIX):
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+
+
+def _folder_for_sockets(home: Path) -> Path:
+    """Return a private folder whose path is short enough for a socket in it: the server's own, or else a new one."""
+    if len(os.fsencode(home / "filer.sock")) <= LONGEST_SOCKET:
+        return home
+    return Path(tempfile.mkdtemp(prefix=_SHORT_PREFIX, dir=SHORT))
 
 
 def _socket(part: str, port: int) -> str:

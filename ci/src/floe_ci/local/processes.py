@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import os
+import re
 import shlex
 import signal
 import sys
@@ -22,7 +23,7 @@ from floe_ci.local.files import write_whole
 from floe_ci.local.probes import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Collection, Mapping
 
     from floe_ci.local.probes import Probe
 
@@ -36,6 +37,8 @@ HOPELESS: Final = 3
 GRACE: Final = 5.0
 """Seconds that a process has to end by itself, and that the kernel has to end one."""
 _SHOWN: Final = 2000
+_LONGEST_LINE: Final = 300
+_CAUSE: Final = re.compile(r"fatal|panic|error|cannot|could not|can't|denied|^F\d{4} ", re.IGNORECASE)
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 
 
@@ -95,7 +98,9 @@ class Keeper:
             await wait_until(self.process.name, self._state, timeout=timeout)
         except RunError as error:
             said = self._log.read_text(errors="replace").strip() if self._log.exists() else ""
-            msg = f"{error}\n{said[-_SHOWN:] or 'it printed nothing'}"
+            reason = telling_line(said)
+            last = said[-_SHOWN:] or "it printed nothing"
+            msg = f"{error}{f': {reason}' if reason else ''}\n{last}"
             raise RunError(msg) from None
 
     async def _state(self) -> str | None:
@@ -214,6 +219,34 @@ def end_all(first: Mapping[int, signal.Signals]) -> None:
             with suppress(psutil.Error):
                 process.kill()
         _wait_for_end(left)
+
+
+def telling_line(log: str) -> str:
+    """Return the line of a log that most likely says why its process ended; empty where it has none."""
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    causes = [line for line in lines if _CAUSE.search(line)]
+    return (causes or lines or [""])[-1][:_LONGEST_LINE]
+
+
+def end_those_of(folders: Collection[Path]) -> None:
+    """End each process of this user whose folder for temporary files is in one of a run's, whoever is its parent now.
+
+    Every process of a run has got one there, and so has what it started. No number in a file is trusted for it: by now
+    it may be another process's.
+    """
+    left = [process for process in psutil.process_iter() if _works_in(process, folders)]
+    for process in left:
+        with suppress(psutil.Error):
+            process.kill()
+    _wait_for_end(left)
+
+
+def _works_in(process: psutil.Process, folders: Collection[Path]) -> bool:
+    try:
+        place = Path(process.environ().get("TMPDIR", "/"))
+        return process.pid != os.getpid() and any(place.is_relative_to(folder) for folder in folders)
+    except (psutil.Error, OSError):
+        return False  # it has ended, or is someone else's
 
 
 def describe(code: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
+from floe_ci.errors import RunError
 from floe_ci.local import dagster, environments, objects, postgres
 from floe_ci.local.processes import Keeper
 from floe_ci.local.site import Site
@@ -24,6 +25,21 @@ ORIGINS: Final = {
     dagster.NAME: "Dagster's webserver, daemon and code location, from the cluster's lock file",
 }
 """What each service is on this machine, for the first lines of a run."""
+
+
+def origin(service: str) -> str:
+    """Return what a service is on this machine, and what it lacks of what a cluster's has."""
+    lack = postgres.lack() if service == postgres.NAME else ""
+    return ORIGINS[service] + lack
+
+
+class ServiceError(RunError):
+    """A service that can't be started, or isn't ready in time; the text is the first cause, with its own last lines."""
+
+    def __init__(self, service: str, reason: RunError) -> None:
+        """Take the service's name, and what went wrong with it."""
+        self.service = service
+        super().__init__(str(reason) if str(reason).startswith(f"{service}:") else f"{service}: {reason}")
 
 
 class Services:
@@ -61,11 +77,13 @@ class Services:
             known: Takes the passwords, before anything can write one down.
 
         Raises:
-            RunError: One of them can't be started, or isn't ready in time.
-            UserError: One of them needs another that isn't named.
+            ServiceError: One of them can't be started, or isn't ready in time: the first that failed.
+            UserError: One of them needs another that isn't named, or can't work in the folder for temporary files.
         """
+        if postgres.NAME in names:
+            postgres.refuse_closed(self._workspace.folder)
         self.names = names
-        self.pids.mkdir()
+        self.pids.mkdir(exist_ok=True)
         self.logs.mkdir(parents=True, exist_ok=True)
         site = Site.plan(names, self._workspace.folder)
         self.variables, self.passwords = site.variables, tuple(site.passwords.values())
@@ -73,6 +91,12 @@ class Services:
         await together(*(self._start(name, site, timeout) for name in names))
 
     async def _start(self, name: str, site: Site, timeout: float) -> None:  # noqa: ASYNC109 - as above
+        try:
+            await self._bring_up(name, site, timeout)
+        except RunError as error:
+            raise ServiceError(name, error) from None
+
+    async def _bring_up(self, name: str, site: Site, timeout: float) -> None:  # noqa: ASYNC109 - as above
         processes = await self._prepare(name, site)
         with self._timings.step(name):
             keepers = [Keeper(process, self.pids, self.logs, self._note) for process in processes]

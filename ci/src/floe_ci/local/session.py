@@ -15,7 +15,7 @@ from floe_ci.ends import Problem
 from floe_ci.errors import BrokenError
 from floe_ci.local import environments, kept, variables
 from floe_ci.local.kept import Kept
-from floe_ci.local.plan import absent_variables, refuse_manifests, split
+from floe_ci.local.offer import Offer
 from floe_ci.local.processes import ended_after, spawn
 from floe_ci.local.services import ORIGINS, Services
 from floe_ci.local.workspace import Workspace
@@ -51,7 +51,7 @@ class LocalStay:
         """Prepare; nothing runs yet."""
         self._run, self._channel = run, channel
         self._stack = ExitStack()
-        self._plan: Plan | None = None
+        self._offer: Offer | None = None
         self._make_known: Callable[[Kept], None] | None = None
         self._workspace: Workspace | None = None
         self._there: Services | Kept | None = None
@@ -63,13 +63,11 @@ class LocalStay:
         request = self._run.request
         with self._run.step("configure"):
             plan = Plan.read(request)
-            refuse_manifests(plan)
-            self._plan = plan
+            self._offer = offer = Offer.of(plan)
             self._packages = environments.of_tests(request.source, plan.config)
-        here, _ = split(plan)
         there = kept.find(request.source) if self._run.with_tests else None
-        there = there if there and set(here) <= set(there.services) else None
-        for line in (IN_USE,) if there else first_lines(plan):
+        there = there if there and set(offer.services) <= set(there.services) else None
+        for line in (IN_USE,) if there else first_lines(offer):
             self._run.note(line)
         if not self._run.with_tests or (request.keep and not there):
             # Claimed now, because a claim has to outlast the workspace.
@@ -81,11 +79,11 @@ class LocalStay:
 
     async def services(self) -> None:
         """Start the services, while the packages of the tests are installed."""
-        assert self._plan  # noqa: S101 - the story enters first
+        assert self._offer  # noqa: S101 - the story enters first
         jobs = [self._install()] if self._run.with_tests else []
         if isinstance(self._there, Services):
-            here, _ = split(self._plan)
-            jobs.append(self._there.start(here, self._plan.config.timeouts.services, self._run.folder.redactor.add))
+            limit = self._offer.plan.config.timeouts.services
+            jobs.append(self._there.start(self._offer.services, limit, self._run.folder.redactor.add))
         elif self._there:
             self._run.folder.redactor.add(self._there.passwords)
         if self._there:
@@ -94,18 +92,17 @@ class LocalStay:
 
     async def tests(self) -> int:
         """Run pytest, and follow what it writes."""
-        plan, workspace, there = self._plan, self._workspace, self._there
-        assert plan and workspace and there and self._python  # noqa: S101, PT018 - the story enters first
+        offer, workspace, there = self._offer, self._workspace, self._there
+        assert offer and workspace and there and self._python  # noqa: S101, PT018 - the story enters first
         events, log = workspace.folder / "events.jsonl", workspace.folder / "runner.log"
         events.touch()
-        _, absent = split(plan)
+        plan = offer.plan
         given = {
             **there.variables,
-            **absent_variables(absent),
             contract.ENV_SERVICES_DIR: str(there.pids),
             contract.ENV_EVENTS: str(events),
         }
-        environment = variables.environment(plan, self._python, workspace.folder, self._raw, given)
+        environment = variables.environment(offer, self._python, workspace.folder, self._raw, given)
         path = os.pathsep.join(filter(None, (str(reporter.FOLDER), environment.get("PYTHONPATH"))))
         with self._run.step("tests"), log.open("wb") as output:
             command = (str(self._python / "bin" / "python"), "-m", "pytest", *plan.pytest_arguments(str(self._raw)))
@@ -133,8 +130,8 @@ class LocalStay:
 
     async def leave(self, *, keep: bool, hurry: bool) -> None:  # noqa: ARG002 - to kill is quick enough
         """End every process and remove the folder; or live on with the services, until this is cancelled."""
-        if keep and self._make_known and self._plan and isinstance(self._there, Services) and self._there.names:
-            self._make_known(record(self._plan, self._there))
+        if keep and self._make_known and self._offer and isinstance(self._there, Services) and self._there.names:
+            self._make_known(record(self._offer, self._there))
             self._channel.stay()
             return
         if self._workspace:
@@ -248,21 +245,22 @@ async def interrupted(child: asyncio.subprocess.Process, grace: float) -> None:
         await child.wait()
 
 
-def first_lines(plan: Plan) -> tuple[str, ...]:
+def first_lines(offer: Offer) -> tuple[str, ...]:
     """Return what the reader should know of where the tests run."""
-    there, absent = split(plan)
-    here = [f"{service}: {ORIGINS[service]}" for service in there]
-    missing = [f"{service}: not here, and the tests that need it are skipped: {why}" for service, why in absent.items()]
-    debian = plan.config.runner.packages
+    here = [f"{service}: {ORIGINS[service]}" for service in offer.services]
+    missing = [
+        f"{service}: not here, and the tests that need it are skipped: {why}" for service, why in offer.absent.items()
+    ]
+    debian = offer.plan.config.runner.packages
     unmanaged = [f"Debian packages of the runner image are not installed here: {', '.join(debian)}"] if debian else []
     return (*here, *missing, *unmanaged)
 
 
-def record(plan: Plan, services: Services) -> Kept:
+def record(offer: Offer, services: Services) -> Kept:
     """Return what a later run has to know of services."""
     return Kept(
         worker=os.getpid(),
-        services=split(plan)[0],
+        services=offer.services,
         variables=services.variables,
         passwords=services.passwords,
         pids=services.pids,

@@ -84,8 +84,12 @@ class Site:
         return changed
 
 
+_GIVEN: Final[set[int]] = set()
+"""The ports that this process has given: who got one may not listen yet."""
+
+
 def free_ports(count: int) -> list[int]:
-    """Return ports that nobody listens at.
+    """Return ports that nobody listens at, and that this process has not given before.
 
     Raises:
         RunError: There are not as many.
@@ -98,6 +102,8 @@ def free_ports(count: int) -> list[int]:
             msg = f"no {count} free ports between {PORTS.start} and {PORTS.stop}"
             raise RunError(msg)
         with socket.socket() as probe, suppress(OSError):
-            probe.bind((HOST, port))
-            found.append(port)
+            if port not in _GIVEN:
+                probe.bind((HOST, port))
+                found.append(port)
+    _GIVEN.update(found)
     return found

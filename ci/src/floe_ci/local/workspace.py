@@ -5,13 +5,16 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import stat
 import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from floe_ci.errors import UserError
 from floe_ci.local import objects, postgres
-from floe_ci.local.processes import end_all
+from floe_ci.local.files import temporary
+from floe_ci.local.processes import end_all, end_those_of
 
 if TYPE_CHECKING:
     from io import TextIOWrapper
@@ -33,14 +36,21 @@ class Workspace:
         self._lock: TextIOWrapper | None = None
 
     def __enter__(self) -> Self:
-        """Make the folder, and remove those of workers that were killed."""
+        """Make the folder, which nobody else can look into, and remove those of workers that were killed.
+
+        Raises:
+            UserError: It can't be made.
+        """
         remove_orphans()
-        self.folder = Path(tempfile.mkdtemp(prefix=PREFIX))
-        self.folder.chmod(0o711)  # root's database server runs under another account
-        draft = self.folder / f".{LOCK}"
-        self._lock = draft.open("w")
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
-        draft.rename(self.folder / LOCK)
+        try:
+            self.folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=temporary()))
+            draft = self.folder / f".{LOCK}"
+            self._lock = draft.open("w")
+            fcntl.flock(self._lock, fcntl.LOCK_EX)
+            draft.rename(self.folder / LOCK)
+        except OSError as error:
+            msg = f"no temporary folder can be made ({error}): name one that can be written with TMPDIR"
+            raise UserError(msg) from None
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -64,11 +74,18 @@ class Workspace:
 
 
 def remove_orphans() -> None:
-    """Remove the folders of this user's workers that were killed; the kernel has ended their processes."""
-    for lock in Path(tempfile.gettempdir()).glob(f"{PREFIX}*/{LOCK}"):
-        with suppress(OSError), lock.open("a") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if lock.stat().st_uid == os.geteuid():
+    """End the processes of this user's workers that were killed, and remove their folders.
+
+    The kernel of Linux has ended what a worker started itself, but not what that has left behind; others end nothing.
+    """
+    for lock in temporary().glob(f"{PREFIX}*/{LOCK}"):
+        with suppress(OSError):
+            status = lock.lstat()
+            if status.st_uid != os.geteuid() or not stat.S_ISREG(status.st_mode):
+                continue
+            with lock.open("a") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                end_those_of([lock.parent, (lock.parent / postgres.NAME).resolve()])
                 clear(lock.parent)
 
 

@@ -98,7 +98,6 @@ class ClusterPlace:
         kinds = Kinds.of(apis, read(request, with_tests=False).services)
         try:
             ownership.delete(apis, kept_id(request), kinds)
-            ownership.wait_until_gone(apis, kept_id(request), kinds)
         except RunError as error:
             raise UserError(str(error)) from error
         return f"deleted {', '.join(left)}"

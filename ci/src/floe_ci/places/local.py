@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
-import time
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from importlib.util import find_spec
@@ -28,8 +26,6 @@ if TYPE_CHECKING:
 EXTRA: Final = "pip install 'floe-ci[local]'"
 NEEDED: Final = ("uv", "psutil")
 """The packages of that extra that every run needs; the services' own are looked for by those."""
-DOWN_TIMEOUT: Final = 30.0
-"""Seconds until kept services must have ended."""
 
 
 class LocalPlace:
@@ -44,11 +40,11 @@ class LocalPlace:
         lacking = [name for name in NEEDED if find_spec(name) is None]
         if lacking:
             return [Finding("packages", "missing", ", ".join(lacking), EXTRA)]
-        from floe_ci.local import plan  # noqa: PLC0415 - an extra, and not for Windows
+        from floe_ci.local import offer  # noqa: PLC0415 - an extra, and not for Windows
 
         found = [Finding("packages", "here", ", ".join(NEEDED))]
-        for service in plan.INSTALLED:
-            reason = plan.why_absent(service)
+        for service in offer.INSTALLED:
+            reason = offer.why_absent(service)
             # Without it there are still the tests that don't need it.
             found.append(Finding(f"service {service}", "missing" if reason else "here", reason or "", needed=False))
         return found
@@ -88,19 +84,11 @@ class LocalPlace:
         _require_extra(self)
         from floe_ci.local import kept  # noqa: PLC0415 - an extra
 
-        found = kept.find(request.source)
-        if found is None:
+        if not kept.claimed(request.source):
             return f"no services are up for {request.source.resolve()}"
-        progress.note(f"ending {', '.join(found.services)}")
-        with suppress(ProcessLookupError):
-            os.kill(found.worker, signal.SIGTERM)
-        deadline = time.monotonic() + DOWN_TIMEOUT
-        while kept.claimed(request.source):
-            if time.monotonic() > deadline:
-                msg = f"process {found.worker}, which keeps the services, does not end; kill it"
-                raise UserError(msg)
-            time.sleep(0.1)
-        return f"{', '.join(found.services)} ended"
+        progress.note("ending the services")
+        kept.end(request.source)
+        return f"the services of {request.source.resolve()} ended"
 
 
 def _require_extra(place: LocalPlace) -> None:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from floe_ci.config import read_config
+from floe_ci.errors import UserError
+from floe_ci.proposal import write
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -101,3 +103,27 @@ def test_no_repository(call: Call, tmp_path: Path, text: str | None, words: str)
     assert told.exit_code == 2
     assert words in told.stderr
     assert len(told.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["[x]\n".encode("utf-16"), "# ü".encode("latin-1"), b"a=" + b"[" * 5000, b"\xff\xfe\x00", b"tool = 3\n"],
+)
+def test_file_that_cannot_be_read_stays(tmp_path: Path, content: bytes) -> None:
+    """What is no configuration is told, and stays as it was."""
+    file = tmp_path / "pyproject.toml"
+    file.write_bytes(content)
+    with pytest.raises(UserError, match=r"^[^\n]*pyproject\.toml: [^\n]*$"):
+        write(tmp_path)
+    assert file.read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    "text", ["project = 3\n", "[project]\ndependencies = 3\n", "dependency-groups = []\n", '[project]\nx = ["a"]\n']
+)
+def test_tables_of_other_shapes_propose_nothing(tmp_path: Path, text: str) -> None:
+    """A file whose tables are not what they should be gets a table all the same: who they are for will tell."""
+    (tmp_path / "pyproject.toml").write_text(text)
+    assert write(tmp_path).services == ()
+    assert (tmp_path / "pyproject.toml").read_text().startswith(text)
+    assert [path.name for path in tmp_path.iterdir()] == ["pyproject.toml"]

@@ -108,7 +108,7 @@ def test_process_that_never_gets_ready_is_told_with_its_log(tmp_path: Path) -> N
             await until(lambda: (tmp_path / "demo.log").exists() and bool((tmp_path / "demo.log").read_text()))
             await kept.wait_ready(timeout=0)
 
-    with pytest.raises(RunError, match=r"last seen: starting\nno such table"):
+    with pytest.raises(RunError, match=r"last seen: starting: no such table\nno such table"):
         asyncio.run(story())
 
 
@@ -122,7 +122,9 @@ def test_process_that_ends_again_and_again_is_hopeless(tmp_path: Path, monkeypat
             workspace.keep(kept)
             await kept.wait_ready(timeout=60)
 
-    with pytest.raises(RunError, match=r"ended 3 times before it was ready, with exit code 1\naddress in use"):
+    with pytest.raises(
+        RunError, match=r"ended 3 times before it was ready, with exit code 1: address in use\naddress in use"
+    ):
         asyncio.run(story())
 
 

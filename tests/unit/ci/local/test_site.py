@@ -82,3 +82,11 @@ def test_taken_port_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(sites, "PORTS", range(taken, taken + 1))
         with pytest.raises(RunError, match="no 1 free ports"):
             free_ports(1)
+
+
+def test_no_port_is_given_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A port that was given is not given again, though nobody listens there yet."""
+    monkeypatch.setattr(sites, "PORTS", range(30_100, 30_140))
+    monkeypatch.setattr(sites, "_GIVEN", set())
+    given = [port for _ in range(10) for port in free_ports(2)]
+    assert len(set(given)) == 20

@@ -1,0 +1,94 @@
+"""Files of TOML that somebody wrote: whatever is in one, the message says what to do with it."""
+
+from __future__ import annotations
+
+import re
+import stat
+import tomllib
+from typing import TYPE_CHECKING, Any, Final
+
+from floe_ci.errors import UserError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LARGEST_FILE: Final = 1 << 24
+"""Bytes of a `pyproject.toml`, many times what anybody has written by hand."""
+_ENCODINGS: Final = {
+    b"\xff\xfe": "UTF-16",
+    b"\xfe\xff": "UTF-16",
+    b"\xef\xbb\xbf": "UTF-8 with a byte order mark, which TOML does not have",
+}
+_TOML_PLACE: Final = re.compile(r"(?P<what>.*) \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)")
+
+
+def read_text(path: Path) -> str | None:
+    """Return the text of a file that should be UTF-8; None where there is no such file.
+
+    Raises:
+        UserError: It is something else than a file, can't be read, is too large, or is not UTF-8.
+    """
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        if path.is_symlink():
+            msg = f"{path}: is a link to {path.readlink()}, which is not there"
+            raise UserError(msg) from None
+        return None
+    except (OSError, ValueError) as error:
+        msg = f"{path}: can't be read: {getattr(error, 'strerror', None) or error}"
+        raise UserError(msg) from None
+    if not stat.S_ISREG(status.st_mode):
+        msg = f"{path}: is {'a folder' if stat.S_ISDIR(status.st_mode) else 'something else'}, where a file should be"
+        raise UserError(msg)
+    if status.st_size > LARGEST_FILE:
+        msg = f"{path}: has {status.st_size} bytes, and may have {LARGEST_FILE}"
+        raise UserError(msg)
+    try:
+        return decode(path.read_bytes(), str(path))
+    except OSError as error:
+        msg = f"{path}: can't be read: {error.strerror or error}"
+        raise UserError(msg) from None
+
+
+def decode(content: bytes, where: str) -> str:
+    """Return bytes as text.
+
+    Raises:
+        UserError: They are not UTF-8; the message says what they seem to be, or where they stop to be.
+    """
+    for mark, name in _ENCODINGS.items():
+        if content.startswith(mark):
+            msg = f"{where}: is {name}: save it as plain UTF-8"
+            raise UserError(msg)
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        msg = f"{where}: line {line}: byte 0x{content[error.start]:02x} is not UTF-8: save the file as UTF-8"
+        raise UserError(msg) from None
+
+
+def parse_toml(text: str, where: str) -> dict[str, Any]:
+    """Return a TOML document.
+
+    Raises:
+        UserError: It is none; the message has the place.
+    """
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        msg = f"{where}: not valid TOML: tables or lists are nested too deeply"
+        raise UserError(msg) from None
+    except ValueError as error:  # also a number that has too many digits
+        raise UserError(_explain_toml(str(error), text, where)) from None
+
+
+def _explain_toml(error: str, text: str, where: str) -> str:
+    found = _TOML_PLACE.fullmatch(error)
+    if found is None:
+        return f"{where}: not valid TOML: {error}"
+    lines = text.splitlines() or [""]
+    line = found["line"] or len(lines)
+    column = found["column"] or len(lines[-1]) + 1
+    return f"{where}: not valid TOML: line {line}, column {column}: {found['what']}"
