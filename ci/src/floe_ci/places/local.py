@@ -131,7 +131,7 @@ def _ask(action: Literal["test", "up"], request: RunRequest, progress: Progress)
         case messages.Refused(text=text):
             worker.wait()
             raise UserError(text)
-        case messages.Done(kept=True):
+        case messages.Done(kept=True) | messages.Up():
             worker.returncode = 0  # it lives on, and nobody will ask how it ends
             return hearing.outcome, ""
         case messages.Done():
