@@ -16,6 +16,7 @@ _RULE: Final = re.compile(r"[=_\-!.]{3,}|[=_\-]{3,} .*[=_\-]{3,}|\d+ (?:passed|f
 """Lines that only part others, and pytest's own count."""
 _GATE: Final = re.compile(r"(?:FAIL|ERROR)\b.*|Coverage failure.*|.*\bExit: .*|INTERNALERROR> \S*(?:Error|Exception).*")
 """What a gate on the tests says, and what pytest says of its own end."""
+_HEADLINE: Final = re.compile(r"E   \S|.*\berror: \S|\w*(?:Error|Exception): ")
 
 
 def last_words(log: str, most: int = _MOST_LINES) -> str:
@@ -30,6 +31,13 @@ def of_gate(log: str) -> str:
     lines = [line.strip() for line in plain(log).splitlines()]
     found = [line for line in lines if _GATE.fullmatch(line)]
     return "\n".join(found[-_MOST_LINES:]) or last_words(log)
+
+
+def headline(said: str) -> str:
+    """Return the one line of what was said that tells most: what was raised, or which argument was refused."""
+    lines = [line.strip() for line in said.splitlines()]
+    told = [line for line in lines if _HEADLINE.match(line)] or [line for line in lines if _GATE.fullmatch(line)]
+    return told[-1] if told else ""
 
 
 def tail(path: Path) -> str:

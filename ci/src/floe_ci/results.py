@@ -159,13 +159,14 @@ def _problem(
     folder: RunFolder, end: End, judged: Judgement, document: Document | None, live: LiveTests | None
 ) -> str | None:
     """Return what went wrong beside the tests, whole: its first line says it in short."""
-    parts = []
+    parts, said = [], ""
     if end.problem:
         parts.append(end.problem.text.strip() or f"the run ended: {end.problem.kind}")
     elif judged.reason:
         log = reasons.tail(folder.path / "logs" / _LOG)
         said = reasons.of_gate(log) if judged.verdict is Verdict.FAILED else reasons.last_words(log)
-        parts.append("\n".join(filter(None, (f"{judged.reason}: {junit.first_line(said)}".rstrip(": "), said))))
+        headline = reasons.headline(said) if judged.verdict in {Verdict.FAILED, Verdict.REFUSED} else ""
+        parts.append(f"{judged.reason}: {headline}" if headline else judged.reason)
     if document and document.problem:
         parts.append(f"junit.xml: {document.problem}; the tests that were told of before are kept")
     if live and live.broken and judged.verdict is not Verdict.FAILED:
@@ -174,6 +175,8 @@ def _problem(
         more = len(live.running) - _SHOWN_RUNNING
         which = ", ".join(live.running[:_SHOWN_RUNNING]) + (f" and {more} more" if more > 0 else "")
         parts.append(f"had started and not ended: {which}")
+    if said:
+        parts.append(said)
     return "\n".join(parts) or None
 
 

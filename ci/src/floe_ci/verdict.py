@@ -142,16 +142,21 @@ def _before_its_time(evidence: Evidence) -> str:
     code = evidence.exit_code
     if code is None:
         return "the test process did not come to an end of its own"
-    if _SIGNALLED < code < 2 * _SIGNALLED and (name := _signal_name(code - _SIGNALLED)):
+    if name := _signal_name(code - _SIGNALLED):
         hint = ", which is often the kernel's, for want of memory" if name == "SIGKILL" else ""
         return f"the test process was ended by {name}{hint}"
-    if evidence.cases is None:
-        return f"the test process ended with exit code {code} and told of no test"
-    if evidence.own_code not in {None, code}:
-        return f"pytest ended with exit code {evidence.own_code}, and the test process then with {code}"
-    if code == _PYTEST_INTERRUPTED:
-        return "pytest was interrupted from within: it ended with exit code 2"
-    return f"the test process ended before its time, with exit code {code}"
+    told = {
+        f"the test process ended with exit code {code} and told of no test": evidence.cases is None,
+        f"pytest ended with exit code {evidence.own_code}, and the test process then with {code}": (
+            evidence.own_code not in {None, code}
+        ),
+        f"the account of the tests is not whole; the test process ended with exit code {code}": not evidence.whole,
+        "pytest was interrupted from within: it ended with exit code 2": code == _PYTEST_INTERRUPTED,
+    }
+    return next(
+        (text for text, is_so in told.items() if is_so),
+        f"the test process ended before its time, with exit code {code}",
+    )
 
 
 def _judgement(verdict: Verdict, reason: str | None = None) -> Judgement:

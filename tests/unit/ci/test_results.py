@@ -141,6 +141,7 @@ def test_usage_error(folder: RunFolder) -> None:
     outcome = finished(folder, End(exit_code=4))
     assert outcome.exit_code == 2
     assert "\n".join(said) in outcome.summary
+    assert "pytest could not start: pytest: error: unrecognized arguments: --nope\n" in outcome.summary
 
 
 def test_cut_file(folder: RunFolder, tmp_path: Path) -> None:
