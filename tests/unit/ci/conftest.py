@@ -86,6 +86,8 @@ class ApiServer:
     """What it was asked to apply."""
     changes: list[str] = field(default_factory=list)
     """Method, path and query of each request that changes something."""
+    asked: list[str] = field(default_factory=list)
+    """Path and query of each request that changes nothing."""
     read: list[tuple[str, bool]] = field(default_factory=list)
     """The logs that it was asked for."""
     run: Callable[[list[str]], Iterable[tuple[int, bytes]]] = lambda _: [SUCCESS]
@@ -111,6 +113,7 @@ class Handler(BaseHTTPRequestHandler):
         """Answer with an object, with a log piece by piece, or with what a command says."""
         url = urlsplit(self.path)
         query = parse_qs(url.query)
+        self.api.asked.append(self.path)
         if url.path.endswith("/exec"):
             self.run_command(url.path, query["command"])
         elif url.path.endswith("/log"):
@@ -121,7 +124,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def tell_log(self, query: dict[str, list[str]]) -> None:
         """Answer with a log."""
-        which = (query["container"][0], query["previous"] == ["true"])
+        which = (query["container"][0], query["previous"][0].lower() == "true")
         self.api.read.append(which)
         if which not in self.api.logs:
             self.answer(HTTPStatus.BAD_REQUEST)
