@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
+import struct
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,19 +24,76 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
+KINDS = {
+    "v1": {
+        "Namespace": ("namespaces", False),
+        "Service": ("services", True),
+        "ConfigMap": ("configmaps", True),
+        "ServiceAccount": ("serviceaccounts", True),
+        "PersistentVolume": ("persistentvolumes", False),
+    },
+    "apps/v1": {"Deployment": ("deployments", True)},
+    "batch/v1": {"Job": ("jobs", True)},
+    "rbac.authorization.k8s.io/v1": {
+        "Role": ("roles", True),
+        "RoleBinding": ("rolebindings", True),
+        "ClusterRole": ("clusterroles", False),
+        "ClusterRoleBinding": ("clusterrolebindings", False),
+    },
+    "storage.k8s.io/v1": {"StorageClass": ("storageclasses", False)},
+}
+"""What the server knows, by `apiVersion` and kind: the plural, and whether it belongs to a namespace."""
+SUCCESS = (3, b'{"status": "Success"}')
+"""The last message of a command that ended well."""
+
+
+def discovery() -> dict[str, object]:
+    """Return what a server says of the kinds that it knows."""
+    groups = {version.rpartition("/")[0]: version for version in KINDS if "/" in version}
+    answers: dict[str, object] = {
+        f"/{'apis' if '/' in version else 'api'}/{version}": {
+            "kind": "APIResourceList",
+            "groupVersion": version,
+            "resources": [
+                {"kind": kind, "name": plural, "namespaced": namespaced, "verbs": []}
+                for kind, (plural, namespaced) in kinds.items()
+            ],
+        }
+        for version, kinds in KINDS.items()
+    }
+    versions = {group: {"groupVersion": version, "version": version.rpartition("/")[2]} for group, version in groups.items()}
+    answers["/apis"] = {
+        "kind": "APIGroupList",
+        "groups": [{"name": each, "versions": [one], "preferredVersion": one} for each, one in versions.items()],
+    }
+    return answers | {"/version": {"kind": "Info", "gitVersion": "v1.34.4"}}
+
 
 @dataclass
 class ApiServer:
     """What a test's API server answers, and what it was asked."""
 
-    objects: dict[str, object] = field(default_factory=dict)
-    """What it answers for a path; an `HTTPStatus` is a refusal, a function is asked, with what was sent if any was."""
-    logs: dict[tuple[str, bool], Iterable[bytes]] = field(default_factory=dict)
-    """The pieces of a container's log, of the previous one or of this."""
+    objects: dict[str, object] = field(default_factory=discovery)
+    """What it answers for a path; an `HTTPStatus` is a refusal, a function is asked, with what was sent if any was.
+
+    For what changes an object, the path stands after the method: `PATCH /api/...`.
+    """
+    logs: dict[tuple[str, bool], Any] = field(default_factory=dict)
+    """The pieces of a container's log, of the previous one or of this; a function is asked, with the query."""
     created: list[dict[str, Any]] = field(default_factory=list)
     """What it was asked to create."""
+    applied: list[dict[str, Any]] = field(default_factory=list)
+    """What it was asked to apply."""
+    changes: list[str] = field(default_factory=list)
+    """Method, path and query of each request that changes something."""
+    asked: list[str] = field(default_factory=list)
+    """Path and query of each request that changes nothing."""
     read: list[tuple[str, bool]] = field(default_factory=list)
     """The logs that it was asked for."""
+    run: Callable[[list[str]], Iterable[tuple[int, bytes]]] = lambda _: [SUCCESS]
+    """Runs a command in a container: yields its messages, each with the number of its channel."""
+    commands: list[list[str]] = field(default_factory=list)
+    """The commands that it was asked to run."""
     apis: Apis = field(init=False)
     """Clients of it."""
 
@@ -49,37 +110,90 @@ class Handler(BaseHTTPRequestHandler):
         return cast("Server", self.server).api
 
     def do_GET(self) -> None:
-        """Answer with an object, or with a log, piece by piece."""
+        """Answer with an object, with a log piece by piece, or with what a command says."""
         url = urlsplit(self.path)
-        if not url.path.endswith("/log"):
+        query = parse_qs(url.query)
+        self.api.asked.append(self.path)
+        if url.path.endswith("/exec"):
+            self.run_command(url.path, query["command"])
+        elif url.path.endswith("/log"):
+            self.tell_log(query)
+        else:
             what = self.api.objects.get(url.path, HTTPStatus.NOT_FOUND)
             self.answer(what() if callable(what) else what)
-            return
-        query = parse_qs(url.query)
-        which = (query["container"][0], query["previous"] == ["True"])
+
+    def tell_log(self, query: dict[str, list[str]]) -> None:
+        """Answer with a log."""
+        which = (query["container"][0], query["previous"][0].lower() == "true")
         self.api.read.append(which)
         if which not in self.api.logs:
             self.answer(HTTPStatus.BAD_REQUEST)
             return
+        log = self.api.logs[which]
+        pieces = log(query) if callable(log) else log
         self.send_response(HTTPStatus.OK)
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
-        for piece in self.api.logs[which]:
+        for piece in pieces:
             self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
         self.wfile.write(b"0\r\n\r\n")
 
+    def run_command(self, path: str, command: list[str]) -> None:
+        """Answer with a command's messages, over a web socket."""
+        self.api.commands.append(command)
+        refusal = self.api.objects.get(path)
+        if isinstance(refusal, HTTPStatus):
+            self.answer(refusal)
+            return
+        key = self.headers["Sec-WebSocket-Key"] + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+        self.send_response(HTTPStatus.SWITCHING_PROTOCOLS)
+        self.send_header("Upgrade", "websocket")
+        self.send_header("Connection", "Upgrade")
+        self.send_header("Sec-WebSocket-Accept", base64.b64encode(hashlib.sha1(key.encode()).digest()).decode())  # noqa: S324 - the protocol's
+        self.send_header("Sec-WebSocket-Protocol", self.headers["Sec-WebSocket-Protocol"])
+        self.end_headers()
+        self.close_connection = True
+        with suppress(ConnectionError):  # who is asked to stop does not read on
+            for channel, text in self.api.run(command):
+                data = bytes([channel]) + text
+                self.wfile.write(b"\x82\x7f" + struct.pack(">Q", len(data)) + data)
+
     def do_POST(self) -> None:
         """Take an object, unless a refusal stands under its path."""
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        body = self.body()
         self.api.created.append(body)
-        what = self.api.objects.get(urlsplit(self.path).path, body)
+        what = self.api.objects.get(f"POST {urlsplit(self.path).path}", self.api.objects.get(urlsplit(self.path).path, body))
         self.answer(what(body) if callable(what) else what)
+
+    def do_PUT(self) -> None:
+        """Take an object anew."""
+        self.change(self.body())
+
+    def do_PATCH(self) -> None:
+        """Take what is applied."""
+        body = self.body()
+        self.api.applied.append(body)
+        self.change(body)
+
+    def do_DELETE(self) -> None:
+        """Agree to a deletion."""
+        self.change({"kind": "Status"})
+
+    def change(self, default: object) -> None:
+        """Note a change, and answer."""
+        self.api.changes.append(f"{self.command} {self.path}")
+        what = self.api.objects.get(f"{self.command} {urlsplit(self.path).path}", default)
+        self.answer(what(default) if callable(what) else what)
+
+    def body(self) -> dict[str, Any]:
+        """Return what was sent."""
+        return cast("dict[str, Any]", json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
 
     def answer(self, what: object) -> None:
         """Send an object as JSON, or a refusal."""
         refused = isinstance(what, HTTPStatus)
-        document = {"kind": "Status"} if refused else client.ApiClient().sanitize_for_serialization(what)
-        text = json.dumps(document).encode()
+        document = {"kind": "Status", "message": f"no: {what}"} if refused else what
+        text = json.dumps(client.ApiClient().sanitize_for_serialization(document)).encode()
         self.send_response(what if isinstance(what, HTTPStatus) else HTTPStatus.OK)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(text)))
@@ -101,23 +215,24 @@ class Server(ThreadingHTTPServer):
         self.api = api
         super().__init__(("127.0.0.1", 0), Handler)
 
+    def handle_error(self, *_: object) -> None:
+        """Say nothing of an answer that a test breaks off."""
+
 
 @pytest.fixture
 def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[ApiServer]:
-    """Yield an API server that knows nothing yet, with clients of it."""
+    """Yield an API server that knows some kinds and no object, with clients of it."""
     api = ApiServer()
     with Server(api) as server:
         settings = client.Configuration(host=f"http://127.0.0.1:{server.server_port}")
-        settings.proxy = None  # the environment may name one
         monkeypatch.setattr(client.Configuration, "_default", settings)
-        api.apis = Apis()
+        api.apis = Apis(settings)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
             yield api
         finally:
-            for each in (api.apis.core, api.apis.apps, api.apis.batch, api.apis.discovery):
-                each.api_client.rest_client.pool_manager.clear()
+            api.apis.close()
             server.shutdown()
             thread.join()
 
@@ -141,7 +256,9 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the driver's waits run out at once: what they look at here does not change by itself."""
-    monkeypatch.setattr("floe_ci.driver.poll.time", Clock())
+    clock = Clock()
+    monkeypatch.setattr("floe_ci.driver.poll.time", clock)
+    monkeypatch.setattr("floe_ci.driver.poll.pause", lambda seconds, _stop: clock.sleep(seconds))
 
 
 @pytest.fixture

@@ -63,7 +63,7 @@ def test_cluster_that_does_not_answer(api: ApiServer, crashing: client.V1Pod) ->
     """Where no more can be read, that is said, and hides nothing."""
     api.objects[EVENTS] = HTTPStatus.FORBIDDEN
     first, *_, last = closer.look(api.apis, "ns", [crashing]).splitlines()
-    assert first == "web-0: no more could be read: (403)"
+    assert first == "web-0: no more could be read: the cluster refused it: no: 403 (403)"
     assert last == NEXT.format("web-0")
 
 

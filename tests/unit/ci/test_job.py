@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import io
+import os
+import signal
+import subprocess
 import tarfile
-from datetime import UTC, datetime
+import threading
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from floe_ci.config import Timeouts
 from floe_ci.driver import job
+from floe_ci.driver.poll import Stopped
+from floe_ci.driver.problems import OutOfMemory, TimedOut, problem
+from floe_ci.ends import Problem
 from floe_ci.errors import RunError
 from floe_ci.manifests import Manifests
 from kubernetes import client
 
+from tests.unit.ci.conftest import SUCCESS
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from floe_ci.driver.spec import RunSpec
 
@@ -88,6 +98,7 @@ def pods(*statuses: client.V1ContainerStatus, phase: str = "Running", **status: 
     """Return the Job's one pod, as a list."""
     found = client.V1Pod(
         metadata=client.V1ObjectMeta(name="floe-test-runner-x"),
+        spec=client.V1PodSpec(containers=[], node_name="worker"),
         status=client.V1PodStatus(phase=phase, container_statuses=list(statuses) or None, **status),
     )
     return client.V1PodList(items=[found])
@@ -145,17 +156,106 @@ def test_two_runs_do_not_meet(spec: RunSpec) -> None:
     assert bound == {"ClusterRoleBinding": "floe-test-runner-ns", "RoleBinding": "floe-test-runner"}
 
 
+def reporting(spec: RunSpec) -> dict[str, dict[str, Any]]:
+    """Return the containers of a run whose tests report, by name, and the Job's pod under an empty one."""
+    documents = job.prepare(spec.model_copy(update={"reporter": "print(1)\n"}), SERVICES).documents
+    (found,) = [document for document in documents if document["kind"] == "Job"]
+    return containers(found) | {"": found["spec"]["template"]["spec"]}
+
+
+def test_reporter(spec: RunSpec) -> None:
+    """The reporter comes in a ConfigMap of the run's, which only the tests have."""
+    first, *_ = job.prepare(spec.model_copy(update={"reporter": "print(1)\n"}), SERVICES).documents
+    assert (first["kind"], first["data"]) == ("ConfigMap", {"floe_ci_reporter.py": "print(1)\n"})
+    found = reporting(spec)
+    assert found[""]["volumes"][-1] == {"name": "floe-reporter", "configMap": {"name": first["metadata"]["name"]}}
+    mount = {"name": "floe-reporter", "mountPath": "/floe-reporter", "readOnly": True}
+    assert found["runner"]["volumeMounts"][-1] == mount
+    assert mount not in found["results"]["volumeMounts"]
+
+
+def test_no_reporter(spec: RunSpec, prepared: dict[str, Any]) -> None:
+    """Without a reporter, nothing of it is in the manifests."""
+    assert "reporter" not in str(job.prepare(spec, SERVICES).documents)
+    assert containers(prepared)["runner"]["command"][0] == "timeout"
+
+
+@pytest.mark.parametrize("path", [None, "/app/lib:/app/more lib"])
+def test_command_that_reports(spec: RunSpec, tmp_path: Path, path: str | None) -> None:
+    """The tests find the reporter before what the tier's environment names, and their arguments stay as they are."""
+    runner = reporting(spec)["runner"]
+    there = tmp_path / "timeout"
+    there.write_text('#!/bin/sh\nprintf "%s\\n" "$PYTHONPATH" "$@"\n')
+    there.chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin"} | ({"PYTHONPATH": path} if path else {})
+    done = subprocess.run(
+        [*runner["command"], *runner["args"]], env=environment, capture_output=True, text=True, check=True, timeout=30
+    )
+    first, *rest = done.stdout.splitlines()
+    assert first == (f"/floe-reporter:{path}" if path else "/floe-reporter")
+    assert rest == [
+        *("--kill-after=30", "60", "pytest", "-p", "floe_ci_reporter"),
+        *("tests/integration", "-k", "a b"),
+    ]
+    assert {"name": "FLOE_CI_EVENTS", "value": "/results/.floe-events.jsonl"} in runner["env"]
+
+
+@pytest.fixture
+def keeper(spec: RunSpec, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """Yield a keeper that runs on this machine, with a results folder of the test's."""
+    command = [each.replace("/results", str(tmp_path)) for each in reporting(spec)["results"]["command"]]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as running:
+        yield running
+        with suppress(ProcessLookupError):
+            os.killpg(running.pid, signal.SIGKILL)
+
+
+def told(keeper: subprocess.Popen[str], count: int) -> list[str]:
+    """Return the next lines of a keeper."""
+    assert keeper.stdout
+    return [keeper.stdout.readline().rstrip() for _ in range(count)]
+
+
+def test_keeper_tells_what_is_reported(keeper: subprocess.Popen[str], tmp_path: Path) -> None:
+    """The keeper tells each line that the reporter writes, from the first on, also where it comes late."""
+    events = tmp_path / ".floe-events.jsonl"
+    events.write_text("one\ntwo\n")
+    assert told(keeper, 2) == ["one", "two"]
+    with events.open("a") as more:
+        more.write("three\n")
+    assert told(keeper, 1) == ["three"]
+
+
+def test_keeper_ends_when_the_results_are_out(keeper: subprocess.Popen[str], tmp_path: Path) -> None:
+    """The keeper ends well when the results have been collected, and leaves no process."""
+    (tmp_path / ".floe-events.jsonl").write_text("one\n")
+    assert told(keeper, 1) == ["one"]
+    (tmp_path / ".collected").touch()
+    assert keeper.wait(timeout=30) == 0
+    assert told(keeper, 1) == [""]
+
+
+def test_keeper_that_is_told_to_end(keeper: subprocess.Popen[str], tmp_path: Path) -> None:
+    """The keeper of a pod that is deleted ends, and leaves no process."""
+    (tmp_path / ".floe-events.jsonl").write_text("one\n")
+    assert told(keeper, 1) == ["one"]
+    keeper.terminate()
+    assert keeper.wait(timeout=30) == 0
+    assert told(keeper, 1) == [""]
+
+
 @pytest.mark.parametrize("exit_code", [0, 1, 5, 124])
 def test_end(api: ApiServer, spec: RunSpec, exit_code: int) -> None:
-    """The wait ends with the code of the test process, while the pod lives on."""
+    """The wait ends with the test process, while the pod lives on."""
     api.objects[PODS] = pods(state("results", None), state("runner", exit_code))
-    assert job.wait_for_end(api.apis, spec) == exit_code
+    found = job.wait_for_end(api.apis, spec)
+    assert job.end_of(found, spec, ()).exit_code == exit_code
 
 
 def test_end_of_the_other_container(api: ApiServer, spec: RunSpec) -> None:
     """The code of the container that keeps the pod is not taken for the tests'."""
     api.objects[PODS] = pods(state("results", 3), state("runner", 0))
-    assert job.wait_for_end(api.apis, spec) == 0
+    assert job.end_of(job.wait_for_end(api.apis, spec), spec, ()).exit_code == 0
 
 
 def test_results_can_not_be_had_yet(api: ApiServer, spec: RunSpec) -> None:
@@ -164,15 +264,19 @@ def test_results_can_not_be_had_yet(api: ApiServer, spec: RunSpec) -> None:
     over = state("runner", 0)
     answers = iter([pods(over, starting), pods(over, starting), pods(over, state("results", None))])
     api.objects[PODS] = lambda: next(answers)
-    assert job.wait_for_end(api.apis, spec) == 0
+    job.wait_for_end(api.apis, spec)
     assert next(answers, None) is None
 
 
 def test_evicted(api: ApiServer, spec: RunSpec) -> None:
-    """A pod that is evicted ends the wait with the node's message."""
-    api.objects[PODS] = pods(phase="Failed", reason="Evicted", message="low on memory")
-    with pytest.raises(RunError, match="was evicted: low on memory"):
+    """A pod that is evicted ends the wait with the node's message; for memory, that is whose affair it is."""
+    api.objects[PODS] = pods(phase="Failed", reason="Evicted", message="The node was low on resource: memory.")
+    with pytest.raises(OutOfMemory, match="was evicted: The node was low on resource: memory"):
         job.wait_for_end(api.apis, spec)
+    api.objects[PODS] = pods(phase="Failed", reason="Evicted", message="The node was low on resource: disk.")
+    with pytest.raises(RunError, match="was evicted") as raised:
+        job.wait_for_end(api.apis, spec)
+    assert problem(raised.value).kind == "infrastructure"
 
 
 def test_failed_without_containers(api: ApiServer, spec: RunSpec) -> None:
@@ -182,12 +286,113 @@ def test_failed_without_containers(api: ApiServer, spec: RunSpec) -> None:
         job.wait_for_end(api.apis, spec)
 
 
+def test_deadline_of_the_pod(api: ApiServer, spec: RunSpec) -> None:
+    """A pod that ran into its deadline took too long."""
+    api.objects[PODS] = pods(phase="Failed", reason="DeadlineExceeded", message="Pod was active too long")
+    with pytest.raises(TimedOut, match="Pod was active too long") as raised:
+        job.wait_for_end(api.apis, spec)
+    assert problem(raised.value, "tests") == Problem("timeout", str(raised.value), "tests")
+
+
+@pytest.mark.parametrize(("reason", "kind"), [("DeadlineExceeded", TimedOut), ("BackoffLimitExceeded", RunError)])
+def test_pod_that_is_deleted(api: ApiServer, spec: RunSpec, reason: str, kind: type[RunError]) -> None:
+    """A pod that was there and is gone ends the wait, with what its Job says and how it was seen last."""
+    answers = iter([pods(state("runner", None))])
+    api.objects[PODS] = lambda: next(answers, client.V1PodList(items=[]))
+    failed = client.V1JobCondition(type="Failed", status="True", reason=reason, message="so it was")
+    api.objects["/apis/batch/v1/namespaces/ns/jobs/floe-test-runner/status"] = client.V1Job(
+        status=client.V1JobStatus(conditions=[failed])
+    )
+    with pytest.raises(RunError, match=r"pod is gone \(so it was\); it was last seen as floe-test-runner-x: Running") as raised:
+        job.wait_for_end(api.apis, spec)
+    assert type(raised.value) is kind
+
+
 def test_no_pod(api: ApiServer, spec: RunSpec) -> None:
-    """A Job that gets no pod is waited for no longer than tests and services may take."""
+    """A Job that gets no pod is waited for no longer than tests and services may take; that is not the tests' affair."""
     api.objects[PODS] = client.V1PodList(items=[])
     brief = spec.model_copy(update={"timeouts": Timeouts.model_construct(job=0, services=0)})
-    with pytest.raises(RunError, match=r"^tests: not there after 0 s; last seen: the Job has no pod yet$"):
+    with pytest.raises(RunError, match=r"^tests: not there after 0 s; last seen: the Job has no pod yet$") as raised:
         job.wait_for_end(api.apis, brief)
+    assert problem(raised.value).kind == "infrastructure"
+
+
+def test_tests_that_do_not_end(api: ApiServer, spec: RunSpec) -> None:
+    """Tests that outlive all deadlines took too long."""
+    api.objects[PODS] = pods(state("runner", None))
+    brief = spec.model_copy(update={"timeouts": Timeouts.model_construct(job=0, services=0)})
+    with pytest.raises(TimedOut):
+        job.wait_for_end(api.apis, brief)
+
+
+@pytest.mark.usefixtures("clock")
+def test_lost_node(api: ApiServer, spec: RunSpec, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pod whose node is lost is given up, and the message says what became of the node."""
+    monkeypatch.setattr("floe_ci.driver.nodes.LOST", 0)
+    api.objects[PODS] = pods(state("runner", None), conditions=[client.V1PodCondition(type="Ready", status="False")])
+    condition = client.V1NodeCondition(type="Ready", status="Unknown", message="Kubelet stopped posting node status.")
+    node = client.V1Node(
+        metadata=client.V1ObjectMeta(name="worker"), status=client.V1NodeStatus(conditions=[condition])
+    )
+    api.objects["/api/v1/nodes"] = client.V1NodeList(items=[node])
+    with pytest.raises(RunError, match="was lost with its node: node worker is not Ready: Kubelet stopped posting"):
+        job.wait_for_end(api.apis, spec)
+
+
+def test_stop(api: ApiServer, spec: RunSpec) -> None:
+    """A run that is told to stop waits for no test."""
+    stop = threading.Event()
+    api.objects[PODS] = lambda: stop.set() or pods(state("runner", None))
+    with pytest.raises(Stopped):
+        job.wait_for_end(api.apis, spec, stop)
+
+
+def ended(code: int, reason: str = "Error", seconds: int = 1) -> client.V1Pod:
+    """Return the tests' pod after their process has ended."""
+    begun = datetime(2026, 1, 1, tzinfo=UTC)
+    end = client.V1ContainerStateTerminated(
+        exit_code=code, reason=reason, started_at=begun, finished_at=begun + timedelta(seconds=seconds)
+    )
+    found: client.V1Pod = pods(status("runner", client.V1ContainerState(terminated=end))).items[0]
+    return found
+
+
+def service(reason: str) -> client.V1Pod:
+    """Return the pod of a service that ended once, and runs again."""
+    again = status("web", client.V1ContainerState(running=client.V1ContainerStateRunning()))
+    again.last_state = client.V1ContainerState(
+        terminated=client.V1ContainerStateTerminated(exit_code=137, reason=reason)
+    )
+    return client.V1Pod(
+        metadata=client.V1ObjectMeta(name="web-0"), status=client.V1PodStatus(container_statuses=[again])
+    )
+
+
+@pytest.mark.parametrize(
+    ("pod", "others", "kind"),
+    [
+        (ended(1), [], None),
+        (ended(0), [service("Error")], None),
+        (ended(124), [], "timeout"),
+        (ended(137, seconds=90), [], "timeout"),
+        (ended(137), [], None),
+        (ended(137, "OOMKilled"), [], "memory"),
+        (ended(1, "OOMKilled"), [], "memory"),
+        (ended(1), [service("OOMKilled")], "memory"),
+        (ended(1), [service("Error")], None),
+    ],
+)
+def test_what_ended_the_tests(spec: RunSpec, pod: client.V1Pod, others: list[client.V1Pod], kind: str | None) -> None:
+    """Time and memory are told from the tests' own verdict, of the tests and of services beside tests that failed."""
+    found = job.end_of(pod, spec, others).problem
+    assert (found and found.kind) == kind
+
+
+def test_memory_of_a_service_beside_tests_that_passed(spec: RunSpec) -> None:
+    """Tests that passed all the same have passed, and it is noted."""
+    end = job.end_of(ended(0), spec, [service("OOMKilled")])
+    assert end.problem is None
+    assert end.notes == ("pod web-0, container web: OOMKilled: it took more memory than its limit allows",)
 
 
 def test_results_of_a_pod_that_is_gone(api: ApiServer, spec: RunSpec, tmp_path: Path) -> None:
@@ -197,56 +402,35 @@ def test_results_of_a_pod_that_is_gone(api: ApiServer, spec: RunSpec, tmp_path: 
         job.fetch_results(api.apis, spec, tmp_path)
 
 
-def test_results(
-    api: ApiServer,
-    spec: RunSpec,
-    stand_in: Callable[[str], None],
-    calls: Callable[[], list[str]],
-    tmp_path: Path,
-) -> None:
-    """The pod's files are in the folder, and the pod is told that it may end."""
+def packed(command: list[str]) -> Iterator[tuple[int, bytes]]:
+    """Answer `tar` with an archive of one file, and anything else with its end."""
+    if command[0] == "tar":
+        into = io.BytesIO()
+        with tarfile.open(fileobj=into, mode="w") as archive:
+            member = tarfile.TarInfo("./junit.xml")
+            member.size = 13
+            archive.addfile(member, io.BytesIO(b"<testsuites/>"))
+        yield 1, into.getvalue()
+    yield SUCCESS
+
+
+def test_results(api: ApiServer, spec: RunSpec, tmp_path: Path) -> None:
+    """The pod's files are in the folder, but for the run's own, and the pod is told that it may end."""
     api.objects[PODS] = pods(state("runner", 0))
-    inside, target = tmp_path / "inside", tmp_path / "results"
-    inside.mkdir()
-    target.mkdir()
-    (inside / "junit.xml").write_text("<testsuites/>")
-    stand_in(f'case "$*" in *tar*) exec tar --create --directory {inside} . ;; esac')
-
-    job.fetch_results(api.apis, spec, target)
-
-    assert (target / "junit.xml").read_text() == "<testsuites/>"
-    prefix = "exec --namespace ns floe-test-runner-x --container results -- "
-    assert calls() == [f"{prefix}tar --create --directory /results .", f"{prefix}touch /results/.collected"]
+    api.run = packed
+    assert job.fetch_results(api.apis, spec, tmp_path) == ()
+    assert (tmp_path / "junit.xml").read_text() == "<testsuites/>"
+    own = ("--exclude=./.collected", "--exclude=./.floe-events.jsonl")
+    assert api.commands == [["tar", "--create", "--directory", "/results", *own, "."], ["touch", "/results/.collected"]]
 
 
-def test_unpacking_leaves_out_what_leaves_the_folder(tmp_path: Path) -> None:
-    """Of an archive with a link and a climbing name, the plain files inside the folder are kept."""
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w") as archive:
-        for name in ("logs/plain.txt", "../climbs.txt"):
-            member = tarfile.TarInfo(name)
-            member.size = 2
-            archive.addfile(member, io.BytesIO(b"ok"))
-        link = tarfile.TarInfo("link")
-        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
-        archive.addfile(link)
-    target = tmp_path / "results"
-    target.mkdir()
-    job.unpack(packed.getvalue(), target)
-    kept = [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()]
-    assert kept == ["results/logs/plain.txt"]
-
-
-@pytest.mark.parametrize("length", [0, 300, 512 + 1000])
-def test_results_that_are_cut_off(tmp_path: Path, length: int) -> None:
-    """An archive that ends too early is a problem of the run, not a traceback."""
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w") as archive:
-        member = tarfile.TarInfo("junit.xml")
-        member.size = 4000
-        archive.addfile(member, io.BytesIO(b"x" * 4000))
-    with pytest.raises(RunError, match=f"did not come whole: .*, after {length} bytes"):
-        job.unpack(packed.getvalue()[:length], tmp_path)
+def test_pod_that_can_not_be_told(api: ApiServer, spec: RunSpec, tmp_path: Path) -> None:
+    """Results that are there stay, where the pod can't be told to end; that is only noted."""
+    api.objects[PODS] = pods(state("runner", 0))
+    api.run = lambda command: packed(command) if command[0] == "tar" else [(3, b'{"status": "Failure", "message": "no"}')]
+    (note,) = job.fetch_results(api.apis, spec, tmp_path)
+    assert note == "the pod with the results could not be told to end: the cluster could not run the command: no"
+    assert (tmp_path / "junit.xml").exists()
 
 
 def test_end_of_a_pod_that_can_not_start(api: ApiServer, spec: RunSpec) -> None:

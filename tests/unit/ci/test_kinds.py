@@ -6,10 +6,9 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import pytest
-from floe_ci.errors import UserError
+from floe_ci.errors import RunError, UserError
 from floe_ci.existing.kinds import Kind, Kinds
 from floe_ci.manifests import Manifests
-from kubernetes import client
 
 if TYPE_CHECKING:
     from tests.unit.ci.conftest import ApiServer
@@ -47,29 +46,9 @@ metadata: {name: web}
 )
 
 
-def served(**kinds: tuple[str, bool]) -> client.V1APIResourceList:
-    """Return the kinds of one version of an API, by name: the plural, and whether they belong to a namespace."""
-    resources = [
-        client.V1APIResource(kind=kind, name=plural, namespaced=namespaced, singular_name="", verbs=[])
-        for kind, (plural, namespaced) in kinds.items()
-    ]
-    return client.V1APIResourceList(group_version="", resources=resources)
-
-
-@pytest.fixture
-def cluster(api: ApiServer) -> ApiServer:
-    """Return the API of a cluster that knows some kinds."""
-    parts = client.V1APIResource(kind="Service", name="services/status", namespaced=True, singular_name="", verbs=[])
-    core = served(Service=("services", True), PersistentVolume=("persistentvolumes", False))
-    core.resources.append(parts)
-    api.objects["/api/v1/"] = core
-    api.objects["/apis/rbac.authorization.k8s.io/v1"] = served(ClusterRole=("clusterroles", False))
-    return api
-
-
-def test_kinds(cluster: ApiServer) -> None:
-    """An object's kind is the cluster's own, not a part of it."""
-    kinds = Kinds.of(cluster.apis.core.api_client, MANIFESTS)
+def test_kinds(api: ApiServer) -> None:
+    """An object's kind is the cluster's own."""
+    kinds = Kinds.of(api.apis, MANIFESTS)
     assert [kinds[each] for each in MANIFESTS.documents] == [
         Kind("", "services", namespaced=True),
         Kind("rbac.authorization.k8s.io", "clusterroles", namespaced=False),
@@ -77,16 +56,16 @@ def test_kinds(cluster: ApiServer) -> None:
     ]
 
 
-def test_cluster_wide(cluster: ApiServer) -> None:
+def test_cluster_wide(api: ApiServer) -> None:
     """The kinds that belong to no namespace are told by names that no other group has."""
-    kinds = Kinds.of(cluster.apis.core.api_client, MANIFESTS)
-    assert list(map(str, kinds.cluster_wide())) == ["persistentvolumes", "clusterroles.rbac.authorization.k8s.io"]
+    kinds = Kinds.of(api.apis, MANIFESTS).cluster_wide()
+    assert list(map(str, kinds.values())) == ["persistentvolumes", "clusterroles.rbac.authorization.k8s.io"]
 
 
-def test_unknown_kinds(cluster: ApiServer) -> None:
+def test_unknown_kinds(api: ApiServer) -> None:
     """Every kind that the cluster doesn't have is named at once."""
     with pytest.raises(UserError) as raised:
-        Kinds.of(cluster.apis.core.api_client, UNKNOWN)
+        Kinds.of(api.apis, UNKNOWN)
     assert str(raised.value).splitlines() == [
         "the cluster does not know: 3 problems",
         "  Lost of no apiVersion",
@@ -97,6 +76,6 @@ def test_unknown_kinds(cluster: ApiServer) -> None:
 
 def test_kinds_that_can_not_be_read(api: ApiServer) -> None:
     """A cluster that doesn't say what it has is not taken for one that has nothing."""
-    api.objects["/api/v1/"] = HTTPStatus.FORBIDDEN
-    with pytest.raises(client.ApiException):
-        Kinds.of(api.apis.core.api_client, MANIFESTS)
+    api.objects["/api/v1"] = HTTPStatus.FORBIDDEN
+    with pytest.raises(RunError, match=r"^the cluster's kinds: the cluster refused it"):
+        Kinds.of(api.apis, MANIFESTS)

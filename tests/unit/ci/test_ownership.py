@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -15,8 +16,6 @@ from kubernetes import client
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
-
     from floe_ci.driver.spec import RunSpec
 
     from tests.unit.ci.conftest import ApiServer
@@ -39,60 +38,62 @@ KINDS = Kinds(
         ("storage.k8s.io/v1", "StorageClass"): Kind("storage.k8s.io", "storageclasses", namespaced=False),
     }
 )
-WHAT = (
-    "namespaces,storageclasses.storage.k8s.io "
-    "--selector=floe.dev/run-id=abc,app.kubernetes.io/managed-by=floe-ci --ignore-not-found"
-)
+CLASSES = "/apis/storage.k8s.io/v1/storageclasses"
+SELECTOR = "--selector=floe.dev/run-id=abc,app.kubernetes.io/managed-by=floe-ci"
+WHAT = f"namespaces,storageclasses.storage.k8s.io {SELECTOR}"
+QUERY = "labelSelector=floe.dev%2Frun-id%3Dabc%2Capp.kubernetes.io%2Fmanaged-by%3Dfloe-ci"
 
 
-def test_claim(
-    api: ApiServer,
-    run_spec: Callable[..., RunSpec],
-    stand_in: Callable[[str], None],
-    calls: Callable[[], list[str]],
-    tmp_path: Path,
-) -> None:
+def listed(version: str, kind: str, *names: str) -> dict[str, object]:
+    """Return a list of objects."""
+    return {"apiVersion": version, "kind": f"{kind}List", "items": [{"metadata": {"name": name}} for name in names]}
+
+
+@pytest.fixture
+def there(api: ApiServer) -> Callable[..., None]:
+    """Return what sets the names of the namespaces and of the classes that carry the run's label."""
+
+    def make(namespaces: tuple[str, ...] = (), classes: tuple[str, ...] = ()) -> None:
+        api.objects["/api/v1/namespaces"] = listed("v1", "Namespace", *namespaces)
+        api.objects[CLASSES] = listed("storage.k8s.io/v1", "StorageClass", *classes)
+
+    make()
+    return make
+
+
+def test_claim(api: ApiServer, run_spec: Callable[..., RunSpec]) -> None:
     """The namespace, and what belongs to none, are created with the run's label; nothing else is."""
-    stand_in(f"cat > {tmp_path}/input")
     ownership.claim(api.apis, run_spec(), MANIFESTS, KINDS)
-    assert [made["metadata"] for made in api.created] == [{"name": "ns", "labels": deploy.labels("abc")}]
-    assert calls() == ["create --field-manager=floe-ci --filename -"]
-    (made,) = Manifests.parse((tmp_path / "input").read_text(), "created").documents
-    assert made["metadata"] == {"name": "quick", "labels": deploy.labels("abc")}
+    assert [made["kind"] for made in api.created] == ["Namespace", "StorageClass"]
+    assert [made["metadata"] for made in api.created] == [
+        {"name": "ns", "labels": deploy.labels("abc")},
+        {"name": "quick", "labels": deploy.labels("abc")},
+    ]
+    assert not api.applied
 
 
-def test_claim_of_a_namespace_alone(
-    api: ApiServer, run_spec: Callable[..., RunSpec], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Where every object belongs to a namespace, kubectl has nothing to create."""
-    monkeypatch.setenv("PATH", "")
-    ownership.claim(api.apis, run_spec(), Manifests(MANIFESTS.documents[:1]), KINDS)
+def test_namespace_of_somebody_else(api: ApiServer, run_spec: Callable[..., RunSpec]) -> None:
+    """A namespace that is there already is refused, and nothing more is made."""
+    api.objects["POST /api/v1/namespaces"] = HTTPStatus.CONFLICT
+    api.objects["/api/v1/namespaces/ns"] = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "ns"}}
+    with pytest.raises(RunError, match=r"^Namespace ns: the cluster refused it: "):
+        ownership.claim(api.apis, run_spec(), MANIFESTS, KINDS)
     assert len(api.created) == 1
 
 
-def test_namespace_of_somebody_else(
-    api: ApiServer, run_spec: Callable[..., RunSpec], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A namespace that is there already is refused, and nothing more is asked of the cluster."""
-    monkeypatch.setenv("PATH", "")
-    api.objects["/api/v1/namespaces"] = HTTPStatus.CONFLICT
-    with pytest.raises(RunError, match=r"^namespace ns is there already, and not this run's"):
-        ownership.claim(api.apis, run_spec(), MANIFESTS, KINDS)
-
-
-def test_object_of_somebody_else(
-    api: ApiServer, run_spec: Callable[..., RunSpec], stand_in: Callable[[str], None]
-) -> None:
-    """An object that is there already is not taken over: kubectl refuses to create it, and so does the run."""
-    stand_in('echo "storageclasses \\"quick\\" already exists" >&2; exit 1')
-    with pytest.raises(RunError, match='storageclasses "quick" already exists'):
+def test_object_of_somebody_else(api: ApiServer, run_spec: Callable[..., RunSpec]) -> None:
+    """An object that is there already is not taken over, though it may be another run's."""
+    api.objects[f"POST {CLASSES}"] = HTTPStatus.CONFLICT
+    metadata = {"name": "quick", "labels": deploy.labels("other")}
+    api.objects[f"{CLASSES}/quick"] = {"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": metadata}
+    with pytest.raises(RunError, match=r"^StorageClass quick: the cluster refused it: "):
         ownership.claim(api.apis, run_spec(), MANIFESTS, KINDS)
 
 
 def test_namespace_that_can_not_be_made(api: ApiServer, run_spec: Callable[..., RunSpec]) -> None:
     """A cluster that refuses a namespace is not taken for one that has it."""
     api.objects["/api/v1/namespaces"] = HTTPStatus.FORBIDDEN
-    with pytest.raises(client.ApiException):
+    with pytest.raises(RunError, match="403"):
         ownership.claim(api.apis, run_spec(), MANIFESTS, KINDS)
 
 
@@ -123,50 +124,60 @@ def test_manifests_without_a_namespace() -> None:
     ownership.refuse_other_namespaces(MANIFESTS, KINDS)
 
 
-def test_deletion(api: ApiServer, stand_in: Callable[[str], None], calls: Callable[[], list[str]]) -> None:
-    """What carries the run's label is deleted, of the kinds that belong to no namespace, and not waited for."""
-    stand_in("")
+def test_deletion(api: ApiServer, there: Callable[..., None]) -> None:
+    """What carries the run's label is deleted, of the kinds that belong to no namespace, and waited for."""
+    there(("ns", "ns-of-a-test"), ("quick",))
+    gone = threading.Event()
+    api.objects[f"DELETE {CLASSES}/quick"] = lambda _: gone.set() or there() or {"kind": "Status"}
     ownership.delete(api.apis, "abc", KINDS)
-    assert calls() == [f"delete {WHAT} --wait=false"]
+    assert gone.is_set()
+    assert [change.partition("?")[0] for change in api.changes] == [
+        "DELETE /api/v1/namespaces/ns",
+        "DELETE /api/v1/namespaces/ns-of-a-test",
+        f"DELETE {CLASSES}/quick",
+    ]
 
 
-def test_deletion_that_is_refused(api: ApiServer, stand_in: Callable[[str], None]) -> None:
+def test_only_what_is_labelled(api: ApiServer, there: Callable[..., None]) -> None:
+    """The cluster is asked for what carries the run's label, and for nothing else."""
+    there(("ns",), ("quick",))
+    ownership.delete(api.apis, "abc", KINDS, hurry=True)
+    lists = [path for path in api.asked if path.partition("?")[0] in {"/api/v1/namespaces", CLASSES}]
+    assert [QUERY in path for path in lists] == [True, True]
+
+
+def test_hurry(api: ApiServer, there: Callable[..., None]) -> None:
+    """A cluster that is only told to delete is not waited for."""
+    there(("ns",))
+    ownership.delete(api.apis, "abc", KINDS, hurry=True)
+    assert [change.partition("?")[0] for change in api.changes] == ["DELETE /api/v1/namespaces/ns"]
+
+
+def test_deletion_that_is_refused(api: ApiServer, there: Callable[..., None]) -> None:
     """A cluster that doesn't delete is told of, with the command that does it by hand."""
-    stand_in("echo 'no connection' >&2; exit 1")
+    there(("ns",))
+    api.objects["DELETE /api/v1/namespaces/ns"] = HTTPStatus.FORBIDDEN
     with pytest.raises(RunError) as raised:
         ownership.delete(api.apis, "abc", KINDS)
-    first, last = str(raised.value).splitlines()
-    assert first.startswith("the cluster is not as it was: ")
-    assert first.endswith("failed: no connection")
-    assert last == f"delete what is left with `kubectl delete {WHAT}`"
+    assert str(raised.value).splitlines() == [
+        "the cluster is not as it was: what the run made: the cluster refused it: no: 403 (403)",
+        f"delete what is left with `kubectl delete {WHAT} --ignore-not-found`",
+    ]
 
 
-def test_end(api: ApiServer, stand_in: Callable[[str], None], calls: Callable[[], list[str]], tmp_path: Path) -> None:
-    """The wait is over when nothing with the run's label is left."""
-    left = tmp_path / "left"
-    left.touch()
-    stand_in(f"if rm {left} 2>/dev/null; then echo namespace/ns; fi")
-    ownership.wait_until_gone(api.apis, "abc", KINDS)
-    assert calls() == [f"get {WHAT} --output name"] * 2
+@pytest.mark.usefixtures("clock", "there")
+def test_moment_without_an_answer(api: ApiServer) -> None:
+    """An API that fails for a moment, while it is waited for, ends nothing."""
+    answers = iter([listed("v1", "Namespace", "ns"), HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS])
+    api.objects["/api/v1/namespaces"] = lambda: next(answers, listed("v1", "Namespace"))
+    ownership.delete(api.apis, "abc", KINDS)
+    assert next(answers, None) is None
 
 
-def test_moment_without_an_answer(
-    api: ApiServer, stand_in: Callable[[str], None], calls: Callable[[], list[str]], tmp_path: Path
-) -> None:
-    """A cluster that doesn't answer once while it is waited for is asked again."""
-    failing = tmp_path / "failing"
-    failing.touch()
-    stand_in(f"if rm {failing} 2>/dev/null; then echo 'TLS handshake timeout' >&2; exit 1; fi")
-    ownership.wait_until_gone(api.apis, "abc", KINDS)
-    assert len(calls()) == 2
-
-
-def test_namespace_that_does_not_end(
-    api: ApiServer, stand_in: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A namespace that stays is told with what the cluster says holds it, and with the command that deletes it."""
-    monkeypatch.setattr(ownership, "GONE", 0)
-    stand_in("echo namespace/ns")
+@pytest.mark.usefixtures("clock")
+def test_namespace_that_does_not_end(api: ApiServer, there: Callable[..., None]) -> None:
+    """What is left is told with what holds it, and with the command that deletes it."""
+    there()
     held = client.V1NamespaceCondition(
         type="NamespaceFinalizersRemaining", status="True", message="held by a finalizer"
     )
@@ -174,12 +185,20 @@ def test_namespace_that_does_not_end(
     found = client.V1Namespace(
         metadata=client.V1ObjectMeta(name="ns"), status=client.V1NamespaceStatus(conditions=[held, well])
     )
-    api.objects["/api/v1/namespaces"] = client.V1NamespaceList(items=[found])
+    api.objects["/api/v1/namespaces"] = client.V1NamespaceList(
+        api_version="v1", kind="NamespaceList", items=[found]
+    )
     with pytest.raises(RunError) as raised:
-        ownership.wait_until_gone(api.apis, "abc", KINDS)
-    state = "the end of what the run made: not there after 0 s; last seen: there still is namespace/ns"
+        ownership.delete(api.apis, "abc", KINDS, timeout=3)
+    state = "the end of what the run made: not there after 3 s; last seen: there still is namespaces ns"
     assert str(raised.value).splitlines() == [
         f"the cluster is not as it was: {state}",
         "held by a finalizer",
-        f"delete what is left with `kubectl delete {WHAT}`",
+        f"delete what is left with `kubectl delete {WHAT} --ignore-not-found`",
     ]
+
+
+def test_commands(api: ApiServer) -> None:
+    """What is left can be looked at, and deleted, with a command that is told."""
+    assert ownership.look_command(api.apis, "abc", KINDS) == f"kubectl get {WHAT}"
+    assert ownership.delete_command(api.apis, "abc", KINDS) == f"kubectl delete {WHAT} --ignore-not-found"

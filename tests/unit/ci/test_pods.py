@@ -119,8 +119,9 @@ def test_hopeful(reason: str) -> None:
     ids=["now", "before the restart"],
 )
 def test_out_of_memory(out_of_memory: client.V1ContainerStatus) -> None:
-    """A container that ran out of memory is a failure, with what to do; also after its restart."""
-    assert pods.failure(pod(out_of_memory)) == ("pod postgres-0, container postgres: OOMKilled; raise its memory limit")
+    """A container that ran out of memory is a failure, also after its restart."""
+    said = "pod postgres-0, container postgres: OOMKilled: it took more memory than its limit allows"
+    assert pods.failure(pod(out_of_memory)) == said
 
 
 def test_pod_of_a_job_tries_again() -> None:

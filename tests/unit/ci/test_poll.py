@@ -1,9 +1,11 @@
 """How the driver waits."""
 
+import threading
+import time
 from collections.abc import Callable
 
 import pytest
-from floe_ci.driver.poll import wait_until
+from floe_ci.driver.poll import Stopped, TookTooLong, in_time, wait_until
 from floe_ci.errors import RunError
 
 
@@ -101,3 +103,67 @@ def test_timeout_looks_closer() -> None:
     """What a closer look finds follows the state in the message, and is sought only then."""
     with pytest.raises(RunError, match=r"^it: not there after 0 s; last seen: empty\nits log ends here$"):
         wait_until("it", lambda: "empty", timeout=0, look=lambda: "its log ends here")
+
+
+def hanging(stop: threading.Event) -> Callable[[], str | None]:
+    """Return a look that doesn't return until `stop` is set."""
+
+    def observe() -> str | None:
+        stop.wait(60)
+        return "too late"
+
+    return observe
+
+
+def test_look_that_hangs() -> None:
+    """A look that does not return ends with the wait, not the other way round."""
+    over, begun = threading.Event(), time.monotonic()
+    with pytest.raises(TookTooLong, match=r"^it: not there after 0\.1 s; last seen: nothing yet, and then no answer$"):
+        wait_until("it", hanging(over), timeout=0.1)
+    over.set()
+    assert time.monotonic() - begun < 20
+
+
+def test_stop_before_the_wait() -> None:
+    """A run that was told to stop looks for nothing any more."""
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(Stopped):
+        wait_until("it", lambda: pytest.fail("it looked"), timeout=60, stop=stop)
+
+
+def test_stop_during_a_look() -> None:
+    """A wait that is told to stop ends at once, also while a look hangs."""
+    stop, over = threading.Event(), threading.Event()
+
+    def observe() -> str | None:
+        stop.set()
+        over.wait(60)
+        return None
+
+    begun = time.monotonic()
+    with pytest.raises(Stopped):
+        wait_until("it", observe, timeout=60, stop=stop)
+    over.set()
+    assert time.monotonic() - begun < 20
+
+
+def test_stop_between_two_looks() -> None:
+    """A wait that is told to stop does not wait for its next look."""
+    stop = threading.Event()
+
+    def observe() -> str | None:
+        threading.Timer(0.1, stop.set).start()
+        return "not yet"
+
+    begun = time.monotonic()
+    with pytest.raises(Stopped):
+        wait_until("it", observe, timeout=60, interval=50, stop=stop)
+    assert time.monotonic() - begun < 20
+
+
+def test_call_in_time() -> None:
+    """A call that ends in time gives what it returns, or raises what it raises."""
+    assert in_time(lambda: 7, timeout=60) == 7
+    with pytest.raises(ZeroDivisionError):
+        in_time(lambda: 1 / 0, timeout=60)

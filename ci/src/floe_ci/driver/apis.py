@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 from functools import cached_property
 from http import HTTPStatus
@@ -51,6 +52,8 @@ class Apis:
         settings.connection_pool_maxsize = AT_ONCE
         if urlsplit(settings.host).hostname in LOCAL:
             settings.proxy = None  # as with kubectl, which asks no proxy for this machine
+        # The client reads the variable, and forgets what it read.
+        settings.no_proxy = settings.no_proxy or os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
         if not settings.verify_ssl:
             # The kubeconfig says so, and says it once; urllib3 would with every request.
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
@@ -173,8 +176,10 @@ class Apis:
             RunError: The cluster refused one, which is named; those before it are there.
             Stopped: It was told to stop.
         """
+        documents = tuple(documents)
         for document in documents:
             refuse_other_namespace(document, namespace)
+        for document in documents:
 
             def apply(document: Document = document) -> None:
                 self.dynamic.server_side_apply(
@@ -185,7 +190,11 @@ class Apis:
                     query_params=[("fieldValidation", "Strict")],
                 )
 
-            self.ask(name_of(document), apply, stop=stop)
+            try:
+                self.ask(name_of(document), apply, stop=stop)
+            except ResourceNotFoundError as error:
+                msg = f"{name_of(document)}: {error}"
+                raise RunError(msg) from error
 
     def create(
         self, document: Document, *, namespace: str = "", manager: str, stop: threading.Event | None = None

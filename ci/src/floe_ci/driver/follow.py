@@ -129,11 +129,11 @@ class LogFollower:
         return lambda stamp, text: file.line(f"{stamp} {text}" if stamp else text), file.close
 
     def _take_up(self, logs: Iterable[ContainerLog]) -> None:
-        """Read these logs, as many as may be read at once; the others have their turn later."""
+        """Read these logs, as many as may be read at once and those that waited longest first."""
         busy = [log for log in self._followed.values() if log.is_busy]
         held = sum(log.is_held_open for log in busy)
         brief = len(busy) - held
-        for log in logs:
+        for log in sorted(logs, key=lambda log: log.read_again_at):
             hold = not log.has_ended and not log.is_last_time and held < AT_ONCE
             if not hold and brief >= BRIEF_AT_ONCE:
                 continue

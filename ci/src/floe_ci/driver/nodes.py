@@ -63,7 +63,8 @@ class Lost:
         Raises:
             RunError: Its node has not been Ready for a minute, or isn't there.
         """
-        state = None if is_ready(pod) or not pod.spec.node_name else trouble(self._apis.core, pod.spec.node_name)
+        unready = any(c.type == "Ready" and c.status == "False" for c in pod.status.conditions or ())
+        state = trouble(self._apis.core, pod.spec.node_name) if unready and pod.spec.node_name else None
         if state is None:
             self._since = None
             return
@@ -80,5 +81,5 @@ def trouble(core: CoreV1Api, name: str) -> str | None:
         return f"node {name} is gone"
     if is_ready(found[0]):
         return None
-    said = [c.message for c in found[0].status.conditions or () if c.type == "Ready"]
+    said = [c.message or "" for c in found[0].status.conditions or () if c.type == "Ready"]
     return f"node {name} is not Ready: {''.join(said)}"

@@ -193,6 +193,6 @@ class Watcher:
             is_last = self._over.wait(LOOK)
             try:
                 self._follower.look(self._apis.core.list_namespaced_pod(self._spec.namespace).items)
-            except (client.ApiException, urllib3.exceptions.HTTPError):
-                # The next look may succeed; the run itself notices a cluster that is gone.
+            except (client.ApiException, urllib3.exceptions.HTTPError, ValueError):
+                # The next look may succeed; the run itself notices a cluster that is gone, or that talks nonsense.
                 continue

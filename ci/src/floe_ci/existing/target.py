@@ -14,7 +14,7 @@ import yaml
 from kubernetes import client, config
 from kubernetes.config.kube_config import KubeConfigMerger
 
-from floe_ci.driver.apis import LOCAL, Apis, explain
+from floe_ci.driver.apis import LOCAL, Apis
 from floe_ci.errors import UserError, suggest
 
 if TYPE_CHECKING:
@@ -62,9 +62,10 @@ class Target:
         try:
             return str(client.VersionApi(apis.api_client).get_code(_request_timeout=PATIENCE).git_version)
         except client.ApiException as error:
-            refuses = error.status == HTTPStatus.UNAUTHORIZED
-            what = "refuses these credentials" if refuses else "can't be talked to"
-            msg = f"context {self.context}: {self.server} {what}: {explain(error)}"
+            # The client's own word for a certificate that it doesn't trust is the status 0.
+            said = " ".join(f"{error.status or ''} {error.reason}".split())
+            what = "refuses these credentials" if error.status == HTTPStatus.UNAUTHORIZED else "can't be talked to"
+            msg = f"context {self.context}: {self.server} {what}: {said}"
             raise UserError(msg) from error
         except urllib3.exceptions.HTTPError as error:
             msg = f"context {self.context}: {self.server} does not answer: {error}"

@@ -1,0 +1,205 @@
+"""One run on a cluster, in its parts: each has an end, and what there is can be had whatever broke."""
+
+from __future__ import annotations
+
+import threading
+import time
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from floe_ci.config import Timeouts
+from floe_ci.driver.poll import Stopped
+from floe_ci.driver.run import ClusterRun
+from floe_ci.errors import RunError, UserError
+from kubernetes import client
+
+from tests.unit.ci.test_follow import Files
+from tests.unit.ci.test_job import MANIFESTS, packed, pods, state
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from floe_ci.driver.spec import RunSpec
+
+    from tests.unit.ci.conftest import ApiServer
+
+SERVICES = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec: {template: {spec: {containers: [{name: web, image: "web:1", env: [{name: P, valueFrom: {secretKeyRef: \
+{name: floe-credentials, key: FLOE_WEB_PASSWORD}}}]}]}}}
+"""
+NAMESPACE = "/api/v1/namespaces"
+PODS, EVENTS = f"{NAMESPACE}/ns/pods", f"{NAMESPACE}/ns/events"
+
+
+@pytest.fixture
+def cluster(api: ApiServer) -> ApiServer:
+    """Return the API of a cluster of one node, in which a Deployment is ready at once."""
+    condition = client.V1NodeCondition(type="Ready", status="True")
+    node = client.V1Node(spec=client.V1NodeSpec(), status=client.V1NodeStatus(conditions=[condition]))
+    api.objects["/api/v1/nodes"] = client.V1NodeList(items=[node])
+    api.objects[PODS] = client.V1PodList(items=[])
+    api.objects[EVENTS] = client.CoreV1EventList(items=[])
+    api.objects["/apis/apps/v1/namespaces/ns/deployments/web/status"] = {
+        "metadata": {"name": "web", "generation": 1},
+        "spec": {"replicas": 1, "selector": {}, "template": {}},
+        "status": {"observedGeneration": 1, "readyReplicas": 1, "updatedReplicas": 1},
+    }
+    return api
+
+
+@pytest.fixture
+def make(cluster: ApiServer, run_spec: Callable[..., RunSpec], files: Files) -> Callable[..., ClusterRun]:
+    """Return what makes a run in that cluster."""
+
+    def make(stop: threading.Event | None = None, feed: Any = None, **fields: object) -> ClusterRun:  # noqa: ANN401 - any callable
+        return ClusterRun(cluster.apis, run_spec(**fields), files, stop or threading.Event(), feed=feed)
+
+    return make
+
+
+@pytest.fixture
+def files() -> Files:
+    """Return what keeps the logs."""
+    return Files()
+
+
+def test_story(cluster: ApiServer, make: Callable[..., ClusterRun], files: Files, tmp_path: Path) -> None:
+    """A run makes its namespace and its password, has services and tests applied, and its results and logs are had."""
+    fed: list[str] = []
+    cluster.run = packed
+    cluster.logs["runner", False] = [b"one passed\n"]
+    cluster.logs["results", False] = lambda query: [b"{}\n"] if "sinceTime" not in query else []
+    with make(services=SERVICES, runner=MANIFESTS, feed=fed.append) as run:
+        (password,) = run.prepare()
+        run.nodes()
+        run.services()
+        found = pods(state("runner", 1), state("results", None))
+        found.items[0].metadata.uid = "1"
+        cluster.objects[PODS] = found
+        assert run.tests() == 1
+        assert run.collect(tmp_path) == ()
+    made = {each["metadata"]["name"]: each for each in cluster.created}
+    assert list(made) == ["ns", "floe-credentials", "floe-environment"]
+    assert made["floe-credentials"]["stringData"] == {"FLOE_WEB_PASSWORD": password}
+    assert [each["kind"] for each in cluster.applied][:1] == ["Deployment"]
+    assert "Job" in [each["kind"] for each in cluster.applied]
+    assert (run.problem, run.notes) == (None, ())
+    assert (tmp_path / "junit.xml").exists()
+    assert files.text("logs/floe-test-runner-x/runner.log") == ["one passed"]
+    assert (set(fed), list(files.lines)) == ({"{}"}, ["logs/floe-test-runner-x/runner.log"])
+
+
+def test_time_of_the_tests(cluster: ApiServer, make: Callable[..., ClusterRun]) -> None:
+    """Tests that were ended for their time are told so, beside their code."""
+    cluster.objects[PODS] = pods(state("runner", 124), state("results", None))
+    run = make(runner=MANIFESTS, timeouts=Timeouts(job=60, services=1))
+    assert run.tests() == 124
+    assert run.problem
+    assert (run.problem.kind, run.problem.text) == ("timeout", "the tests took longer than 60 s")
+
+
+def test_no_log_before_the_passwords(cluster: ApiServer, make: Callable[..., ClusterRun], files: Files) -> None:
+    """In a namespace that is there from before, no log is read until the passwords are known."""
+    cluster.objects[NAMESPACE] = HTTPStatus.CONFLICT
+    cluster.objects[PODS] = pods(state("web", 0))
+    with make(services=SERVICES) as run:
+        run.prepare()
+        run.nodes()
+    assert (cluster.read, files.lines) == ([], {})
+
+
+def test_refusal(cluster: ApiServer, make: Callable[..., ClusterRun]) -> None:
+    """An API that refuses the namespace breaks the run with its own words."""
+    cluster.objects[NAMESPACE] = HTTPStatus.FORBIDDEN
+    with pytest.raises(RunError, match=r"^Namespace ns: the cluster refused it: no: 403 \(403\)$"):
+        make().prepare()
+
+
+def test_wrong_environment(make: Callable[..., ClusterRun]) -> None:
+    """An environment of variables that aren't there is the caller's to mend."""
+    with pytest.raises(UserError, match="FLOE_WEP_HOST"):
+        make(environment={"URL": "${FLOE_WEP_HOST}"}).prepare()
+
+
+@pytest.mark.usefixtures("clock")
+def test_api_that_fails_once(cluster: ApiServer, make: Callable[..., ClusterRun], tmp_path: Path) -> None:
+    """One failed answer breaks no part of a run."""
+    cluster.run = packed
+    found = pods(state("runner", 0), state("results", None))
+
+    def once(path: str) -> None:
+        answer = cluster.objects.get(path)
+        answers = iter([HTTPStatus.SERVICE_UNAVAILABLE])
+        cluster.objects[path] = lambda made=answer: next(answers, made)
+
+    run = make(services=SERVICES, runner=MANIFESTS)
+    for path in (NAMESPACE, f"{NAMESPACE}/ns/secrets"):
+        answers = iter([HTTPStatus.BAD_GATEWAY])
+        cluster.objects[path] = lambda made, answers=answers: next(answers, made)
+    once("/api/v1/nodes")
+    run.prepare()
+    run.nodes()
+    once(PODS)
+    run.services()
+    cluster.objects[PODS] = found
+    once(PODS)
+    assert run.tests() == 0
+    cluster.objects[PODS] = found
+    once(PODS)
+    assert run.collect(tmp_path) == ()
+
+
+@pytest.mark.parametrize("part", ["prepare", "nodes", "services", "tests"])
+def test_stopped(make: Callable[..., ClusterRun], part: str) -> None:
+    """Each part of a run that was told to stop ends at once, and leaving it takes no long time."""
+    stop, begun = threading.Event(), time.monotonic()
+    stop.set()
+    with make(stop, services=SERVICES, runner=MANIFESTS) as run, pytest.raises(Stopped):
+        getattr(run, part)()
+    assert time.monotonic() - begun < 20
+
+
+def test_collected_after_it_was_stopped(cluster: ApiServer, make: Callable[..., ClusterRun], tmp_path: Path) -> None:
+    """What there is can be had from a run that was told to stop, while its tests still run."""
+    stop = threading.Event()
+    cluster.run = packed
+    cluster.objects[PODS] = lambda: stop.set() or pods(state("runner", None), state("results", None))
+    with make(stop, runner=MANIFESTS) as run:
+        with pytest.raises(Stopped):
+            run.tests()
+        run.collect(tmp_path, timeout=10)
+        assert run.events() == ""
+    assert (tmp_path / "junit.xml").exists()
+
+
+def test_events_that_cannot_be_read(cluster: ApiServer, make: Callable[..., ClusterRun]) -> None:
+    """Where the events can't be read, that is said instead."""
+    cluster.objects[EVENTS] = HTTPStatus.FORBIDDEN
+    assert make().events() == "the events could not be read: the cluster refused it: no: 403 (403)\n"
+
+
+def test_events_of_an_api_that_says_nothing(cluster: ApiServer, make: Callable[..., ClusterRun]) -> None:
+    """Events of an API that doesn't answer are not waited for."""
+    over = threading.Event()
+    cluster.objects[EVENTS] = lambda: over.wait(60) or HTTPStatus.FORBIDDEN
+    assert make().events(timeout=0.1) == "the events could not be read: no answer within 0.1 s\n"
+    over.set()
+
+
+def test_api_that_hangs_at_the_end(
+    cluster: ApiServer, make: Callable[..., ClusterRun], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run is left in a few seconds, also while the API says nothing."""
+    monkeypatch.setattr("floe_ci.driver.run.LAST_LINES", 0.2)
+    over, asked, begun = threading.Event(), threading.Event(), time.monotonic()
+    with make() as run:
+        run.services()
+        cluster.objects[PODS] = lambda: asked.set() or over.wait(60) or client.V1PodList(items=[])
+        assert asked.wait(30)
+    over.set()
+    assert time.monotonic() - begun < 20
