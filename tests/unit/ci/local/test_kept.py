@@ -25,7 +25,8 @@ from pathlib import Path
 from floe_ci.local import kept
 signal.signal(signal.SIGTERM, lambda *_: sys.exit())
 with kept.claim(Path(sys.argv[1])) as make_known:
-    make_known(kept.Kept(worker=1, services=("postgres",), variables={}, passwords=("x",), pids=Path("p"), logs=Path("l")))
+    known = {"worker": 1, "services": ["postgres"], "variables": {}, "passwords": ["x"], "pids": "p", "logs": "l"}
+    make_known(kept.Kept.model_validate(known))
     print("claimed", flush=True)
     signal.pause()
 """
