@@ -11,7 +11,7 @@ import os
 import re
 import shlex
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -81,9 +81,9 @@ class Inputs:
         """Count values whose `repr` says all of them."""
         self._digest.update(repr(parts).encode(errors="surrogateescape"))
 
-    def settings(self, source: Path) -> None:
-        """Count uv's configuration: of the project, of the folders above it, of the user and of the system."""
-        for folder in (source, *source.parents):
+    def settings(self, folders: Iterable[Path]) -> None:
+        """Count uv's configuration: in a project's folder and those above it, of the user and of the system."""
+        for folder in folders:
             for name in CONFIGURATION:
                 self.file(folder / name)
         own = os.environ.get("XDG_CONFIG_HOME") or os.path.join(os.path.expanduser("~"), ".config")  # noqa: PTH111, PTH118 - without a home it stays as it is
