@@ -21,27 +21,10 @@ CONFIGURATION: Final = ("pyproject.toml", "uv.toml", ".python-version", ".python
 """What uv reads in the folder of a project, and in those above it."""
 PACKAGING: Final = ("pyproject.toml", "setup.py", "setup.cfg", "MANIFEST.in", "hatch_build.py")
 """What a build reads first; each file that one of them names counts too."""
-NATIVE: Final = frozenset(
-    [
-        ".c",
-        ".cc",
-        ".cpp",
-        ".cxx",
-        ".cu",
-        ".f",
-        ".f90",
-        ".go",
-        ".h",
-        ".hh",
-        ".hpp",
-        ".pxd",
-        ".pxi",
-        ".pyx",
-        ".rs",
-        ".cmake",
-        ".build",
-    ]
-)
+NATIVE: Final = frozenset({
+    ".build", ".c", ".cc", ".cmake", ".cpp", ".cu", ".cxx", ".f", ".f90", ".go", ".h", ".hh", ".hpp", ".pxd",
+    ".pxi", ".pyx", ".rs",
+})  # fmt: skip
 """Ends of the names of what a compiler reads, and its settings."""
 NATIVE_NAMES: Final = frozenset({"CMakeLists.txt", "Cargo.toml", "Cargo.lock"})
 NEVER_PART: Final = frozenset({"__pycache__", "node_modules", "results", "venv"})
