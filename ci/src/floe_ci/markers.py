@@ -36,7 +36,7 @@ def marker_problem(expression: str) -> str | None:
         # With every name the same, its grammar is part of Python's.
         tree = ast.parse(" ".join(code), mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return f"not a marker expression: {shown(expression)}: write names, 'and', 'or', 'not' and pairs of parentheses"
+        return refusal
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
     named = {id(node.value) for call in calls for node in call.keywords}
     constants = [node for node in ast.walk(tree) if isinstance(node, ast.Constant)]

@@ -81,11 +81,16 @@ class Environment:
     python: str = ""
     """The interpreter; empty: uv finds the one that the project asks for."""
 
+    @property
+    def is_of_tests(self) -> bool:
+        """Whether it is a repository's own, whose folder may be part of something larger."""
+        return self.checked or bool(self.requirements)
+
     def read(self) -> Inputs:
         """Look at everything that decides what is in it."""
         inputs = Inputs()
         inputs.add(str(self.folder), self.commands, self.tools, self.python, sys.version)
-        inputs.settings(self.folder)
+        inputs.settings((self.folder, *self.folder.parents) if self.is_of_tests else (self.folder,))
         if self.lock:
             inputs.lock(self.lock)
         inputs.arguments(list(self.requirements), self.folder)
@@ -147,6 +152,8 @@ async def ready(environment: Environment) -> Path:
                 if (await asyncio.to_thread(environment.read)).digest == inputs.digest:
                     break
                 (folder / WHOLE).unlink()
+                shutil.rmtree(folder, ignore_errors=True)
+                os.close(_HELD.pop(folder))
     except TimeoutError:
         msg = f"the environment {folder} was not ready after {TIMEOUT:g} s: a download or another run is slow"
         raise RunError(msg) from None

@@ -11,7 +11,7 @@ import os
 import re
 import shlex
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -21,27 +21,10 @@ CONFIGURATION: Final = ("pyproject.toml", "uv.toml", ".python-version", ".python
 """What uv reads in the folder of a project, and in those above it."""
 PACKAGING: Final = ("pyproject.toml", "setup.py", "setup.cfg", "MANIFEST.in", "hatch_build.py")
 """What a build reads first; each file that one of them names counts too."""
-NATIVE: Final = frozenset(
-    [
-        ".c",
-        ".cc",
-        ".cpp",
-        ".cxx",
-        ".cu",
-        ".f",
-        ".f90",
-        ".go",
-        ".h",
-        ".hh",
-        ".hpp",
-        ".pxd",
-        ".pxi",
-        ".pyx",
-        ".rs",
-        ".cmake",
-        ".build",
-    ]
-)
+NATIVE: Final = frozenset({
+    ".build", ".c", ".cc", ".cmake", ".cpp", ".cu", ".cxx", ".f", ".f90", ".go", ".h", ".hh", ".hpp", ".pxd",
+    ".pxi", ".pyx", ".rs",
+})  # fmt: skip
 """Ends of the names of what a compiler reads, and its settings."""
 NATIVE_NAMES: Final = frozenset({"CMakeLists.txt", "Cargo.toml", "Cargo.lock"})
 NEVER_PART: Final = frozenset({"__pycache__", "node_modules", "results", "venv"})
@@ -81,9 +64,9 @@ class Inputs:
         """Count values whose `repr` says all of them."""
         self._digest.update(repr(parts).encode(errors="surrogateescape"))
 
-    def settings(self, source: Path) -> None:
-        """Count uv's configuration: of the project, of the folders above it, of the user and of the system."""
-        for folder in (source, *source.parents):
+    def settings(self, folders: Iterable[Path]) -> None:
+        """Count uv's configuration: in a project's folder and those above it, of the user and of the system."""
+        for folder in folders:
             for name in CONFIGURATION:
                 self.file(folder / name)
         own = os.environ.get("XDG_CONFIG_HOME") or os.path.join(os.path.expanduser("~"), ".config")  # noqa: PTH111, PTH118 - without a home it stays as it is

@@ -87,7 +87,7 @@ def claim(source: Path) -> Iterator[Callable[[Kept], None]]:
         UserError: Another worker has claimed it.
     """
     record, lock = _files(source)
-    with lock.open("r+" if lock.exists() else "w+") as file:
+    with lock.open("a+", encoding="utf-8") as file:
         deadline = time.monotonic() + PATIENCE
         while not _try(file.fileno(), fcntl.LOCK_EX):
             if time.monotonic() > deadline:
@@ -113,7 +113,7 @@ def end(source: Path, *, timeout: float = TIMEOUT) -> bool:
     if not claimed(source):
         return False
     _record, lock = _files(source)
-    worker = _worker(lock)
+    worker = _worker(lock) or _holder(lock)
     if worker is None:
         msg = f"a process keeps services for {source}, and which one is not known: end the one that has {lock} open"
         raise UserError(msg)
@@ -139,6 +139,22 @@ def _worker(lock: Path) -> psutil.Process | None:
                 return found
         time.sleep(INTERVAL)  # it has just locked the file, and not written yet
     return None
+
+
+def _holder(lock: Path) -> psutil.Process | None:
+    """Return the one worker of this user that has the lock's file open for longer than a look takes."""
+    path = os.path.realpath(lock)
+    found = [process for process in psutil.process_iter() if _has_open(process, path)]
+    time.sleep(10 * INTERVAL)
+    lasting = [process for process in found if _has_open(process, path)]
+    return lasting[0] if len(lasting) == 1 else None
+
+
+def _has_open(process: psutil.Process, path: str) -> bool:
+    try:
+        return "floe_ci.local" in process.cmdline() and any(file.path == path for file in process.open_files())
+    except psutil.Error:
+        return False  # it has ended, or is someone else's
 
 
 def _try(descriptor: int, kind: int) -> bool:

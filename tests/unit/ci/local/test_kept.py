@@ -25,7 +25,8 @@ from pathlib import Path
 from floe_ci.local import kept
 signal.signal(signal.SIGTERM, lambda *_: sys.exit())
 with kept.claim(Path(sys.argv[1])) as make_known:
-    make_known(kept.Kept(worker=1, services=("postgres",), variables={}, passwords=("x",), pids=Path("p"), logs=Path("l")))
+    known = {"worker": 1, "services": ["postgres"], "variables": {}, "passwords": ["x"], "pids": "p", "logs": "l"}
+    make_known(kept.Kept.model_validate(known))
     print("claimed", flush=True)
     signal.pause()
 """
@@ -136,6 +137,22 @@ def test_another_process_with_the_workers_number_is_left_alone(
     with pytest.raises(UserError, match=r"which one is not known: end the one that has .*\.lock open"):
         kept.end(tmp_path)
     assert worker.poll() is None
+
+
+def test_worker_of_an_older_version_is_found(tmp_path: Path) -> None:
+    """A worker that did not write down which it is, is the one that holds the lock's file open."""
+    with kept.claim(tmp_path):
+        (lock,) = (tmp_path / "cache").rglob("*.lock")
+    holding = "import fcntl, signal, sys; file = open(sys.argv[1], 'a'); fcntl.flock(file, fcntl.LOCK_EX); "
+    waiting = "print('locked', flush=True); signal.pause()"
+    with subprocess.Popen(
+        [sys.executable, "-c", holding + waiting, lock, "floe_ci.local"], stdout=subprocess.PIPE, text=True
+    ) as older:
+        assert older.stdout is not None
+        assert older.stdout.readline() == "locked\n"
+        lock.write_text("")
+        assert kept.end(tmp_path)
+        assert older.wait(timeout=10) == -15
 
 
 def test_folder_for_records_that_cannot_be_made_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -77,7 +77,7 @@ def test_processes_of_a_killed_run_are_ended(orphan: Path) -> None:
 
 
 def test_database_of_a_killed_run_is_removed(orphan: Path, temporary: Path) -> None:
-    """The folder that a database of another account had beside the run's goes with it; a link elsewhere leads nowhere."""
+    """The folder that a database of another account had beside the run's goes too; another link leads nowhere."""
     home, elsewhere = temporary / "floe-ci-postgres-x", temporary / "elsewhere"
     home.mkdir()
     elsewhere.mkdir()

@@ -1,0 +1,70 @@
+"""The service that failed is the one that is named."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+from floe_ci.errors import RunError, UserError
+from floe_ci.local import postgres
+from floe_ci.local.processes import telling_line
+from floe_ci.local.services import ServiceError, Services
+from floe_ci.steps import Timings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Folder:
+    """A run's folder without processes."""
+
+    def __init__(self, folder: Path) -> None:
+        """Take the folder."""
+        self.folder = folder
+
+    def keep(self, keeper: object) -> None:
+        """Start nothing."""
+
+
+def test_first_cause_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of services that start at once, the first that fails is told, by its name, and not one that it takes along."""
+
+    async def prepare(_self: Services, name: str, _site: object) -> list[object]:
+        if name == "postgres":
+            reason = "initdb: could not create directory"
+            raise RunError(reason)
+        await asyncio.Event().wait()
+        return []
+
+    monkeypatch.setattr(Services, "_prepare", prepare)
+    monkeypatch.setattr(postgres, "refuse_closed", lambda _: None)
+    services = Services(Folder(tmp_path), tmp_path / "logs", Timings())  # type: ignore[arg-type]
+    with pytest.raises(ServiceError, match=r"^postgres: initdb: could not create directory$") as caught:
+        asyncio.run(services.start(("minio", "postgres"), 5))
+    assert caught.value.service == "postgres"
+
+
+def test_folder_that_will_not_do_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    """A folder in which the database can't work is bad input, and nothing was made for it."""
+    folder = tmp_path / 'a"b'
+    folder.mkdir()
+    services = Services(Folder(folder), folder / "logs", Timings())  # type: ignore[arg-type]
+    with pytest.raises(UserError, match="quotation mark"):
+        asyncio.run(services.start(("postgres",), 5))
+    assert [*folder.iterdir()] == []
+
+
+@pytest.mark.parametrize(
+    ("log", "line"),
+    [
+        ("starting\nFATAL: no room\nshutting down\n", "FATAL: no room"),
+        ("F0101 10:00 filer.go:1 listen unix x: bind: invalid argument\ngoroutine 1\n", "F0101 10:00 filer.go:1"),
+        ("one\ntwo\n\n", "two"),
+        ("", ""),
+    ],
+)
+def test_line_that_tells_why(log: str, line: str) -> None:
+    """Of a log the line that names the cause is shown first, or else the last."""
+    assert telling_line(log).startswith(line)
+    assert bool(telling_line(log)) == bool(line)
