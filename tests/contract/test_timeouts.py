@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from floe_ci.config import Config
 from floe_ci.config import Timeouts as CiTimeouts
-from floe_ci.driver.deploy import run_variables
-from floe_ci.driver.spec import RunSpec
 from floe_ci.manifests import Manifests
+from floe_ci.plan import Plan
+from floe_ci.request import RunRequest
 
 from floe_testing.contract import TIMEOUTS
 from floe_testing.timeouts import Timeouts
@@ -56,8 +57,8 @@ def test_same_table() -> None:
 def test_table_reaches_the_tests() -> None:
     """What a repository configures is what its tests read, through the variables of the run."""
     configured = CiTimeouts(job=1000, test=100, services=200, probe=10, migration=150)
-    spec = RunSpec(run_id="r", tier="e2e", namespace="n", nodes=1, services="", runner="", timeouts=configured)
-    assert Timeouts.from_environment(run_variables(spec)).model_dump() == configured.model_dump()
+    plan = Plan.of(RunRequest(tier="e2e"), Config(timeouts=configured))
+    assert Timeouts.from_environment(plan.variables()).model_dump() == configured.model_dump()
 
 
 @pytest.mark.parametrize("container", containers())

@@ -8,8 +8,9 @@ import signal
 from typing import TYPE_CHECKING
 
 import pytest
-from floe_testing.polling import PollingConfig, wait_for_condition
 from junitparser import JUnitXml
+
+from floe_testing.polling import PollingConfig, wait_for_condition
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,6 +16,7 @@ from floe_ci.signals import SIGNALS, early
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+
 class Interrupts:
     """What a run is told by signals, or by whoever has them."""
 

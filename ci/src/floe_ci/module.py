@@ -18,7 +18,6 @@ from floe_ci.selection import Selection
 
 if TYPE_CHECKING:
     from floe_ci.origin import Origin
-    from floe_ci.request import RunRequest
     from floe_ci.results import Outcome
 
 RESULTS = Path("results")

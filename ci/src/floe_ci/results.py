@@ -40,7 +40,9 @@ class Outcome:
     @property
     def reason(self) -> str:
         """The verdict, and what it is for in as few words as there are."""
-        return f"{self.verdict}: {self.problem}" if self.problem else self.summary.strip().splitlines()[0].replace("*", "")
+        return (
+            f"{self.verdict}: {self.problem}" if self.problem else self.summary.strip().splitlines()[0].replace("*", "")
+        )
 
     @property
     def passed(self) -> bool:

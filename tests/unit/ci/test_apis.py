@@ -149,7 +149,10 @@ def test_failure_that_stays(error: Exception) -> None:
 
 def test_certificate() -> None:
     """A certificate that is not trusted is told without a status that nobody sent."""
-    assert explain(client.ApiException(status=0, reason="SSLError\nself-signed")) == "no way to the API: SSLError self-signed"
+    assert (
+        explain(client.ApiException(status=0, reason="SSLError\nself-signed"))
+        == "no way to the API: SSLError self-signed"
+    )
 
 
 def test_apply(api: ApiServer) -> None:
@@ -206,7 +209,10 @@ def test_create(api: ApiServer) -> None:
 def test_create_what_is_there(api: ApiServer) -> None:
     """What is there already and somebody else's is not taken for the run's own."""
     api.objects["/apis/apps/v1/namespaces/ns/deployments"] = HTTPStatus.CONFLICT
-    api.objects["/apis/apps/v1/namespaces/ns/deployments/web"] = {**DEPLOYMENT, "metadata": {"name": "web", "labels": {"run": "x"}}}
+    api.objects["/apis/apps/v1/namespaces/ns/deployments/web"] = {
+        **DEPLOYMENT,
+        "metadata": {"name": "web", "labels": {"run": "x"}},
+    }
     with pytest.raises(RunError, match=r"^Deployment web: the cluster refused it: no: 409 \(409\)$"):
         api.apis.create(DEPLOYMENT, namespace="ns", manager="floe-ci")
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 from floe_ci.errors import UserError
-from floe_ci.places import RunRequest, place
+from floe_ci.places import place
 from floe_ci.places.cluster import ClusterPlace, kept_id
+from floe_ci.request import RunRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable

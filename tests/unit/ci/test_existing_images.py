@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import pytest
 from floe_ci.config import Config
 from floe_ci.errors import UserError
 from floe_ci.existing import images
 from floe_ci.existing.images import Images
-from floe_ci.existing.plan import Plan
 from floe_ci.manifests import Manifests
-from floe_ci.places import RunRequest
+from floe_ci.plan import Plan
+from floe_ci.request import RunRequest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,6 +30,12 @@ def plan_of(*names: str, **request: Any) -> Plan:  # noqa: ANN401 - the fields o
 
     services, job = manifests(*names), manifests("floe.local/runner:dev")
     return Plan(RunRequest(**request), config, config.tier("integration"), services, job)
+
+
+def settled_of(plan: Plan) -> Images:
+    """Return where every image of a plan is."""
+    settled: Images = anyio.run(images.settle, plan)
+    return settled
 
 
 def test_public_image() -> None:
@@ -51,7 +58,7 @@ def test_images_that_are_there() -> None:
     """Where every image is given, none has to be pushed, and no engine is asked for."""
     plan = plan_of("web:1", "floe.local/dagster:dev", image="r:1", images={"floe.local/dagster": "d:1"})
     assert images.to_push(plan) == ()
-    settled = images.settle(plan)
+    settled = settled_of(plan)
     assert settled("floe.local/runner:dev") == "docker.io/library/r:1"
     assert settled("floe.local/dagster:dev") == "docker.io/library/d:1"
 
@@ -79,7 +86,7 @@ def pushed(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """Return where images were pushed, by name; the registry gives each the same digest."""
     seen: dict[str, str] = {}
 
-    def push(_request: RunRequest, targets: Mapping[str, str]) -> dict[str, str]:
+    async def push(_request: RunRequest, targets: Mapping[str, str]) -> dict[str, str]:
         seen.update(targets)
         return {name: f"{target}@{DIGEST}" for name, target in targets.items()}
 
@@ -89,7 +96,7 @@ def pushed(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
 
 def test_push(pushed: dict[str, str]) -> None:
     """The runner goes where the caller says, others beside it, and the cluster pulls what was pushed and no other."""
-    settled = images.settle(plan_of("floe.local/dagster:dev", "web:1", push="example.com/team/runner:7"))
+    settled = settled_of(plan_of("floe.local/dagster:dev", "web:1", push="example.com/team/runner:7"))
     assert pushed == {
         "floe.local/runner": "example.com/team/runner:7",
         "floe.local/dagster": "example.com/team/dagster:7",
@@ -102,7 +109,7 @@ def test_push(pushed: dict[str, str]) -> None:
 def test_push_under_another_name(pushed: dict[str, str]) -> None:
     """Where the cluster calls the registry something else, images are pulled by that name."""
     plan = plan_of("floe.local/dagster:dev", push="localhost:5001/t/runner:7", image="10.0.0.1:5000/t/runner:7")
-    settled = images.settle(plan)
+    settled = settled_of(plan)
     assert pushed["floe.local/runner"] == "localhost:5001/t/runner:7"
     assert settled("floe.local/runner:dev") == f"10.0.0.1:5000/t/runner@{DIGEST}"
     assert settled("floe.local/dagster:dev") == f"10.0.0.1:5000/t/dagster@{DIGEST}"
@@ -111,5 +118,5 @@ def test_push_under_another_name(pushed: dict[str, str]) -> None:
 def test_push_of_what_is_missing(pushed: dict[str, str]) -> None:
     """An image whose place is given is not pushed."""
     plan = plan_of("floe.local/dagster:dev", push="example.com/runner:7", images={"floe.local/dagster": "d:1"})
-    assert images.settle(plan)("floe.local/dagster:dev") == "docker.io/library/d:1"
+    assert settled_of(plan)("floe.local/dagster:dev") == "docker.io/library/d:1"
     assert set(pushed) == {"floe.local/runner"}

@@ -22,7 +22,7 @@ from kubernetes import client
 from tests.unit.ci.conftest import SUCCESS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.unit.ci.conftest import ApiServer
@@ -154,7 +154,9 @@ def test_never_whole(api: ApiServer, keeper: Container, tmp_path: Path) -> None:
     """What never comes whole is a problem of the run; the files that came are kept, and no part of one is."""
     cut = WHOLE[: 512 + 512 + 512 + 999]
     told(api, *([[(1, cut), SUCCESS]] * 3))
-    with pytest.raises(RunError, match=r"^the results of pod web-0 did not come whole, in 3 tries: .*, after 2535 bytes$"):
+    with pytest.raises(
+        RunError, match=r"^the results of pod web-0 did not come whole, in 3 tries: .*, after 2535 bytes$"
+    ):
         fetch.fetch(keeper, "/results", tmp_path)
     assert files(tmp_path) == {"junit.xml": b"<testsuites/>"}
 

@@ -17,8 +17,7 @@ import pytest
 from floe_ci.config import Timeouts
 from floe_ci.driver import job
 from floe_ci.driver.poll import Stopped
-from floe_ci.driver.problems import OutOfMemory, TimedOut, problem
-from floe_ci.ends import Problem
+from floe_ci.driver.problems import OutOfMemory, TimedOut
 from floe_ci.errors import RunError
 from floe_ci.manifests import Manifests
 from kubernetes import client
@@ -276,7 +275,7 @@ def test_evicted(api: ApiServer, spec: RunSpec) -> None:
     api.objects[PODS] = pods(phase="Failed", reason="Evicted", message="The node was low on resource: disk.")
     with pytest.raises(RunError, match="was evicted") as raised:
         job.wait_for_end(api.apis, spec)
-    assert problem(raised.value).kind == "infrastructure"
+    assert raised.value.kind == "infrastructure"
 
 
 def test_failed_without_containers(api: ApiServer, spec: RunSpec) -> None:
@@ -291,7 +290,7 @@ def test_deadline_of_the_pod(api: ApiServer, spec: RunSpec) -> None:
     api.objects[PODS] = pods(phase="Failed", reason="DeadlineExceeded", message="Pod was active too long")
     with pytest.raises(TimedOut, match="Pod was active too long") as raised:
         job.wait_for_end(api.apis, spec)
-    assert problem(raised.value, "tests") == Problem("timeout", str(raised.value), "tests")
+    assert raised.value.kind == "timeout"
 
 
 @pytest.mark.parametrize(("reason", "kind"), [("DeadlineExceeded", TimedOut), ("BackoffLimitExceeded", RunError)])
@@ -303,7 +302,9 @@ def test_pod_that_is_deleted(api: ApiServer, spec: RunSpec, reason: str, kind: t
     api.objects["/apis/batch/v1/namespaces/ns/jobs/floe-test-runner/status"] = client.V1Job(
         status=client.V1JobStatus(conditions=[failed])
     )
-    with pytest.raises(RunError, match=r"pod is gone \(so it was\); it was last seen as floe-test-runner-x: Running") as raised:
+    with pytest.raises(
+        RunError, match=r"pod is gone \(so it was\); it was last seen as floe-test-runner-x: Running"
+    ) as raised:
         job.wait_for_end(api.apis, spec)
     assert type(raised.value) is kind
 
@@ -314,7 +315,7 @@ def test_no_pod(api: ApiServer, spec: RunSpec) -> None:
     brief = spec.model_copy(update={"timeouts": Timeouts.model_construct(job=0, services=0)})
     with pytest.raises(RunError, match=r"^tests: not there after 0 s; last seen: the Job has no pod yet$") as raised:
         job.wait_for_end(api.apis, brief)
-    assert problem(raised.value).kind == "infrastructure"
+    assert raised.value.kind == "infrastructure"
 
 
 def test_tests_that_do_not_end(api: ApiServer, spec: RunSpec) -> None:
@@ -427,7 +428,9 @@ def test_results(api: ApiServer, spec: RunSpec, tmp_path: Path) -> None:
 def test_pod_that_can_not_be_told(api: ApiServer, spec: RunSpec, tmp_path: Path) -> None:
     """Results that are there stay, where the pod can't be told to end; that is only noted."""
     api.objects[PODS] = pods(state("runner", 0))
-    api.run = lambda command: packed(command) if command[0] == "tar" else [(3, b'{"status": "Failure", "message": "no"}')]
+    api.run = lambda command: (
+        packed(command) if command[0] == "tar" else [(3, b'{"status": "Failure", "message": "no"}')]
+    )
     (note,) = job.fetch_results(api.apis, spec, tmp_path)
     assert note == "the pod with the results could not be told to end: the cluster could not run the command: no"
     assert (tmp_path / "junit.xml").exists()

@@ -8,6 +8,7 @@ import pytest
 from floe_ci import lines
 from floe_ci.lines import Lines
 from floe_ci.steps import Step
+
 from floe_testing.polling import PollingConfig, wait_for_condition
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ import anyio
 import pytest
 from floe_ci.ends import Problem
 from floe_ci.errors import BrokenError, NothingToRunError, RunError, UserError
-from floe_ci.signals import SIGNALS
 from floe_ci.request import RunRequest
 from floe_ci.run import run, up
+from floe_ci.signals import SIGNALS
 from junitparser import JUnitXml
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from floe_ci.existing.plan import Plan
 from floe_ci.existing.target import Target
 from floe_ci.existing.tenancy import Tenancy
 from floe_ci.manifests import Manifests
-from floe_ci.places import RunRequest
+from floe_ci.request import RunRequest
 from floe_ci.steps import Step, Timings
 from kubernetes import client
 

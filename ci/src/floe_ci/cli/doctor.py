@@ -13,8 +13,8 @@ from floe_ci.cli import options
 
 if TYPE_CHECKING:
     from floe_ci.places import Finding
-    from floe_ci.request import PlaceName
     from floe_ci.places.choice import Choice
+    from floe_ci.request import PlaceName
 
 NOWHERE: Final = 3
 """The exit code where a run has nowhere to go: as that of a run whose place broke."""

@@ -9,6 +9,7 @@ from floe_ci.errors import RunError
 if TYPE_CHECKING:
     from floe_ci.ends import ProblemKind
 
+
 class OutOfMemory(RunError):  # noqa: N818 - a verdict, as the next one
     """The kernel killed a process of the run for the memory it took."""
 

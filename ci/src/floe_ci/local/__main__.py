@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from floe_ci.errors import RunError, UserError
 from floe_ci.interrupts import Interrupts
-from floe_ci.signals import SIGNALS
 from floe_ci.local.messages import Channel, Done, Order, Refused, Up
 from floe_ci.local.processes import adopt_orphans
 from floe_ci.local.session import LocalStay
 from floe_ci.run import run, up
+from floe_ci.signals import SIGNALS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

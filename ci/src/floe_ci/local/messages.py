@@ -170,9 +170,7 @@ class Channel:
         self, test: str, outcome: str, seconds: float, message: str, done: int, total: int | None
     ) -> None:
         """Tell that a test has ended."""
-        self.send(
-            TestEnds(test=test, outcome=outcome, seconds=seconds, message=message, done=done, total=total)
-        )
+        self.send(TestEnds(test=test, outcome=outcome, seconds=seconds, message=message, done=done, total=total))
 
     def verdict(self, outcome: Outcome) -> None:
         """Tell that the results are in place."""

@@ -38,7 +38,9 @@ DIRECT: Final = ("127.0.0.1", "localhost", "::1")
 """Where the run's services are: calls to them go through no proxy."""
 
 
-def environment(offer: Offer, packages: Path, folder: Path, results: Path, services: Mapping[str, str]) -> dict[str, str]:
+def environment(
+    offer: Offer, packages: Path, folder: Path, results: Path, services: Mapping[str, str]
+) -> dict[str, str]:
     """Return the environment of the tests.
 
     Args:

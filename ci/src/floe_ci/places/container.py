@@ -92,11 +92,22 @@ class ContainerStay:
         )
         for name, value in (expand_environment(plan.tier.environment, variables) | own).items():
             image = image.with_env_variable(name, value)
-        command = ["sh", "-c", RUN_TESTS, "sh", str(plan.config.timeouts.job), "pytest", *plan.pytest_arguments(results)]
+        command = [
+            "sh",
+            "-c",
+            RUN_TESTS,
+            "sh",
+            str(plan.config.timeouts.job),
+            "pytest",
+            *plan.pytest_arguments(results),
+        ]
         with self._run.step("tests"), explained():
-            await self._live(self._image).with_user("root").with_exec(
-                ["install", "--directory", "--owner=1000", "--group=1000", self._place, results]
-            ).sync()
+            await (
+                self._live(self._image)
+                .with_user("root")
+                .with_exec(["install", "--directory", "--owner=1000", "--group=1000", self._place, results])
+                .sync()
+            )
             async with anyio.create_task_group() as looking:
                 looking.start_soon(self._keep_looking)
                 await image.with_exec(command).sync()

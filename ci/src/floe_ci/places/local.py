@@ -11,8 +11,8 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
 from floe_ci.errors import RunError, UserError
-from floe_ci.signals import SIGNALS, early
 from floe_ci.places import Finding
+from floe_ci.signals import SIGNALS, early
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

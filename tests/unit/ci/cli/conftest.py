@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from floe_ci.places import Place, PlaceName, Progress, RunRequest
+    from floe_ci.places import Place
+    from floe_ci.request import PlaceName, Progress, RunRequest
     from floe_ci.results import Outcome
 
 JUNIT = """<testsuite name="pytest" tests="3" time="4.5">

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 from floe_ci.cli import COMMANDS
 from floe_ci.errors import RunError, UserError
-from floe_ci.places import RunRequest, choice
+from floe_ci.places import choice
 from floe_ci.places.choice import Choice
+from floe_ci.request import RunRequest
 from floe_ci.selection import Selection
 
 if TYPE_CHECKING:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 from floe_ci import contract
 from floe_ci.errors import UserError
-from floe_ci.local import plan as plans
-from floe_ci.local.plan import Plan
+from floe_ci.local import offer as offers
+from floe_ci.local.offer import Offer
 from floe_ci.local.variables import environment, passed
-from floe_ci.places import RunRequest
+from floe_ci.plan import Plan
+from floe_ci.request import RunRequest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,21 +48,21 @@ OF_A_DEVELOPER = {
 
 
 @pytest.fixture
-def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
+def offer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Offer:
     """Return the plan of a run whose tests need variables of their own, on a machine that has PostgreSQL."""
-    monkeypatch.setattr(plans, "INSTALLED", {"postgres": lambda: True})
+    monkeypatch.setattr(offers, "INSTALLED", {"postgres": lambda: True})
     (tmp_path / "pyproject.toml").write_text(CONFIG)
-    return Plan.read(RunRequest(source=tmp_path, run_id="abc"))
+    return Offer.of(Plan.read(RunRequest(source=tmp_path, run_id="abc")))
 
 
-def of_tests(plan: Plan, folder: Path) -> dict[str, str]:
+def of_tests(offer: Offer, folder: Path) -> dict[str, str]:
     """Return the environment of its tests."""
-    return environment(plan, folder / "packages", folder, folder / "results", SERVICES)
+    return environment(offer, folder / "packages", folder, folder / "results", SERVICES)
 
 
-def test_variables_of_the_run(plan: Plan, tmp_path: Path) -> None:
+def test_variables_of_the_run(offer: Offer, tmp_path: Path) -> None:
     """Tests know their run, their tier, where results go, how to reach services, and the timeouts."""
-    found = of_tests(plan, tmp_path)
+    found = of_tests(offer, tmp_path)
     assert found[contract.ENV_RUN_ID] == "abc"
     assert found[contract.ENV_TIER] == "integration"
     assert found[contract.ENV_RESULTS_DIR] == str(tmp_path / "results")
@@ -70,29 +71,29 @@ def test_variables_of_the_run(plan: Plan, tmp_path: Path) -> None:
     assert set(contract.ENV_TIMEOUTS.values()) <= set(found)
 
 
-def test_nothing_of_the_developers(plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_of_the_developers(offer: Offer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No address, password or setting of the caller's shell is handed on, whatever it is called."""
     for name, value in OF_A_DEVELOPER.items():
         monkeypatch.setenv(name, value)
-    found = of_tests(plan, tmp_path)
+    found = of_tests(offer, tmp_path)
     assert {name: found[name] for name in OF_A_DEVELOPER if found.get(name) == OF_A_DEVELOPER[name]} == {}
     assert found["KUBECONFIG"] == os.devnull
 
 
-def test_what_is_named_is_passed(plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_named_is_passed(offer: Offer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Language, paths and certificates are handed on, and what the tier asks for by name or by its beginning."""
     own = {"LANG": "C.UTF-8", "LC_TIME": "C", "TZ": "UTC", "SSL_CERT_FILE": "/x.pem", "HOME": "/home/me"}
     asked = {"LICENSE_KEY": "1", "MYAPP_A": "2", "MYAPP_B": "3"}
     for name, value in {**own, **asked, "MYAPPX": "no"}.items():
         monkeypatch.setenv(name, value)
-    found = of_tests(plan, tmp_path)
+    found = of_tests(offer, tmp_path)
     assert own.items() | asked.items() <= found.items()
     assert "MYAPPX" not in found
 
 
-def test_files_of_the_home_folder_are_out_of_sight(plan: Plan, tmp_path: Path) -> None:
+def test_files_of_the_home_folder_are_out_of_sight(offer: Offer, tmp_path: Path) -> None:
     """Clients that look for servers and passwords in the home folder by themselves are sent elsewhere."""
-    found = of_tests(plan, tmp_path)
+    found = of_tests(offer, tmp_path)
     assert (found["AWS_CONFIG_FILE"], found["AWS_SHARED_CREDENTIALS_FILE"]) == (os.devnull, os.devnull)
     for name in ("PGPASSFILE", "PGSERVICEFILE", "PGSYSCONFDIR"):
         assert found[name].startswith(str(tmp_path))
@@ -117,9 +118,9 @@ def test_proxy_that_is_asked_for_is_passed() -> None:
     assert passed({"HTTP_PROXY": "http://127.0.0.1:9"}, ["HTTP_PROXY"])["HTTP_PROXY"] == "http://127.0.0.1:9"
 
 
-def test_variables_of_a_service_that_is_not_here_are_left_out(plan: Plan, tmp_path: Path) -> None:
+def test_variables_of_a_service_that_is_not_here_are_left_out(offer: Offer, tmp_path: Path) -> None:
     """A service that this machine can't run takes its variables with it, and not the whole tier."""
-    found = of_tests(plan, tmp_path)
+    found = of_tests(offer, tmp_path)
     assert "QUEUE" not in found
     assert "redis" in found[contract.service_variable("redis", contract.ABSENT)]
 
@@ -130,4 +131,4 @@ def test_reference_to_what_only_a_cluster_has_is_told_at_once(tmp_path: Path) ->
         '[tool.floe-ci.tiers.integration]\nenvironment = { A = "${FLOE_NAMESPACE}" }\n'
     )
     with pytest.raises(UserError, match=r"^environment: A: 'FLOE_NAMESPACE' is no variable of this run; [^\n]*$"):
-        Plan.read(RunRequest(source=tmp_path, run_id="abc"))
+        Plan.read(RunRequest(source=tmp_path, run_id="abc")))

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from floe_ci.errors import UserError
-from floe_ci.existing.plan import Plan
-from floe_ci.places import RunRequest
+from floe_ci.places.cluster import read
+from floe_ci.request import RunRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,36 +54,36 @@ def repository(tmp_path: Path, stand_in: Callable[[str], None]) -> Path:
 
 def test_specification(repository: Path) -> None:
     """The driver is told what the repository's table says, with each image where the cluster pulls it."""
-    plan = Plan.read(RunRequest(source=repository))
-    spec = plan.spec("abc", lambda name: f"mirror/{name}")
+    plan = read(RunRequest(source=repository, run_id="abc"))
+    spec = plan.spec(lambda name: f"mirror/{name}")
     assert (spec.run_id, spec.tier, spec.namespace, spec.nodes) == ("abc", "integration", "floe-integration-abc", 1)
     assert (spec.environment, spec.timeouts.job) == ({"URL": "x"}, 60)
     assert "image: mirror/web:1" in spec.services
     assert spec.runner_image == "mirror/floe.local/runner:dev"
-    assert spec.pytest_args[:3] == ("-p", "no:cacheprovider", "tests/integration")
+    assert spec.pytest_args[:5] == ("-p", "floe_ci_reporter", "-p", "no:cacheprovider", "tests/integration")
 
 
 def test_images(repository: Path) -> None:
     """A run needs the images of its services, and the runner's once."""
-    assert Plan.read(RunRequest(source=repository)).images == ("web:1", "floe.local/runner:dev")
+    assert read(RunRequest(source=repository)).images == ("web:1", "floe.local/runner:dev")
 
 
 def test_services_alone(repository: Path) -> None:
     """Without tests there is no runner, and no image for it."""
-    plan = Plan.read(RunRequest(source=repository), with_tests=False)
+    plan = read(RunRequest(source=repository), with_tests=False)
     assert plan.images == ("web:1",)
-    assert (plan.spec("abc").runner, plan.spec("abc").runner_image) == ("", "")
+    assert (plan.spec().runner, plan.spec().runner_image) == ("", "")
 
 
 def test_timeout_of_the_call(repository: Path) -> None:
     """A timeout that the caller gives takes the place of the table's."""
-    assert Plan.read(RunRequest(source=repository, timeout=7)).spec("abc").timeouts.job == 7
+    assert read(RunRequest(source=repository, timeout=7)).spec().timeouts.job == 7
 
 
 @pytest.mark.parametrize(("tier", "verbs"), [("integration", ["get", "list"]), ("e2e", ["delete"])])
 def test_rights_of_the_tests(repository: Path, tier: str, verbs: list[str]) -> None:
     """Only end-to-end tests may change something outside of their namespace in a cluster of somebody else's."""
-    plan = Plan.read(RunRequest(source=repository, tier=tier))  # type: ignore[arg-type]  # one of the tiers
+    plan = read(RunRequest(source=repository, tier=tier))  # type: ignore[arg-type]  # one of the tiers
     (role,) = [document for document in plan.job.documents if document["kind"] == "ClusterRole"]
     assert [rule["verbs"] for rule in role["rules"]] == [verbs]
 
@@ -91,13 +91,13 @@ def test_rights_of_the_tests(repository: Path, tier: str, verbs: list[str]) -> N
 def test_tier_without_services(repository: Path, calls: Callable[[], list[str]]) -> None:
     """For a tier without services only the runner is rendered."""
     (repository / "pyproject.toml").write_text("")
-    assert Plan.read(RunRequest(source=repository)).services.documents == ()
+    assert read(RunRequest(source=repository)).services.documents == ()
     assert len(calls()) == 1
 
 
 def test_what_is_rendered(repository: Path, calls: Callable[[], list[str]]) -> None:
     """Kustomize renders a folder beside which the package's manifests and the repository lie."""
-    Plan.read(RunRequest(source=repository))
+    read(RunRequest(source=repository))
     assert all(call.startswith("kustomize --load-restrictor LoadRestrictionsNone /") for call in calls())
     assert [call.rpartition("/")[2] for call in calls()] == ["run", "runner"]
 
@@ -106,10 +106,10 @@ def test_manifest_that_is_refused(repository: Path, stand_in: Callable[[str], No
     """What Kustomize refuses is told in its words, without the folder that was made for it."""
     stand_in("""for last; do :; done; echo "no such file: $(dirname "$last")/source/x.yaml" >&2; exit 1""")
     with pytest.raises(UserError, match=r"^the manifests can't be rendered: no such file: x\.yaml$"):
-        Plan.read(RunRequest(source=repository))
+        read(RunRequest(source=repository))
 
 
 def test_missing_source(tmp_path: Path) -> None:
     """A repository that isn't there is refused by its name."""
     with pytest.raises(UserError, match=r"/nosuch: there is no such folder$"):
-        Plan.read(RunRequest(source=tmp_path / "nosuch"))
+        read(RunRequest(source=tmp_path / "nosuch"))

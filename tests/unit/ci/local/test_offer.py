@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from floe_ci.errors import UserError
-from floe_ci.local import plan
-from floe_ci.local.plan import Plan
+from floe_ci.local import offer
+from floe_ci.local.offer import Offer
 from floe_ci.local.session import first_lines
-from floe_ci.places import RunRequest
+from floe_ci.plan import Plan
+from floe_ci.request import RunRequest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,14 +26,14 @@ def repository(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def read(repository: Path, **request: Any) -> Plan:  # noqa: ANN401 - the fields of a request
-    """Read the plan of a run."""
-    return Plan.read(RunRequest(source=repository, **request))
+def read(repository: Path, **request: Any) -> Offer:  # noqa: ANN401 - the fields of a request
+    """Return what this machine offers of a run's plan."""
+    return Offer.of(Plan.read(RunRequest(source=repository, **request)))
 
 
 def test_timeout_of_the_caller_counts(repository: Path) -> None:
     """A timeout on the command line takes the place of the configured one."""
-    assert read(repository, timeout=7).config.timeouts.job == 7
+    assert read(repository, timeout=7).plan.config.timeouts.job == 7
 
 
 def test_folder_that_is_not_there(tmp_path: Path) -> None:
@@ -56,19 +57,19 @@ def test_manifests_need_a_cluster(repository: Path) -> None:
 
 def test_absent_service_is_named_with_its_reason(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A service without a package is left out, and the first lines and the tests' environment say why."""
-    monkeypatch.setattr(plan, "INSTALLED", {"postgres": lambda: True, "minio": lambda: None, "dagster": lambda: True})
-    read_plan = read(repository)
-    assert read_plan.services == ("postgres", "dagster")
-    assert set(read_plan.absent_variables()) == {"FLOE_MINIO_ABSENT"}
-    assert "the package of minio's server is not installed" in read_plan.absent_variables()["FLOE_MINIO_ABSENT"]
+    monkeypatch.setattr(offer, "INSTALLED", {"postgres": lambda: True, "minio": lambda: None, "dagster": lambda: True})
+    offered = read(repository)
+    assert offered.services == ("postgres", "dagster")
+    assert set(offered.absent_variables()) == {"FLOE_MINIO_ABSENT"}
+    assert "the package of minio's server is not installed" in offered.absent_variables()["FLOE_MINIO_ABSENT"]
     assert any(
-        line.startswith("minio: not here, and the tests that need it are skipped") for line in first_lines(read_plan)
+        line.startswith("minio: not here, and the tests that need it are skipped") for line in first_lines(offered)
     )
 
 
 def test_service_that_no_package_has(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A service of the contract that this machine has no way to run is absent as well."""
-    monkeypatch.setattr(plan, "INSTALLED", {"postgres": lambda: True, "dagster": lambda: True})
+    monkeypatch.setattr(offer, "INSTALLED", {"postgres": lambda: True, "dagster": lambda: True})
     assert read(repository).absent["minio"].startswith("minio is not in Python's package index")
 
 
@@ -76,7 +77,7 @@ def test_first_lines_tell_the_stand_in_and_what_is_not_installed(
     repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The reader learns what each service is here, and which Debian packages are not looked after."""
-    monkeypatch.setattr(plan, "INSTALLED", dict.fromkeys(("postgres", "minio", "dagster"), lambda: True))
+    monkeypatch.setattr(offer, "INSTALLED", dict.fromkeys(("postgres", "minio", "dagster"), lambda: True))
     lines = first_lines(read(repository))
     assert lines[1] == "minio: SeaweedFS in MinIO's place, which is in no package index; it speaks S3 as well"
     assert lines[-1].endswith("libpq5")
