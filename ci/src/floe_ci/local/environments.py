@@ -222,11 +222,11 @@ def _require_interpreter(folder: Path) -> None:
 
 
 def _rebuilt(inputs: Inputs) -> Command:
-    """Return uv's options to build each project of this machine anew, whatever it built of it before."""
+    """Return uv's options to build each project of this machine anew, whatever it built before; also offline."""
     names = {name_of(project) for project in inputs.projects}
     if None in names:
-        return ("--refresh",)
-    return tuple(f"--refresh-package={name}" for name in sorted(filter(None, names)))
+        return ("--reinstall",)
+    return tuple(f"--reinstall-package={name}" for name in sorted(filter(None, names)))
 
 
 async def _refuse_stale_lock(environment: Environment, folder: Path) -> None:

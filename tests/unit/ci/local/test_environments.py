@@ -224,7 +224,7 @@ def test_built_once(source: Path, calls: Path) -> None:
     assert (first / WHOLE).exists()
     assert calls.read_text().splitlines() == [
         "lock --check --offline --verbose",
-        "sync --quiet --frozen --refresh-package=part",
+        "sync --quiet --frozen --reinstall-package=part",
         f"pip install --quiet --constraint {first}/constraints.txt pytest-cov==7.1.0 pytest-timeout==2.4.0",
     ]
     assert (first / "constraints.txt").read_text() == "pytest==7.4.4\n"
