@@ -181,7 +181,7 @@ def test_text_of_no_encoding() -> None:
     assert redactor.text("\ud83d a \ud800-secret b \udcff-hidden") == "\ud83d a *** b ***"
 
 
-@pytest.mark.parametrize("start", [gzip.compress(b"x"), b"PK\x03\x04", b"BZh9", b"\xfd7zXZ\x00"])
+@pytest.mark.parametrize("start", [gzip.compress(b"x", mtime=0), b"PK\x03\x04", b"BZh9", b"\xfd7zXZ\x00"])
 def test_compressed(start: bytes) -> None:
     """What is compressed is known by its first bytes."""
     assert looks_compressed(start)

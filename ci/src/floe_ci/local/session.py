@@ -17,7 +17,7 @@ from floe_ci.local import environments, kept, variables
 from floe_ci.local.kept import Kept
 from floe_ci.local.offer import Offer
 from floe_ci.local.processes import ended_after, spawn
-from floe_ci.local.services import ORIGINS, Services
+from floe_ci.local.services import Services, origin
 from floe_ci.local.workspace import Workspace
 from floe_ci.plan import Plan
 from floe_ci.tasks import in_thread, together
@@ -247,7 +247,7 @@ async def interrupted(child: asyncio.subprocess.Process, grace: float) -> None:
 
 def first_lines(offer: Offer) -> tuple[str, ...]:
     """Return what the reader should know of where the tests run."""
-    here = [f"{service}: {ORIGINS[service]}" for service in offer.services]
+    here = [f"{service}: {origin(service)}" for service in offer.services]
     missing = [
         f"{service}: not here, and the tests that need it are skipped: {why}" for service, why in offer.absent.items()
     ]

@@ -131,4 +131,4 @@ def test_reference_to_what_only_a_cluster_has_is_told_at_once(tmp_path: Path) ->
         '[tool.floe-ci.tiers.integration]\nenvironment = { A = "${FLOE_NAMESPACE}" }\n'
     )
     with pytest.raises(UserError, match=r"^environment: A: 'FLOE_NAMESPACE' is no variable of this run; [^\n]*$"):
-        Plan.read(RunRequest(source=tmp_path, run_id="abc")))
+        Offer.of(Plan.read(RunRequest(source=tmp_path, run_id="abc")))
