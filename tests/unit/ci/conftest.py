@@ -61,7 +61,9 @@ def discovery() -> dict[str, object]:
         }
         for version, kinds in KINDS.items()
     }
-    versions = {group: {"groupVersion": version, "version": version.rpartition("/")[2]} for group, version in groups.items()}
+    versions = {
+        group: {"groupVersion": version, "version": version.rpartition("/")[2]} for group, version in groups.items()
+    }
     answers["/apis"] = {
         "kind": "APIGroupList",
         "groups": [{"name": each, "versions": [one], "preferredVersion": one} for each, one in versions.items()],
@@ -162,7 +164,9 @@ class Handler(BaseHTTPRequestHandler):
         """Take an object, unless a refusal stands under its path."""
         body = self.body()
         self.api.created.append(body)
-        what = self.api.objects.get(f"POST {urlsplit(self.path).path}", self.api.objects.get(urlsplit(self.path).path, body))
+        what = self.api.objects.get(
+            f"POST {urlsplit(self.path).path}", self.api.objects.get(urlsplit(self.path).path, body)
+        )
         self.answer(what(body) if callable(what) else what)
 
     def do_PUT(self) -> None:

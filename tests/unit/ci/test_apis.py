@@ -88,7 +88,7 @@ def test_time_limit_that_is_no_whole_number(silent: Apis) -> None:
 def test_wait_for_an_api_that_says_nothing(silent: Apis) -> None:
     """An API that says nothing makes no wait longer."""
     begun = time.monotonic()
-    with pytest.raises(RunError, match="^nodes: not there after 0 s; .*no answer$"):
+    with pytest.raises(RunError, match=r"^nodes: not there after 0 s; .*no answer$"):
         silent.ask("nodes", silent.core.list_node, timeout=0)
     assert time.monotonic() - begun < 15
 
@@ -149,7 +149,10 @@ def test_failure_that_stays(error: Exception) -> None:
 
 def test_certificate() -> None:
     """A certificate that is not trusted is told without a status that nobody sent."""
-    assert explain(client.ApiException(status=0, reason="SSLError\nself-signed")) == "no way to the API: SSLError self-signed"
+    assert (
+        explain(client.ApiException(status=0, reason="SSLError\nself-signed"))
+        == "no way to the API: SSLError self-signed"
+    )
 
 
 def test_apply(api: ApiServer) -> None:
@@ -192,7 +195,7 @@ def test_apply_of_an_unknown_kind(api: ApiServer) -> None:
 def test_apply_into_another_namespace(api: ApiServer) -> None:
     """An object that names another namespace is refused before anything is applied."""
     elsewhere = {**SERVICE, "metadata": {"name": "web", "namespace": "kube-system"}}
-    with pytest.raises(RunError, match="^Service web names the namespace kube-system"):
+    with pytest.raises(RunError, match=r"^Service web names the namespace kube-system"):
         api.apis.apply([DEPLOYMENT, elsewhere], namespace="ns", manager="floe-ci")
     assert not api.changes
 
@@ -206,7 +209,10 @@ def test_create(api: ApiServer) -> None:
 def test_create_what_is_there(api: ApiServer) -> None:
     """What is there already and somebody else's is not taken for the run's own."""
     api.objects["/apis/apps/v1/namespaces/ns/deployments"] = HTTPStatus.CONFLICT
-    api.objects["/apis/apps/v1/namespaces/ns/deployments/web"] = {**DEPLOYMENT, "metadata": {"name": "web", "labels": {"run": "x"}}}
+    api.objects["/apis/apps/v1/namespaces/ns/deployments/web"] = {
+        **DEPLOYMENT,
+        "metadata": {"name": "web", "labels": {"run": "x"}},
+    }
     with pytest.raises(RunError, match=r"^Deployment web: the cluster refused it: no: 409 \(409\)$"):
         api.apis.create(DEPLOYMENT, namespace="ns", manager="floe-ci")
 

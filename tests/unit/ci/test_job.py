@@ -303,13 +303,15 @@ def test_pod_that_is_deleted(api: ApiServer, spec: RunSpec, reason: str, kind: t
     api.objects["/apis/batch/v1/namespaces/ns/jobs/floe-test-runner/status"] = client.V1Job(
         status=client.V1JobStatus(conditions=[failed])
     )
-    with pytest.raises(RunError, match=r"pod is gone \(so it was\); it was last seen as floe-test-runner-x: Running") as raised:
+    with pytest.raises(
+        RunError, match=r"pod is gone \(so it was\); it was last seen as floe-test-runner-x: Running"
+    ) as raised:
         job.wait_for_end(api.apis, spec)
     assert type(raised.value) is kind
 
 
 def test_no_pod(api: ApiServer, spec: RunSpec) -> None:
-    """A Job that gets no pod is waited for no longer than tests and services may take; that is not the tests' affair."""
+    """A Job that gets no pod is waited for no longer than it may take; that is not the tests' affair."""
     api.objects[PODS] = client.V1PodList(items=[])
     brief = spec.model_copy(update={"timeouts": Timeouts.model_construct(job=0, services=0)})
     with pytest.raises(RunError, match=r"^tests: not there after 0 s; last seen: the Job has no pod yet$") as raised:
@@ -427,7 +429,9 @@ def test_results(api: ApiServer, spec: RunSpec, tmp_path: Path) -> None:
 def test_pod_that_can_not_be_told(api: ApiServer, spec: RunSpec, tmp_path: Path) -> None:
     """Results that are there stay, where the pod can't be told to end; that is only noted."""
     api.objects[PODS] = pods(state("runner", 0))
-    api.run = lambda command: packed(command) if command[0] == "tar" else [(3, b'{"status": "Failure", "message": "no"}')]
+    api.run = lambda command: (
+        packed(command) if command[0] == "tar" else [(3, b'{"status": "Failure", "message": "no"}')]
+    )
     (note,) = job.fetch_results(api.apis, spec, tmp_path)
     assert note == "the pod with the results could not be told to end: the cluster could not run the command: no"
     assert (tmp_path / "junit.xml").exists()

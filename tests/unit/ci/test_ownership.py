@@ -16,6 +16,7 @@ from kubernetes import client
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
     from floe_ci.driver.spec import RunSpec
 
     from tests.unit.ci.conftest import ApiServer
@@ -185,9 +186,7 @@ def test_namespace_that_does_not_end(api: ApiServer, there: Callable[..., None])
     found = client.V1Namespace(
         metadata=client.V1ObjectMeta(name="ns"), status=client.V1NamespaceStatus(conditions=[held, well])
     )
-    api.objects["/api/v1/namespaces"] = client.V1NamespaceList(
-        api_version="v1", kind="NamespaceList", items=[found]
-    )
+    api.objects["/api/v1/namespaces"] = client.V1NamespaceList(api_version="v1", kind="NamespaceList", items=[found])
     with pytest.raises(RunError) as raised:
         ownership.delete(api.apis, "abc", KINDS, timeout=3)
     state = "the end of what the run made: not there after 3 s; last seen: there still is namespaces ns"
