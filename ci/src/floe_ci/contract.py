@@ -13,8 +13,6 @@ ENV_RUN_ID: Final = "FLOE_RUN_ID"
 ENV_TIER: Final = "FLOE_TIER"
 ENV_NAMESPACE: Final = "FLOE_NAMESPACE"
 ENV_RESULTS_DIR: Final = "FLOE_RESULTS_DIR"
-ENV_EVENTS: Final = "FLOE_CI_EVENTS"
-"""Names the file that the reporter tells of the tests in, as they begin and end."""
 ENV_SERVICES_DIR: Final = "FLOE_SERVICES_DIR"
 """Where services run as processes of this machine: a folder with the id of each, in `<service>.pid`."""
 

@@ -144,6 +144,7 @@ class Handler(BaseHTTPRequestHandler):
         """Answer with a command's messages, over a web socket."""
         self.api.commands.append(command)
         refusal = self.api.objects.get(path)
+        refusal = refusal() if callable(refusal) else refusal
         if isinstance(refusal, HTTPStatus):
             self.answer(refusal)
             return

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tests.unit.ci.conftest import ApiServer
 
 NO_ANSWER = urllib3.exceptions.MaxRetryError(urllib3.HTTPConnectionPool("c"), "/api", ConnectionError("refused"))
+UNTRUSTED = client.ApiException(status=0, reason="SSLError\n[SSL: CERTIFICATE_VERIFY_FAILED] self-signed certificate")
 SERVICE = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}}
 DEPLOYMENT = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "labels": {"run": "abc"}}}
 CLASS = {"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": "quick"}}
@@ -88,7 +89,7 @@ def test_time_limit_that_is_no_whole_number(silent: Apis) -> None:
 def test_wait_for_an_api_that_says_nothing(silent: Apis) -> None:
     """An API that says nothing makes no wait longer."""
     begun = time.monotonic()
-    with pytest.raises(RunError, match="^nodes: not there after 0 s; .*no answer$"):
+    with pytest.raises(RunError, match=r"^nodes: not there after 0 s; .*no answer$"):
         silent.ask("nodes", silent.core.list_node, timeout=0)
     assert time.monotonic() - begun < 15
 
@@ -129,8 +130,14 @@ def test_refusal(api: ApiServer) -> None:
 
 @pytest.mark.parametrize(
     "error",
-    [NO_ANSWER, client.ApiException(status=503), client.ApiException(status=500), client.ApiException(status=429)],
-    ids=["no answer", "unavailable", "internal error", "too many"],
+    [
+        NO_ANSWER,
+        client.ApiException(status=503),
+        client.ApiException(status=500),
+        client.ApiException(status=429),
+        client.ApiException(status=0, reason="SSLError\n[SSL: UNEXPECTED_EOF_WHILE_READING] EOF occurred"),
+    ],
+    ids=["no answer", "unavailable", "internal error", "too many", "end before the beginning"],
 )
 def test_failure_that_may_pass(error: Exception) -> None:
     """An API that doesn't answer, has trouble of its own, or asks to come again, may answer the next time."""
@@ -139,12 +146,21 @@ def test_failure_that_may_pass(error: Exception) -> None:
 
 @pytest.mark.parametrize(
     "error",
-    [client.ApiException(status=401), client.ApiException(status=404), client.ApiException(status=0), ValueError()],
+    [client.ApiException(status=401), client.ApiException(status=404), UNTRUSTED, ValueError()],
     ids=["credentials", "not found", "certificate", "something else"],
 )
 def test_failure_that_stays(error: Exception) -> None:
     """What the cluster refuses, it refuses the next time too."""
     assert not may_pass(error)
+
+
+@pytest.mark.usefixtures("clock")
+@pytest.mark.parametrize("status", [HTTPStatus.FORBIDDEN, HTTPStatus.UNAUTHORIZED])
+def test_api_that_was_away(api: ApiServer, status: HTTPStatus) -> None:
+    """An API that has just come back, and does not know yet what one may do, is asked again."""
+    answers = iter([HTTPStatus.SERVICE_UNAVAILABLE, status, status, client.V1NodeList(items=[])])
+    api.objects["/api/v1/nodes"] = lambda: next(answers)
+    assert api.apis.ask("nodes", api.apis.core.list_node).items == []
 
 
 def test_certificate() -> None:
@@ -195,7 +211,7 @@ def test_apply_of_an_unknown_kind(api: ApiServer) -> None:
 def test_apply_into_another_namespace(api: ApiServer) -> None:
     """An object that names another namespace is refused before anything is applied."""
     elsewhere = {**SERVICE, "metadata": {"name": "web", "namespace": "kube-system"}}
-    with pytest.raises(RunError, match="^Service web names the namespace kube-system"):
+    with pytest.raises(RunError, match=r"^Service web names the namespace kube-system"):
         api.apis.apply([DEPLOYMENT, elsewhere], namespace="ns", manager="floe-ci")
     assert not api.changes
 

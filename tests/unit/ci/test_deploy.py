@@ -14,7 +14,6 @@ from kubernetes import client
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from floe_ci.driver.spec import RunSpec
 
@@ -113,24 +112,14 @@ def test_environment_of_unknown_variables(api: ApiServer, run_spec: Callable[...
     assert not api.created
 
 
-def test_apply(
-    api: ApiServer,
-    run_spec: Callable[..., RunSpec],
-    stand_in: Callable[[str], None],
-    calls: Callable[[], list[str]],
-    tmp_path: Path,
-) -> None:
+def test_apply(api: ApiServer, run_spec: Callable[..., RunSpec]) -> None:
     """Manifests are applied by the server, into the run's namespace, labelled, and under this project's name."""
-    stand_in(f"cat > {tmp_path}/input")
     deploy.apply(api.apis, run_spec(), SERVICES)
-    assert calls() == ["apply --server-side --field-manager=floe-ci --namespace ns --filename -"]
-    applied = Manifests.parse((tmp_path / "input").read_text(), "applied")
-    assert applied == SERVICES.labelled(deploy.labels("abc"))
+    assert api.applied == list(SERVICES.labelled(deploy.labels("abc")).documents)
+    assert all("/namespaces/ns/" in change and "fieldManager=floe-ci" in change for change in api.changes)
 
 
-def test_tier_without_services(
-    api: ApiServer, run_spec: Callable[..., RunSpec], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A tier without services applies nothing, and asks for no kubectl."""
-    monkeypatch.setenv("PATH", "")
+def test_tier_without_services(api: ApiServer, run_spec: Callable[..., RunSpec]) -> None:
+    """A tier without services applies nothing."""
     deploy.apply(api.apis, run_spec(), Manifests.parse("", "nothing"))
+    assert not api.asked

@@ -179,6 +179,7 @@ def test_end_between_two_looks(api: ApiServer, follower: LogFollower, files: Fil
 
 def test_log_that_is_gone(api: ApiServer, follower: LogFollower, files: Files) -> None:
     """A log that the API refuses leaves a file that says so, and no error."""
+    api.logs.clear()
     follower.look([pod("ended")])
     follower.finish()
     assert files.text() == ["[the log ends here: the cluster refused it: no: 400 (400)]"]

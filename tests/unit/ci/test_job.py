@@ -192,10 +192,7 @@ def test_command_that_reports(spec: RunSpec, tmp_path: Path, path: str | None) -
     )
     first, *rest = done.stdout.splitlines()
     assert first == (f"/floe-reporter:{path}" if path else "/floe-reporter")
-    assert rest == [
-        *("--kill-after=30", "60", "pytest", "-p", "floe_ci_reporter"),
-        *("tests/integration", "-k", "a b"),
-    ]
+    assert rest == ["--kill-after=30", "60", "pytest", "tests/integration", "-k", "a b"]
     assert {"name": "FLOE_CI_EVENTS", "value": "/results/.floe-events.jsonl"} in runner["env"]
 
 
@@ -310,7 +307,7 @@ def test_pod_that_is_deleted(api: ApiServer, spec: RunSpec, reason: str, kind: t
 
 
 def test_no_pod(api: ApiServer, spec: RunSpec) -> None:
-    """A Job that gets no pod is waited for no longer than tests and services may take; that is not the tests' affair."""
+    """A Job that gets no pod is waited for no longer than it may take; that is not the tests' affair."""
     api.objects[PODS] = client.V1PodList(items=[])
     brief = spec.model_copy(update={"timeouts": Timeouts.model_construct(job=0, services=0)})
     with pytest.raises(RunError, match=r"^tests: not there after 0 s; last seen: the Job has no pod yet$") as raised:

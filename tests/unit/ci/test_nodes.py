@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -75,7 +76,7 @@ def named(*, ready: bool) -> client.V1NodeList:
 def test_node_that_comes_back(api: ApiServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """A pod is given up only when its node has been lost for long: one that comes back in between is not."""
     moments = iter([100.0, 100.0, 150.0, 170.0, 170.0, 229.0, 231.0])
-    monkeypatch.setattr(nodes.time, "monotonic", lambda: next(moments))
+    monkeypatch.setattr(nodes, "time", SimpleNamespace(monotonic=lambda: next(moments)))
     lost = Lost(api.apis)
     api.objects["/api/v1/nodes"] = named(ready=False)
     lost.refuse(unready())
@@ -93,7 +94,7 @@ def test_node_that_is_gone(api: ApiServer, monkeypatch: pytest.MonkeyPatch) -> N
     """A node that isn't there any more is said to be gone."""
     monkeypatch.setattr(nodes, "LOST", 0)
     api.objects["/api/v1/nodes"] = client.V1NodeList(items=[])
-    with pytest.raises(RunError, match="node worker is gone$"):
+    with pytest.raises(RunError, match=r"node worker is gone$"):
         Lost(api.apis).refuse(unready())
 
 

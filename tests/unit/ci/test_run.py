@@ -15,6 +15,7 @@ from floe_ci.ends import Problem
 from floe_ci.errors import BrokenError, NothingToRunError, RunError, UserError
 from floe_ci.request import RunRequest
 from floe_ci.run import run, up
+from floe_testing.polling import PollingConfig, wait_for_condition_async
 from floe_ci.signals import SIGNALS
 from junitparser import JUnitXml
 
@@ -323,9 +324,7 @@ def test_junit_grows_with_the_tests(request_: RunRequest) -> None:
                 '"outcome": "passed", "seconds": 0.1}'
             )
         junit = run.folder.path / "junit.xml"
-        with anyio.fail_after(20):
-            while not junit.exists():
-                await anyio.sleep(0.05)
+        await wait_for_condition_async(junit.exists, PollingConfig(timeout=20, interval=0.1))
         found.append(sum(len(list(suite)) for suite in JUnitXml.fromfile(str(junit))))
 
     carried_out(Place({"tests": tests}), request_)

@@ -120,20 +120,16 @@ def test_no_tests_at_all() -> None:
 
 def test_refused_arguments() -> None:
     """Arguments that pytest refuses are told in its own last words."""
-    output = "usage: pytest\nERROR: usage\nERROR: file or directory not found: tests/unit\n"
-    assert refusal(EVERYTHING, 4, output) == (
-        "tier unit: pytest can't start: ERROR: file or directory not found: tests/unit"
-    )
+    output = "usage: pytest\nERROR: usage: x\nERROR: file or directory not found: tests/unit\n"
+    assert refusal(EVERYTHING, 4, output) == "tier unit: pytest can't start: file or directory not found: tests/unit"
+    output = "ERROR: usage: pytest [options]\npytest: error: unrecognized arguments: -n\n  inifile: pytest.ini\n"
+    assert refusal(EVERYTHING, 4, output) == "tier unit: pytest can't start: unrecognized arguments: -n"
 
 
-def test_refused_without_an_error_line() -> None:
-    """Where pytest marks no line as the error, its last line is told."""
-    assert refusal(EVERYTHING, 4, "first\nlast\n").endswith("can't start: last")
-
-
-def test_refused_in_silence() -> None:
-    """A pytest that says nothing at all still gives a message."""
-    assert refusal(EVERYTHING, 4).endswith("can't start: it said nothing")
+@pytest.mark.parametrize("output", ["", "first\nlast\n", "ImportError while loading conftest\nE   KeyError: 'DATABASE_URL'\n"])
+def test_conftest_that_breaks_is_no_refusal(output: str) -> None:
+    """A conftest.py that can't be imported before there are services may well be importable when they are there."""
+    refuse_nothing("unit", EVERYTHING, 4, output)
 
 
 @pytest.mark.parametrize("exit_code", [0, 1, 2, 3, 137])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import time
 from functools import cached_property
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -30,6 +31,9 @@ TIME_LIMIT: Final = (5, 20)
 AT_ONCE: Final = 100
 """Connections that are kept for the next call."""
 LOCAL: Final = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})  # noqa: S104 - compared, not listened on
+RECOVERY: Final = 60.0
+"""Seconds after an API had no answer in which it may not know yet what one may do."""
+UNKNOWN_YET: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 CALL: Final = 60.0
 """Seconds for one call and its repetitions."""
 
@@ -143,13 +147,18 @@ class Apis:
                 observe,
                 timeout=timeout,
                 interval=interval,
-                is_passing=is_passing or may_pass,
+                is_passing=is_passing or self.may_pass,
                 look=look,
                 stop=stop,
             )
         except (client.ApiException, urllib3.exceptions.HTTPError) as error:
             msg = f"{what}: {explain(error)}"
             raise RunError(msg) from error
+
+    def may_pass(self, error: Exception) -> bool:
+        """Tell whether a failure of this API may pass: one that was away knows nobody's rights for a moment."""
+        away = time.monotonic() - self.api_client.failed_at < RECOVERY
+        return may_pass(error) or (away and isinstance(error, client.ApiException) and error.status in UNKNOWN_YET)
 
     def resource(self, document: Document) -> Resource:
         """Return what the cluster calls an object's kind.
@@ -242,12 +251,20 @@ class Apis:
 class TimedClient(client.ApiClient):  # type: ignore[misc]  # the client is not typed
     """Talks to the API, and waits for no answer longer than the time limit, whoever calls."""
 
+    failed_at = float("-inf")
+    """The time, of `time.monotonic`, at which the API had no answer last."""
+
     def request(self, method: str, url: str, **options: Any) -> Any:  # noqa: ANN401 - as the client's own
         """Send a request; a time limit of the caller's own stands."""
         limit = options.pop("_request_timeout", None) or TIME_LIMIT
         # One number that is no whole one would be passed over.
         pair = limit if isinstance(limit, tuple) else (limit, limit)
-        return super().request(method, url, **options, _request_timeout=pair)
+        try:
+            return super().request(method, url, **options, _request_timeout=pair)
+        except (client.ApiException, urllib3.exceptions.HTTPError) as error:
+            if may_pass(error):
+                self.failed_at = time.monotonic()
+            raise
 
 
 NO_FILE: Final = "/dev/null/none"
@@ -263,6 +280,9 @@ class Discoverer(LazyDiscoverer):  # type: ignore[misc]  # the client is not typ
 def may_pass(error: Exception) -> bool:
     """Tell whether a failure of the API may pass by itself: it gave no answer, or one that says to come again."""
     if isinstance(error, client.ApiException):
+        if not error.status:
+            # The client's own word for whatever went wrong with TLS: also for an end before its beginning.
+            return "CERTIFICATE" not in str(error.reason) and "certificate" not in str(error.reason)
         return error.status == HTTPStatus.TOO_MANY_REQUESTS or bool(error.status >= HTTPStatus.INTERNAL_SERVER_ERROR)
     return isinstance(error, urllib3.exceptions.HTTPError)
 
@@ -271,7 +291,6 @@ def explain(error: Exception) -> str:
     """Return why the API failed, in one line: its own message where it has one."""
     if isinstance(error, client.ApiException):
         said = message_of(error.body) or " ".join(str(error.reason).split())
-        # The client's own word for a certificate that it doesn't trust is the status 0.
         return f"the cluster refused it: {said} ({error.status})" if error.status else f"no way to the API: {said}"
     return f"the cluster's API does not answer: {' '.join(str(error).split())}"
 

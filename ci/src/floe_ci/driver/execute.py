@@ -11,6 +11,7 @@ import ssl
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
@@ -45,6 +46,10 @@ class Broken(Exception):  # noqa: N818 - whoever runs the command may try again
     """The connection could not be made, or ended before the command had."""
 
 
+class NotBegun(Broken):
+    """The command could not be begun, which may be otherwise in a moment."""
+
+
 @dataclass(frozen=True)
 class Container:
     """A container of a pod, in which commands can be run."""
@@ -70,7 +75,8 @@ class Execution:
         """Begin the command.
 
         Raises:
-            Broken: The cluster refuses, or does not answer.
+            NotBegun: The cluster refuses, or does not answer.
+            Broken: There is no such container.
         """
         url, options = connection(self._container, command)
         self._socket = websocket.WebSocket(sslopt=options.pop("sslopt"), skip_utf8_validation=True)
@@ -79,10 +85,10 @@ class Execution:
         except websocket.WebSocketBadStatusException as error:
             said = message_of(getattr(error, "resp_body", None)) or str(error)
             msg = f"the cluster refused to run a command: {said}"
-            raise Broken(msg) from error
+            raise (Broken if error.status_code == HTTPStatus.NOT_FOUND else NotBegun)(msg) from error
         except (websocket.WebSocketException, OSError) as error:
             msg = f"no connection for a command: {error}"
-            raise Broken(msg) from error
+            raise NotBegun(msg) from error
         self._socket.settimeout(GLANCE)
         return self
 

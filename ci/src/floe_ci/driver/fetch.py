@@ -11,7 +11,7 @@ from tempfile import NamedTemporaryFile
 from typing import IO, TYPE_CHECKING, Final, cast
 
 from floe_ci.driver import poll
-from floe_ci.driver.execute import Broken, Execution
+from floe_ci.driver.execute import Broken, Execution, NotBegun
 from floe_ci.errors import RunError
 
 if TYPE_CHECKING:
@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from floe_ci.driver.execute import Container
 
 TRIES: Final = 3
+"""Transfers that may break off."""
 PAUSE: Final = 2.0
-"""Seconds before the second try, and twice that before the next."""
+"""Seconds before the next try; more after each that failed."""
 END: Final = 1024
 """Zero bytes that every archive ends with, at least."""
 COMPLAINED: Final = (0, 1, 2)
@@ -61,22 +62,23 @@ def fetch(  # noqa: PLR0913 - from where to where, and for how long
     """
     names = [f"--exclude=./{name}" for name in exclude]
     command = ("tar", "--create", "--directory", source, *names, ".")
-    until = time.monotonic() + timeout
-    reasons: list[str] = []
-    for number in range(TRIES):
+    begun = time.monotonic()
+    until = begun + timeout
+    tries = 0
+    while True:
         running = Execution(container)
         try:
             with running.open(command):
                 notes = unpack(Stream(running.output(until=until, stop=stop)), target)
                 return (*notes, *complaints(running))
         except (Broken, tarfile.TarError) as error:
-            reasons.append(f"{error}, after {running.received} bytes")
-        if time.monotonic() >= until:
-            break
-        if number < TRIES - 1:
-            poll.pause(PAUSE * 2**number, stop)
-    msg = f"the results of pod {container.pod} did not come whole, in {len(reasons)} tries: {reasons[-1]}"
-    raise RunError(msg)
+            # An API that is away for a moment is no transfer that failed.
+            is_away = isinstance(error, NotBegun) and time.monotonic() - begun < poll.PATIENCE
+            tries += not is_away
+            if tries == TRIES or time.monotonic() >= until:
+                msg = f"the results of pod {container.pod} did not come whole: {error}, after {running.received} bytes"
+                raise RunError(msg) from error
+        poll.pause(PAUSE * max(1, tries), stop)
 
 
 def complaints(running: Execution) -> list[str]:

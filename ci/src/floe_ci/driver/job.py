@@ -109,7 +109,7 @@ def add_reporter(container: dict[str, Any]) -> None:
     # A variable of the container would hide the one of the tier's environment, or of the image.
     script = f'export PYTHONPATH="{REPORTER_DIR}${{PYTHONPATH:+:$PYTHONPATH}}"; exec "$@"'
     container["command"] = ["/bin/sh", "-c", script, "sh", *container["command"]]
-    events = {"name": contract.ENV_EVENTS, "value": f"{contract.RESULTS_DIR}/{EVENTS}"}
+    events = {"name": reporter.ENV_EVENTS, "value": f"{contract.RESULTS_DIR}/{EVENTS}"}
     container["env"] = [*(container.get("env") or ()), events]
     mount = {"name": REPORTER, "mountPath": REPORTER_DIR, "readOnly": True}
     container["volumeMounts"] = [*(container.get("volumeMounts") or ()), mount]

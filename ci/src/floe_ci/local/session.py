@@ -100,7 +100,7 @@ class LocalStay:
         given = {
             **there.variables,
             contract.ENV_SERVICES_DIR: str(there.pids),
-            contract.ENV_EVENTS: str(events),
+            reporter.ENV_EVENTS: str(events),
         }
         environment = variables.environment(offer, self._python, workspace.folder, self._raw, given)
         path = os.pathsep.join(filter(None, (str(reporter.FOLDER), environment.get("PYTHONPATH"))))

@@ -83,7 +83,7 @@ class ContainerStay:
         results = f"{self._place}/results"
         variables = plan.variables(results)
         own = variables | {
-            contract.ENV_EVENTS: f"{self._place}/{EVENTS}",
+            reporter.ENV_EVENTS: f"{self._place}/{EVENTS}",
             "FLOE_LIVE": self._place,
             "PYTHONPATH": REPORTER,
         }

@@ -7,6 +7,8 @@ from typing import Final
 
 REPORTER: Final = "floe_ci_reporter"
 """The plugin's name, for pytest's `-p`."""
+ENV_EVENTS: Final = "FLOE_CI_EVENTS"
+"""Names the file that it tells of the tests in."""
 FOLDER: Final = Path(__file__).parent
 """Has to be on the tests' PYTHONPATH, or the plugin in another folder that is."""
 

@@ -34,10 +34,10 @@ def test_what_is_here(call: Call, somewhere: Somewhere) -> None:
 
 
 def test_what_is_missing(call: Call, somewhere: Somewhere) -> None:
-    """What is missing stands with how to get it, and where a run has nowhere to go the exit code is 1."""
+    """What is missing stands with how to get it, and where a run has nowhere to go the exit code is 3."""
     somewhere.findings = [Finding("thing", "broken", "it does not answer", "start it")]
     told = call("doctor")
-    assert told.exit_code == 1
+    assert told.exit_code == 3
     assert "  ✗ thing: it does not answer\n      start it" in told.output
     assert "can't be used" in told.output
 
