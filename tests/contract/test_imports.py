@@ -18,18 +18,21 @@ TESTING = ROOT / "testing" / "src" / "floe_testing"
 MAY_IMPORT_DAGGER = frozenset(
     f"{name}.py"
     for name in (
+        "build",
         "cluster",
         "dagger_cli",
         "debian",
-        "kept",
+        "engine",
         "module",
-        "pipeline",
+        "named_clusters",
+        "origin",
+        "places/container",
+        "places/kind",
         "publish",
         "registry",
         "render",
         "runner",
         "service_build",
-        "session",
         "toolbox",
         "uv",
     )

@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from floe_ci.config import Timeouts
+from floe_ci.config import Config, Timeouts
 from floe_ci.driver.apis import Apis
 from floe_ci.driver.spec import RunSpec
+from floe_ci.plan import Plan
+from floe_ci.request import RunRequest
 from kubernetes import client
 
 if TYPE_CHECKING:
@@ -253,7 +255,7 @@ class Clock:
         """Return the seconds that have been waited."""
         return self._now
 
-    def sleep(self, seconds: float) -> None:
+    def go_on(self, seconds: float) -> None:
         """Let time pass."""
         self._now += seconds
 
@@ -263,7 +265,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the driver's waits run out at once: what they look at here does not change by itself."""
     clock = Clock()
     monkeypatch.setattr("floe_ci.driver.poll.time", clock)
-    monkeypatch.setattr("floe_ci.driver.poll.pause", lambda seconds, _stop: clock.sleep(seconds))
+    monkeypatch.setattr("floe_ci.driver.poll.pause", lambda seconds, _stop: clock.go_on(seconds))
 
 
 @pytest.fixture
@@ -301,7 +303,9 @@ def run_spec() -> Callable[..., RunSpec]:
             "runner": "",
             "timeouts": Timeouts(services=1),
         }
-        return RunSpec(**given | fields)
+        given |= fields
+        plan = Plan.of(RunRequest(given["tier"], run_id=given["run_id"]), Config(timeouts=given["timeouts"]))
+        return RunSpec(**{"variables": plan.variables(namespace=given["namespace"]), **given})
 
     return make
 

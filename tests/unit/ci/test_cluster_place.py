@@ -38,6 +38,7 @@ def current(
         file = tmp_path / "config"
         file.write_text(json.dumps(view))
         monkeypatch.setattr("kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(file))
+        monkeypatch.setenv("KUBECONFIG", str(file))
         stand_in(f"cat {file}")
         return url
 

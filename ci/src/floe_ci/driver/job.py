@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from floe_ci import contract
+from floe_ci import contract, reporter
 from floe_ci.driver import closer, deploy, nodes, pods, poll
 from floe_ci.driver.apis import CALL
 from floe_ci.driver.execute import Broken, Container, run
@@ -14,7 +14,6 @@ from floe_ci.driver.problems import OutOfMemory, TimedOut
 from floe_ci.ends import Problem
 from floe_ci.errors import RunError
 from floe_ci.manifests import Manifests
-from floe_ci.reporter import REPORTER as PLUGIN
 
 if TYPE_CHECKING:
     import threading
@@ -73,13 +72,13 @@ def prepare(spec: RunSpec, services: Manifests) -> Manifests:
             prepare_job(document, spec, services)
     if not spec.reporter:
         return manifests
-    reporter = {
+    brought = {
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {"name": REPORTER},
-        "data": {f"{PLUGIN}.py": spec.reporter},
+        "data": {f"{reporter.REPORTER}.py": spec.reporter},
     }
-    return Manifests((reporter, *manifests.documents))
+    return Manifests((brought, *manifests.documents))
 
 
 def prepare_job(document: Document, spec: RunSpec, services: Manifests) -> None:

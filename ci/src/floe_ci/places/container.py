@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import anyio
 from dagger import CacheSharingMode, dag
 
-from floe_ci import contract, reporter
+from floe_ci import reporter
 from floe_ci.build import Build
 from floe_ci.config import expand_environment
 from floe_ci.engine import explained

@@ -58,7 +58,9 @@ class Somewhere:
         folder.write("junit.xml", JUNIT)
         timings = Timings()
         timings.record(step)
-        return finish(folder, request.tier, "abc", End(exit_code=self.exit_code), timings, None)
+        outcome = finish(folder, request.tier, "abc", End(exit_code=self.exit_code), timings, None)
+        progress.verdict(outcome)
+        return outcome
 
     def up(self, request: RunRequest, _progress: Progress) -> str:
         """Remember the request."""
