@@ -253,7 +253,7 @@ class Clock:
         """Return the seconds that have been waited."""
         return self._now
 
-    def sleep(self, seconds: float) -> None:
+    def go_on(self, seconds: float) -> None:
         """Let time pass."""
         self._now += seconds
 
@@ -263,7 +263,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the driver's waits run out at once: what they look at here does not change by itself."""
     clock = Clock()
     monkeypatch.setattr("floe_ci.driver.poll.time", clock)
-    monkeypatch.setattr("floe_ci.driver.poll.pause", lambda seconds, _stop: clock.sleep(seconds))
+    monkeypatch.setattr("floe_ci.driver.poll.pause", lambda seconds, _stop=None: clock.go_on(seconds))
 
 
 @pytest.fixture
