@@ -224,7 +224,7 @@ def test_job_has_the_containers_that_the_driver_uses(runner_job: dict[str, Any])
 
 
 def test_keeper_waits_for_the_drivers_mark(runner_job: dict[str, Any]) -> None:
-    """The container that keeps the pod alive ends on the file that the driver makes, also where it is applied by hand."""
+    """The container that keeps the pod alive ends on the file that the driver makes."""
     keeper = containers(runner_job)[1]
     assert f"until [ -e {ci_contract.RESULTS_DIR}/{job.COLLECTED} ]" in " ".join(keeper["command"])
     assert f"until [ -e {ci_contract.RESULTS_DIR}/{job.COLLECTED} ]" in job.KEEP

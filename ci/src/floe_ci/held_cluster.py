@@ -188,7 +188,7 @@ async def _told_to_stop(signals: AsyncIterator[int]) -> None:
     async with anyio.create_task_group() as waiting:
 
         async def look() -> None:
-            while not _file("stop").exists():
+            while not _file("stop").exists():  # noqa: ASYNC110 - another process makes it
                 await anyio.sleep(LOOKING)
             waiting.cancel_scope.cancel()
 

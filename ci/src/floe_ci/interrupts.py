@@ -54,7 +54,7 @@ class Interrupts:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Take this process's signals over; where this is not its main thread, which alone may do so, change nothing."""
+        """Take this process's signals over; in another thread than its main one, which alone may, change nothing."""
         if not self._ours or threading.current_thread() is not threading.main_thread():
             yield
             return

@@ -1,4 +1,4 @@
-"""Tells what a run does in plain lines, for a log: each thing as it happens, and never longer silent than some seconds."""
+"""Tells what a run does in plain lines, for a log: each thing as it happens, and never silent for long."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ class Lines:
         with self._lock:
             self._last = time.monotonic()
             try:
-                print(line, file=sys.stderr, flush=True)
+                print(line, file=sys.stderr, flush=True)  # noqa: T201 - it is what this is for
             except (OSError, ValueError):  # nobody listens any more: a run goes on all the same
                 self._over.set()
 

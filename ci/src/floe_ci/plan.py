@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from floe_ci import contract, selection
 from floe_ci.config import read_file
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from floe_ci.request import RunRequest
 
 
+NONE: Final = Manifests(())
+"""Where there is nothing to apply."""
+
+
 @dataclass(frozen=True)
 class Plan:
     """One tier of one repository."""
@@ -26,9 +30,9 @@ class Plan:
     request: RunRequest
     config: Config
     tier: TierConfig
-    services: Manifests = Manifests(())
+    services: Manifests = NONE
     """The rendered manifests of its services; empty where the place has no cluster."""
-    job: Manifests = Manifests(())
+    job: Manifests = NONE
     """Those of the runner's Job."""
 
     @classmethod
@@ -60,7 +64,7 @@ class Plan:
 
     def without_tests(self) -> Self:
         """Return the plan for the services alone."""
-        return replace(self, job=Manifests(()))
+        return replace(self, job=NONE)
 
     @property
     def namespace(self) -> str:

@@ -315,7 +315,7 @@ async def leave(this: Run, stay: Entrance, *, keep: bool) -> None:
 
 async def grow(this: Run) -> None:
     """Have `junit.xml` grow with each test that ends."""
-    while not this.live.heard:
+    while not this.live.heard:  # noqa: ASYNC110 - it is heard of in another thread
         await anyio.sleep(GROWING)
     junit = await in_thread(lambda: JunitFile(this.folder, this.request.tier, this.live))
     while True:

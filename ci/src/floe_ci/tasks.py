@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING, TypeVar
 
 import anyio
@@ -51,17 +51,15 @@ async def in_thread(work: Callable[[], Result]) -> Result:
             settle = lambda: future.set_exception(failure)  # noqa: E731
         else:
             settle = lambda: future.set_result(result)  # noqa: E731
-        try:
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
             loop.call_soon_threadsafe(tell, settle)
-        except RuntimeError:
-            pass  # the loop is closed: nobody waits any more
 
     threading.Thread(target=target, daemon=True).start()
     return await future
 
 
 class Held(AsyncExitStack):
-    """Context managers that are held open by a task of their own, so that they may end in another order than scopes do."""
+    """Context managers that are held open, each by a task of its own: they may end in another order than scopes do."""
 
     def __init__(self, group: TaskGroup) -> None:
         """Prepare; the task will be one of a group's."""

@@ -15,9 +15,10 @@ from floe_ci.ends import Problem
 from floe_ci.errors import BrokenError, NothingToRunError, RunError, UserError
 from floe_ci.request import RunRequest
 from floe_ci.run import run, up
-from floe_testing.polling import PollingConfig, wait_for_condition_async
 from floe_ci.signals import SIGNALS
 from junitparser import JUnitXml
+
+from floe_testing.polling import PollingConfig, wait_for_condition_async
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -262,7 +263,7 @@ def test_place_that_can_not_begin(request_: RunRequest, error: BaseException) ->
     class Nowhere(Place):
         """A place without a stay."""
 
-        def stay(self, run: Run) -> Place:
+        def stay(self, run: Run) -> Place:  # noqa: ARG002 - as the protocol has it
             """Refuse."""
             raise error
 

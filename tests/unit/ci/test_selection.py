@@ -126,7 +126,7 @@ def test_refused_arguments() -> None:
     assert refusal(EVERYTHING, 4, output) == "tier unit: pytest can't start: unrecognized arguments: -n"
 
 
-@pytest.mark.parametrize("output", ["", "first\nlast\n", "ImportError while loading conftest\nE   KeyError: 'DATABASE_URL'\n"])
+@pytest.mark.parametrize("output", ["", "first\nlast\n", "ImportError while loading conftest\nE   KeyError: 'URL'\n"])
 def test_conftest_that_breaks_is_no_refusal(output: str) -> None:
     """A conftest.py that can't be imported before there are services may well be importable when they are there."""
     refuse_nothing("unit", EVERYTHING, 4, output)

@@ -79,7 +79,7 @@ class InPlace:
 
 @contextmanager
 def shown(*, live: bool, judged: Callable[[Outcome], None] = lambda _: None) -> Iterator[Progress]:
-    """Yield what shows progress; `live` only where standard error is a terminal. `judged` is called with the verdict."""
+    """Yield what shows progress, `live` only where standard error is a terminal; `judged` is told the verdict."""
     console = Console(stderr=True)
     if not (live and console.is_terminal):
         lines = Lines(judged)

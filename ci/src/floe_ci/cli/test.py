@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 @options.of_cluster
 @options.as_json
 def command(*, place: PlaceName | None, timeout: int | None, as_json: bool, **given: Any) -> None:  # noqa: ANN401 - as click gives them
-    """Run a tier's tests against real services, and leave the results.
+    r"""Run a tier's tests against real services, and leave the results.
 
     The exit code is the run's:
 
@@ -61,4 +61,4 @@ def carry_out(*, place: PlaceName | None, timeout: int | None, as_json: bool, **
     click.get_current_context().exit(outcome.exit_code)
 
 
-command.help = (command.help or "").format(codes=table().replace("\n", "\n    "))
+command.help = (command.help or "").replace("\\b", "\b").format(codes=table().replace("\n", "\n    "))
