@@ -6,12 +6,14 @@ PYTHON ?= python3
 OPTIONS ?= $(FLOE_CI_OPTIONS)
 UV_VERSION := 0.13.8
 VENV := .venv/bin
+# Code that is in neither package.
+SCRIPTS := benchmarks checks ci/hatch_build.py docs examples k8s
 
 # Behind a company's proxy the system's certificates are the ones that work.
 export UV_SYSTEM_CERTS := 1
 export UV_PROJECT_ENVIRONMENT := .venv
 
-.PHONY: help setup check audit report trace lint types test test-unit test-integration test-e2e test-k8s test-k8s-cleanup \
+.PHONY: help setup check audit report trace lint types security vulnerabilities changelog test test-unit test-integration test-e2e test-k8s test-k8s-cleanup \
 	build-runner kind-up kind-down pin-images clean
 
 help: ## Show this list
@@ -26,9 +28,10 @@ setup: .venv/ready ## Install everything that the other targets need, pinned, in
 	@$(VENV)/uv sync --quiet --frozen --inexact
 	@touch $@
 
-check: lint types audit ## Style, types, the audit, and the project's own tests; those of the engine are skipped where there is none
+check: lint types audit security ## Style, types, the audit, security, and the project's own tests; those of the engine are skipped where there is none
 	$(VENV)/pytest tests/unit tests/contract tests/functional --numprocesses=6 --dist=worksteal --junitxml=results/check-unit/junit.xml
 	$(VENV)/pytest tests/local tests/engine --junitxml=results/check/junit.xml
+	@$(MAKE) --no-print-directory vulnerabilities
 
 audit: .venv/ready ## Look for tests that can't fail, or fail for no reason; none may, unless a comment says why
 	$(VENV)/floe-testing audit --fail-on note
@@ -46,6 +49,16 @@ lint: .venv/ready ## Check style
 
 types: .venv/ready ## Check types
 	$(VENV)/mypy
+	$(VENV)/mypy checks
+
+security: .venv/ready ## Look for flaws in the code
+	$(VENV)/bandit --quiet --configfile pyproject.toml --recursive $(SCRIPTS) ci/src testing/src
+
+vulnerabilities: .venv/ready ## Look up what is locked in a database of vulnerabilities; OFFLINE=1 leaves it out
+	$(VENV)/python checks/vulnerabilities.py $(if $(OFFLINE),--offline)
+
+changelog: .venv/ready ## Put the fragments in changes/ into CHANGELOG.md, as those of VERSION
+	$(VENV)/towncrier build --yes --version $(or $(VERSION),$(error say which: make changelog VERSION=1.2.3))
 
 test: test-unit test-integration ## Run the unit and the integration tier
 

@@ -70,12 +70,14 @@ def test_cluster_is_one_command(target: str, command: str) -> None:
 
 @pytest.mark.requirement("T068", "T071", "T072")
 def test_check_looks_at_everything() -> None:
-    """`make check` checks style and types, audits the tests, and runs those that need no cluster of their own."""
+    """`make check` checks style, types and security, audits the tests, and runs those that need no cluster."""
     done = make("--dry-run", "check")
     assert "ruff check ." in done
     assert "ruff format --check ." in done
     assert re.search(r"/mypy$", done, re.MULTILINE)
     assert "floe-testing audit --fail-on note" in done
+    assert "bandit " in done
+    assert "checks/vulnerabilities.py" in done
     assert "pytest tests/unit tests/contract tests/functional " in done
     assert "pytest tests/local tests/engine " in done
 

@@ -1,6 +1,7 @@
 """What the package `floe_testing` says of itself, and the documents around it."""
 
 import ast
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -66,3 +67,13 @@ def test_links_of_the_documents_lead_somewhere() -> None:
     assert ROOT / "docs" / "guides" / "traceability.md" in pages
     dead = [f"{page}: {link}" for page in pages for link in links(page) if not (page.parent / link).exists()]
     assert dead == []
+
+
+@pytest.mark.parametrize("project", ["ci", "testing"])
+def test_each_distribution_is_licensed(project: str) -> None:
+    """A distribution names the licence of the repository, and holds its whole text."""
+    metadata = tomllib.loads((ROOT / project / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert (metadata["license"], metadata["license-files"]) == ("Apache-2.0", ["LICENSE"])
+    text = (ROOT / project / "LICENSE").read_text(encoding="utf-8")
+    assert "Apache License\n                           Version 2.0, January 2004" in text
+    assert text == (ROOT / "LICENSE").read_text(encoding="utf-8")
