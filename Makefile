@@ -7,7 +7,7 @@ OPTIONS ?= $(FLOE_CI_OPTIONS)
 UV_VERSION := 0.13.8
 VENV := .venv/bin
 # Code that is in neither package.
-SCRIPTS := benchmarks checks ci/hatch_build.py docs examples k8s
+SCRIPTS := action benchmarks checks ci/hatch_build.py docs examples k8s
 
 # What a commit has to pass: here, in CI and in the hooks of pre-commit.
 CHECKS := lint types audit security secrets workflows manifests licences
@@ -55,7 +55,7 @@ lint: .venv/ready ## Check the style of Python, and shell scripts
 
 types: .venv/ready ## Check types
 	$(VENV)/mypy
-	$(VENV)/mypy checks
+	$(VENV)/mypy action checks
 
 security: .venv/ready ## Look for flaws in the code
 	$(VENV)/bandit --quiet --configfile pyproject.toml --recursive $(SCRIPTS) ci/src testing/src
