@@ -275,3 +275,19 @@ def test_every_command_is_run_by_a_test() -> None:
     assert len(RUN) > 10
     assert [step for step in RUN if f'run("{step}"' not in own and f'start("{step}"' not in own] == []
     assert [step for step, command in RUN.items() if "${{" in command] == []
+
+
+def test_all_that_is_pinned_is_kept_up_to_date(checkout: Path) -> None:
+    """Dependabot looks at the workflows, the action, and every folder with a lock file or a `pom.xml`."""
+    updates = yaml.safe_load((ROOT / ".github/dependabot.yml").read_text(encoding="utf-8"))["updates"]
+    places = {update["package-ecosystem"]: sorted(update["directories"]) for update in updates}
+
+    def folders(name: str) -> list[str]:
+        return sorted(f"/{path.parent.relative_to(checkout)}".removesuffix(".") for path in checkout.rglob(name))
+
+    assert places == {
+        "github-actions": ["/", "/action"],
+        "maven": folders("pom.xml"),
+        "uv": folders("uv.lock"),
+    }
+    assert [update["package-ecosystem"] for update in updates if update["cooldown"]["default-days"] < 7] == []

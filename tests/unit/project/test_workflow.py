@@ -186,21 +186,6 @@ def test_uv_is_the_same_everywhere() -> None:
     assert pins == set(re.findall(r"^UV_VERSION := (.+)$", makefile, re.MULTILINE))
 
 
-def test_all_that_is_pinned_is_kept_up_to_date() -> None:
-    """Dependabot looks at the workflows, the action, and every folder with a lock file or a `pom.xml`."""
-    updates = yaml.safe_load((ROOT / ".github/dependabot.yml").read_text(encoding="utf-8"))["updates"]
-    places = {update["package-ecosystem"]: update["directories"] for update in updates}
-
-    def folders(name: str) -> list[str]:
-        found = [path.parent.relative_to(ROOT) for path in ROOT.rglob(name) if ".venv" not in path.parts]
-        return sorted(f"/{folder}".removesuffix(".") for folder in found if folder.parts[:1] != ("results",))
-
-    assert places["github-actions"] == ["/", "/action"]
-    assert sorted(places["maven"]) == folders("pom.xml")
-    assert sorted(places["uv"]) == folders("uv.lock")
-    assert all(update["cooldown"]["default-days"] >= 7 for update in updates)
-
-
 def test_the_action_finds_floe_ci_beside_it() -> None:
     """What the action installs is the project beside its own folder, by its lock file."""
     assert '--project "$ACTION/../ci"' in named(ACTION["runs"]["steps"], "Install floe-ci")["run"]
