@@ -180,7 +180,10 @@ def test_a_run_that_is_cancelled_keeps_its_results(job: Job) -> None:
             process.send_signal(signal.SIGINT)
             said, _ = process.communicate(timeout=60)
         finally:
-            process.kill()
+            if process.poll() is None:  # it has not taken the signal, and nor have those it started
+                for started in psutil.Process(process.pid).children(recursive=True):
+                    started.terminate()
+                process.kill()
     assert process.returncode not in {0, 1}, said
     results = job.repository / "results" / "unit"
     assert "test_passes" in (results / "junit.xml").read_text(encoding="utf-8")
