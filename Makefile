@@ -7,14 +7,17 @@ OPTIONS ?= $(FLOE_CI_OPTIONS)
 UV_VERSION := 0.13.8
 VENV := .venv/bin
 # Code that is in neither package.
-SCRIPTS := benchmarks checks ci/hatch_build.py docs examples k8s
+SCRIPTS := action benchmarks checks ci/hatch_build.py docs examples k8s
+
+# What a commit has to pass: here, in CI and in the hooks of pre-commit.
+CHECKS := lint types audit security secrets workflows manifests licences
 
 # Behind a company's proxy the system's certificates are the ones that work.
 export UV_SYSTEM_CERTS := 1
 export UV_PROJECT_ENVIRONMENT := .venv
 
-.PHONY: help setup check audit report trace lint types security vulnerabilities changelog test test-unit test-integration test-e2e test-k8s test-k8s-cleanup \
-	build-runner kind-up kind-down pin-images clean
+.PHONY: help setup check checks $(CHECKS) vulnerabilities report trace changelog hooks \
+	test test-unit test-integration test-e2e test-k8s test-k8s-cleanup build-runner kind-up kind-down pin-images clean
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9 -]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' \
@@ -28,10 +31,12 @@ setup: .venv/ready ## Install everything that the other targets need, pinned, in
 	@$(VENV)/uv sync --quiet --frozen --inexact
 	@touch $@
 
-check: lint types audit security ## Style, types, the audit, security, and the project's own tests; those of the engine are skipped where there is none
+check: checks ## All of `checks`, the project's own tests, and vulnerabilities; tests of the engine are skipped where there is none
 	$(VENV)/pytest tests/unit tests/contract tests/functional --numprocesses=6 --dist=worksteal --junitxml=results/check-unit/junit.xml
 	$(VENV)/pytest tests/local tests/engine --junitxml=results/check/junit.xml
 	@$(MAKE) --no-print-directory vulnerabilities
+
+checks: $(CHECKS) ## Whatever looks at the code without running it
 
 audit: .venv/ready ## Look for tests that can't fail, or fail for no reason; none may, unless a comment says why
 	$(VENV)/floe-testing audit --fail-on note
@@ -43,19 +48,38 @@ trace: .venv/ready ## Which requirements are verified by the results in results/
 	$(VENV)/floe-testing trace --all --threshold 100 \
 		$(patsubst %/junit.xml,--results %,$(shell find results -name junit.xml 2>/dev/null))
 
-lint: .venv/ready ## Check style
+lint: .venv/ready ## Check the style of Python, and shell scripts
 	$(VENV)/ruff check .
 	$(VENV)/ruff format --check .
+	$(VENV)/shellcheck $$(git grep -lE '^#!.*[/ ](ba)?sh$$')
 
 types: .venv/ready ## Check types
 	$(VENV)/mypy
-	$(VENV)/mypy checks
+	$(VENV)/mypy action checks
 
 security: .venv/ready ## Look for flaws in the code
 	$(VENV)/bandit --quiet --configfile pyproject.toml --recursive $(SCRIPTS) ci/src testing/src
 
+# Passwords that tests make up are called "secret" or begin with "hunter2"; others say so beside their line.
+secrets: .venv/ready ## Look for secrets in what is, or is to be, in the repository
+	@git ls-files -z --cached --others --exclude-standard | xargs -0 $(VENV)/detect-secrets-hook --no-verify \
+		--exclude-secrets '^(secret|hunter2.*)$$'
+
+workflows: .venv/ready ## Check the workflows and actions of GitHub
+	$(VENV)/actionlint -shellcheck $(VENV)/shellcheck -pyflakes ''
+	$(VENV)/zizmor --quiet --offline --persona pedantic .
+
+manifests: .venv/ready ## Render the manifests, and hold them to the schemas of Kubernetes
+	$(VENV)/python checks/manifests.py
+
+licences: .venv/ready ## Look whether everything that is installed may be used
+	@$(VENV)/pip-licenses > /dev/null
+
 vulnerabilities: .venv/ready ## Look up what is locked in a database of vulnerabilities; OFFLINE=1 leaves it out
 	$(VENV)/python checks/vulnerabilities.py $(if $(OFFLINE),--offline)
+
+hooks: .venv/ready ## Let Git run the checks before each commit
+	$(VENV)/prek install
 
 changelog: .venv/ready ## Put the fragments in changes/ into CHANGELOG.md, as those of VERSION
 	$(VENV)/towncrier build --yes --version $(or $(VERSION),$(error say which: make changelog VERSION=1.2.3))

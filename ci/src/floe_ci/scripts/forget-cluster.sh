@@ -4,6 +4,7 @@ set -eu
 volume=${FLOE_VOLUME:-/var/lib/docker}
 name=kept-$1
 if [ ! -d "$volume/$name" ]; then
+  # shellcheck disable=SC2012 # names that floe-ci made
   echo "there is no cluster '$1'; kept are: $(cd "$volume" && ls -d kept-*/ 2>/dev/null | sed 's#^kept-##; s#/$##' | tr '\n' ' ')" >&2
   exit 3
 fi

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 OUTSIDE = {"FLOE_NAMESPACE": "shop"}
 POD = {"FLOE_NAMESPACE": "shop", "KUBERNETES_SERVICE_HOST": "10.0.0.1"}
-PASSWORD = "from the Secret"  # noqa: S105 - of a database that isn't there
+PASSWORD = "from the Secret"  # noqa: S105 - of no database # pragma: allowlist secret
 
 
 class TwoPortsConfig(ServiceConfig):
