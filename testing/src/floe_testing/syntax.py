@@ -24,6 +24,15 @@ def parse(source: bytes, name: str) -> ast.Module:
         return ast.parse(source, name)
 
 
+def describe(error: Exception) -> str:
+    """Return why a module can't be read, in words for its owner."""
+    if isinstance(error, RecursionError | MemoryError):
+        return "nested too deeply to be read"
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    return getattr(error, "msg", None) or str(error)
+
+
 def statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
     """Yield the statements that run in this scope, those of its `if`, `try` and `with` blocks too."""
     for statement in body:

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from floe_testing.collection import NoSuchPathError, read_collection_rules
-from floe_testing.suite import Expression, Suite, read_suite
+from floe_testing.markers import Expression
+from floe_testing.suite import Suite, read_suite
 
 pytestmark = pytest.mark.requirement("T039")
 
