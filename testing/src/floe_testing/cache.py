@@ -57,11 +57,10 @@ class Cache(Generic[T]):
         changed = [place for place, result in enumerate(found) if result is None]
         if changed:
             fresh = read(changed)
-            self._put(
-                {files[place][0]: (files[place][1], self._form.dump(each)) for place, each in zip(changed, fresh, strict=True)}
-            )
             for place, result in zip(changed, fresh, strict=True):
                 found[place] = result
+            written = map(self._form.dump, fresh)
+            self._put({files[place][0]: (files[place][1], text) for place, text in zip(changed, written, strict=True)})
         return [result for result in found if result is not None]
 
     def _current(self, name: str, now: str) -> T | None:

@@ -77,32 +77,39 @@ class Definitions:
     def see(self, statement: ast.stmt) -> None:
         """Take in a statement."""
         match statement:
+            case ast.ClassDef(name=name):
+                self.classes[name] = statement
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                self.functions[name] = statement
+            case ast.Import() | ast.ImportFrom():
+                self._import(statement)
+            case ast.Expr() | ast.AugAssign():
+                self._add(statement)
+            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
+                self._define(name, value)
             case ast.Assign(targets=targets, value=value):
                 for target in targets:
                     if isinstance(target, ast.Name):
                         self._define(target.id, value)
-            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
-                self._define(name, value)
+
+    def _add(self, statement: ast.Expr | ast.AugAssign) -> None:
+        match statement:
             case ast.AugAssign(target=ast.Name(id=name), op=ast.Add(), value=value):
                 self.added.setdefault(name, []).append(ast.copy_location(ast.Starred(value, ast.Load()), value))
             case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=how), args=[*_, value])):
                 if how in _ADDING:
                     whole = ast.copy_location(ast.Starred(value, ast.Load()), value)
                     self.added.setdefault(name, []).append(whole if how == "extend" else value)
-            case ast.ClassDef(name=name):
-                self.classes[name] = statement
-            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
-                self.functions[name] = statement
-            case ast.Import(names=names):
-                for alias in names:
-                    whole = alias.name if alias.asname else alias.name.partition(".")[0]
-                    self.imports[alias.asname or whole] = (0, whole, "")
-            case ast.ImportFrom(module=module, names=names, level=level):
-                for alias in names:
-                    if alias.name == "*":
-                        self.stars.append((level, module or ""))
-                    else:
-                        self.imports[alias.asname or alias.name] = (level, module or "", alias.name)
+
+    def _import(self, statement: ast.Import | ast.ImportFrom) -> None:
+        for alias in statement.names:
+            if isinstance(statement, ast.Import):
+                whole = alias.name if alias.asname else alias.name.partition(".")[0]
+                self.imports[alias.asname or whole] = (0, whole, "")
+            elif alias.name == "*":
+                self.stars.append((statement.level, statement.module or ""))
+            else:
+                self.imports[alias.asname or alias.name] = (statement.level, statement.module or "", alias.name)
 
     def _define(self, name: str, value: ast.expr) -> None:
         self.constants[name] = value
@@ -143,9 +150,7 @@ class Scope:
     others: set[Path] = field(default_factory=set)
     """The other modules that were read."""
 
-    def inner(
-        self, definitions: Definitions, bound: "Mapping[str, tuple[ast.expr, Scope]] | None" = None
-    ) -> "Scope":
+    def inner(self, definitions: Definitions, bound: "Mapping[str, tuple[ast.expr, Scope]] | None" = None) -> "Scope":
         """Return the scope of a class or a function in this one."""
         return Scope(self.file, self.root, self.names, definitions, self, bound or {}, self.others)
 
@@ -212,7 +217,7 @@ class Scope:
         if read is None or not parts:
             return None
         scope = Scope(file, self.root, read[1], read[0], others=self.others)
-        return scope._follow(parts[0], parts[1:])  # noqa: SLF001 - the same class
+        return scope._follow(parts[0], parts[1:])
 
     def markers(self, node: ast.expr, line: int | None = None, depth: int = 0) -> Iterator[Marker | Unread]:
         """Yield the markers that an expression stands for, as a decorator or in `pytestmark`.
@@ -269,7 +274,7 @@ class Scope:
                 yield value
 
     def _behind(self, node: ast.expr) -> "tuple[ast.expr, Scope] | None":
-        """Return the expression that a name, or a decorator of the repository's own, comes to; None if none is known."""
+        """Return the expression that a name, or a decorator of the repository's own, comes to."""
         found = self.find(node.func if isinstance(node, ast.Call) else node)
         if found is None:
             return None
@@ -285,13 +290,13 @@ class Scope:
             return _applied(target, scope.inner(definitions_in(target.body)))
         return (target, scope) if isinstance(target, ast.expr) else None
 
-    def value(self, node: ast.expr, depth: int = 0) -> Value:
+    def value(self, node: ast.expr, depth: int = 0) -> Value:  # noqa: PLR0911 - one for each form
         """Return what an expression is, if that can be told without running it."""
         match node:
             case ast.List(elts=elements) | ast.Tuple(elts=elements) | ast.Set(elts=elements):
                 return tuple(self._arguments(elements))
-            case ast.Constant(value=str() | int() | float() | None as value):
-                return value
+            case ast.Constant(value=str() | int() | float() | None as constant):
+                return constant
             case ast.JoinedStr(values=parts):
                 return self._joined(node, [self.value(part, depth) for part in parts])
             case ast.FormattedValue(value=value, conversion=-1, format_spec=None):
@@ -300,8 +305,8 @@ class Scope:
                 return self._joined(node, [self.value(left, depth), self.value(right, depth)])
         found = self.find(node) if depth < _DEEPEST else None
         if found is not None and isinstance(found[0], ast.expr):
-            value = found[1].value(found[0], depth + 1)
-            return Expression(ast.unparse(node)) if isinstance(value, Expression) else value
+            known = found[1].value(found[0], depth + 1)
+            return Expression(ast.unparse(node)) if isinstance(known, Expression) else known
         return Expression(ast.unparse(node))
 
     def _joined(self, node: ast.expr, parts: Sequence[Value]) -> Value:
@@ -346,9 +351,7 @@ class Scope:
         argnames = _argnames(self.value(names))
         ids = given.get("ids", call.args[3] if len(call.args) > 3 else None)  # noqa: PLR2004 - the signature's place
         chosen = () if ids is None else self.value(ids)
-        return tuple(
-            scope.case(each, place, argnames, chosen) for place, (each, scope) in enumerate(listed)
-        )
+        return tuple(scope.case(each, place, argnames, chosen) for place, (each, scope) in enumerate(listed))
 
     def _elements(self, node: ast.expr, depth: int = 0) -> "list[tuple[ast.expr, Scope]] | None":
         match node:
@@ -410,7 +413,7 @@ class Scope:
 
     def _id_of(self, node: ast.expr, otherwise: str) -> str | None:
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) and isinstance(node.operand, ast.Constant):
-            return f"-{node.operand.value}"
+            return f"-{node.operand.value!r}"
         value = self.value(node)
         if isinstance(value, Expression):
             # What is made on the spot has no name; a name may stand for something that has one.
@@ -444,9 +447,7 @@ def _member(found: "tuple[ast.AST, Scope]", rest: Sequence[str]) -> "tuple[ast.A
     return node, scope
 
 
-def _bind(
-    parameters: ast.arguments, call: ast.Call, scope: Scope
-) -> dict[str, "tuple[ast.expr, Scope]"]:
+def _bind(parameters: ast.arguments, call: ast.Call, scope: Scope) -> dict[str, "tuple[ast.expr, Scope]"]:
     """Return what the parameters of a function stand for in a call of it."""
     names = [each.arg for each in (*parameters.posonlyargs, *parameters.args)]
     bound: dict[str, tuple[ast.expr, Scope]] = {}

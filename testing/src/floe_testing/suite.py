@@ -41,7 +41,7 @@ class TestFunction:
     """Its own, then its class's, then its module's."""
     docstring: str | None = None
     parameters: tuple[tuple[Case, ...], ...] = ()
-    """The sets of parameters of each `parametrize`, from the one that is written first; none where they can't be read."""
+    """The sets of parameters of each `parametrize`, that written first coming first; none where they can't be read."""
     unread: tuple[Unread, ...] = ()
     """What stands where its markers do, and can't be read as one."""
 
@@ -126,7 +126,8 @@ def read_suite(paths: Sequence[Path], root: Path, cache_folder: Path | None = No
     read = partial(read_module, root=root.resolve(), rules=rules)
     if cache_folder is None:
         return Suite(tuple(_each(read, files)))
-    cache = Cache(Form(dump_module, load_module, lambda module: module.is_current), cache_folder, root.resolve(), _version(rules))
+    form = Form(dump_module, load_module, lambda module: module.is_current)
+    cache = Cache(form, cache_folder, root.resolve(), _version(rules))
     keys = [(str(file), digest(file)) for file in files]
     return Suite(tuple(cache.complete(keys, lambda places: _each(read, [files[place] for place in places]))))
 
@@ -140,7 +141,8 @@ def _each(read: partial[TestModule], files: Sequence[Path]) -> list[TestModule]:
 
 def _version(rules: CollectionRules) -> str:
     """Return a hash of all that a module's tests depend on, but the file."""
-    return " ".join([sys.version, str(rules), *(digest(Path(each)) for each in (syntax.__file__, markers.__file__, __file__))])
+    sources = (syntax.__file__, markers.__file__, __file__)
+    return " ".join([sys.version, str(rules), *(digest(Path(each)) for each in sources)])
 
 
 def dump_module(module: TestModule) -> str:
@@ -233,9 +235,7 @@ class _Read:
     parameters: tuple[tuple[Case, ...], ...] = ()
 
     def __add__(self, other: "_Read") -> "_Read":
-        return _Read(
-            self.markers + other.markers, self.unread + other.unread, self.parameters + other.parameters
-        )
+        return _Read(self.markers + other.markers, self.unread + other.unread, self.parameters + other.parameters)
 
 
 class _Collector:
@@ -349,9 +349,8 @@ class _Collector:
                 found += scope.markers(expression)
         for expression in _pytestmark(body):
             found += scope.markers(expression)
-            for each in ast.walk(expression):
-                if isinstance(each, ast.Call) and self._names.resolve(each.func) == _PARAMETRIZE:
-                    cases.append(scope.cases(each) or ())
+            calls = [each for each in ast.walk(expression) if isinstance(each, ast.Call)]
+            cases += [scope.cases(each) or () for each in calls if self._names.resolve(each.func) == _PARAMETRIZE]
         return _Read(
             tuple(each for each in found if isinstance(each, Marker)),
             tuple(each for each in found if isinstance(each, Unread) and _may_name(each)),
@@ -382,11 +381,12 @@ def _put_on(body: Iterable[ast.stmt], scope: Scope) -> Iterator[Unread]:
                 if (scope.names.resolve(marker.func) or "").startswith("pytest.mark."):
                     yield scope.unread(call)
             case ast.For(body=inner) | ast.While(body=inner):
-                yield from (scope.unread(each) for each in _calls_in(inner) if "mark" in ast.unparse(each.func))
+                calls = [next(_calls_in(each), None) for each in inner]
+                yield from (scope.unread(each) for each in calls if each is not None and "mark" in ast.unparse(each))
 
 
-def _calls_in(body: Iterable[ast.stmt]) -> Iterator[ast.Call]:
-    return (each for statement in body for each in ast.walk(statement) if isinstance(each, ast.Call))
+def _calls_in(statement: ast.stmt) -> Iterator[ast.Call]:
+    return (each for each in ast.walk(statement) if isinstance(each, ast.Call))
 
 
 def _constant(body: Iterable[ast.stmt], name: str) -> object:

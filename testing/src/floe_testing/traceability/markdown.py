@@ -103,9 +103,7 @@ def read_markdown(text: str, full_id: FullId) -> Document:
 def read_gherkin(text: str, full_id: FullId) -> Document:
     """Return what a file of scenarios states by its tags."""
     mentions = [
-        (found, number)
-        for number, line in enumerate(text.splitlines(), start=1)
-        for found in _ids_in(line, full_id)
+        (found, number) for number, line in enumerate(text.splitlines(), start=1) for found in _ids_in(line, full_id)
     ]
     return Document(list(_scenarios(text, 1, full_id)), mentions)
 
@@ -257,7 +255,7 @@ def _until_next(block: _Block, full_id: FullId, rest: str) -> str:
     return " ".join(title.split())
 
 
-def _leading(text: str, full_id: FullId) -> tuple[list[str], str]:
+def _leading(text: str, full_id: FullId) -> tuple[list[str], str]:  # noqa: C901 - one condition for each way to go on
     """Return the ids that a text begins with, and the rest; none where they are the ends of a range."""
     first, _, others = text.partition(" ")
     if full_id(first) is None:

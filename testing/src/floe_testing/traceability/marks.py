@@ -39,9 +39,7 @@ class Marks:
     problems: tuple[Problem, ...] = field(default=())
 
 
-def read_marks(
-    suite: Suite, known: Iterable[str], ids: Ids, mentioned: Mapping[str, str] | None = None
-) -> Marks:
+def read_marks(suite: Suite, known: Iterable[str], ids: Ids, mentioned: Mapping[str, str] | None = None) -> Marks:
     """Return the requirements that each test names.
 
     Args:
@@ -105,7 +103,7 @@ class _Reader:
             if named or f"mark.{MARKER}" in f"{each.code}\n{each.behind}":
                 what = each.code if len(each.code) < _LONGEST else f"{each.code[:_LONGEST]}…"
                 message = (
-                    f"can't be read as a marker without running it: {what}. Write pytest.mark.{MARKER}(\"…\") here, "
+                    f'can\'t be read as a marker without running it: {what}. Write pytest.mark.{MARKER}("…") here, '
                     "or a name that stands for it"
                 )
                 self._tell(each.line, message)

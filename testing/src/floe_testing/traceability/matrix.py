@@ -22,7 +22,14 @@ ul { margin: .3rem 0; padding-left: 1.1rem; }
 .failed, .unmarked { color: var(--bad); font-weight: 600; }
 .skipped, .xfailed, .not-run { color: var(--open); }
 """
-_SIGNS: Final = {Outcome.PASSED: "✓", Outcome.FAILED: "✗", Outcome.XFAILED: "⚠", Outcome.SKIPPED: "↷", Outcome.NOT_RUN: "○", None: "•"}
+_SIGNS: Final = {
+    Outcome.PASSED: "✓",
+    Outcome.FAILED: "✗",
+    Outcome.XFAILED: "⚠",
+    Outcome.SKIPPED: "↷",
+    Outcome.NOT_RUN: "○",
+    None: "•",
+}
 _LEGEND: Final = "✓ passed  ✗ failed  ⚠ failed as expected  ↷ skipped  ○ not run  • marked, no results"
 
 

@@ -111,7 +111,7 @@ NAMED = '<properties><property name="requirement" value="{}"/></properties>'
     ],
 )
 def test_only_the_case_that_names_it_counts(
-    repository: Repository, second: list[str], state: State, named: bool
+    repository: Repository, second: list[str], state: State, *, named: bool
 ) -> None:
     """A requirement that one set of parameters names is what became of that case, not of the others of the test."""
     repository.test("tests/test_login.py", *PARAMETERS)

@@ -126,7 +126,10 @@ def test_what_is_stated_surely_comes_first(repository: Repository) -> None:
     login, more = read(repository)
     assert [(each.id, each.line) for each in login.requirements] == [("REQ-002", 2)]
     assert [(each.id, each.line) for each in more.requirements] == [("REQ-001", 1)]
-    assert [(each.id, each.place) for each in more.mentions] == [("REQ-001", "docs/more.md:1"), ("REQ-007", "docs/more.md:3")]
+    assert [(each.id, each.place) for each in more.mentions] == [
+        ("REQ-001", "docs/more.md:1"),
+        ("REQ-007", "docs/more.md:3"),
+    ]
 
 
 def test_scenarios_are_read(repository: Repository) -> None:

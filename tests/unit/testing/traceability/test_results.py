@@ -92,7 +92,8 @@ def test_the_newer_of_two_runs_counts(repository: Repository, old: str, new: str
     assert outcomes(results, "tests/test_login.py::test_b") == {None: Outcome.PASSED}
     assert outcomes(results, "tests/test_login.py::test_c") == {}
     (stale,) = results.stale
-    assert stale.startswith(f"{repository.root / old} is older than {repository.root / new}, which has 2 of its 3 tests")
+    root = repository.root
+    assert stale.startswith(f"{root / old} is older than {root / new}, which has 2 of its 3 tests")
     assert stale.endswith("; 1 failed in it")
 
 
