@@ -26,6 +26,8 @@ class Strength(StrEnum):
 
     TAUTOLOGY = "tautology"
     TRUTHINESS = "truthiness"
+    TYPE = "type"
+    """Of a built-in type, whatever is in it."""
     LENGTH = "length"
     BROAD_RAISES = "broad raises"
     DELEGATED = "delegated"

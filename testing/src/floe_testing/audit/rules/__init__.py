@@ -7,9 +7,11 @@ from floe_testing.audit.rules.clocks import RealClock, Sleep
 from floe_testing.audit.rules.coverage import JourneyWithoutTest, PluginWithoutTest
 from floe_testing.audit.rules.duplication import CopiedInfrastructure, DuplicatedConfiguration
 from floe_testing.audit.rules.ineffective import (
+    AssertionInExcept,
     AssertionInRaises,
     BroadRaises,
     NeverAsserted,
+    RedefinedTest,
     SwallowedAssertion,
     Tautology,
 )
@@ -32,6 +34,8 @@ BUILT_IN: Final[tuple[type[Rule], ...]] = (
     SwallowedAssertion,
     AssertionInRaises,
     NeverAsserted,
+    AssertionInExcept,
+    RedefinedTest,
     UncheckedSideEffect,
     Sleep,
     RealClock,
