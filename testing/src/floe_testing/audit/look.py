@@ -38,7 +38,7 @@ _FAILED_ONCE: Final = re.compile(
 )
 """How comments and docstrings say what went wrong before, or would go wrong."""
 _NAMED_BUG: Final = re.compile(
-    r"(?:\b|_)(?:issue|ticket|bug|bugzilla|fix(?:es|ed)?|close[sd]?|gh|pr|cve|jira|bpo|trac|regression)[\s_:#-]*\d+"
+    r"(?i:(?:\b|_)(?:issue|ticket|bug|bugzilla|fix(?:es|ed)?|close[sd]?|gh|pr|cve|jira|bpo|trac|regression)[\s_:#-]*\d+)"
     r"|\B#\d{2,}|\b[A-Z]{2,8}-\d+\b",
 )
 """A bug that is named by its number: that what it broke runs is what the test shows."""

@@ -1,6 +1,7 @@
 """One module as rules see it: its functions, and what is in each, from one walk over the syntax tree."""
 
 import ast
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -107,6 +108,11 @@ class Function:
             yield node
 
 
+def _spaced(name: str) -> str:
+    """Return a name in capitals as words: `Issue122Tests` is `Issue122 Tests`."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name)
+
+
 class Module:
     """One module: `functions` in their order, and the meaning of names."""
 
@@ -201,7 +207,7 @@ class Module:
                 comments.append(text)
                 last = max(last, line)
         owner = function.class_node
-        said = [owner.name, ast.get_docstring(owner) or ""] if owner is not None else []
+        said = [_spaced(owner.name), ast.get_docstring(owner) or ""] if owner is not None else []
         return "\n".join([*said, *above, ast.get_docstring(function.node) or "", *comments])
 
     def comment_at(self, line: int) -> str:

@@ -334,7 +334,8 @@ def _replaces_service(call: Call, module: Module, function: Function) -> bool:
     if any(word.startswith(_NO_SERVICES) or ".environ" in word for word in replaced):
         return False
     ends = [word.split(".")[-2:] for word in replaced]
-    if any(word in part[-1].lower() for part in ends[-1:] for word in _WATCHED):
+    named = [word for arg in call.node.args[:2] for word in strings_in(arg)]
+    if any(word in each.rpartition(".")[2].lower() for each in named for word in _WATCHED):
         return False
     if any(part[:1].isupper() for end in ends for part in end):
         return True

@@ -233,9 +233,14 @@ def _is_used_later(check: Check, function: Function) -> bool:
     later = [
         node
         for node in ast.walk(function.node)
-        if isinstance(node, ast.Call) and node.lineno > check.node.lineno and ast.unparse(node.func) != "isinstance"
+        if isinstance(node, ast.Call) and node.lineno > check.node.lineno and not _asks(node)
     ]
     return any(names & names_in(node) for node in later)
+
+
+def _asks(node: ast.Call) -> bool:
+    name = ast.unparse(node.func).rpartition(".")[2]
+    return name == "isinstance" or name.startswith("assert")
 
 
 def _is_of_result(node: ast.expr | ast.stmt, function: Function) -> bool:
