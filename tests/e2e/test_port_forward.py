@@ -32,6 +32,7 @@ def through_api(postgres_database: PostgresConfig, port_forward: PortForward) ->
     return postgres_database.model_copy(update={"host": address.host, "port": address.port})
 
 
+@pytest.mark.journey("port-forward")
 def test_same_server(postgres_database: PostgresConfig, through_api: PostgresConfig) -> None:
     """What is written through the port-forward, which ends within the pod, is read at the service's own address."""
     with connect(through_api) as connection:

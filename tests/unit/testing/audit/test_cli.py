@@ -84,7 +84,7 @@ def test_paths_and_the_rest_of_the_suite(here: Repository) -> None:
     here.write("tests/e2e/test_shop.py", "def test_login(shop):\n    assert shop.login('ada').name == 'ada'\n")
     here.write("pyproject.toml", '[tool.floe-testing.audit.journeys]\nbuy = { keyword = "buy" }\n')
     for paths in ([], ["tests"], ["."], ["tests/unit", "tests"]):
-        assert "FT901 the journey 'buy' has no end-to-end test with 'buy' in its name" in run(*paths).output
+        assert "FT901 the journey 'buy' has no end-to-end test marked journey('buy')" in run(*paths).output
     for paths in (["tests/unit"], ["tests/unit/test_orders.py"], ["tests/e2e"]):
         assert "FT901" not in run(*paths).output
 

@@ -11,7 +11,7 @@ from floe_testing.audit.rule import all_rules
 
 _SECTIONS: Final = (
     ("Mock fallbacks", ("FT1",)),
-    ("Duplicated configuration", ("FT601",)),
+    ("Duplicated configuration", ("FT601", "FT603")),
     ("Strength of assertions", ("FT2",)),
     ("Side effects", ("FT3",)),
     ("Classification of tests", ("FT5",)),

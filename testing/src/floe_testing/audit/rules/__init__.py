@@ -5,7 +5,7 @@ from typing import Final
 from floe_testing.audit.rule import Rule
 from floe_testing.audit.rules.clocks import RealClock, Sleep
 from floe_testing.audit.rules.coverage import JourneyWithoutTest, PluginWithoutTest
-from floe_testing.audit.rules.duplication import CopiedInfrastructure, DuplicatedConfiguration
+from floe_testing.audit.rules.duplication import CopiedInfrastructure, DuplicatedConfiguration, RepeatedSetting
 from floe_testing.audit.rules.ineffective import (
     AssertionInExcept,
     AssertionInRaises,
@@ -45,6 +45,7 @@ BUILT_IN: Final[tuple[type[Rule], ...]] = (
     NothingReal,
     DuplicatedConfiguration,
     CopiedInfrastructure,
+    RepeatedSetting,
     SkipWithoutReason,
     SilentSkip,
     SharedState,
