@@ -3,9 +3,9 @@
     python docs/audits/draw.py NUMBER FOLDER
 
 The packages of `packages.csv` are shuffled once, by a seed that never changes, and each draw has twenty of them: the
-first for draw 1, the next for draw 2. Of its twenty, those count whose source distribution holds tests, up to twelve. All
-is run as it is, without settings. 80 of the findings are drawn, at most a sixth of them of one rule or one package, and
-are written to `draw-NUMBER.csv` beside this script, without a verdict. Archives that are not in FOLDER are downloaded.
+first for draw 1, the next for draw 2. Of its twenty, the first twelve count whose source distribution holds tests. All
+is run as it is, without settings. 80 of the findings are drawn, at most 14 of them of one rule or one package, and are
+written to `draw-NUMBER.csv` beside this script, without a verdict. Archives that are not in FOLDER are downloaded.
 """
 
 import argparse
@@ -95,9 +95,9 @@ def find_tests(root: Path) -> list[Path]:
     """Return the folders of tests that are in no other folder of tests."""
     found: list[Path] = []
     for path in sorted(root.rglob("*")):
-        if path.is_dir() and path.name in {"test", "tests"} and not any(path.is_relative_to(each) for each in found):
-            if any(path.rglob("test*.py")):
-                found.append(path)
+        outermost = path.is_dir() and not any(path.is_relative_to(each) for each in found)
+        if outermost and path.name in {"test", "tests"} and any(path.rglob("test*.py")):
+            found.append(path)
     return found
 
 

@@ -50,7 +50,7 @@ _OBJECTS: Final = (
     "generate_",
 )
 _CONTAINERS: Final = frozenset({"dict", "list", "str", "int", "float", "tuple", "set", "bytes", "bool"})
-_ALIKE: Final = ("eq", "same", "equal", "hash", "compar", "reflex", "ident", "nan", "self", "order", "less", "ident")
+_ALIKE: Final = ("eq", "same", "equal", "hash", "compar", "reflex", "ident", "nan", "self", "order", "less")
 """What is in the names of tests about how things compare with themselves."""
 _READS: Final = ("get_", "find_", "fetch", "read_", "load_", "query_")
 _LOOKUPS: Final = ("get", "find", "lookup", "fetch")
@@ -139,7 +139,7 @@ def is_broad(call: Call, module: Module, function: Function) -> bool:
     return any(module.resolve(kind, function) in _BROAD for kind in kinds)
 
 
-def _strength(test: ast.expr, function: Function) -> Strength:  # noqa: PLR0911 - one for each form of a check
+def _strength(test: ast.expr, function: Function) -> Strength:  # noqa: C901, PLR0911, PLR0912 - one for each form
     match test:
         case ast.NamedExpr(value=inner) if isinstance(inner, ast.Call | ast.Await):
             return Strength.TRUTHINESS if _is_object(inner) else _strength(inner, function)
@@ -188,7 +188,7 @@ def is_always_true(test: ast.expr) -> bool:
     return False
 
 
-def _compare_strength(test: ast.Compare, function: Function) -> Strength:
+def _compare_strength(test: ast.Compare, function: Function) -> Strength:  # noqa: PLR0911 - as above  # noqa: PLR0911 - as above
     left, right = _length(test.left, function), _length(test.comparators[-1], function)
     match test.ops:
         case [ast.Eq() | ast.Is() | ast.GtE() | ast.LtE()] if _is_itself(left, right, function):
@@ -296,7 +296,7 @@ _TWO: Final[dict[str, type[ast.cmpop]]] = {
 }
 
 
-def as_test(call: Call) -> ast.expr | None:
+def as_test(call: Call) -> ast.expr | None:  # noqa: PLR0911 - as above  # noqa: PLR0911 - as above
     """Return the expression that a method of `unittest.TestCase` asserts, None if it is none of the common ones."""
     args = call.node.args
     if not call.name.startswith(("self.", "cls.")):

@@ -54,7 +54,7 @@ class Setting:
 
 
 def kind_of(name: str) -> str | None:
-    """Return the kind of setting that a name is of, `port` for `FLOE_MINIO_PORT` and `containerPort`; None if of none."""
+    """Return the kind of setting that a name is of: `port` for `FLOE_MINIO_PORT` and `containerPort`."""
     words = "".join(f"_{letter}" if letter.isupper() and not name.isupper() else letter for letter in name)
     return _KINDS.get(words.lower().replace("-", "_").rpartition("_")[2])
 
@@ -106,13 +106,17 @@ def _of_node(node: yaml.Node) -> Iterator[tuple[str, str, int]]:
     if "name" in scalars and "value" in scalars:  # a variable of a container
         yield scalars["name"].value, str(scalars["value"].value), scalars["value"].start_mark.line + 1
     if (kind := scalars.get("kind")) is not None and kind.value == "Service":
-        for key, value in node.value:
-            if key.value == "metadata" and isinstance(value, yaml.MappingNode):
-                names = [(each, given) for each, given in value.value if each.value == "name"]
-                yield from (("host", str(given.value), given.start_mark.line + 1) for _, given in names)
+        yield from _name_of(node)
     for _, value in node.value:
         if not isinstance(value, yaml.ScalarNode):
             yield from _of_node(value)
+
+
+def _name_of(service: yaml.MappingNode) -> Iterator[tuple[str, str, int]]:
+    for key, value in service.value:
+        if key.value == "metadata" and isinstance(value, yaml.MappingNode):
+            names = [given for each, given in value.value if each.value == "name"]
+            yield from (("host", str(given.value), given.start_mark.line + 1) for given in names)
 
 
 def _of_toml(text: str) -> Iterator[tuple[str, str, int]]:

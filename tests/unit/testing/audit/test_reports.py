@@ -57,11 +57,18 @@ def printed(done: Audit) -> str:
 
 
 def test_terminal(done: Audit) -> None:
-    """Each finding is a line that starts with its place, and the last line counts."""
+    """Findings stand by rule, the most severe first, each on a line that starts with its place; the end counts."""
     assert printed(done).splitlines() == [
+        "FT000: 1 error",
         "tests/integration/test_ü.py:1:1: FT000 not read: invalid syntax",
-        "tests/unit/test_orders.py:4:5: FT401 waits a fixed time",
+        "",
+        "FT204 tautology: 1 error",
         "tests/unit/test_orders.py:5:5: FT204 always true, whatever the code does",
+        "",
+        "FT401 sleep: 1 warning",
+        "tests/unit/test_orders.py:4:5: FT401 waits a fixed time",
+        "",
+        "FT203 length-only: 1 note",
         "tests/unit/test_orders.py:9:5: FT203 all that is checked is a length",
         "",
         "3 tests in 2 modules: 2 errors, 1 warnings, 1 notes; 1 suppressed with a reason",

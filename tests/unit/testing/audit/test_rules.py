@@ -1136,7 +1136,7 @@ FORMS: dict[str, tuple[str, int | None]] = {
         None,
     ),
 }
-"""What people write in place of what the examples have: source, and the line of the finding, None where there is none."""
+"""What people write in place of what the examples have: source, and the line of the finding, None if there is none."""
 
 UPPER: dict[str, tuple[str, int | None]] = {
     "FT102 a client's function": (

@@ -192,7 +192,7 @@ def _is_called_by_tests(helper: Function, module: Module) -> bool:
     return False
 
 
-def _length(call: Call, module: Module, function: Function) -> ast.expr | None:
+def _length(call: Call, module: Module, function: Function) -> ast.expr | None:  # noqa: PLR0911 - one for each way
     """Return how long a call waits, None if it is no wait of a fixed time."""
     given = call.node.args[0] if call.node.args else next((each.value for each in call.node.keywords), None)
     if call.name in _BLOCKING:

@@ -3,7 +3,7 @@
 import ast
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
@@ -272,11 +272,9 @@ class RepeatedSetting(Rule):
                 for kind, value in [] if "assert" in call.last else _settings_of(call):
                     yield self.fact(module, call.node, function, key=kind, label=value)
         for statement in module.top.own(ast.Assign):
-            for target in statement.targets:
-                kind = kind_of(target.id) if isinstance(target, ast.Name) else None
-                value = _literal(statement.value)
-                if kind is not None and value is not None and is_telling(kind, value):
-                    yield self.fact(module, statement, key=kind, label=value)
+            names = [target.id for target in statement.targets if isinstance(target, ast.Name)]
+            for kind, value in _told([(name, statement.value) for name in names]):
+                yield self.fact(module, statement, key=kind, label=value)
         for node in module.urls:
             function = module.function_at(node.lineno)
             url = _split(node)
@@ -307,6 +305,10 @@ def _settings_of(call: Call) -> Iterator[tuple[str, str]]:
     given = [(each.arg, each.value) for each in call.node.keywords if each.arg]
     if call.name in _ENVIRONMENT and len(call.node.args) > 1 and isinstance(call.node.args[0], ast.Constant):
         given.append((str(call.node.args[0].value), call.node.args[1]))
+    return _told(given)
+
+
+def _told(given: Iterable[tuple[str, ast.expr]]) -> Iterator[tuple[str, str]]:
     for name, expression in given:
         kind, value = kind_of(name), _literal(expression)
         if kind is not None and value is not None and is_telling(kind, value):

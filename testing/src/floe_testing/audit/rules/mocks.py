@@ -239,7 +239,8 @@ def _alternatives(module: Module, function: Function) -> Iterator[ast.stmt]:
             fakes = [each for each in _following(node, function) if _puts_fake(each, module, function)]
             if fakes and isinstance(node.body[-1], ast.Return):
                 yield fakes[0]
-    for statement in [*function.all(ast.Return), *function.all(ast.Assign)]:
+    given_something: list[ast.Return | ast.Assign] = [*function.all(ast.Return), *function.all(ast.Assign)]
+    for statement in given_something:
         if isinstance(statement.value, ast.IfExp) and _asks_for_presence(statement.value.test, module, function):
             given = [statement.value.body, statement.value.orelse]
             if [_is_fake(each, module, function) for each in given].count(True) == 1:
@@ -260,7 +261,7 @@ def _asks_for_presence(test: ast.expr, module: Module, function: Function) -> bo
 
 
 def _handed_in(module: Module, function: Function) -> tuple[ast.expr, str] | None:
-    """Return a mock that a test or fixture makes and gives to the code under test in a service's place, and its name."""
+    """Return a mock that a function makes and gives to the code under test in a service's place, and its name."""
     for statement in function.own(ast.Assign):
         target, value = statement.targets[0], statement.value
         if not isinstance(target, ast.Name) or not isinstance(value, ast.Call):
@@ -272,7 +273,7 @@ def _handed_in(module: Module, function: Function) -> tuple[ast.expr, str] | Non
         if any(word in name for word in _LISTENERS):
             continue
         speaks = any(word in name for word in _SERVICE_WORDS) or _is_spoken_to(target.id, function)
-        if speaks and _is_given(target.id, module, function):
+        if speaks and _is_given(target.id, function):
             return value, target.id
     return None
 
@@ -289,7 +290,7 @@ def _is_spoken_to(name: str, function: Function) -> bool:
     )
 
 
-def _is_given(name: str, module: Module, function: Function) -> bool:
+def _is_given(name: str, function: Function) -> bool:
     for call in function.calls:
         given = [*call.node.args, *(each.value for each in call.node.keywords)]
         if any(isinstance(each, ast.Name) and each.id == name for each in given):
@@ -320,7 +321,7 @@ def _is_harmless(call: Call) -> bool:
     return any(isinstance(value, ast.Constant) for value in [*call.node.args[target:], keyword(call, "new")])
 
 
-def _replaces_service(call: Call, module: Module, function: Function) -> bool:
+def _replaces_service(call: Call, module: Module, function: Function) -> bool:  # noqa: PLR0911 - one for each way
     if call.name.startswith(_FAKE_SERVICES):
         return module.names.imported(call.name) or module.names.imported(ast.unparse(call.node.func))
     if call.name == "$monkeypatch.setattr":
@@ -353,10 +354,9 @@ def _sets_fake(call: Call, module: Module, function: Function) -> bool:
         case _:
             return False
     own = isinstance(value, ast.Lambda) or _is_fake(value, module, function) or _is_own(value, module, function)
-    if not own or replaced.startswith(_NO_SERVICES) or ".environ" in replaced:
-        return False
     parts = replaced.split(".")
-    if any(word in parts[-1].lower() for word in _WATCHED):
+    watched = any(word in parts[-1].lower() for word in _WATCHED)
+    if not own or watched or replaced.startswith(_NO_SERVICES) or ".environ" in replaced:
         return False
     return bool({*_CLIENTS, *_CLIENTS_TOO} & set(parts)) or any(word in parts[-1].lower() for word in _SERVICE_WORDS)
 
@@ -366,5 +366,7 @@ def _is_own(value: ast.expr, module: Module, function: Function) -> bool:
     name = value.func if isinstance(value, ast.Call) else value
     if not isinstance(name, ast.Name) or name.id in function.parameters:
         return False
-    inside = {each.name for kind in (ast.FunctionDef, ast.AsyncFunctionDef) for each in function.all(kind)}
+    inside = {each.name for each in function.all(ast.FunctionDef)} | {
+        each.name for each in function.all(ast.AsyncFunctionDef)
+    }
     return name.id in inside or name.id in module.defined or name.id in module.classes

@@ -261,7 +261,7 @@ def _is_of_session(call: Call, module: Module, function: Function) -> bool:
     of = call.node.func.value if isinstance(call.node.func, ast.Attribute) else None
     if call.last not in _VERBS or of is None:
         return False
-    opened = [of] if isinstance(of, ast.Call) else []
+    opened: list[ast.expr] = [of] if isinstance(of, ast.Call) else []
     if isinstance(of, ast.Name):
         opened += [each.value for each in function.own(ast.Assign) if of.id in names_in(each.targets[0])]
         opened += [
@@ -381,7 +381,7 @@ def _reaches_out(module: Module, function: Function) -> bool:
 
 
 def _pure(function: Function) -> set[str]:
-    """Return the functions that are given data alone, all of it written down, and whose result is compared with data."""
+    """Return the functions that are given numbers alone, and whose result is compared with one."""
     found: set[str] = set()
     for node in function.own(ast.Assert):
         match node.test:
