@@ -80,7 +80,7 @@ def unpack(name: str, folder: Path) -> Path | None:
     if not place.is_dir():
         partial = folder / f".{name}"
         shutil.rmtree(partial, ignore_errors=True)
-        wanted = ["--no-deps", "--no-binary", ":all:", "--no-build-isolation", name]
+        wanted = ["--no-deps", "--no-binary", ":all:", name]
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--dest", str(partial), *wanted]
         subprocess.run(command, check=False, capture_output=True)  # noqa: S603 - names of this folder's list
         for archive in partial.glob("*.tar.gz"):

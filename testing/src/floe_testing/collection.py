@@ -79,7 +79,7 @@ def find_python_files(paths: Iterable[Path], rules: CollectionRules) -> list[Pat
     if missing:
         message = f"no such file or folder: {', '.join(missing)}"
         raise NoSuchPathError(message)
-    found = {resolved(file) for path in paths for file in ([path] if path.is_file() else _walk(path, rules))}
+    found = {resolved(file) for path in paths for file in (_walk(path, rules) if path.is_dir() else [path])}
     return sorted(found)
 
 

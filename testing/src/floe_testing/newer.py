@@ -4,12 +4,16 @@ Lines stay where they are, so that what is found in the older text stands in the
 """
 
 import ast
+import re
 from dataclasses import dataclass
 
 import libcst
 from libcst.metadata import ByteSpanPositionProvider, CodeSpan, MetadataWrapper
 
 _TRIPLE = 3
+_DEEPEST = 100
+_LONGEST = 10_000
+_SIGNS = re.compile(rb"(?:[-+~]\s*|\bnot\s+|\blambda\b[^:]*:\s*|\bawait\s+){%d,}" % _DEEPEST)
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,8 @@ def in_older_words(source: bytes) -> bytes | None:
 
     None if it is no Python of any version that is known.
     """
+    if _is_deep(source):
+        return None
     try:
         wrapper = MetadataWrapper(libcst.parse_module(source), unsafe_skip_copy=True)
         finder = _Finder(source)
@@ -34,6 +40,16 @@ def in_older_words(source: bytes) -> bytes | None:
     for edit in sorted(finder.edits, key=lambda each: -each.start):
         text = text[: edit.start] + edit.text + text[edit.end :]
     return text
+
+
+def _is_deep(source: bytes) -> bool:
+    """Tell whether a module may be nested so deeply that libcst, which is not Python inside, ends the whole process."""
+    depth = deepest = 0
+    for bracket in re.findall(rb"[(\[{)\]}]", source):
+        depth = depth + 1 if bracket in b"([{" else max(depth - 1, 0)
+        deepest = max(deepest, depth)
+    longest = max(map(len, source.splitlines()), default=0)
+    return deepest > _DEEPEST or longest > _LONGEST or _SIGNS.search(source) is not None
 
 
 class _Finder(libcst.CSTVisitor):

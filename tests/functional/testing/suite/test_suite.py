@@ -302,7 +302,7 @@ def test_cache_notices_changes(tmp_path: Path) -> None:
     assert node_ids(read_suite([tests], tmp_path, folder)) == set()
 
 
-NEWER = '''
+NEWER = """
 type Total[T: int] = list[T]
 def make[
     T, *Ts
@@ -318,7 +318,7 @@ def test_one[T = int](shop):
         raise
     try: ...
     except* OSError, TypeError: ...
-'''
+"""
 
 
 def test_a_syntax_newer_than_this_python(tmp_path: Path) -> None:
