@@ -262,7 +262,7 @@ class _Collector:
         self.unread = list(_put_on(body, self._module))
         if _constant(body, "__test__") is False:
             return []
-        return list(self._scope(body, (), self._read(self._module, [], body), self._module, in_unittest=False))
+        return list(self._scope(body, (), self._read(self._module, [], marked=True), self._module, in_unittest=False))
 
     def _scope(
         self, body: Iterable[ast.stmt], classes: tuple[str, ...], outer: _Read, scope: Scope, *, in_unittest: bool
@@ -277,7 +277,7 @@ class _Collector:
             if isinstance(node, ast.ClassDef):
                 yield from self._class(node, classes, outer, scope)
             elif self._is_test(name, node, in_unittest=in_unittest):
-                read = self._read(scope, node.decorator_list, ()) + outer
+                read = self._read(scope, node.decorator_list) + outer
                 yield (
                     node,
                     TestFunction(
@@ -307,7 +307,7 @@ class _Collector:
         read = _Read()
         for ancestor in line:
             inside = scope.inner(markers.definitions_in(statements(ancestor.body)))
-            read += self._read(inside, ancestor.decorator_list, statements(ancestor.body))
+            read += self._read(inside, ancestor.decorator_list, marked=True)
         inside = scope.inner(markers.definitions_in(body))
         yield from self._scope(body, (*classes, node.name), read + outer, inside, in_unittest=in_unittest)
 
@@ -337,7 +337,7 @@ class _Collector:
         name = self._names.resolve(decorator.func if isinstance(decorator, ast.Call) else decorator)
         return name is not None and name.rpartition(".")[2] in {"fixture", "yield_fixture"}
 
-    def _read(self, scope: Scope, decorators: Sequence[ast.expr], body: Iterable[ast.stmt]) -> _Read:
+    def _read(self, scope: Scope, decorators: Sequence[ast.expr], *, marked: bool = False) -> _Read:
         found: list[Marker | Unread] = []
         cases: list[tuple[Case, ...]] = []
         for expression in decorators:
@@ -347,7 +347,7 @@ class _Collector:
                     found.append(scope.unread(expression))
             if not self._is_known(expression):
                 found += scope.markers(expression)
-        for expression in _pytestmark(body):
+        for expression in _pytestmark(scope) if marked else ():
             found += scope.markers(expression)
             calls = [each for each in ast.walk(expression) if isinstance(each, ast.Call)]
             cases += [scope.cases(each) or () for each in calls if self._names.resolve(each.func) == _PARAMETRIZE]
@@ -398,8 +398,8 @@ def _constant(body: Iterable[ast.stmt], name: str) -> object:
     return found
 
 
-def _pytestmark(body: Iterable[ast.stmt]) -> list[ast.expr]:
-    found = markers.definitions_in(body)
+def _pytestmark(scope: Scope) -> list[ast.expr]:
+    found = scope.definitions
     value = found.constants.get(_PYTESTMARK)
     return [*([] if value is None else [value]), *found.added.get(_PYTESTMARK, ())]
 

@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from floe_testing.audit.look import is_len, parametrized
+from floe_testing.audit.look import is_len, parametrized, strings_in
 from floe_testing.audit.model import Check, Strength
 from floe_testing.audit.module import Call, Function, Module
 
@@ -50,7 +50,21 @@ _OBJECTS: Final = (
     "generate_",
 )
 _CONTAINERS: Final = frozenset({"dict", "list", "str", "int", "float", "tuple", "set", "bytes", "bool"})
-_ALIKE: Final = ("eq", "same", "equal", "hash", "compar", "reflex", "ident", "nan", "self", "order", "less")
+_ALIKE: Final = (
+    "eq",
+    "same",
+    "equal",
+    "hash",
+    "compar",
+    "reflex",
+    "ident",
+    "nan",
+    "self",
+    "order",
+    "less",
+    "cach",
+    "memo",
+)
 """What is in the names of tests about how things compare with themselves."""
 _READS: Final = ("get_", "find_", "fetch", "read_", "load_", "query_")
 _LOOKUPS: Final = ("get", "find", "lookup", "fetch")
@@ -76,6 +90,9 @@ def _find_checks(module: Module, function: Function) -> list[Check]:
     found = [Check(node, _strength(node.test, function)) for node in function.all(ast.Assert)]
     found += [Check(node, Strength.VALUE) for node in function.all(ast.Raise) if _is_failure(node)]
     found += [Check(node, Strength.VALUE) for node in function.own(ast.Raise) if _is_conditional(node, function)]
+    found += [Check(node, Strength.DELEGATED) for node in function.all(ast.Raise) if _is_nested(node, function)]
+    if function.test is not None and any("assert" in text for text in strings_in(function.node)):
+        found.append(Check(function.node.body[0], Strength.DELEGATED))  # code that is handed on, and checks elsewhere
     if function.test is not None and any(map(_is_checking, _asked_for(function))):
         found.append(Check(function.node.body[0], Strength.DELEGATED))
     for call in function.calls:
@@ -83,6 +100,16 @@ def _find_checks(module: Module, function: Function) -> list[Check]:
         if strength:
             found.append(Check(call.node, strength))
     return found
+
+
+def _is_nested(node: ast.Raise, function: Function) -> bool:
+    """Tell whether something that a test defines raises, and so would tell if it were used."""
+    around = [each for each in function.ancestors(node) if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)]
+    return (
+        function.test is not None
+        and len(around) > 1
+        and any(isinstance(each, ast.ClassDef) for each in function.ancestors(node))
+    )
 
 
 def _may_check(name: str) -> bool:
@@ -191,7 +218,9 @@ def is_always_true(test: ast.expr) -> bool:
 def _compare_strength(test: ast.Compare, function: Function) -> Strength:  # noqa: PLR0911 - as above  # noqa: PLR0911 - as above
     left, right = _length(test.left, function), _length(test.comparators[-1], function)
     match test.ops:
-        case [ast.Eq() | ast.Is() | ast.GtE() | ast.LtE()] if _is_itself(left, right, function):
+        case [ast.Is()] if isinstance(left, ast.Name) and _is_itself(left, right, function):
+            return Strength.TAUTOLOGY  # an attribute may be a property, and made anew each time
+        case [ast.Eq() | ast.GtE() | ast.LtE()] if _is_itself(left, right, function):
             return Strength.TAUTOLOGY
         case [ast.IsNot() | ast.NotEq()] if _is_constant(right, None):
             return Strength.VALUE if _is_found_or_not(left, function) else Strength.TRUTHINESS
@@ -234,7 +263,9 @@ def _length(value: ast.expr, function: Function) -> ast.expr:
 
 def _is_itself(left: ast.expr, right: ast.expr, function: Function) -> bool:
     """Tell whether something is compared with itself, and that is not what the test is about."""
-    if any(isinstance(node, ast.Call | ast.Await | ast.Constant) for node in ast.walk(left)) or not _same(left, right):
+    if not isinstance(left, ast.Name | ast.Attribute | ast.Subscript) or not _same(left, right):
+        return False
+    if any(isinstance(node, ast.Call | ast.Await) for node in ast.walk(left)):
         return False
     return not any(word in function.name.lower() for word in _ALIKE)
 

@@ -26,6 +26,7 @@ NOTHING_RAISED: Final = (
     *("not crash", "n't crash", "no crash", "crash", "stack trace", "stacktrace", "no infinite", "infinite "),
     *("not break", "n't break", "not block", "n't block", "not hang", "n't hang", "not deadlock", "n't deadlock"),
     *("no issue", "no warning", "not warn", "n't warn", "not conflict", "nothing else", "does nothing", "no leak"),
+    *("never ", "dont ", "doesnt ", "make sure", "compatib", "is enough"),
     *("smoke", "no op", "noop", "no-op", "survive", "succeed", "ignore", "import", "regression", "/issues/", "/pull/"),
     *("accept", "allow", "permit", "let through", "tolerat", "possible to", "can access", "can be ", "can call"),
     *("can get", "can connect", " valid", " ok", "works", "should work", "either work", "idempotent", "is safe"),

@@ -210,6 +210,10 @@ class Module:
         said = [_spaced(owner.name), ast.get_docstring(owner) or ""] if owner is not None else []
         return "\n".join([*said, *above, ast.get_docstring(function.node) or "", *comments])
 
+    def comment_lines(self, first: int, last: int) -> list[tuple[int, str]]:
+        """Return the comments between two lines, these included, each with its line."""
+        return [(line, text) for line, _, text in self._comments if first <= line <= last]
+
     def comment_at(self, line: int) -> str:
         """Return the comment that stands on a line, or right above it; nothing where there is none."""
         found = {number: (indent, text) for number, indent, text in self._comments}

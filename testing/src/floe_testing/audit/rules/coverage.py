@@ -80,6 +80,7 @@ class JourneyWithoutTest(Rule):
 
 
 _TEST: Final = "<test>"
+_TIER: Final = "<tier>"
 _LABEL: Final = re.compile(r"[a-z][a-z0-9-]{1,62}")
 """What a service may be called."""
 
@@ -176,6 +177,7 @@ class PluginWithoutTest(Rule):
         tests = [function for function in module.functions if module.tier_of(function) in _REAL]
         if not tests or not project.plugins:
             return
+        yield self.fact(module, tests[0].node, None, key=_TIER)
         said = {word for function in tests for word in _said(function)}
         imported = set(_imported(module))
         for plugin in project.plugins:
@@ -185,7 +187,7 @@ class PluginWithoutTest(Rule):
     def conclude(self, facts: Sequence[Fact], project: Project) -> Iterator[Finding]:
         """Report the plugins that no test mentions."""
         mentioned = {fact.key for fact in facts}
-        for plugin in project.plugins:
+        for plugin in project.plugins if mentioned else ():  # a suite without such a tier is another matter
             key = f"{plugin.group}:{plugin.name}"
             if project.whole and key not in mentioned:
                 message = f"no integration test mentions the plugin {plugin.name!r} ({plugin.value}) of {plugin.group}"

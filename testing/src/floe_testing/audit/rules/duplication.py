@@ -4,6 +4,7 @@ import ast
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
@@ -201,9 +202,9 @@ class CopiedInfrastructure(Rule):
                 if shape is not None:
                     yield self.fact(module, function.node, function, key=shape, label=function.symbol)
 
-    def conclude(self, facts: Sequence[Fact], project: Project) -> Iterator[Finding]:  # noqa: ARG002 - as above
+    def conclude(self, facts: Sequence[Fact], project: Project) -> Iterator[Finding]:
         """Report shapes that several modules have."""
-        for places in _in_several_modules(facts):
+        for places in _in_several_modules(_by_project(facts, project)):
             twins = [_without_side(each.path) for each in places]
             for place, own in zip(places[1:], twins[1:], strict=True):
                 others = [each for each, twin in zip(places, twins, strict=True) if twin != own]
@@ -319,6 +320,23 @@ def _literal(node: ast.expr) -> str | None:
     if isinstance(node, ast.Constant) and isinstance(node.value, str | int) and not isinstance(node.value, bool):
         return str(node.value)
     return None
+
+
+def _by_project(facts: Sequence[Fact], project: Project) -> list[Fact]:
+    """Return the facts with keys of the project that each file is of: what is in two of them can't be shared."""
+    known: dict[str, str] = {}
+
+    def project_of(folder: str) -> str:
+        if folder not in known:
+            here = project.root / folder if project.root is not None else None
+            own = here is not None and any((here / name).is_file() for name in _PROJECTS)
+            known[folder] = folder if own or not folder else project_of(folder.rpartition("/")[0])
+        return known[folder]
+
+    return [replace(fact, key=f"{fact.key} {project_of(fact.path.rpartition('/')[0])}") for fact in facts]
+
+
+_PROJECTS: Final = ("pyproject.toml", "setup.py", "setup.cfg")
 
 
 def _in_several_modules(facts: Sequence[Fact]) -> Iterator[list[Fact]]:

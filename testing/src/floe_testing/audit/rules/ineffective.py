@@ -61,7 +61,9 @@ class Tautology(Rule):
         """Look at each check."""
         for function in module.functions:
             for check in checks(module, function):
-                if check.strength is Strength.TAUTOLOGY and not _is_other_outcome(check.node, function):
+                if check.strength is not Strength.TAUTOLOGY or _is_other_outcome(check.node, function):
+                    continue
+                if "__eq__" not in module.reasons(function):  # which compares with itself by design
                     yield self.finding(module, check.node, "always true, whatever the code does", function)
 
 
@@ -117,6 +119,10 @@ class BroadRaises(Rule):
                 continue
             looked_at = _names_of_errors_looked_at(function)
             for call in broad:
+                if module.comment_at(call.node.lineno) or any(
+                    call.node.lineno - last <= _NEAR for last in _explained(module, function) if last < call.node.lineno
+                ):
+                    continue  # which says why
                 if keyword(call, "match") is None and keyword(call, "check") is None and call.node not in looked_at:
                     yield self.finding(module, call.node, "any exception will do", function)
 
@@ -153,7 +159,8 @@ class SwallowedAssertion(Rule):
         for function in module.functions:
             for node in function.all(ast.Try):
                 asserts = _asserts_in(node.body, module, function)
-                if asserts and any(_swallows(handler, module, function) for handler in node.handlers):
+                swallows = [each for each in node.handlers if _swallows(each, module, function)]
+                if asserts and swallows and not any(_says_why(handler, module) for handler in swallows):
                     yield self.finding(
                         module, asserts[0], "the `except` below takes this assertion's failure", function
                     )
@@ -447,6 +454,24 @@ def _asserts_in(body: Iterable[ast.stmt], module: Module, function: Function) ->
 def _asserts(node: ast.Call, module: Module, function: Function) -> bool:
     name = module.resolve(node.func, function).rpartition(".")[2]
     return name.startswith("assert") and not name.startswith(_RAISES)
+
+
+_NEAR: Final = 8
+"""Lines for which a comment above several `raises` speaks."""
+
+
+def _explained(module: Module, function: Function) -> list[int]:
+    """Return the lines of comments in a function that speak of exceptions."""
+    words = ("raise", "throw", "error", "exception")
+    first, last = getattr(function.node, "lineno", 0), getattr(function.node, "end_lineno", 0)
+    return [line for line, text in module.comment_lines(first, last) if any(word in text.lower() for word in words)]
+
+
+def _says_why(handler: ast.ExceptHandler, module: Module) -> bool:
+    """Tell whether an `except` has a comment, or a text in its place."""
+    if any(isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant) for each in handler.body):
+        return True
+    return bool(module.comment_lines(handler.lineno, handler.end_lineno or handler.lineno))
 
 
 def _suppresses(item: ast.withitem, module: Module, function: Function) -> bool:

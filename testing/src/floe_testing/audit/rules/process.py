@@ -213,6 +213,8 @@ def _within(function: Function) -> set[ast.AST]:
 
 def _thing(root: str) -> str:
     """Return what a call such as `os.environ.update` changes."""
+    if root == "gc.disable":
+        return "gc.enable"
     return root.rpartition(".")[0] if root.count(".") > 1 else root
 
 

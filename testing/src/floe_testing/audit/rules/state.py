@@ -307,6 +307,8 @@ def _is_prepared(attribute: str, module: Module, function: Function) -> bool:
 
 def _set_globally(function: Function) -> Iterator[tuple[ast.Global, str]]:
     """Yield the names of the module that a test sets."""
+    if not function.own(ast.Global):
+        return
     stored = {
         node.id for node in ast.walk(function.node) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
     }

@@ -34,7 +34,7 @@ class NoCheck(Rule):
 
     id = "FT201"
     name = "no-assertion"
-    severity = Severity.WARNING
+    severity = Severity.NOTE
     reason = (
         "The test runs code and looks at nothing: it fails only where that code raises. Assert what should have "
         "come of it; where not raising is the point, say so in the test's name (`…_does_not_raise`)."
