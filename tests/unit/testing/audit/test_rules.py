@@ -1135,6 +1135,86 @@ FORMS: dict[str, tuple[str, int | None]] = {
         """,
         None,
     ),
+    "FT201 hands code on that asserts": (
+        """
+        def test_a(browser):
+            browser.run("assert total(7) == 7")
+        """,
+        None,
+    ),
+    "FT201 hands on what raises where it is misused": (
+        """
+        def test_a():
+            class Frozen(dict):
+                def pop(self, *_):
+                    raise RuntimeError("frozen")
+            place(Frozen())
+        """,
+        None,
+    ),
+    "FT204 a comment says that equality is tested": (
+        """
+        def test_a():
+            order = place(7)
+            # check __eq__ and __hash__
+            assert order == order
+            assert {order} == {order}
+        """,
+        None,
+    ),
+    "FT204 a property that is asked twice": (
+        """
+        import unittest
+        class A(unittest.TestCase):
+            def test_a(self):
+                self.assertIs(place(7).lines, place(7).lines)
+                self.assertIs(self.order.lines, self.order.lines)
+        """,
+        None,
+    ),
+    "FT205 a comment says why": (
+        """
+        import pytest
+        def test_a():
+            # an AttributeError now, which should be a nicer error
+            with pytest.raises(Exception):
+                place(None)
+            with pytest.raises(Exception):
+                place(3)
+        """,
+        None,
+    ),
+    "FT206 the handler says why": (
+        """
+        def test_a():
+            try:
+                assert total(7) == 7
+            except Exception:
+                pass  # now and then the clock is behind: #1420
+        """,
+        None,
+    ),
+    "FT802 the collector is switched on again": (
+        """
+        import gc
+        def test_a():
+            try:
+                gc.disable()
+                assert place(7) == 7
+            finally:
+                gc.enable()
+        """,
+        None,
+    ),
+    "FT802 the collector": (
+        """
+        import gc
+        def test_a():
+            gc.disable()
+            assert place(7) == 7
+        """,
+        3,
+    ),
 }
 """What people write in place of what the examples have: source, and the line of the finding, None if there is none."""
 
@@ -1213,6 +1293,36 @@ def test_other_forms(name: str, repository: Repository) -> None:
     code, line = (FORMS | UPPER)[name]
     found = repository.found(code, f"tests/{'integration' if name in UPPER else 'unit'}/test_orders.py")
     assert [each for rule, each in found if rule == name[:5]] == ([] if line is None else [line])
+
+
+HELPER = """
+def build(shop):
+    order = shop.new(7)
+    for line in shop.lines():
+        order.add(line, 3)
+    shop.save(order)
+    return order
+"""
+
+
+def test_copies_in_projects_of_their_own(repository: Repository) -> None:
+    """What stands in two projects of one repository can't be shared; what stands twice in one of them can."""
+    for path in ("one/tests/test_a.py", "two/tests/test_a.py"):
+        repository.write(path, HELPER)
+    assert [finding.rule for finding in repository.audit().findings] == ["FT602"]
+    repository.write("two/pyproject.toml", "")
+    assert repository.audit().findings == ()
+    repository.write("two/tests/test_b.py", HELPER)
+    assert [finding.path for finding in repository.audit().findings] == ["two/tests/test_b.py"]
+
+
+def test_plugin_of_a_suite_without_the_tier(repository: Repository) -> None:
+    """That no integration test mentions a plugin is told where there are integration tests."""
+    plugins = {"postgres": "orders.stores.postgres:PostgresStore"}
+    repository.write("tests/unit/test_a.py", "def test_a(shop):\n    assert shop.open == 1\n")
+    assert repository.audit(plugins=plugins).findings == ()
+    repository.write("tests/integration/test_b.py", "def test_b(shop):\n    assert shop.open == 1\n")
+    assert [finding.rule for finding in repository.audit(plugins=plugins).findings] == ["FT902"]
 
 
 def test_stand_in_of_a_migration(repository: Repository) -> None:
