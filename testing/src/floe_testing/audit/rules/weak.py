@@ -22,7 +22,21 @@ from floe_testing.audit.rule import Rule
 _ABOUT_TRUTH: Final = ("bool", "nonzero", "truth", "non none", "not be none", "not be null", *NOTHING_RAISED)
 _ABOUT_LENGTH: Final = (
     *("len", "size", "count", "num", "limit", "max", "min"),
-    *("once", "twice", "only", "all", "one", "two", "capped", "fewer", "distinct", "unique", "duplicate"),
+    *(
+        "once",
+        "twice",
+        "only",
+        "all",
+        "one",
+        "two",
+        "many",
+        "bulk",
+        "capped",
+        "fewer",
+        "distinct",
+        "unique",
+        "duplicate",
+    ),
 )
 
 
@@ -180,7 +194,7 @@ def _checked_tests(module: Module) -> Iterator[Function]:
             continue
         if any(call.last in {"skip", "skipTest", "xfail"} for call in function.calls):
             continue
-        if "benchmark" in function.parameters or _only_imports(function):
+        if "benchmark" in function.parameters or _only_imports(function) or _does_nothing(function):
             continue
         yield function
 
@@ -206,6 +220,17 @@ def _only_defines(function: Function) -> bool:
         each for each in body if each not in defined and not isinstance(getattr(each, "value", None), ast.Constant)
     ]
     return any(each.decorator_list or isinstance(each, ast.ClassDef) for each in defined) and not others
+
+
+def _does_nothing(function: Function) -> bool:
+    """Tell whether a test is empty, which takes away one that it inherits, or only prints."""
+    body = [] if isinstance(function.node, ast.Module) else function.node.body
+    return all(
+        isinstance(each, ast.Pass)
+        or (isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant))
+        or (isinstance(each, ast.Expr) and ast.unparse(each.value).startswith("print("))
+        for each in body
+    )
 
 
 def _only_imports(function: Function) -> bool:
