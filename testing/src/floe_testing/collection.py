@@ -34,7 +34,12 @@ class CollectionRules:
 
     def is_test_file(self, path: Path) -> bool:
         """Tell whether pytest looks for tests in a file of a folder."""
-        return any(fnmatch(path.as_posix() if "/" in glob else path.name, glob) for glob in self.python_files)
+        return any(
+            fnmatch(path.as_posix(), glob if glob.startswith("/") else f"*/{glob}")
+            if "/" in glob
+            else fnmatch(path.name, glob)
+            for glob in self.python_files
+        )
 
     def is_test_class(self, name: str) -> bool:
         """Tell whether pytest looks for tests in a class that is no `unittest.TestCase`."""

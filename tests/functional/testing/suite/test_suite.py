@@ -144,6 +144,17 @@ def test_the_configured_names(file: str, text: str, pytester: pytest.Pytester) -
     assert len(expected) == 3
 
 
+def test_files_by_their_folder(pytester: pytest.Pytester) -> None:
+    """A pattern with a folder in it is of the end of a path, as pytest has it."""
+    pytester.makeini("[pytest]\npython_files = tests/test_*.py\n")
+    for folder in ("tests", "other"):
+        (pytester.path / folder).mkdir()
+        (pytester.path / folder / f"test_{folder}.py").write_text("def test_one(): ...\n", encoding="utf-8")
+    listed = pytester.runpytest("--collect-only", "-q", "-p", "no:cacheprovider").outlines
+    expected = {line for line in listed if "::" in line}
+    assert node_ids(read_suite([pytester.path], pytester.path)) == expected == {"tests/test_tests.py::test_one"}
+
+
 def test_folders_that_pytest_skips(tmp_path: Path) -> None:
     """Hidden folders, builds, virtual environments and what the configuration names are not looked into."""
     (tmp_path / "pytest.ini").write_text("[pytest]\nnorecursedirs = attic .*\n", encoding="utf-8")
