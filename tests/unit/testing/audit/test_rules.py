@@ -378,6 +378,20 @@ FORMS: dict[str, tuple[str, int | None]] = {
         """,
         7,
     ),
+    "FT101 a mock that is made where the real thing is there": (
+        """
+        import unittest
+        from unittest.mock import Mock
+        class A(unittest.TestCase):
+            def setUp(self):
+                if Curve.is_available():
+                    fixed = Mock()
+                    patch("shop.Curve", fixed).start()
+            def test_a(self):
+                self.assertEqual(place(7), 7)
+        """,
+        None,
+    ),
     "FT101 that is asked for": (
         """
         import pytest

@@ -231,7 +231,8 @@ def _alternatives(module: Module, function: Function) -> Iterator[ast.stmt]:
             continue
         for branch, other in ((node.body, node.orelse or _following(node, function)), (node.orelse, node.body)):
             fakes = [each for each in branch if _puts_fake(each, module, function)]
-            if fakes and not any("skip" in ast.unparse(each) for each in [*branch, *other]):
+            skips = any("skip" in ast.unparse(each) for each in [*branch, *other])
+            if fakes and not skips and _has_other(fakes[0], function):
                 yield fakes[0]
                 break
         else:
@@ -245,6 +246,21 @@ def _alternatives(module: Module, function: Function) -> Iterator[ast.stmt]:
             given = [statement.value.body, statement.value.orelse]
             if [_is_fake(each, module, function) for each in given].count(True) == 1:
                 yield statement
+
+
+def _has_other(fake: ast.stmt, function: Function) -> bool:
+    """Tell whether what a mock is given to is also given the real thing; what is returned is one of two always."""
+    if not isinstance(fake, ast.Assign):
+        return True
+    targets = {ast.unparse(target) for target in fake.targets}
+    others = [each for each in function.all(ast.Assign) if each is not fake]
+    imported = {
+        alias.asname or alias.name
+        for node in ast.walk(function.node)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+    }
+    return bool(targets & imported) or any(ast.unparse(target) in targets for each in others for target in each.targets)
 
 
 def _following(node: ast.If, function: Function) -> list[ast.stmt]:
