@@ -46,7 +46,7 @@ report: .venv/ready ## Write the audit of the tests into docs/audits/report.md
 
 trace: .venv/ready ## Which requirements are verified by the results in results/; without any, which tests name them
 	$(VENV)/floe-testing trace --all --threshold 100 \
-		$(patsubst %/junit.xml,--results %,$(shell find results -name junit.xml 2>/dev/null))
+		$(patsubst %/junit.xml,--results %,$(shell find results -name '.*' -prune -o -name junit.xml -print 2>/dev/null))
 
 lint: .venv/ready ## Check the style of Python, and shell scripts
 	$(VENV)/ruff check .

@@ -1,4 +1,4 @@
-"""Prints how often each rule was right: of the findings in `precision.csv`, as the table in `README.md` has it.
+"""Prints how often each rule was right in the blind draws, as the table in `README.md` has it.
 
 python docs/audits/precision.py
 """
@@ -7,43 +7,48 @@ import csv
 from collections import Counter
 from pathlib import Path
 
-JUDGED = Path(__file__).with_name("precision.csv")
+DRAWS = sorted(Path(__file__).parent.glob("draw-*.csv"))
+VERDICTS = ("right", "wrong", "arguable")
 
 
 def main() -> None:
     """Print the table."""
-    print(table(read(JUDGED)))
+    print(table([finding for file in DRAWS for finding in read(file)]))
 
 
 def read(file: Path) -> list[dict[str, str]]:
-    """Return the judged findings.
+    """Return the judged findings of a draw.
 
     Raises:
-        ValueError: A verdict is neither `true` nor `false`.
+        ValueError: A verdict is none of `VERDICTS`.
     """
     with file.open(encoding="utf-8", newline="") as rows:
         findings = list(csv.DictReader(rows))
-    unclear = [each["place"] for each in findings if each["verdict"] not in {"true", "false"}]
+    unclear = [each["place"] for each in findings if each["verdict"] not in VERDICTS]
     if unclear:
-        message = f"neither true nor false: {', '.join(unclear)}"
+        message = f"{file.name}: neither {', '.join(VERDICTS)}: {', '.join(unclear)}"
         raise ValueError(message)
     return findings
 
 
-def shares(findings: list[dict[str, str]]) -> dict[str, tuple[int, int]]:
-    """Return for each rule, sorted, how many findings were right, and how many there are."""
-    judged = Counter(each["rule"] for each in findings)
-    right = Counter(each["rule"] for each in findings if each["verdict"] == "true")
-    return {rule: (right[rule], judged[rule]) for rule in sorted(judged)}
-
-
 def table(findings: list[dict[str, str]]) -> str:
     """Return a Markdown table with a row for each rule, and one for them all."""
-    by_rule = shares(findings)
-    every = tuple(map(sum, zip(*by_rule.values(), strict=True)))
-    lines = [f"| {rule} | {judged} | {right} | {right / judged:.0%} |" for rule, (right, judged) in by_rule.items()]
-    total = f"| **all** | **{every[1]}** | **{every[0]}** | **{every[0] / every[1]:.0%}** |"
-    return "\n".join(["| rule | judged | right | precision |", "| --- | ---: | ---: | ---: |", *lines, total])
+    rows = [(rule, Counter(each["verdict"] for each in findings if each["rule"] == rule)) for rule in _rules(findings)]
+    lines = [_row(rule, count) for rule, count in rows]
+    total = _row("**all**", Counter(each["verdict"] for each in findings))
+    head = "| rule | judged | right | wrong | arguable | right of the clear | right of all |"
+    return "\n".join([head, "| --- | ---: | ---: | ---: | ---: | ---: | ---: |", *lines, total])
+
+
+def _rules(findings: list[dict[str, str]]) -> list[str]:
+    return sorted({each["rule"] for each in findings})
+
+
+def _row(name: str, count: Counter[str]) -> str:
+    clear, every = count["right"] + count["wrong"], count.total()
+    of_clear = f"{count['right'] / clear:.0%}" if clear else "-"
+    numbers = " | ".join(str(count[each]) for each in VERDICTS)
+    return f"| {name} | {every} | {numbers} | {of_clear} | {count['right'] / every:.0%} |"
 
 
 if __name__ == "__main__":

@@ -60,6 +60,7 @@ def names(kube: CoreV1Api) -> set[str]:
     return {each.metadata.name for each in kube.list_namespace().items}
 
 
+@pytest.mark.journey("isolation")
 def test_each_test_has_a_namespace(kube: CoreV1Api, tmp_path: Path) -> None:
     """Each test has a new namespace with its run's label, in parallel too, and none is left when the session ends."""
     done = session(tmp_path, "parallel1", "-n", "2", "-k", "fills")

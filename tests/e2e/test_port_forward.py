@@ -32,6 +32,7 @@ def through_api(postgres_database: PostgresConfig, port_forward: PortForward) ->
     return postgres_database.model_copy(update={"host": address.host, "port": address.port})
 
 
+@pytest.mark.journey("port-forward")
 def test_same_server(postgres_database: PostgresConfig, through_api: PostgresConfig) -> None:
     """What is written through the port-forward, which ends within the pod, is read at the service's own address."""
     with connect(through_api) as connection:
@@ -86,6 +87,7 @@ def test_service_that_is_not_there() -> None:
 @pytest.mark.requirement("REQ-642")
 def test_services_are_found_by_name_alone(kube_namespace: str) -> None:
     """In a pod, a Kubernetes Service that no variable describes is found by DNS, and takes connections."""
+    # floe: ignore[FT603] no variable tells the port: that is the case
     health = check_service_health(ServiceRequirement(name="dagster-webserver", port=3000, namespace=kube_namespace))
     assert health.healthy, health
     assert str(health.address) == f"dagster-webserver.{kube_namespace}.svc:3000 (Kubernetes DNS)"

@@ -58,6 +58,7 @@ def new_product(
         yield make
 
 
+@pytest.mark.journey("products")
 def test_products_do_not_mix(
     dagster: DagsterClient,
     new_product: Callable[[bytes], Product],

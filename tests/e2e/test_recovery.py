@@ -11,6 +11,7 @@ from floe_testing.services import DagsterConfig
 pytestmark = pytest.mark.requirement("REQ-641")
 
 
+@pytest.mark.journey("recovery")
 def test_killed_webserver_is_replaced(
     dagster: DagsterClient, dagster_config: DagsterConfig, kube: CoreV1Api, kube_namespace: str
 ) -> None:

@@ -51,6 +51,7 @@ def used(config: DagsterConfig) -> Iterator[list[object]]:
         user.join()
 
 
+@pytest.mark.journey("upgrade")
 def test_webserver_answers_while_it_is_upgraded(  # noqa: PLR0913, PLR0917 - a journey passes through every service
     dagster: DagsterClient,
     dagster_config: DagsterConfig,

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 class TestOrders(IntegrationTestBase):
     """Orders are kept in a schema of the test's own, in the database that all share."""
 
+    # floe: ignore[FT603] a requirement with a port of its own, as a user writes it
     required_services = ("postgres", ServiceRequirement(name="minio", port=9000))
     seen: ClassVar[list[str]] = []
 

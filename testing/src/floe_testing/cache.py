@@ -22,6 +22,8 @@ class Form(Generic[T]):
 
     dump: Callable[[T], str]
     load: Callable[[str], T]
+    is_current: Callable[[T], bool] = lambda _: True
+    """Tells whether what else was read for it is as it was."""
 
 
 @dataclass(frozen=True)
@@ -51,12 +53,20 @@ class Cache(Generic[T]):
             files: The name of each, and the hash of what is in it now.
             read: Returns the results of the files whose places among `files` it is given.
         """
-        known = [self._content.get(name, ("", "")) for name, _ in files]
-        changed = [place for place, (now, then) in enumerate(zip(files, known, strict=True)) if now[1] != then[0]]
-        fresh = dict(zip(changed, read(changed), strict=True)) if changed else {}
-        if fresh:
-            self._put({files[place][0]: (files[place][1], self._form.dump(fresh[place])) for place in changed})
-        return [fresh[place] if place in fresh else self._form.load(known[place][1]) for place in range(len(files))]
+        found = [self._current(*file) for file in files]
+        changed = [place for place, result in enumerate(found) if result is None]
+        if changed:
+            fresh = read(changed)
+            for place, result in zip(changed, fresh, strict=True):
+                found[place] = result
+            written = map(self._form.dump, fresh)
+            self._put({files[place][0]: (files[place][1], text) for place, text in zip(changed, written, strict=True)})
+        return [result for result in found if result is not None]
+
+    def _current(self, name: str, now: str) -> T | None:
+        then, text = self._content.get(name, ("", ""))
+        result = self._form.load(text) if now == then else None
+        return result if result is not None and self._form.is_current(result) else None
 
     @cached_property
     def _content(self) -> Mapping[str, tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 import configparser
 import os
+import re
 import shlex
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,6 +14,9 @@ from typing import Any
 from floe_testing.errors import FloeTestingError
 
 _INI_SECTIONS = {"pytest.ini": "pytest", ".pytest.ini": "pytest", "tox.ini": "pytest", "setup.cfg": "tool:pytest"}
+
+
+_DJANGO = re.compile(r"django(?![\w-])", re.IGNORECASE)
 
 
 class NoSuchPathError(FloeTestingError):
@@ -30,7 +34,12 @@ class CollectionRules:
 
     def is_test_file(self, path: Path) -> bool:
         """Tell whether pytest looks for tests in a file of a folder."""
-        return any(fnmatch(path.as_posix() if "/" in glob else path.name, glob) for glob in self.python_files)
+        return any(
+            fnmatch(path.as_posix(), glob if glob.startswith("/") else f"*/{glob}")
+            if "/" in glob
+            else fnmatch(path.name, glob)
+            for glob in self.python_files
+        )
 
     def is_test_class(self, name: str) -> bool:
         """Tell whether pytest looks for tests in a class that is no `unittest.TestCase`."""
@@ -45,7 +54,23 @@ def read_collection_rules(root: Path) -> CollectionRules:
     """Return the rules that the repository's pytest configuration states; what can't be read states none."""
     settings = _pytest_settings(root)
     given = {field.name: _words(settings[field.name]) for field in fields(CollectionRules) if settings.get(field.name)}
+    if "python_files" not in given and _is_django(root) and "DJANGO_SETTINGS_MODULE" not in settings:
+        # Django's own runner collects these; a Django project that pytest runs says so in its settings.
+        given["python_files"] = ("test*.py",)
     return CollectionRules(**given)
+
+
+def _is_django(root: Path) -> bool:
+    """Tell whether a repository's tests are run by Django's runner: a project, or an application of its own."""
+    if any((root / name).is_file() for name in ("manage.py", "runtests.py", "tests/runtests.py", "tests/manage.py")):
+        return True
+    try:
+        document = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    project = document.get("project", {})
+    needed = project.get("dependencies", []) if isinstance(project, dict) else []
+    return isinstance(needed, list) and any(_DJANGO.match(str(each)) for each in needed)
 
 
 def find_python_files(paths: Iterable[Path], rules: CollectionRules) -> list[Path]:
@@ -55,12 +80,20 @@ def find_python_files(paths: Iterable[Path], rules: CollectionRules) -> list[Pat
         NoSuchPathError: Names every path that is not there.
     """
     paths = list(paths)
-    missing = [str(path) for path in paths if not path.exists()]
+    missing = [str(path) for path in paths if not path.exists() and not path.is_symlink()]
     if missing:
         message = f"no such file or folder: {', '.join(missing)}"
         raise NoSuchPathError(message)
-    found = {file.resolve() for path in paths for file in ([path] if path.is_file() else _walk(path, rules))}
+    found = {resolved(file) for path in paths for file in (_walk(path, rules) if path.is_dir() else [path])}
     return sorted(found)
+
+
+def resolved(file: Path) -> Path:
+    """Return a file's own path; of a link that leads to itself, the link's."""
+    try:
+        return file.resolve()
+    except (OSError, RuntimeError):
+        return Path(os.path.abspath(file))  # noqa: PTH100 - follows no link
 
 
 def _walk(folder: Path, rules: CollectionRules) -> Iterator[Path]:

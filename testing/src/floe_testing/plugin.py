@@ -20,7 +20,10 @@ PLUGINS = (
     "floe_testing.traceability.plugin",
 )
 
-MARKERS = ("requirement(id): the requirement that a test shows to be met, as REQ-642",)
+MARKERS = (
+    "requirement(id): the requirement that a test shows to be met, as REQ-642",
+    "journey(name): what users do from end to end, and this test does",
+)
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:

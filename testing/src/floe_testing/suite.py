@@ -9,36 +9,19 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, Final
 
-from floe_testing import syntax
+from floe_testing import markers, syntax
 from floe_testing.cache import Cache, Form, digest
 from floe_testing.collection import CollectionRules, find_python_files, read_collection_rules
-from floe_testing.syntax import FunctionNode, Names, parse, statements
+from floe_testing.markers import Case, Expression, Marker, Scope, Unread, Value, module_scope
+from floe_testing.syntax import FunctionNode, Names, describe, parse, statements
 
 _FEW_FILES = 40
 """Up to here one process is done before a second has started."""
-
-
-@dataclass(frozen=True)
-class Expression:
-    """A value that only running the code could tell."""
-
-    code: str
-
-
-Value: TypeAlias = "str | int | float | bool | Expression | tuple[Value, ...] | None"
-"""An argument of a marker; lists and sets are tuples, and what JSON does not know is an expression."""
-
-
-@dataclass(frozen=True)
-class Marker:
-    """One `pytest.mark.<name>(…)` that applies to a test."""
-
-    name: str
-    args: tuple[Value, ...] = ()
-    kwargs: Mapping[str, Value] = field(default_factory=dict)
-    line: int = 0
+_PYTESTMARK: Final = "pytestmark"
+_PARAMETRIZE: Final = "pytest.mark.parametrize"
+_NO_MARKERS: Final = ("pytest.", "unittest.", "staticmethod", "classmethod", "property", "functools.", "contextlib.")
 
 
 @dataclass(frozen=True)
@@ -57,6 +40,10 @@ class TestFunction:
     markers: tuple[Marker, ...] = ()
     """Its own, then its class's, then its module's."""
     docstring: str | None = None
+    parameters: tuple[tuple[Case, ...], ...] = ()
+    """The sets of parameters of each `parametrize`, that written first coming first; none where they can't be read."""
+    unread: tuple[Unread, ...] = ()
+    """What stands where its markers do, and can't be read as one."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +70,15 @@ class TestModule:
     """From the root, with forward slashes."""
     tests: tuple[TestFunction, ...] = ()
     problems: tuple[Problem, ...] = ()
+    unread: tuple[Unread, ...] = ()
+    """Statements that put markers on something, in a way that can't be read."""
+    others: Mapping[str, str] = field(default_factory=dict)
+    """The other modules that its markers lead to, each with the hash of what is in it."""
+
+    @property
+    def is_current(self) -> bool:
+        """Tell whether the other modules are as they were."""
+        return all(digest(Path(path)) == then for path, then in self.others.items())
 
 
 @dataclass(frozen=True)
@@ -130,7 +126,8 @@ def read_suite(paths: Sequence[Path], root: Path, cache_folder: Path | None = No
     read = partial(read_module, root=root.resolve(), rules=rules)
     if cache_folder is None:
         return Suite(tuple(_each(read, files)))
-    cache = Cache(Form(dump_module, load_module), cache_folder, root.resolve(), _version(rules))
+    form = Form(dump_module, load_module, lambda module: module.is_current)
+    cache = Cache(form, cache_folder, root.resolve(), _version(rules))
     keys = [(str(file), digest(file)) for file in files]
     return Suite(tuple(cache.complete(keys, lambda places: _each(read, [files[place] for place in places]))))
 
@@ -144,7 +141,8 @@ def _each(read: partial[TestModule], files: Sequence[Path]) -> list[TestModule]:
 
 def _version(rules: CollectionRules) -> str:
     """Return a hash of all that a module's tests depend on, but the file."""
-    return " ".join([sys.version, str(rules), *(digest(Path(each)) for each in (syntax.__file__, __file__))])
+    sources = (syntax.__file__, markers.__file__, __file__)
+    return " ".join([sys.version, str(rules), *(digest(Path(each)) for each in sources)])
 
 
 def dump_module(module: TestModule) -> str:
@@ -160,11 +158,22 @@ def load_module(text: str) -> TestModule:
         relative=content["relative"],
         tests=tuple(_load_test(each) for each in content["tests"]),
         problems=tuple(Problem(**each) for each in content["problems"]),
+        unread=tuple(Unread(**each) for each in content["unread"]),
+        others=content["others"],
     )
 
 
 def _load_test(content: dict[str, Any]) -> TestFunction:
-    markers = (
+    parameters = tuple(tuple(map(_load_case, cases)) for cases in content["parameters"])
+    return TestFunction(**{**content, **_load_read(content), "parameters": parameters})
+
+
+def _load_case(content: dict[str, Any]) -> Case:
+    return Case(tuple(content["ids"]), **_load_read(content))
+
+
+def _load_read(content: dict[str, Any]) -> dict[str, Any]:
+    found = (
         Marker(
             each["name"],
             tuple(map(_load_value, each["args"])),
@@ -173,7 +182,7 @@ def _load_test(content: dict[str, Any]) -> TestFunction:
         )
         for each in content["markers"]
     )
-    return TestFunction(**{**content, "markers": tuple(markers)})
+    return {"markers": tuple(found), "unread": tuple(Unread(**each) for each in content["unread"])}
 
 
 def _load_value(value: Any) -> Value:  # noqa: ANN401 - JSON
@@ -199,41 +208,64 @@ def parse_module(path: Path, root: Path, rules: CollectionRules) -> ParsedModule
     try:
         source = path.read_bytes()
         tree = parse(source, relative)
-    except (OSError, SyntaxError, ValueError, RecursionError) as error:
-        line = getattr(error, "lineno", None) or 1
-        problem = Problem(relative, line, getattr(error, "msg", None) or str(error))
+        collector = _Collector(path, root, relative, rules)
+        found = collector.collect(tree)
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        problem = Problem(relative, getattr(error, "lineno", None) or 1, describe(error))
         return TestModule(path, relative, problems=(problem,))
-    found = _Collector(relative, rules).collect(tree)
     nodes: dict[FunctionNode, TestFunction] = {}
     for node, test in found:
         nodes.setdefault(node, test)
-    return ParsedModule(TestModule(path, relative, tuple(test for _, test in found)), tree, source, nodes)
+    module = TestModule(
+        path,
+        relative,
+        tuple(test for _, test in found),
+        unread=tuple(collector.unread),
+        others={str(file): digest(file) for file in sorted(collector.others)},
+    )
+    return ParsedModule(module, tree, source, nodes)
+
+
+@dataclass(frozen=True)
+class _Read:
+    """What was read where markers stand."""
+
+    markers: tuple[Marker, ...] = ()
+    unread: tuple[Unread, ...] = ()
+    parameters: tuple[tuple[Case, ...], ...] = ()
+
+    def __add__(self, other: "_Read") -> "_Read":
+        return _Read(self.markers + other.markers, self.unread + other.unread, self.parameters + other.parameters)
 
 
 class _Collector:
     """Finds one module's tests."""
 
-    def __init__(self, relative: str, rules: CollectionRules) -> None:
+    def __init__(self, path: Path, root: Path, relative: str, rules: CollectionRules) -> None:
+        self._path = path
+        self._root = root
         self._relative = relative
         self._rules = rules
         self._names = Names()
-        self._constants: dict[str, ast.expr] = {}
-        self._classes: dict[str, ast.ClassDef] = {}
+        self._module = Scope(path, root, self._names, markers.Definitions())
+
+    @property
+    def others(self) -> set[Path]:
+        """The other modules that were read."""
+        return self._module.others
 
     def collect(self, tree: ast.Module) -> list[tuple[FunctionNode, TestFunction]]:
         body = list(statements(tree.body))
         for statement in body:
             self._names.see(statement)
-            if isinstance(statement, ast.ClassDef):
-                self._classes[statement.name] = statement
-            elif isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
-                self._constants[statement.targets[0].id] = statement.value
+        self._module = module_scope(self._path, self._root, self._names, body)
+        self.unread = list(_put_on(body, self._module))
         if _constant(body, "__test__") is False:
             return []
-        return list(self._scope(body, (), self._own_markers([], body), in_unittest=False))
+        return list(self._scope(body, (), self._read(self._module, [], marked=True), self._module, in_unittest=False))
 
     def _scope(
-        self, body: Iterable[ast.stmt], classes: tuple[str, ...], outer: tuple[Marker, ...], *, in_unittest: bool
+        self, body: Iterable[ast.stmt], classes: tuple[str, ...], outer: _Read, scope: Scope, *, in_unittest: bool
     ) -> Iterator[tuple[FunctionNode, TestFunction]]:
         # As at run time, the last definition of a name is the one there is.
         defined = {
@@ -243,8 +275,9 @@ class _Collector:
         }
         for name, node in defined.items():
             if isinstance(node, ast.ClassDef):
-                yield from self._class(node, classes, outer)
+                yield from self._class(node, classes, outer, scope)
             elif self._is_test(name, node, in_unittest=in_unittest):
+                read = self._read(scope, node.decorator_list) + outer
                 yield (
                     node,
                     TestFunction(
@@ -252,13 +285,15 @@ class _Collector:
                         name=name,
                         class_name=".".join(classes) or None,
                         line=node.lineno,
-                        markers=(*self._own_markers(node.decorator_list, ()), *outer),
+                        markers=read.markers,
                         docstring=ast.get_docstring(node),
+                        parameters=read.parameters,
+                        unread=read.unread,
                     ),
                 )
 
     def _class(
-        self, node: ast.ClassDef, classes: tuple[str, ...], outer: tuple[Marker, ...]
+        self, node: ast.ClassDef, classes: tuple[str, ...], outer: _Read, scope: Scope
     ) -> Iterator[tuple[FunctionNode, TestFunction]]:
         line = self._lineage(node)
         in_unittest = any(self._is_unittest_base(base) for ancestor in line for base in ancestor.bases)
@@ -269,12 +304,12 @@ class _Collector:
             return
         if not in_unittest and any(getattr(statement, "name", None) in {"__init__", "__new__"} for statement in body):
             return
-        markers = tuple(
-            marker
-            for ancestor in line
-            for marker in self._own_markers(ancestor.decorator_list, statements(ancestor.body))
-        )
-        yield from self._scope(body, (*classes, node.name), (*markers, *outer), in_unittest=in_unittest)
+        read = _Read()
+        for ancestor in line:
+            inside = scope.inner(markers.definitions_in(statements(ancestor.body)))
+            read += self._read(inside, ancestor.decorator_list, marked=True)
+        inside = scope.inner(markers.definitions_in(body))
+        yield from self._scope(body, (*classes, node.name), read + outer, inside, in_unittest=in_unittest)
 
     def _lineage(self, node: ast.ClassDef) -> list[ast.ClassDef]:
         """Return the class and those bases of it that this module defines, nearest first."""
@@ -285,7 +320,7 @@ class _Collector:
             if this in line:
                 continue
             line.append(this)
-            bases = (self._classes.get(base.id) for base in this.bases if isinstance(base, ast.Name))
+            bases = (self._module.definitions.classes.get(base.id) for base in this.bases if isinstance(base, ast.Name))
             waiting += [base for base in bases if base is not None]
         return line
 
@@ -302,34 +337,56 @@ class _Collector:
         name = self._names.resolve(decorator.func if isinstance(decorator, ast.Call) else decorator)
         return name is not None and name.rpartition(".")[2] in {"fixture", "yield_fixture"}
 
-    def _own_markers(self, decorators: Iterable[ast.expr], body: Iterable[ast.stmt]) -> tuple[Marker, ...]:
-        return tuple(
-            marker
-            for expression in [*decorators, *_pytestmark(body)]
-            if (marker := self._marker(expression)) is not None
+    def _read(self, scope: Scope, decorators: Sequence[ast.expr], *, marked: bool = False) -> _Read:
+        found: list[Marker | Unread] = []
+        cases: list[tuple[Case, ...]] = []
+        for expression in decorators:
+            if isinstance(expression, ast.Call) and self._names.resolve(expression.func) == _PARAMETRIZE:
+                cases.append(scope.cases(expression) or ())
+                if not cases[-1]:
+                    found.append(scope.unread(expression))
+            if not self._is_known(expression):
+                found += scope.markers(expression)
+        for expression in _pytestmark(scope) if marked else ():
+            found += scope.markers(expression)
+            calls = [each for each in ast.walk(expression) if isinstance(each, ast.Call)]
+            cases += [scope.cases(each) or () for each in calls if self._names.resolve(each.func) == _PARAMETRIZE]
+        return _Read(
+            tuple(each for each in found if isinstance(each, Marker)),
+            tuple(each for each in found if isinstance(each, Unread) and _may_name(each)),
+            tuple(cases),
         )
 
-    def _marker(self, expression: ast.expr) -> Marker | None:
-        call = expression if isinstance(expression, ast.Call) else None
-        name = self._names.resolve(call.func if call else expression) or ""
-        if not name.startswith("pytest.mark."):
-            # `needs_orders = pytest.mark.requirement("REQ-1")`, used by its name
-            aliased = self._constants.get(name) if call is None else None
-            return self._marker(aliased) if isinstance(aliased, ast.Call) else None
-        name = name.removeprefix("pytest.mark.")
-        if call is None:
-            return Marker(name, line=expression.lineno)
-        kwargs = {keyword.arg: self._value(keyword.value) for keyword in call.keywords if keyword.arg}
-        return Marker(name, tuple(self._value(value) for value in call.args), kwargs, expression.lineno)
+    def _is_known(self, decorator: ast.expr) -> bool:
+        """Tell whether a decorator is one of Python's or pytest's own that is no marker."""
+        name = self._names.resolve(decorator.func if isinstance(decorator, ast.Call) else decorator) or ""
+        return name.startswith(_NO_MARKERS) and not name.startswith("pytest.mark")
 
-    def _value(self, node: ast.expr) -> Value:
-        if isinstance(node, ast.Name) and isinstance(self._constants.get(node.id), ast.Constant):
-            node = self._constants[node.id]
-        if isinstance(node, ast.List | ast.Tuple | ast.Set):
-            return tuple(self._value(element) for element in node.elts)
-        if isinstance(node, ast.Constant) and isinstance(node.value, str | int | float | None):
-            return node.value
-        return Expression(ast.unparse(node))
+
+def _may_name(unread: Unread) -> bool:
+    """Tell whether something that can't be read may be a marker: most decorators have nothing to do with any."""
+    return "mark" in unread.behind or any(sign in unread.code for sign in ("mark", "'", '"'))
+
+
+def _put_on(body: Iterable[ast.stmt], scope: Scope) -> Iterator[Unread]:
+    """Yield the statements of a module or class that put a marker on something by calling it."""
+    for statement in body:
+        if isinstance(statement, ast.ClassDef):
+            yield from _put_on(statements(statement.body), scope)
+        match statement:
+            case (
+                ast.Expr(value=ast.Call(func=ast.Call() as marker) as call)
+                | ast.Assign(value=ast.Call(func=ast.Call() as marker) as call)
+            ):
+                if (scope.names.resolve(marker.func) or "").startswith("pytest.mark."):
+                    yield scope.unread(call)
+            case ast.For(body=inner) | ast.While(body=inner):
+                calls = [next(_calls_in(each), None) for each in inner]
+                yield from (scope.unread(each) for each in calls if each is not None and "mark" in ast.unparse(each))
+
+
+def _calls_in(statement: ast.stmt) -> Iterator[ast.Call]:
+    return (each for each in ast.walk(statement) if isinstance(each, ast.Call))
 
 
 def _constant(body: Iterable[ast.stmt], name: str) -> object:
@@ -341,16 +398,10 @@ def _constant(body: Iterable[ast.stmt], name: str) -> object:
     return found
 
 
-def _pytestmark(body: Iterable[ast.stmt]) -> list[ast.expr]:
-    found: list[ast.expr] = []
-    for statement in body:
-        values = getattr(statement, "value", None)
-        targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
-        if values is None or "pytestmark" not in map(_target, targets):
-            continue
-        elements = values.elts if isinstance(values, ast.List | ast.Tuple) else [values]
-        found = [*found, *elements] if isinstance(statement, ast.AugAssign) else elements
-    return found
+def _pytestmark(scope: Scope) -> list[ast.expr]:
+    found = scope.definitions
+    value = found.constants.get(_PYTESTMARK)
+    return [*([] if value is None else [value]), *found.added.get(_PYTESTMARK, ())]
 
 
 def _target(node: ast.expr | None) -> str | None:

@@ -2,6 +2,7 @@
 
 import ast
 import io
+import sys
 import tokenize
 import warnings
 from collections.abc import Iterator, Mapping
@@ -13,7 +14,7 @@ _BLOCKS = (ast.If, ast.Try, ast.TryStar, ast.With)
 
 
 def parse(source: bytes, name: str) -> ast.Module:
-    """Return the tree of a module's source, decoded as Python would.
+    """Return the tree of a module's source, decoded as Python would; its syntax may be newer than this Python's.
 
     Raises:
         SyntaxError: It is not Python.
@@ -21,7 +22,29 @@ def parse(source: bytes, name: str) -> ast.Module:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # invalid escapes are the owner's business
-        return ast.parse(source, name)
+        try:
+            return ast.parse(source, name)
+        except SyntaxError as error:
+            from floe_testing.newer import in_older_words  # noqa: PLC0415 - hardly ever needed, and slow to import
+
+            older = in_older_words(source)
+            if older is None:
+                raise
+            try:
+                return ast.parse(older, name)
+            except SyntaxError:
+                version = ".".join(map(str, sys.version_info[:2]))
+                error.msg = f"{error.msg}: a syntax newer than that of Python {version}, which reads it"
+                raise error from None
+
+
+def describe(error: Exception) -> str:
+    """Return why a module can't be read, in words for its owner."""
+    if isinstance(error, RecursionError | MemoryError):
+        return "nested too deeply to be read"
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    return getattr(error, "msg", None) or str(error)
 
 
 def statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
@@ -39,7 +62,10 @@ def statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
 def comments(source: bytes) -> Iterator[tokenize.TokenInfo]:
     """Yield the comments of a module, which its tree does not have; the source is one that could be parsed."""
     tokens = tokenize.tokenize(io.BytesIO(source).readline)
-    return (token for token in tokens if token.type == tokenize.COMMENT)
+    try:
+        yield from (token for token in tokens if token.type == tokenize.COMMENT)
+    except (tokenize.TokenError, SyntaxError):
+        return  # of a syntax newer than this Python's, from there on
 
 
 def dotted(node: ast.AST) -> str | None:

@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from floe_testing.audit.look import is_len, parametrized
+from floe_testing.audit.look import is_len, parametrized, strings_in
 from floe_testing.audit.model import Check, Strength
 from floe_testing.audit.module import Call, Function, Module
 
@@ -21,9 +21,51 @@ _CHECKING_WORDS: Final = (
     "evaluate",
     "wait_for",
     "wait_until",
+    "receives",
+    "must_",
+    "fail_after",
+    "fail_at",
 )
 _CHECKING_NAMES: Final = frozenset({"fail", "eq_", "ne_", "is_", "is_not_", "in_", "not_in_", "le_", "raises_"})
-_RAISES: Final = frozenset({"raises", "warns", "deprecated_call", "assertRaises", "assertRaisesRegex", "assertWarns"})
+_RAISES: Final = frozenset(
+    {"raises", "warns", "deprecated_call", "assertRaises", "assertRaisesRegex", "assertWarns", "assertWarnsRegex"}
+    | {"RaisesGroup", "RaisesExc", "assertRaisesMessage", "assertWarnsMessage", "assertLogs", "assertNoLogs"}
+)
+_LIMITS: Final = frozenset(
+    {"asyncio.timeout", "asyncio.timeout_at", "asyncio.wait_for", "anyio.fail_after", "trio.fail_after", "trio.fail_at"}
+    | {"async_timeout.timeout"}
+)
+"""What fails where something does not come to its end in time."""
+_OBJECTS: Final = (
+    "get_",
+    "create",
+    "make_",
+    "build_",
+    "load_",
+    "fetch",
+    "read_",
+    "find_",
+    "new_",
+    "open_",
+    "generate_",
+)
+_CONTAINERS: Final = frozenset({"dict", "list", "str", "int", "float", "tuple", "set", "bytes", "bool"})
+_ALIKE: Final = (
+    "eq",
+    "same",
+    "equal",
+    "hash",
+    "compar",
+    "reflex",
+    "ident",
+    "nan",
+    "self",
+    "order",
+    "less",
+    "cach",
+    "memo",
+)
+"""What is in the names of tests about how things compare with themselves."""
 _READS: Final = ("get_", "find_", "fetch", "read_", "load_", "query_")
 _LOOKUPS: Final = ("get", "find", "lookup", "fetch")
 _MATCHES: Final = frozenset({"match", "search", "fullmatch", "fromstring", "parse", "loads"})
@@ -48,6 +90,9 @@ def _find_checks(module: Module, function: Function) -> list[Check]:
     found = [Check(node, _strength(node.test, function)) for node in function.all(ast.Assert)]
     found += [Check(node, Strength.VALUE) for node in function.all(ast.Raise) if _is_failure(node)]
     found += [Check(node, Strength.VALUE) for node in function.own(ast.Raise) if _is_conditional(node, function)]
+    found += [Check(node, Strength.DELEGATED) for node in function.all(ast.Raise) if _is_nested(node, function)]
+    if function.test is not None and any("assert" in text for text in strings_in(function.node)):
+        found.append(Check(function.node.body[0], Strength.DELEGATED))  # code that is handed on, and checks elsewhere
     if function.test is not None and any(map(_is_checking, _asked_for(function))):
         found.append(Check(function.node.body[0], Strength.DELEGATED))
     for call in function.calls:
@@ -55,6 +100,16 @@ def _find_checks(module: Module, function: Function) -> list[Check]:
         if strength:
             found.append(Check(call.node, strength))
     return found
+
+
+def _is_nested(node: ast.Raise, function: Function) -> bool:
+    """Tell whether something that a test defines raises, and so would tell if it were used."""
+    around = [each for each in function.ancestors(node) if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)]
+    return (
+        function.test is not None
+        and len(around) > 1
+        and any(isinstance(each, ast.ClassDef) for each in function.ancestors(node))
+    )
 
 
 def _may_check(name: str) -> bool:
@@ -111,10 +166,16 @@ def is_broad(call: Call, module: Module, function: Function) -> bool:
     return any(module.resolve(kind, function) in _BROAD for kind in kinds)
 
 
-def _strength(test: ast.expr, function: Function) -> Strength:  # noqa: PLR0911 - one for each form of a check
+def _strength(test: ast.expr, function: Function) -> Strength:  # noqa: C901, PLR0911, PLR0912 - one for each form
     match test:
+        case ast.NamedExpr(value=inner) if isinstance(inner, ast.Call | ast.Await):
+            return Strength.TRUTHINESS if _is_object(inner) else _strength(inner, function)
         case ast.Await(value=inner) | ast.NamedExpr(value=inner):
             return _strength(inner, function)
+        case ast.UnaryOp(op=ast.Not(), operand=ast.Compare(left=left, ops=[op], comparators=[right])):
+            return _compare_strength(ast.Compare(left, [_opposite(op)], [right]), function)
+        case ast.BoolOp(op=ast.Or(), values=values) if _covers_all(values):
+            return Strength.TAUTOLOGY
         case ast.BoolOp(op=op, values=values):
             each = [_strength(value, function) for value in values]
             order = list(Strength)
@@ -129,7 +190,11 @@ def _strength(test: ast.expr, function: Function) -> Strength:  # noqa: PLR0911 
             return Strength.LENGTH
         case ast.Call(func=ast.Name(id="isinstance"), args=[_, ast.Name(id="object")]):
             return Strength.TAUTOLOGY
+        case ast.Call(func=ast.Name(id="isinstance"), args=[_, ast.Name(id=name)]) if name in _CONTAINERS:
+            return Strength.TYPE
         case ast.Call(func=ast.Attribute(attr=name), args=[], keywords=[]) if name.startswith(_READS):
+            return Strength.TRUTHINESS
+        case ast.Call(func=ast.Name(id=name)) if name.startswith(_OBJECTS):
             return Strength.TRUTHINESS
     return Strength.TAUTOLOGY if is_always_true(test) else Strength.VALUE
 
@@ -150,14 +215,20 @@ def is_always_true(test: ast.expr) -> bool:
     return False
 
 
-def _compare_strength(test: ast.Compare, function: Function) -> Strength:
-    left, right = test.left, test.comparators[-1]
+def _compare_strength(test: ast.Compare, function: Function) -> Strength:  # noqa: PLR0911 - as above  # noqa: PLR0911 - as above
+    left, right = _length(test.left, function), _length(test.comparators[-1], function)
     match test.ops:
-        case [ast.IsNot()] if _is_constant(right, None):
+        case [ast.Is()] if isinstance(left, ast.Name) and _is_itself(left, right, function):
+            return Strength.TAUTOLOGY  # an attribute may be a property, and made anew each time
+        case [ast.Eq() | ast.GtE() | ast.LtE()] if _is_itself(left, right, function):
+            return Strength.TAUTOLOGY
+        case [ast.IsNot() | ast.NotEq()] if _is_constant(right, None):
             return Strength.VALUE if _is_found_or_not(left, function) else Strength.TRUTHINESS
         case [ast.GtE()] if is_len(left) and _is_constant(right, 0):
             return Strength.TAUTOLOGY
         case [ast.LtE()] if is_len(right) and _is_constant(left, 0):
+            return Strength.TAUTOLOGY
+        case [ast.Gt()] if is_len(left) and ast.unparse(right) == "-1":
             return Strength.TAUTOLOGY
         case [ast.Eq() | ast.LtE()] if _is_constant(right, 0) or _is_constant(left, 0):
             return Strength.VALUE  # empty, and so known as a whole
@@ -165,6 +236,38 @@ def _compare_strength(test: ast.Compare, function: Function) -> Strength:
         # `sys.platform` and its like would not be constants; this compares two that someone wrote down.
         return Strength.TAUTOLOGY if isinstance(test.ops[0], ast.Eq | ast.Is) and _same(left, right) else Strength.VALUE
     return Strength.LENGTH if is_len(left) or is_len(right) else Strength.VALUE
+
+
+def _opposite(op: ast.cmpop) -> ast.cmpop:
+    pairs: dict[type[ast.cmpop], type[ast.cmpop]] = {ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.Eq: ast.NotEq}
+    return pairs.get(type(op), ast.NotIn)()
+
+
+def _covers_all(values: Sequence[ast.expr]) -> bool:
+    """Tell whether one of two alternatives is the other one's opposite."""
+    plain = {ast.dump(value) for value in values}
+    return any(
+        isinstance(value, ast.UnaryOp) and isinstance(value.op, ast.Not) and ast.dump(value.operand) in plain
+        for value in values
+    )
+
+
+def _length(value: ast.expr, function: Function) -> ast.expr:
+    """Return `len(…)` for a name that holds it and nothing else, and any other expression as it is."""
+    if isinstance(value, ast.Name):
+        given = [each for name, each in _assignments(function) if name == value.id]
+        if len(given) == 1 and is_len(given[0]):
+            return given[0]
+    return value
+
+
+def _is_itself(left: ast.expr, right: ast.expr, function: Function) -> bool:
+    """Tell whether something is compared with itself, and that is not what the test is about."""
+    if not isinstance(left, ast.Name | ast.Attribute | ast.Subscript) or not _same(left, right):
+        return False
+    if any(isinstance(node, ast.Call | ast.Await) for node in ast.walk(left)):
+        return False
+    return not any(word in function.name.lower() for word in _ALIKE)
 
 
 def _is_found_or_not(value: ast.expr, function: Function) -> bool:
@@ -188,12 +291,11 @@ def _call_strength(call: Call, module: Module, function: Function) -> Strength |
         return Strength.INTERACTION
     if last in _RAISES:
         return Strength.BROAD_RAISES if is_broad(call, module, function) else Strength.RAISES
-    if last in {"assertTrue", "assertIsNotNone"} and args:
-        if last == "assertTrue":
-            return _strength(args[0], function)
-        return Strength.VALUE if _is_found_or_not(args[0], function) else Strength.TRUTHINESS
-    if last in {"assertEqual", "assertEquals"} and any(is_len(arg) for arg in args[:2]):
-        return Strength.VALUE if any(_is_constant(arg, 0) for arg in args[:2]) else Strength.LENGTH
+    if call.name in _LIMITS:
+        return Strength.DELEGATED
+    asserted = as_test(call)
+    if asserted is not None:
+        return _strength(asserted, function)
     if last.startswith("assert") and call.name.startswith("self."):
         return Strength.VALUE
     if last.startswith("test_"):
@@ -204,6 +306,44 @@ def _call_strength(call: Call, module: Module, function: Function) -> Strength |
         return Strength.RAISES
     checking = _is_checking(last) or "check" in call.name.replace("_", "").split(".")
     return Strength.DELEGATED if checking else None
+
+
+_TWO: Final[dict[str, type[ast.cmpop]]] = {
+    "assertEqual": ast.Eq,
+    "assertEquals": ast.Eq,
+    "assertNotEqual": ast.NotEq,
+    "assertIs": ast.Is,
+    "assertIsNot": ast.IsNot,
+    "assertIn": ast.In,
+    "assertNotIn": ast.NotIn,
+    "assertLess": ast.Lt,
+    "assertLessEqual": ast.LtE,
+    "assertGreater": ast.Gt,
+    "assertGreaterEqual": ast.GtE,
+    "assertListEqual": ast.Eq,
+    "assertDictEqual": ast.Eq,
+    "assertTupleEqual": ast.Eq,
+    "assertSetEqual": ast.Eq,
+}
+
+
+def as_test(call: Call) -> ast.expr | None:  # noqa: PLR0911 - as above  # noqa: PLR0911 - as above
+    """Return the expression that a method of `unittest.TestCase` asserts, None if it is none of the common ones."""
+    args = call.node.args
+    if not call.name.startswith(("self.", "cls.")):
+        return None
+    match call.last, args:
+        case "assertTrue" | "assert_", [value, *_]:
+            return value
+        case "assertFalse", [value, *_]:
+            return ast.copy_location(ast.UnaryOp(ast.Not(), value), value)
+        case "assertIsNotNone", [value, *_]:
+            return ast.copy_location(ast.Compare(value, [ast.IsNot()], [ast.Constant(None)]), value)
+        case "assertIsInstance", [value, kind, *_]:
+            return ast.copy_location(ast.Call(ast.Name("isinstance", ast.Load()), [value, kind], []), value)
+        case name, [left, right, *_] if name in _TWO:
+            return ast.copy_location(ast.Compare(left, [_TWO[name]()], [right]), left)
+    return None
 
 
 def _helper_strength(call: Call, module: Module, function: Function) -> Strength | None:
@@ -304,7 +444,7 @@ def _is_object(value: ast.expr) -> bool:
     if not isinstance(value, ast.Call):
         return False
     name = value.func.attr if isinstance(value.func, ast.Attribute) else getattr(value.func, "id", "")
-    return name[:1].isupper() or name.startswith(("get_", "create", "make_", "build_", "load_", "fetch", "read_"))
+    return name[:1].isupper() or name.startswith(_OBJECTS)
 
 
 def _assignments(function: Function) -> Iterator[tuple[str, ast.expr]]:

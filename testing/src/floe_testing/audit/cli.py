@@ -1,23 +1,34 @@
 """The command `floe-testing audit`."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 from typing import Final
 
 import click
 from rich.console import Console
 
-from floe_testing.audit.baseline import read_baseline, write_baseline
+from floe_testing.audit.baseline import Baseline, read_baseline
+from floe_testing.audit.baseline import write_baseline as write_entries
+from floe_testing.audit.mending import mend_all
 from floe_testing.audit.model import Audit, Severity
 from floe_testing.audit.project import Project, read_project
 from floe_testing.audit.reports import RENDERERS
-from floe_testing.audit.reports.terminal import explain, print_audit, summary
+from floe_testing.audit.reports.machine import MOST_RESULTS, too_many
+from floe_testing.audit.reports.terminal import explain, not_collected, print_audit, summary
 from floe_testing.audit.rule import Rule, all_rules
 from floe_testing.audit.run import audit as run_audit
 from floe_testing.cache import default_folder
+from floe_testing.errors import FloeTestingError
+from floe_testing.files import write_text
 from floe_testing.settings import SettingsError, find_root, suggest
 
 _FOUND: Final = 1
+
+
+class NothingToAuditError(FloeTestingError):
+    """No test was looked at, which is no reason to be content."""
 
 
 @click.command("audit")
@@ -33,6 +44,10 @@ _FOUND: Final = 1
 )
 @click.option("--baseline", type=click.Path(dir_okay=False, path_type=Path), help="Findings listed here don't count.")
 @click.option("--write-baseline", is_flag=True, help="List the present findings in the file of --baseline.")
+@click.option(
+    "--limit", type=click.IntRange(min=0), default=20, show_default=True, help="Findings of a rule to show; 0: all."
+)
+@click.option("--fix", "mend", is_flag=True, help="Mend what can safely be mended, and look at the rest.")
 @click.option("--no-cache", is_flag=True, help="Read every file anew.")
 @click.option("--explain", "explained", metavar="RULE", help="Say what a rule is about, and look at nothing.")
 @click.option("--rules", "listed", is_flag=True, help="List the rules, and look at nothing.")
@@ -51,6 +66,8 @@ def audit(  # noqa: PLR0913 - a function's arguments are its command's options
     fail_on: str,
     baseline: Path | None,
     write_baseline: bool,
+    limit: int,
+    mend: bool,
     no_cache: bool,
     explained: str | None,
     listed: bool,
@@ -58,8 +75,8 @@ def audit(  # noqa: PLR0913 - a function's arguments are its command's options
 ) -> None:
     """Tell where the tests in PATHS, or in `tests`, can't fail, fail for no reason, or don't test what they should.
 
-    Exit code 0: nothing was found. 1: something was, at least as severe as --fail-on says. 2: the configuration, the
-    paths or the baseline can't be made sense of.
+    Exit code 0: nothing was found. 1: something was, at least as severe as --fail-on says. 2: no test was
+    looked at, or the configuration, the paths or the baseline can't be made sense of.
     """
     console = Console()
     if explained is not None:
@@ -77,37 +94,69 @@ def audit(  # noqa: PLR0913 - a function's arguments are its command's options
     project = read_project(root)
     wanted = [root / path for path in project.config.paths]
     project = replace(project, whole=all(_is_covered(path, paths) for path in wanted) if paths else True)
-    known = frozenset[str]() if baseline is None or write_baseline else read_baseline(baseline)
-    done = run_audit(
-        paths or wanted, root, project, baseline=known, cache_folder=None if no_cache else default_folder("audit")
-    )
+    known = () if baseline is None else _known(baseline, write=write_baseline)
+    cache = None if no_cache else default_folder("audit")
+    done = run_audit(paths or wanted, root, project, baseline=() if mend else known, cache_folder=cache)
+    _refuse_nothing(done, paths or wanted)
+    if mend:
+        for line in mend_all(done.findings, root):
+            click.echo(line)
+        done = run_audit(paths or wanted, root, project, baseline=known, cache_folder=cache)
     if baseline is not None and write_baseline:
-        _write_baseline(baseline, done)
+        every = (*done.findings, *done.known)
+        write_entries(baseline, every, done.kept)
+        kept = f", and {len(done.kept)} of files that were not looked at" if done.kept else ""
+        click.echo(f"{len(every)} findings are in {baseline} now{kept}")
         return
-    _write(done, project, form, output, console)
+    _write(done, project, form, output, console, limit)
     worst = None if fail_on == "never" else Severity(fail_on)
     context.exit(_FOUND if worst is not None and done.count(worst) else 0)
 
 
-def _write_baseline(file: Path, done: Audit) -> None:
-    write_baseline(file, done.findings)
-    click.echo(f"{len(done.findings)} findings are in {file} now")
+def _known(baseline: Path, *, write: bool) -> Baseline:
+    """Return what a baseline lists; one that is to be written need not be there."""
+    return () if write and not baseline.exists() else read_baseline(baseline)
 
 
-def _write(done: Audit, project: Project, form: str, output: Path | None, console: Console) -> None:
+def _refuse_nothing(done: Audit, paths: Sequence[Path]) -> None:
+    """Refuse to call it good where no test was looked at.
+
+    Raises:
+        NothingToAuditError: Says why there was none.
+    """
+    if done.tests or done.findings or done.known or done.suppressed:
+        return
+    reasons = [f"no test was looked at in {', '.join(map(str, paths))}"]
+    if done.excluded:
+        reasons.append(f"[tool.floe-testing.audit] exclude leaves out {done.excluded} files")
+    if done.uncollected:
+        reasons.append(not_collected(done))
+    elif not done.excluded:
+        reasons.append(f"nothing there matches python_files: {' '.join(done.patterns)}")
+    raise NothingToAuditError("; ".join(reasons))
+
+
+def _write(  # noqa: PLR0913, PLR0917 - what to write, and all that tells how
+    done: Audit, project: Project, form: str, output: Path | None, console: Console, limit: int
+) -> None:
     if form == "terminal" and output is None:
-        print_audit(done, console)
+        print_audit(done, console, limit)
         return
+    if form == "sarif" and len(done.findings) > MOST_RESULTS:
+        click.echo(f"warning: {too_many(done)}", err=True)
+    if form == "terminal":
+        text = StringIO()
+        print_audit(done, Console(file=text), limit)
+        rendered = text.getvalue()
+    else:
+        rendered = RENDERERS[form](done, project)
     if output is None:
-        click.echo(RENDERERS[form](done, project), nl=False)
+        click.echo(rendered, nl=False)
         return
-    output.parent.mkdir(parents=True, exist_ok=True)
-    with output.open("w", encoding="utf-8") as file:
-        if form == "terminal":
-            print_audit(done, Console(file=file))
-        else:
-            file.write(RENDERERS[form](done, project))
+    write_text(output, rendered)
     click.echo(summary(done))
+    if done.uncollected:
+        click.echo(not_collected(done), err=True)
 
 
 def _find_rule(name: str) -> Rule:

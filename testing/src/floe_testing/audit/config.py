@@ -13,6 +13,8 @@ from floe_testing.settings import Table, suggest
 
 TABLE: Final = "audit"
 Tier = Literal["unit", "contract", "integration", "e2e"]
+JOURNEY: Final = "journey"
+"""The marker of a test that makes a journey, with the journey's name."""
 Text = Annotated[str, Field(min_length=1)]
 
 
@@ -30,21 +32,30 @@ RuleIds = Annotated[tuple[Text, ...], AfterValidator(_known_rules)]
 
 
 class Journey(Table):
-    """How to know the tests of a journey: by a marker, or by a word in their names."""
+    """How to know the tests of a journey: by what they use, or by a marker of one's own.
 
+    Whatever it says, a test that is marked `journey("<name>")` is one of it.
+    """
+
+    services: tuple[Text, ...] = ()
+    """The services that it passes through: a test that uses all of them makes it."""
     marker: Text | None = None
     keyword: Text | None = None
+    """Of earlier versions: a word in a name, which shows nothing, and finds no test any more."""
 
     @model_validator(mode="after")
-    def _one_of_them(self) -> "Journey":
-        if (self.marker is None) == (self.keyword is None):
-            message = 'must be one of { marker = "…" } and { keyword = "…" }'
+    def _one_at_most(self) -> "Journey":
+        if self.services and self.marker is not None:
+            message = 'must be one of { services = ["…"] } and { marker = "…" }, not both'
             raise ValueError(message)
         return self
 
-    def __str__(self) -> str:
+    def describe(self, name: str) -> str:
         """Return how tests are known, in words."""
-        return f"marked {self.marker}" if self.marker else f"with {self.keyword!r} in its name"
+        if self.services:
+            return f"that uses {', '.join(self.services)}, or is marked {JOURNEY}({name!r})"
+        why = f"; that {self.keyword!r} is in a name shows nothing" if self.keyword else ""
+        return f"marked {self.marker or f'{JOURNEY}({name!r})'}{why}"
 
 
 class AuditConfig(Table):
@@ -68,6 +79,11 @@ class AuditConfig(Table):
     """What users do, each with how its end-to-end tests are known."""
     plugin_groups: tuple[Text, ...] | None = None
     """Entry point groups whose plugins need an integration test; all of `[project.entry-points]` unless given."""
+    manifests: tuple[Text, ...] = (
+        *("k8s/**/*.yaml", "k8s/**/*.yml", "manifests/**/*.yaml", "deploy/**/*.yaml", "charts/**/values*.yaml"),
+        *("compose*.yaml", "compose*.yml", "docker-compose*.yaml", "docker-compose*.yml", "**/service.toml"),
+    )
+    """Where services are described: globs, relative to the repository."""
     infrastructure: tuple[Text, ...] = ()
     """Packages of test infrastructure, for the inventory in the report."""
 

@@ -1,6 +1,7 @@
 """Small questions about syntax trees that several rules ask."""
 
 import ast
+import re
 from collections.abc import Iterable, Iterator
 from typing import Final, TypeGuard
 
@@ -14,72 +15,44 @@ NOTHING_RAISED: Final = (
         "not raise",
         "n't raise",
         "no raise",
-        "no error",
-        "without error",
-        "not error",
-        "n't error",
-        "no exception",
-        "no issue",
-    ),
-    *(
-        "without exception",
-        "without raising",
-        "not fail",
-        "n't fail",
-        "no fail",
-        "not crash",
-        "n't crash",
-        "no crash",
-        "smoke",
-    ),
-    *(
-        "no op",
-        "noop",
-        "accept",
-        "allow",
-        "permit",
-        "raises an error",
-        "not conflict",
-        "possible to",
-        "stack trace",
-        "stacktrace",
-        "crash",
-        "can access",
-        "can be ",
-        "can call",
+        "not throw",
+        "n't throw",
         "would raise",
         "used to raise",
-        "used to fail",
-        "nothing else",
-        "survive",
-        "import",
-        "succeed",
-        "does nothing",
-        "ignore",
+        "raises an error",
+    ),
+    *("no error", "without error", "not error", "n't error", "no exception", "without exception", "without raising"),
+    *("without throwing", "not fail", "n't fail", "no fail", "used to fail", "without failing", "no refusal"),
+    *("not crash", "n't crash", "no crash", "crash", "stack trace", "stacktrace", "no infinite", "infinite "),
+    *("not break", "n't break", "not block", "n't block", "not hang", "n't hang", "not deadlock", "n't deadlock"),
+    *(
+        "no issue",
         "no warning",
         "not warn",
-    ),
-    *(
         "n't warn",
-        "not break",
-        "n't break",
-        "not block",
-        "n't block",
-        " valid",
-        " ok",
-        "let through",
-        "no refusal",
-        "works",
-        "without failing",
-        "regression",
-        "/issues/",
-        "should work",
-        "either work",
-        "can get",
-        "can connect",
+        "not conflict",
+        "non conflict",
+        "nothing else",
+        "does nothing",
+        "no leak",
     ),
+    *("never ", "dont ", "doesnt ", "make sure", "compatib", "is enough"),
+    *("smoke", "no op", "noop", "no-op", "survive", "succeed", "ignore", "import", "regression", "/issues/", "/pull/"),
+    *("accept", "allow", "permit", "let through", "tolerat", "possible to", "can access", "can be ", "can call"),
+    *("can get", "can connect", " valid", " ok", "works", "should work", "either work", "idempotent", "is safe"),
 )
 """How people say that it is enough if nothing is raised; of a bug that is named, that it was raised."""
+_FAILED_ONCE: Final = re.compile(
+    r"\b(?:this|it|these|test|would|will|used to|previously|formerly|did)\s+(?:fail|crash|rais|throw|hang|block)"
+    r"|\b(?:fail|crash|rais|throw|hang|broke|block)\w*\s+(?:if|when|without|before|because|unless|with|on|for|due)\b"
+    r"|\b(?:recursion|segfault|deadlock|infinite loop|memory leak|traceback|exception|error)s?\b"
+)
+"""How comments and docstrings say what went wrong before, or would go wrong."""
+_NAMED_BUG: Final = re.compile(
+    r"(?i:(?:\b|_)(?:issue|ticket|bug|bugzilla|fix(?:es|ed)?|close[sd]?|gh|pr|cve|jira|bpo|trac|regression)[\s_:#-]*\d+)"
+    r"|\B#\d{2,}|\b[A-Z]{2,8}-\d+\b",
+)
+"""A bug that is named by its number: that what it broke runs is what the test shows."""
 TYPE_UNKNOWN: Final = (
     "unspecified",
     "platform dependent",
@@ -133,8 +106,20 @@ def _words(node: ast.AST) -> Iterator[str]:
 
 
 def is_len(node: ast.AST) -> TypeGuard[ast.Call]:
-    """Tell whether an expression is `len(…)`."""
-    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "len"
+    """Tell whether an expression is `len(…)`, or what that calls."""
+    match node:
+        case ast.Call(func=ast.Name(id="len")):
+            return True
+        case ast.Call(func=ast.Attribute(attr="__len__"), args=[]):
+            return True
+    return False
+
+
+def measured(node: ast.Call) -> ast.expr | None:
+    """Return what a call that `is_len` knows measures."""
+    if isinstance(node.func, ast.Attribute):
+        return node.func.value
+    return node.args[0] if node.args else None
 
 
 def parametrized(function: Function) -> set[str]:
@@ -177,6 +162,14 @@ def says(module: Module, function: Function, words: Iterable[str]) -> bool:
     return any(word in text for word in words)
 
 
+def says_nothing_is_raised(module: Module, function: Function) -> bool:
+    """Tell whether a test says that it is there to show that something runs through: in general, or of a bug."""
+    reasons = module.reasons(function)
+    if says(module, function, NOTHING_RAISED) or _NAMED_BUG.search(reasons) or _NAMED_BUG.search(function.name):
+        return True
+    return _FAILED_ONCE.search(reasons.lower()) is not None
+
+
 def last_effect(function: Function) -> Call | None:
     """Return the call that ends a test by writing, sending or publishing something, None if none does."""
     if isinstance(function.node, ast.Module):
@@ -189,5 +182,23 @@ def last_effect(function: Function) -> Call | None:
     for call in function.calls:
         if call.node is value and "." in call.name and call.last.startswith(_EFFECTS):
             blocked = is_inside(function, call.node, "raises", "warn", "suppress", "assert", "timeout")
-            return None if blocked else call
+            return None if blocked or _puts_back(call, function) else call
     return None
+
+
+_KEPT: Final = ("orig", "old", "before", "backup", "saved", "previous", "initial")
+
+
+def _puts_back(call: Call, function: Function) -> bool:
+    """Tell whether a call writes what the test had read from the same place before, or had kept."""
+    given = set().union(*(names_in(arg) for arg in call.node.args)) if call.node.args else set()
+    if any(word in name.lower() for name in given for word in _KEPT):
+        return True
+    receiver = ast.unparse(call.node.func.value) if isinstance(call.node.func, ast.Attribute) else ""
+    for statement in function.all(ast.Assign):
+        target = statement.targets[0]
+        if isinstance(target, ast.Name) and target.id in given and isinstance(statement.value, ast.Call):
+            read = statement.value.func
+            if isinstance(read, ast.Attribute) and ast.unparse(read.value) == receiver:
+                return True
+    return False

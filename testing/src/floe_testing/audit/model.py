@@ -5,7 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from textwrap import dedent
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from floe_testing.audit.baseline import Entry
 
 
 class Severity(StrEnum):
@@ -26,6 +29,8 @@ class Strength(StrEnum):
 
     TAUTOLOGY = "tautology"
     TRUTHINESS = "truthiness"
+    TYPE = "type"
+    """Of a built-in type, whatever is in it."""
     LENGTH = "length"
     BROAD_RAISES = "broad raises"
     DELEGATED = "delegated"
@@ -139,6 +144,19 @@ class Audit:
     modules: tuple[ModuleReport, ...] = ()
     gone: int = 0
     """Entries of the baseline that nothing matches any more."""
+    kept: "tuple[Entry, ...]" = ()
+    """Entries of the baseline whose files were not looked at."""
+    uncollected: tuple[str, ...] = ()
+    """Modules that look like tests, and that pytest would not collect."""
+    excluded: int = 0
+    """How many files the settings exclude."""
+    patterns: tuple[str, ...] = ()
+    """What pytest takes for a file of tests."""
+
+    @property
+    def tests(self) -> int:
+        """Return how many tests were looked at."""
+        return sum(module.tests for module in self.modules)
 
     def count(self, severity: Severity) -> int:
         """Return how many findings are at least this severe."""

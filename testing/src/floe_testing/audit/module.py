@@ -1,6 +1,7 @@
 """One module as rules see it: its functions, and what is in each, from one walk over the syntax tree."""
 
 import ast
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -107,6 +108,11 @@ class Function:
             yield node
 
 
+def _spaced(name: str) -> str:
+    """Return a name in capitals as words: `Issue122Tests` is `Issue122 Tests`."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name)
+
+
 class Module:
     """One module: `functions` in their order, and the meaning of names."""
 
@@ -126,6 +132,8 @@ class Module:
         self.names = Names()
         self.functions: list[Function] = []
         self.classes: dict[str, ast.ClassDef] = {}
+        self.every_class: list[ast.ClassDef] = []
+        """Those inside others and those of the same name too."""
         self.imports: list[ast.Import | ast.ImportFrom] = []
         self.top = Function(parsed.tree, "", "", "module")
         self.urls: list[ast.Constant] = []
@@ -178,21 +186,47 @@ class Module:
         return self.tier or next((mark for mark in marks if mark in TIERS), self._default_tier)
 
     def remarks(self, function: Function) -> str:
-        """Return what a person wrote about a function: its name, docstring and comments, in lower case."""
+        """Return what a person wrote about a function: its name, and what `reasons` has, in lower case."""
+        return f"{function.name}\n{self.reasons(function)}".lower()
+
+    def reasons(self, function: Function) -> str:
+        """Return the docstrings of a function and its class, the class's name, and the comments in it and above it."""
         if isinstance(function.node, ast.Module):
             return ""
         first, column, last = function.node.lineno, function.node.col_offset, function.node.end_lineno or 0
+        first = min([first, *(each.lineno for each in function.node.decorator_list)])
+        above: list[str] = []
+        for line, indent, text in reversed(self._comments):
+            if line == first - 1 and indent == column and not self.lines[line - 1][:indent].strip():
+                above.insert(0, text)
+                first = line
         comments = []
         for line, indent, text in self._comments:
             # What stands behind the last statement is the function's as long as it is indented and nothing else comes.
-            if first <= line <= last or (line == last + 1 and indent > column):
+            if function.node.lineno <= line <= last or (line == last + 1 and indent > column):
                 comments.append(text)
                 last = max(last, line)
-        return "\n".join([function.name, ast.get_docstring(function.node) or "", *comments]).lower()
+        owner = function.class_node
+        said = [_spaced(owner.name), ast.get_docstring(owner) or ""] if owner is not None else []
+        return "\n".join([*said, *above, ast.get_docstring(function.node) or "", *comments])
+
+    def comment_lines(self, first: int, last: int) -> list[tuple[int, str]]:
+        """Return the comments between two lines, these included, each with its line."""
+        return [(line, text) for line, _, text in self._comments if first <= line <= last]
+
+    def comment_at(self, line: int) -> str:
+        """Return the comment that stands on a line, or right above it; nothing where there is none."""
+        found = {number: (indent, text) for number, indent, text in self._comments}
+        if line in found:
+            return found[line][1]
+        above = found.get(line - 1)
+        alone = above is not None and not self.lines[line - 2][: above[0]].strip()
+        return above[1] if above is not None and alone else ""
 
     @cached_property
     def _comments(self) -> list[tuple[int, int, str]]:
-        return [(*token.start, token.string) for token in comments(self._source)]
+        # A comment for the audit is no reason by itself: it would have nothing to silence.
+        return [(*token.start, token.string) for token in comments(self._source) if "floe:" not in token.string]
 
     @staticmethod
     def _dotted(node: ast.AST) -> str:
@@ -231,6 +265,7 @@ class Module:
             return classes, function, function is not self.top
         if isinstance(node, ast.ClassDef) and function is self.top:
             self.classes.setdefault(node.name, node)
+            self.every_class.append(node)
             return (*classes, node), function, nested
         return classes, function, nested
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import inspect
+import re
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,7 +15,7 @@ from typing import Final, TypeVar
 from pydantic import TypeAdapter
 
 import floe_testing
-from floe_testing.audit.baseline import with_fingerprints
+from floe_testing.audit.baseline import Baseline, compare, with_fingerprints
 from floe_testing.audit.checks import checks
 from floe_testing.audit.model import Audit, Fact, Finding, ModuleReport, Severity
 from floe_testing.audit.module import Module
@@ -24,10 +25,15 @@ from floe_testing.audit.suppression import apply_suppressions, find_in_toml, fin
 from floe_testing.cache import Cache, Form, digest
 from floe_testing.collection import CollectionRules, find_python_files, read_collection_rules
 from floe_testing.suite import ParsedModule, parse_module, workers
+from floe_testing.syntax import describe
 
 T = TypeVar("T")
 
 UNREADABLE: Final = "FT000"
+_TESTS: Final = re.compile(
+    rb"^class \w+\([^)]*TestCase\b[^)]*\):(?:.|\n)*?^    (?:async )?def test|^(?:async )?def test_", re.MULTILINE
+)
+"""What a module has that pytest would find tests in, if it looked."""
 _FEW_FILES: Final = 30
 """Up to here one process is done before a second has started."""
 
@@ -43,7 +49,7 @@ def audit(
     root: Path,
     project: Project,
     *,
-    baseline: frozenset[str] = frozenset(),
+    baseline: Baseline = (),
     cache_folder: Path | None = None,
 ) -> Audit:
     """Look at the tests under `paths`, and at what stands beside them.
@@ -52,7 +58,7 @@ def audit(
         paths: Files and folders.
         root: The repository.
         project: What the repository says of itself.
-        baseline: Fingerprints of findings that don't count.
+        baseline: Findings that don't count.
         cache_folder: Where reports of earlier audits are; none: every file is read.
 
     Raises:
@@ -60,7 +66,8 @@ def audit(
     """
     root = root.resolve()
     rules = read_collection_rules(root)
-    files = [file for file in _find_files(paths, rules) if not project.config.is_excluded(_relative(file.path, root))]
+    found_files, others = _find_files(paths, rules)
+    files = [file for file in found_files if not project.config.is_excluded(_relative(file.path, root))]
     known = Cache(_form(), cache_folder, root, version(project, rules)) if cache_folder else None
     modules = _read_all(files, root, rules, project, known)
     findings = [finding for module in modules for finding in module.findings]
@@ -72,13 +79,29 @@ def audit(
     left, silenced = apply_suppressions(findings, spoken)
     left = [finding for finding in left if not project.config.is_ignored(finding.rule)]
     found = with_fingerprints(sorted(left, key=_order))
+    seen = {module.path for module in modules} | ({PYPROJECT} if project.whole else set())
+    compared = compare(found, baseline, lambda path: project.whole or path in seen, root)
     return Audit(
-        findings=tuple(finding for finding in found if finding.fingerprint not in baseline),
-        known=tuple(finding for finding in found if finding.fingerprint in baseline),
+        findings=compared.new,
+        known=compared.known,
         suppressed=tuple(sorted(silenced, key=lambda each: _order(each[0]))),
         modules=tuple(modules),
-        gone=len(baseline - {finding.fingerprint for finding in found}),
+        gone=compared.gone,
+        kept=compared.kept,
+        uncollected=tuple(_relative(file, root) for file in others if not _is_left_out(file, root, project)),
+        excluded=len(found_files) - len(files),
+        patterns=rules.python_files,
     )
+
+
+def _is_left_out(file: Path, root: Path, project: Project) -> bool:
+    """Tell whether a file is left out on purpose, or has no test."""
+    if project.config.is_excluded(_relative(file, root)):
+        return True
+    try:
+        return _TESTS.search(file.read_bytes()) is None
+    except OSError:
+        return True
 
 
 def read_report(file: _File, root: Path, rules: CollectionRules, project: Project) -> ModuleReport:
@@ -92,6 +115,15 @@ def read_report(file: _File, root: Path, rules: CollectionRules, project: Projec
         return ModuleReport(parsed.relative, findings=tuple(findings))
     if not file.is_test:
         parsed = replace(parsed, module=replace(parsed.module, tests=()), nodes={})
+    try:
+        return _looked_at(parsed, project)
+    except RecursionError as error:
+        message = f"not read: {describe(error)}"
+        finding = Finding(parsed.module.relative, 1, 1, UNREADABLE, Severity.ERROR, message)
+        return ModuleReport(parsed.module.relative, findings=(finding,))
+
+
+def _looked_at(parsed: ParsedModule, project: Project) -> ModuleReport:
     module = Module(parsed, project.config.tier(parsed.module.relative), project.config.default_tier or "")
     chosen = project.config.rules()
     tests = [function for function in module.functions if function.test is not None]
@@ -115,6 +147,8 @@ def _of_each(rules: Iterable[Rule], module: Module, step: Callable[[Rule], Itera
     for rule in rules:
         try:
             yield from step(rule)
+        except RecursionError:
+            raise  # the module is nested too deeply for any rule
         except Exception as error:
             message = f"the rule {rule.id} broke on {module.path}: {type(error).__name__}: {error}"
             raise BrokenRuleError(message) from error
@@ -123,7 +157,10 @@ def _of_each(rules: Iterable[Rule], module: Module, step: Callable[[Rule], Itera
 def version(project: Project, rules: CollectionRules) -> str:
     """Return a hash of all that a report of a file depends on, but the file."""
     package = Path(floe_testing.__file__).parent
-    sources = [*sorted((package / "audit").rglob("*.py")), *(package / f"{name}.py" for name in ("suite", "syntax"))]
+    sources = [
+        *sorted((package / "audit").rglob("*.py")),
+        *(package / f"{name}.py" for name in ("collection", "markers", "suite", "syntax")),
+    ]
     others = {Path(inspect.getfile(type(rule))) for rule in all_rules()} - set(sources)
     seen = hashlib.sha256(f"{sys.version} {rules} {project.plugins} {project.config!r}".encode())
     for source in [*sources, *sorted(others)]:
@@ -131,14 +168,15 @@ def version(project: Project, rules: CollectionRules) -> str:
     return seen.hexdigest()
 
 
-def _find_files(paths: Iterable[Path], rules: CollectionRules) -> list[_File]:
-    """Return the tests, their `conftest.py`, and the modules beside and below them."""
+def _find_files(paths: Iterable[Path], rules: CollectionRules) -> tuple[list[_File], list[Path]]:
+    """Return the tests, their `conftest.py`, and the modules beside and below them; and all that are no tests."""
     paths = list(paths)
     named = {path.resolve() for path in paths if path.is_file()}
     files = find_python_files(paths, rules)
     tests = {file for file in files if file in named or rules.is_test_file(file)}
     folders = _test_folders(files, tests)
-    return [_File(file, file in tests) for file in files if file in tests or not folders.isdisjoint(file.parents)]
+    chosen = [_File(file, file in tests) for file in files if file in tests or not folders.isdisjoint(file.parents)]
+    return chosen, [file for file in files if file not in tests and file.name != "conftest.py"]
 
 
 def _test_folders(files: Sequence[Path], tests: set[Path]) -> set[Path]:

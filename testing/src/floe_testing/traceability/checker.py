@@ -1,6 +1,6 @@
 """The story: read the requirements, the tests' markers and the results of runs, and say what is shown to be met."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -8,7 +8,7 @@ from typing import Final
 from floe_testing.settings import suggest
 from floe_testing.suite import read_suite
 from floe_testing.traceability.config import Ids, TraceabilityConfig
-from floe_testing.traceability.marks import Marks, find_unmarked, read_marks
+from floe_testing.traceability.marks import CaseMark, Marks, find_unmarked, read_marks
 from floe_testing.traceability.models import (
     Outcome,
     RequirementCoverage,
@@ -20,11 +20,12 @@ from floe_testing.traceability.models import (
     TracedTest,
 )
 from floe_testing.traceability.requirements import read_specifications
-from floe_testing.traceability.results import Results, read_results
+from floe_testing.traceability.results import Ran, Results, junit_name, read_results
 
 _STATES: Final = {
     Outcome.FAILED: State.FAILED,
     Outcome.PASSED: State.VERIFIED,
+    Outcome.XFAILED: State.XFAILED,
     Outcome.SKIPPED: State.SKIPPED,
     Outcome.NOT_RUN: State.NOT_RUN,
 }
@@ -57,7 +58,8 @@ def trace(config: TraceabilityConfig, root: Path, request: Request | None = None
     known = frozenset(each.id for specification in specifications for each in specification.requirements)
 
     suite = read_suite([root / path for path in config.paths], root, request.cache_folder)
-    marks = read_marks(suite, known, ids)
+    mentioned = {each.id: each.place for specification in specifications for each in specification.mentions}
+    marks = read_marks(suite, known, ids, mentioned)
     results = read_results(request.results) if request.results else Results()
     problems = [*map(str, suite.problems), *map(str, marks.problems), *_unknown_in(results, known)]
     if problems:
@@ -70,7 +72,11 @@ def trace(config: TraceabilityConfig, root: Path, request: Request | None = None
         reports=tuple(report_on(specification, tests, measured=measured) for specification in wanted),
         tests=len(node_ids),
         unmarked_tests=find_unmarked(suite, marks.tests, config.require_markers),
-        unknown_results=tuple(ran.name for ran in results.others(node_ids) if not ran.requirements),
+        unknown_results=results.others(node_ids),
+        unstated=tuple(
+            each for specification in specifications for each in specification.mentions if each.id not in known
+        ),
+        stale=results.stale,
     )
 
 
@@ -83,10 +89,10 @@ def _wanted(specifications: Sequence[Specification], ids: Iterable[str]) -> list
 
 
 def _unknown_in(results: Results, known: frozenset[str]) -> list[str]:
+    named = {(ran.name, each) for cases in results.ran.values() for ran in cases for each in ran.requirements}
     return [
-        f"results of {ran.name}: no requirement is called '{each}'; run the tests again if it was renamed"
-        for ran in results.ran.values()
-        for each in ran.requirements
+        f"results of {name}: no requirement is called '{each}'; run the tests again if it was renamed"
+        for name, each in sorted(named)
         if each not in known
     ]
 
@@ -94,19 +100,43 @@ def _unknown_in(results: Results, known: frozenset[str]) -> list[str]:
 def _tests_by_requirement(marks: Marks, results: Results, *, measured: bool) -> Mapping[str, list[TracedTest]]:
     """Return the tests of each requirement: those marked in the source, and those that turned out to be as they ran."""
     named: list[tuple[str, TracedTest]] = []
-    marked: set[str] = set()
-    for node_id, ids in marks.tests.items():
-        ran = results.of(node_id)
-        marked.add(ran.name)
-        test = TracedTest(test_id=node_id, outcome=ran.outcome if measured else None)
-        named += [(each, test) for each in {*ids, *ran.requirements}]
-    for ran in results.ran.values():
-        if ran.name not in marked:
-            named += [(each, TracedTest(test_id=ran.name, outcome=ran.outcome)) for each in ran.requirements]
+    for node_id in marks.tests:
+        whole, single = marks.whole[node_id], marks.cases[node_id]
+        if measured:
+            named += _of_cases(node_id, whole, single, results.of(node_id))
+        else:
+            named += [(each, TracedTest(test_id=node_id)) for each in whole]
+            named += [(each.requirement, TracedTest(test_id=f"{node_id}[{each.shown}]")) for each in single]
+    marked = set(map(junit_name, marks.tests))
+    for name, cases in results.ran.items():
+        if name not in marked:
+            named += [(each, _traced(name, case)) for case in cases for each in case.requirements]
     tests: dict[str, list[TracedTest]] = {}
     for each, test in sorted(named, key=lambda pair: pair[1].test_id):
         tests.setdefault(each, []).append(test)
     return tests
+
+
+def _of_cases(
+    node_id: str, whole: Sequence[str], single: Sequence[CaseMark], cases: Sequence[Ran]
+) -> Iterator[tuple[str, TracedTest]]:
+    """Yield what each case of a test names, and its outcome; an id whose case did not run is not run."""
+    found: set[str] = set()
+    for case in cases:
+        ids = {*whole, *case.requirements}
+        if not case.tells:
+            # Results without the ids of their cases: the parameters tell which case it is.
+            ids |= {each.requirement for each in single if each.is_of(case.parameters or "")}
+        found |= ids
+        yield from ((each, _traced(node_id, case)) for each in sorted(ids))
+    missing = [(each, "") for each in whole] + [(each.requirement, f"[{each.shown}]") for each in single]
+    for each, brackets in missing:
+        if each not in found:
+            yield each, TracedTest(test_id=node_id + brackets, outcome=Outcome.NOT_RUN)
+
+
+def _traced(name: str, case: Ran) -> TracedTest:
+    return TracedTest(test_id=name + case.brackets, outcome=case.outcome)
 
 
 def report_on(

@@ -7,6 +7,7 @@ from typing import Final
 import click
 
 from floe_testing.cache import default_folder
+from floe_testing.files import write_text
 from floe_testing.settings import find_root, read_settings, validate
 from floe_testing.traceability.checker import Request, trace
 from floe_testing.traceability.config import TABLE, TraceabilityConfig
@@ -27,7 +28,7 @@ _FAILED: Final = 1
     "--results",
     type=click.Path(exists=True, path_type=Path),
     multiple=True,
-    help="A folder with a junit.xml, or one that holds such folders; then tests must have run and passed. Repeatable.",
+    help="A folder with a junit.xml in it, how deep ever; then tests must have run and passed. Repeatable.",
 )
 @click.option("--require-markers", "tiers", multiple=True, help="Every test of this tier must name a requirement.")
 @click.option("--format", "form", type=click.Choice(list(RENDERERS)), default="table", show_default=True)
@@ -84,8 +85,10 @@ def command(  # noqa: PLR0913 - a function's arguments are its command's options
     if output is None:
         click.echo(text, nl=False)
     else:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(click.unstyle(text), encoding="utf-8")
+        write_text(output, click.unstyle(text))
+    if output is not None or form != "table":
+        for line in traced.stale:
+            click.echo(f"note: {line}", err=True)
     problems = shortfalls(traced, config.threshold)
     for problem in problems:
         click.echo(problem, err=True)

@@ -20,10 +20,17 @@ ul { margin: .3rem 0; padding-left: 1.1rem; }
 .place { opacity: .6; font-size: 85%; }
 .verified, .marked, .passed { color: var(--good); }
 .failed, .unmarked { color: var(--bad); font-weight: 600; }
-.skipped, .not-run { color: var(--open); }
+.skipped, .xfailed, .not-run { color: var(--open); }
 """
-_SIGNS: Final = {Outcome.PASSED: "✓", Outcome.FAILED: "✗", Outcome.SKIPPED: "↷", Outcome.NOT_RUN: "○", None: "•"}
-_LEGEND: Final = "✓ passed  ✗ failed  ↷ skipped  ○ not run  • marked, no results"
+_SIGNS: Final = {
+    Outcome.PASSED: "✓",
+    Outcome.FAILED: "✗",
+    Outcome.XFAILED: "⚠",
+    Outcome.SKIPPED: "↷",
+    Outcome.NOT_RUN: "○",
+    None: "•",
+}
+_LEGEND: Final = "✓ passed  ✗ failed  ⚠ failed as expected  ↷ skipped  ○ not run  • marked, no results"
 
 
 def render_html(trace: Trace) -> str:
@@ -40,6 +47,8 @@ def render_html(trace: Trace) -> str:
     for report in trace.reports:
         _add_report(body, report)
     _add_list(body, "Tests without a requirement", trace.unmarked_tests)
+    _add_list(body, "In the documents, and stated by none", [f"{each.id} ({each.place})" for each in trace.unstated])
+    _add_list(body, "Results that newer ones take the place of", trace.stale)
     _add_list(body, "Results of tests that the suite does not hold", trace.unknown_results)
     return "<!DOCTYPE html>\n" + ET.tostring(page, encoding="unicode", method="html") + "\n"
 

@@ -33,11 +33,26 @@ class Requirement(_Model):
         return f"{self.path}:{self.line}"
 
 
+class Mention(_Model):
+    """An id that a document has, in a place that states nothing."""
+
+    id: str
+    path: str
+    line: int
+
+    @property
+    def place(self) -> str:
+        """Return `path:line`."""
+        return f"{self.path}:{self.line}"
+
+
 class Specification(_Model):
     """A document, and the requirements that it states."""
 
     id: str
     requirements: tuple[Requirement, ...]
+    mentions: tuple[Mention, ...] = ()
+    """The ids that it has in other places, the first of each."""
 
 
 class Outcome(StrEnum):
@@ -45,6 +60,8 @@ class Outcome(StrEnum):
 
     PASSED = "passed"
     FAILED = "failed"
+    XFAILED = "xfailed"
+    """It failed, as a marker said it would."""
     SKIPPED = "skipped"
     NOT_RUN = "not run"
 
@@ -57,9 +74,11 @@ class State(StrEnum):
     FAILED = "failed"
     """A test of it failed, whatever the others did."""
     NOT_RUN = "not run"
-    """Tests name it, and the results know none of them."""
+    """Tests name it, and the results know none of them, or not the very case that does."""
     SKIPPED = "skipped"
     """Tests of it were skipped, and none passed."""
+    XFAILED = "xfailed"
+    """Tests of it failed as they were expected to, and none passed."""
     MARKED = "marked"
     """Tests name it; there are no results to tell more."""
     VERIFIED = "verified"
@@ -70,7 +89,7 @@ class TracedTest(_Model):
     """A test that names a requirement."""
 
     test_id: str
-    """Its node id."""
+    """Its node id, with the parameters of the case that names the requirement."""
     outcome: Outcome | None = None
     """None where there are no results."""
 
@@ -161,6 +180,10 @@ class Trace(_Model):
     """Node ids of the tests that need a marker and have none."""
     unknown_results: tuple[str, ...] = ()
     """Tests that the results know and the suite doesn't: results of another state of the code."""
+    unstated: tuple[Mention, ...] = ()
+    """Ids that stand in the documents, and that none of them states."""
+    stale: tuple[str, ...] = ()
+    """Results of which newer ones take the place, in words."""
 
     def below(self, threshold: float) -> tuple[TraceabilityReport, ...]:
         """Return the reports whose coverage is less than `threshold` per cent."""

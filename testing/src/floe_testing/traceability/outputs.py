@@ -16,6 +16,7 @@ _COLOURS: Final = {
     State.VERIFIED: "green",
     State.MARKED: "green",
     State.SKIPPED: "yellow",
+    State.XFAILED: "yellow",
     State.NOT_RUN: "yellow",
     State.FAILED: "red",
     State.UNMARKED: "red",
@@ -85,6 +86,11 @@ def notes(trace: Trace) -> list[str]:
     return [
         *_listed("superseded, and counted nowhere", [f"{each.id} ({each.superseded})" for each in superseded]),
         *_listed("without a requirement, and in a tier that asks for one", trace.unmarked_tests),
+        *_listed(
+            "in the documents, and stated by none",
+            [f"{each.id} ({each.place})" for each in trace.unstated],
+        ),
+        *_listed("results that newer ones take the place of", trace.stale),
         *_listed("in the results, but not in the suite, or inherited from elsewhere", trace.unknown_results),
     ]
 

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from glob import glob
 from pathlib import Path
@@ -12,10 +13,11 @@ from pydantic import Field
 from floe_testing.settings import SettingsError, Table, load_toml, validate
 from floe_testing.suite import Problem
 from floe_testing.traceability.config import Ids, Text
-from floe_testing.traceability.markdown import Statement, read_markdown
-from floe_testing.traceability.models import Requirement, Specification, TraceabilityError
+from floe_testing.traceability.markdown import Document, Statement, read_gherkin, read_markdown
+from floe_testing.traceability.models import Mention, Requirement, Specification, TraceabilityError
 
 _NAMED_AFTER_FOLDER: Final = "spec"
+_FEW: Final = 5
 
 
 def read_specifications(globs: Sequence[str], ids: Ids, root: Path) -> tuple[Specification, ...]:
@@ -37,18 +39,55 @@ def read_specifications(globs: Sequence[str], ids: Ids, root: Path) -> tuple[Spe
             'Name yours in pyproject.toml: [tool.floe-testing.traceability] specs = ["docs/requirements/*.md"]'
         )
         raise TraceabilityError(message)
-    specifications: list[Specification] = []
+    read: list[_Read] = []
     problems: list[str] = []
     for file in files:
         relative = Path(os.path.relpath(file, root)).as_posix()
         try:
-            specifications.append(_read(file, relative, ids))
+            read.append(_read(file, relative, ids))
         except (SettingsError, TraceabilityError) as error:
             problems.append(str(error))
+    specifications = _settled(read)
     problems += map(str, _problems(specifications))
     if problems:
         raise TraceabilityError("\n".join(problems))
     return tuple(specifications)
+
+
+@dataclass(frozen=True)
+class _Read:
+    """A document as it was read, before it is known what the others state."""
+
+    spec_id: str
+    relative: str
+    document: Document
+
+
+def _settled(read: Iterable[_Read]) -> list[Specification]:
+    """Return what the documents state: what looks like a statement is one where nothing states the same id surely."""
+    read = list(read)
+    stated = {each.id for one in read for each in one.document.statements if each.surely}
+    specifications = []
+    for one in read:
+        found: list[Requirement] = []
+        for each in one.document.statements:
+            if each.surely or each.id not in stated:
+                stated.add(each.id)
+                found.append(
+                    Requirement(
+                        id=each.id, title=each.title, path=one.relative, line=each.line, superseded=each.superseded
+                    )
+                )
+        first = dict(reversed(one.document.mentions))
+        mentions = (Mention(id=each, path=one.relative, line=line) for each, line in first.items())
+        specifications.append(
+            Specification(
+                id=one.spec_id,
+                requirements=tuple(found),
+                mentions=tuple(sorted(mentions, key=lambda mention: mention.line)),
+            )
+        )
+    return specifications
 
 
 class _Entry(Table):
@@ -64,29 +103,30 @@ class _Document(Table):
     requirements: Annotated[tuple[_Entry, ...], Field(min_length=1)]
 
 
-def _read(file: Path, relative: str, ids: Ids) -> Specification:
+def _read(file: Path, relative: str, ids: Ids) -> _Read:
     spec_id = file.parent.name if file.stem == _NAMED_AFTER_FOLDER else file.stem
     full_id = partial(_full_id, ids=ids, number=spec_id.partition("-")[0])
     match file.suffix:
         case ".md":
-            statements = read_markdown(_text(file, relative), full_id)
+            found = read_markdown(_text(file, relative), full_id)
+        case ".feature":
+            found = read_gherkin(_text(file, relative), full_id)
         case ".toml":
             document = validate(_Document, load_toml(file, relative), relative)
             spec_id = document.spec or spec_id
-            statements = _toml_statements(document, _text(file, relative), relative, full_id, ids)
+            found = Document(_toml_statements(document, _text(file, relative), relative, full_id, ids))
         case suffix:
             message = (
-                f"{relative}: requirements are read from .md and .toml, not from {suffix or 'a file without an ending'}"
+                f"{relative}: requirements are read from .md, .feature and .toml, "
+                f"not from {suffix or 'a file without an ending'}"
             )
             raise TraceabilityError(message)
-    if not statements:
-        message = f"{relative}: states no requirement; an id must match {ids.shown}, as a whole"
+    if not found.statements:
+        seen = ", ".join(f"{each} in line {line}" for each, line in found.mentions[:_FEW])
+        mentioned = f"; it mentions {seen}" if seen else ""
+        message = f"{relative}: states no requirement; an id must match {ids.shown}, as a whole{mentioned}"
         raise TraceabilityError(message)
-    found = (
-        Requirement(id=each.id, title=each.title, path=relative, line=each.line, superseded=each.superseded)
-        for each in statements
-    )
-    return Specification(id=spec_id, requirements=tuple(found))
+    return _Read(spec_id, relative, found)
 
 
 def _text(file: Path, relative: str) -> str:
@@ -150,6 +190,8 @@ def _problems(specifications: Iterable[Specification]) -> list[Problem]:
     stated: dict[str, Requirement] = {}
     documents: dict[str, Requirement] = {}
     for specification in specifications:
+        if not specification.requirements:
+            continue  # others state surely what this one seems to
         first = specification.requirements[0]
         same = documents.setdefault(specification.id, first)
         if same is not first:

@@ -29,11 +29,10 @@ class CoverageSummary:
         """Note the outcome of a phase of a test."""
         if report.passed and report.when != "call":
             return
-        test_id = report.nodeid.partition("[")[0]
         for name, value in report.user_properties:
             if name == PROPERTY:
-                outcomes = self._outcomes.setdefault(str(value), {}).setdefault(test_id, [])
-                outcomes.append(Outcome(report.outcome))
+                outcomes = self._outcomes.setdefault(str(value), {}).setdefault(report.nodeid, [])
+                outcomes.append(_outcome(report))
 
     def pytest_terminal_summary(self, terminalreporter: "TerminalReporter") -> None:
         """Show the coverage."""
@@ -58,6 +57,12 @@ class CoverageSummary:
             each: [TracedTest(test_id=test_id, outcome=worst(outcomes)) for test_id, outcomes in sorted(tests.items())]
             for each, tests in self._outcomes.items()
         }
+
+
+def _outcome(report: pytest.TestReport) -> Outcome:
+    if report.outcome == "skipped" and hasattr(report, "wasxfail"):
+        return Outcome.XFAILED
+    return Outcome(report.outcome)
 
 
 def _lines_of(report: TraceabilityReport) -> Iterator[str]:

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from floe_testing.collection import NoSuchPathError, read_collection_rules
-from floe_testing.suite import Expression, Suite, read_suite
+from floe_testing.markers import Expression
+from floe_testing.suite import Suite, read_suite
 
 pytestmark = pytest.mark.requirement("T039")
 
@@ -141,6 +142,17 @@ def test_the_configured_names(file: str, text: str, pytester: pytest.Pytester) -
     expected = {line for line in listed if "::" in line}
     assert node_ids(read_suite([pytester.path], pytester.path)) == expected
     assert len(expected) == 3
+
+
+def test_files_by_their_folder(pytester: pytest.Pytester) -> None:
+    """A pattern with a folder in it is of the end of a path, as pytest has it."""
+    pytester.makeini("[pytest]\npython_files = tests/test_*.py\n")
+    for folder in ("tests", "other"):
+        (pytester.path / folder).mkdir()
+        (pytester.path / folder / f"test_{folder}.py").write_text("def test_one(): ...\n", encoding="utf-8")
+    listed = pytester.runpytest("--collect-only", "-q", "-p", "no:cacheprovider").outlines
+    expected = {line for line in listed if "::" in line}
+    assert node_ids(read_suite([pytester.path], pytester.path)) == expected == {"tests/test_tests.py::test_one"}
 
 
 def test_folders_that_pytest_skips(tmp_path: Path) -> None:
@@ -299,3 +311,69 @@ def test_cache_notices_changes(tmp_path: Path) -> None:
     assert node_ids(read_suite([tests], tmp_path, folder)) == expected
     (tmp_path / "pytest.ini").write_text("[pytest]\npython_functions = check_*\n", encoding="utf-8")
     assert node_ids(read_suite([tests], tmp_path, folder)) == set()
+
+
+NEWER = """
+type Total[T: int] = list[T]
+def make[
+    T, *Ts
+](one: T) -> T: ...
+class Order[T](dict): ...
+text = f"{names["a"]} {"\\n".join(names)}"
+more = t"hello {text}"
+
+def test_one[T = int](shop):
+    try:
+        assert shop.open == 1
+    except ValueError, KeyError:
+        raise
+    try: ...
+    except* OSError, TypeError: ...
+"""
+
+
+def test_a_syntax_newer_than_this_python(tmp_path: Path) -> None:
+    """Parameters of types, templates and errors without brackets are read whatever Python reads them, line by line."""
+    (tmp_path / "test_orders.py").write_text(NEWER, encoding="utf-8")
+    suite = read_suite([tmp_path], tmp_path)
+    assert suite.problems == ()
+    assert [(test.node_id, test.line) for test in suite.tests] == [("test_orders.py::test_one", 10)]
+
+
+@pytest.mark.parametrize("code", ["-" * 50_000 + "1", "(" * 5_000 + ")" * 5_000])
+def test_nested_too_deeply(code: str, tmp_path: Path) -> None:
+    """A module that is nested deeper than any person writes is a problem, and no crash."""
+    (tmp_path / "test_orders.py").write_text(f"def test_one():\n    assert {code}\n", encoding="utf-8")
+    (problem,) = read_suite([tmp_path], tmp_path).problems
+    assert problem.path == "test_orders.py"
+
+
+def test_a_link_that_leads_to_itself(tmp_path: Path) -> None:
+    """A link in a circle is a problem with its name, in a folder and where it is named; the others are read."""
+    (tmp_path / "test_orders.py").write_text("def test_one(): ...\n", encoding="utf-8")
+    link = tmp_path / "test_link.py"
+    link.symlink_to(link)
+    for paths in ([tmp_path], [tmp_path / "test_orders.py", link]):
+        suite = read_suite(paths, tmp_path)
+        assert node_ids(suite) == {"test_orders.py::test_one"}
+        assert [problem.path for problem in suite.problems] == ["test_link.py"]
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("manage.py", ""),
+        ("tests/runtests.py", ""),
+        ("pyproject.toml", '[project]\nname = "shop"\ndependencies = ["Django>=4.2"]\n'),
+    ],
+)
+def test_django_layout(file: str, text: str, tmp_path: Path) -> None:
+    """Where Django's own runner is used its pattern counts; not for an extension of it, nor where pytest is told."""
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "tests.py").write_text("def test_one(): ...\n", encoding="utf-8")
+    assert node_ids(read_suite([tmp_path], tmp_path)) == set()
+    (tmp_path / file).write_text(text, encoding="utf-8")
+    assert node_ids(read_suite([tmp_path], tmp_path)) == {"tests/tests.py::test_one"}
+    (tmp_path / "pytest.ini").write_text("[pytest]\nDJANGO_SETTINGS_MODULE = shop.settings\n", encoding="utf-8")
+    assert node_ids(read_suite([tmp_path], tmp_path)) == set()
+    (tmp_path / file).write_text(text.replace("Django", "django-filter"), encoding="utf-8")

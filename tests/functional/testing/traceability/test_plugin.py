@@ -67,7 +67,7 @@ def test_coverage_is_shown_after_the_run(repository: pytest.Pytester, more: list
             "*= requirement coverage =*",
             "login: 20 % verified by this run (1 of 5)",
             "  REQ-001  verified: 1 passed  Title 1",
-            "  REQ-002  failed: 1 passed, 1 failed  Title 2",
+            "  REQ-002  failed: 2 passed, 1 failed  Title 2",
             "  REQ-003  skipped: 1 skipped  Title 3",
             "  REQ-004  failed: 1 failed  Title 4",
         ]
@@ -120,8 +120,10 @@ def test_junit_names_the_requirements_of_each_test(repository: pytest.Pytester) 
     repository.runpytest_inprocess("--junitxml=results/junit.xml", "-k", "good or other or TestIt")
     assert (repository.path / "results/junit.xml").read_text().count('value="REQ-002"') == 1
     results = read_results([repository.path / "results"])
-    assert {ran.name.rpartition("::")[2]: ran.requirements for ran in results.ran.values()} == {
+    cases = [case for ran in results.ran.values() for case in ran]
+    assert {f"{case.name.rpartition('::')[2]}{case.brackets}": case.requirements for case in cases} == {
         "test_good": ("REQ-002", "REQ-001"),
         "test_other": (),
-        "test_a": ("REQ-001", "REQ-005"),
+        "test_a[1]": ("REQ-001",),
+        "test_a[2]": ("REQ-005", "REQ-001"),
     }

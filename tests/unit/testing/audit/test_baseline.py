@@ -59,6 +59,16 @@ def test_what_was_mended(repository: Repository, baseline: Path) -> None:
     assert repository.audit(baseline=read_baseline(baseline)).gone == 1
 
 
+def test_a_file_may_be_renamed(repository: Repository, baseline: Path) -> None:
+    """A finding of a file that has another name now is the one it was; that of a copy beside it is new."""
+    (repository.root / "tests/unit/test_orders.py").rename(repository.root / "tests/unit/test_bills.py")
+    done = repository.audit(baseline=read_baseline(baseline))
+    assert (done.findings, len(done.known), done.gone) == ((), 1, 0)
+    repository.write("tests/unit/test_orders.py", CODE)
+    done = repository.audit(baseline=read_baseline(baseline))
+    assert [finding.path for finding in done.findings] == ["tests/unit/test_bills.py"]
+
+
 def test_one_finding_a_line(baseline: Path) -> None:
     """The file is JSON with a line for each finding, so that versions of it can be compared."""
     lines = [line for line in baseline.read_text(encoding="utf-8").splitlines() if "fingerprint" in line]
@@ -72,6 +82,8 @@ def test_one_finding_a_line(baseline: Path) -> None:
         ("{", "no baseline"),
         ("[]", "no baseline"),
         ('{"version": 1, "findings": [{}]}', "no baseline"),
+        ('{"version": 1, "findings": ' + "[" * 5_000 + "]" * 5_000 + "}", "no baseline"),
+        ('{"version": 1, "findings": [{"fingerprint": 3, "rule": "a", "path": "b"}]}', "no baseline"),
         ('{"version": 9, "findings": []}', "a baseline of version 9"),
     ],
 )

@@ -84,7 +84,7 @@ def test_paths_and_the_rest_of_the_suite(here: Repository) -> None:
     here.write("tests/e2e/test_shop.py", "def test_login(shop):\n    assert shop.login('ada').name == 'ada'\n")
     here.write("pyproject.toml", '[tool.floe-testing.audit.journeys]\nbuy = { keyword = "buy" }\n')
     for paths in ([], ["tests"], ["."], ["tests/unit", "tests"]):
-        assert "FT901 the journey 'buy' has no end-to-end test with 'buy' in its name" in run(*paths).output
+        assert "FT901 the journey 'buy' has no end-to-end test marked journey('buy')" in run(*paths).output
     for paths in (["tests/unit"], ["tests/unit/test_orders.py"], ["tests/e2e"]):
         assert "FT901" not in run(*paths).output
 
@@ -112,6 +112,137 @@ def test_baseline(here: Repository) -> None:
     assert len(json.loads((here.root / "audit.json").read_text(encoding="utf-8"))["findings"]) == 1
 
 
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ('[tool.floe-testing.audit]\nexclude = ["tests/*"]\n', "exclude leaves out 1 files"),
+        ("[tool.pytest.ini_options]\npython_files = 3\n", "1 more modules have tests and are not collected"),
+        ('[tool.pytest.ini_options]\npython_files = "check_*.py"\n', "(python_files: check_*.py): tests/unit/test_ord"),
+        ('[tool.pytest.ini_options]\npython_functions = "check"\n', "no test was looked at in"),
+    ],
+)
+def test_nothing_looked_at(settings: str, message: str, here: Repository) -> None:
+    """An audit that looked at no test is no success: it says why there was none."""
+    here.write("pyproject.toml", settings)
+    result = run()
+    assert result.exit_code == 2
+    assert "no test was looked at" in result.output
+    assert message in result.output
+
+
+def test_folder_without_tests(here: Repository) -> None:
+    """An empty folder, and one that has no test, are told with what would be one."""
+    (here.root / "empty").mkdir()
+    here.write("shop/orders.py", "def place(): ...\n")
+    for folder in ("empty", "shop"):
+        result = run(folder)
+        assert result.exit_code == 2
+        assert "nothing there matches python_files: test_*.py *_test.py" in result.output
+
+
+def test_modules_that_are_not_collected(here: Repository) -> None:
+    """Modules with tests that pytest would not collect are told beside the findings, and in the JSON."""
+    here.write("tests/unit/tests.py", "import unittest\nclass A(unittest.TestCase):\n    def test_a(self): ...\n")
+    here.write("tests/unit/helpers.py", "class A:\n    def test_a(self): ...\n")
+    assert "1 more modules have tests and are not collected" in run().output
+    assert json.loads(run("--format", "json").output)["summary"]["uncollected"] == ["tests/unit/tests.py"]
+
+
+def test_a_part_keeps_the_baseline_of_the_rest(here: Repository) -> None:
+    """Entries of files that were not looked at are not gone, and stay where the baseline is written anew."""
+    here.write("tests/unit/test_more.py", SLEEP)
+    run("--baseline", "audit.json", "--write-baseline")
+    part = run("tests/unit/test_more.py", "--baseline", "audit.json")
+    assert part.output.endswith("nothing found; 1 in the baseline; 1 in the baseline are of files not looked at\n")
+    here.write("tests/unit/test_more.py", SLEEP.replace("time.sleep(1)", "pass"))
+    written = run("tests/unit/test_more.py", "--baseline", "audit.json", "--write-baseline")
+    assert written.output == "0 findings are in audit.json now, and 1 of files that were not looked at\n"
+    assert run("--baseline", "audit.json").exit_code == 0
+
+
+def test_limit(here: Repository) -> None:
+    """Of a rule that finds much, the first findings are shown and the others counted; on demand, all are."""
+    tests = "".join(SLEEP.replace("import time\n", "").replace("test_a", f"test_{number}") for number in range(30))
+    here.write("tests/unit/test_orders.py", f"import time\n{tests}")
+    lines = run().output.splitlines()
+    assert lines[0] == "FT401 sleep: 30 warnings"
+    assert lines[20:23] == ["tests/unit/test_orders.py:60:5: FT401 waits a fixed time", SHOWN, ""]
+    assert len(run("--limit", "0").output.splitlines()) == 33
+
+
+SHOWN = "… and 10 more: --limit 0 shows all"
+
+
+@pytest.mark.parametrize("args", [["--output", "file/out.txt"], ["--baseline", "file/b.json", "--write-baseline"]])
+def test_a_place_that_cannot_be_written(args: list[str], here: Repository) -> None:
+    """A file that can't be written is told with the reason and exit code 2."""
+    here.write("file", "")
+    result = run(*args)
+    assert result.exit_code == 2
+    assert "can't be written: " in result.output
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("project = 3\n", "pyproject.toml: project: must be a table, not 3"),
+        ("[project]\nentry-points = 3\n", "pyproject.toml: project.entry-points: must be a table, not 3"),
+        ("[project.entry-points]\nshop = 3\n", "project.entry-points.shop: must be a table of names"),
+        ("[project.entry-points.shop]\na = 3\n", "project.entry-points.shop: must be a table of names"),
+    ],
+)
+def test_project_that_makes_no_sense(text: str, message: str, here: Repository) -> None:
+    """Entry points that are none are told by name, with exit code 2."""
+    here.write("pyproject.toml", text)
+    result = run()
+    assert (result.exit_code, message in result.output) == (2, True), result.output
+
+
+MENDED = [
+    ("FT208", "def test_a():\n    total(7) == 7\n", "    assert total(7) == 7"),
+    ("FT208", "def test_a(bus):\n    place(7)\n    bus.send.assert_called_once\n", "    bus.send.assert_called_once()"),
+    (
+        "FT208",
+        "def test_a(bus):\n    place(7)\n    assert bus.send.called_once_with(7, to='x')\n",
+        "    bus.send.assert_called_once_with(7, to='x')",
+    ),
+    ("FT204", "def test_a():\n    assert (total(7) == 7, 'wrong')\n", "    assert total(7) == 7, 'wrong'"),
+    (
+        "FT205",
+        (
+            "import pytest\nfrom shop import place\ndef test_a():\n    with pytest.raises(Exception):\n"
+            "        place(-1)\n"
+        ),
+        '    with pytest.raises(Exception, match=r"must not be \\(\\) negative"):',
+    ),
+]
+
+
+@pytest.mark.parametrize(("rule", "code", "line"), MENDED)
+def test_fix(rule: str, code: str, line: str, here: Repository) -> None:
+    """What can safely be mended is, and is no finding afterwards; nothing else of the file changes."""
+    here.write("shop.py", "def place(amount):\n    raise ValueError('must not be () negative')\n")
+    file = here.write("tests/unit/test_orders.py", f"# ä\n{code}# end\n")
+    before = file.read_text(encoding="utf-8").splitlines()
+    result = run("--fix")
+    after = file.read_text(encoding="utf-8").splitlines()
+    assert f": {rule} mended: {line.strip()}" in result.output
+    assert line in after
+    assert len([each for each in after if each not in before]) == 1
+    assert rule not in run().output
+
+
+def test_fix_leaves_what_is_not_safe(here: Repository) -> None:
+    """What only a person can mend stays as it is: an error whose message is not known, and a comparison over lines."""
+    code = (
+        "import pytest\nfrom elsewhere import place\ndef test_a():\n    with pytest.raises(Exception):\n"
+        "        place(-1)\n    (total(7)\n     == 7)\n"
+    )
+    file = here.write("tests/unit/test_orders.py", code)
+    run("--fix")
+    assert "pytest.raises(Exception):" in file.read_text(encoding="utf-8")
+
+
 def test_rules_are_listed(here: Repository) -> None:
     """Every rule is listed with its severity, and explained by its id or its name."""
     assert here.root.exists()
@@ -132,4 +263,4 @@ def test_as_a_module(here: Repository) -> None:
         check=False,
     )
     assert (done.returncode, done.stderr) == (1, "")
-    assert done.stdout.startswith("tests/unit/test_orders.py:3:5: FT401 waits a fixed time\n")
+    assert "\ntests/unit/test_orders.py:3:5: FT401 waits a fixed time\n" in done.stdout

@@ -22,7 +22,7 @@ def test_every_problem_at_once(tmp_path: Path) -> None:
     """Unknown keys and rules are told together, each with the nearest that there is."""
     (tmp_path / "pyproject.toml").write_text(
         "[tool.floe-testing.audit]\nselct = ['FT2']\nignore = ['FT409']\ntiers = { units = ['t/unit'] }\n"
-        "severity = { FT401 = 'bad' }\njourneys = { buy = {} }\n",
+        "severity = { FT401 = 'bad' }\njourneys = { buy = { marker = 'buy', services = ['shop'] } }\n",
         encoding="utf-8",
     )
     with pytest.raises(SettingsError) as caught:
@@ -33,7 +33,7 @@ def test_every_problem_at_once(tmp_path: Path) -> None:
     assert "no rule is called 'FT409'; did you mean 'FT40" in text
     assert "must be 'unit', 'contract', 'integration' or 'e2e'" in text
     assert "'note', 'warning' or 'error'" in text
-    assert 'must be one of { marker = "…" } and { keyword = "…" }' in text
+    assert 'must be one of { services = ["…"] } and { marker = "…" }, not both' in text
 
 
 @pytest.mark.parametrize(

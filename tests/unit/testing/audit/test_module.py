@@ -132,4 +132,4 @@ def test_remarks(tmp_path: Path) -> None:
         ''',
     )
     (function,) = module.functions
-    assert module.remarks(function).splitlines() == ["test_total", "sums up.", "# within"]
+    assert module.remarks(function).splitlines() == ["test_total", "# before", "sums up.", "# within"]

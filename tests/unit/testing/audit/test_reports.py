@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from io import StringIO
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from pydantic_sarif.model import StaticAnalysisResultsFormatSarifVersion210JsonS
 from rich.console import Console
 
 from floe_testing.audit.inventory import Entry, take_inventory
-from floe_testing.audit.reports.machine import render_json, render_sarif
+from floe_testing.audit.reports.machine import MOST_RESULTS, render_json, render_sarif
 from floe_testing.audit.reports.markdown import render_markdown
 from floe_testing.audit.reports.terminal import explain, print_audit
 from floe_testing.audit.rule import all_rules
@@ -57,11 +58,18 @@ def printed(done: Audit) -> str:
 
 
 def test_terminal(done: Audit) -> None:
-    """Each finding is a line that starts with its place, and the last line counts."""
+    """Findings stand by rule, the most severe first, each on a line that starts with its place; the end counts."""
     assert printed(done).splitlines() == [
+        "FT000: 1 error",
         "tests/integration/test_ü.py:1:1: FT000 not read: invalid syntax",
-        "tests/unit/test_orders.py:4:5: FT401 waits a fixed time",
+        "",
+        "FT204 tautology: 1 error",
         "tests/unit/test_orders.py:5:5: FT204 always true, whatever the code does",
+        "",
+        "FT401 sleep: 1 warning",
+        "tests/unit/test_orders.py:4:5: FT401 waits a fixed time",
+        "",
+        "FT203 length-only: 1 note",
         "tests/unit/test_orders.py:9:5: FT203 all that is checked is a length",
         "",
         "3 tests in 2 modules: 2 errors, 1 warnings, 1 notes; 1 suppressed with a reason",
@@ -97,6 +105,25 @@ def test_sarif_follows_its_schema(done: Audit, repository: Repository) -> None:
     assert places[0]["artifactLocation"]["uri"] == "tests/integration/test_%C3%BC.py"
     assert places[1]["region"] == {"startLine": 4, "startColumn": 5}
     assert len({result["partialFingerprints"]["floeTestingAudit/v1"] for result in results}) == 4
+
+
+def test_sarif_says_what_each_rule_is_about(done: Audit, repository: Repository) -> None:
+    """Every rule has a help, those of the audit itself too, and the tool says where it is described."""
+    driver = json.loads(render_sarif(done, repository.project()))["runs"][0]["tool"]["driver"]
+    assert driver["informationUri"].startswith("https://")
+    assert all(rule["help"]["text"] and rule["help"]["markdown"] for rule in driver["rules"])
+
+
+def test_sarif_of_more_than_github_takes(done: Audit, repository: Repository) -> None:
+    """Where there are too many findings the most severe are kept, and the file says that there were more."""
+    note = next(finding for finding in done.findings if finding.rule == "FT203")
+    text = render_sarif(replace(done, findings=(*[note] * MOST_RESULTS, *done.findings)), repository.project())
+    (run,) = json.loads(text)["runs"]
+    assert len(run["results"]) == MOST_RESULTS == 25_000
+    assert [result["ruleId"] for result in run["results"][:4]] == ["FT000", "FT204", "FT401", "FT203"]
+    (told,) = run["invocations"][0]["toolExecutionNotifications"]
+    assert "25004 findings are more than the 25000" in told["message"]["text"]
+    assert Sarif.model_validate_json(text)
 
 
 def test_sarif_of_nothing(repository: Repository) -> None:

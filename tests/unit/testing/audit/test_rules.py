@@ -343,6 +343,1008 @@ MORE = {
 }
 """What a rule must and must not find beside its examples: source, and the findings of that rule."""
 
+FORMS: dict[str, tuple[str, int | None]] = {
+    "FT101 where a look says that nothing is there": (
+        """
+        import pytest
+        from unittest.mock import MagicMock
+        @pytest.fixture
+        def store():
+            if not server_is_available():
+                yield MagicMock()
+            else:
+                yield Store("db")
+        """,
+        6,
+    ),
+    "FT101 by a condition": (
+        """
+        import shutil
+        from unittest.mock import Mock
+        from shop import Docker
+        docker = Docker() if shutil.which("docker") else Mock()
+        """,
+        4,
+    ),
+    "FT101 by a flag of the module": (
+        """
+        import importlib.util
+        from unittest.mock import MagicMock
+        HAS_SPARK = importlib.util.find_spec("pyspark") is not None
+        if HAS_SPARK:
+            import pyspark
+        else:
+            pyspark = MagicMock()
+        """,
+        7,
+    ),
+    "FT101 a mock that is made where the real thing is there": (
+        """
+        import unittest
+        from unittest.mock import Mock
+        class A(unittest.TestCase):
+            def setUp(self):
+                if Curve.is_available():
+                    fixed = Mock()
+                    patch("shop.Curve", fixed).start()
+            def test_a(self):
+                self.assertEqual(place(7), 7)
+        """,
+        None,
+    ),
+    "FT101 that is asked for": (
+        """
+        import pytest
+        from unittest.mock import Mock
+        @pytest.fixture
+        def store(request):
+            if request.param == "has no server":
+                return Mock()
+            return Store("db")
+        """,
+        None,
+    ),
+    "FT201 a limit of time": (
+        """
+        import anyio
+        async def test_a():
+            with anyio.fail_after(1):
+                await place(7)
+        """,
+        None,
+    ),
+    "FT201 a group of errors": (
+        """
+        import pytest
+        def test_a():
+            with pytest.RaisesGroup(ValueError):
+                place(7)
+        """,
+        None,
+    ),
+    "FT201 says that it does not throw": (
+        """
+        def test_a():
+            "Placing twice does not throw an exception."
+            place(7)
+        """,
+        None,
+    ),
+    "FT201 says what failed before": (
+        """
+        def test_a():
+            # This fails without the fix of #1234.
+            place(7)
+        """,
+        None,
+    ),
+    "FT201 names a ticket": (
+        """
+        def test_a():
+            "See ticket #19456"
+            place(7)
+        """,
+        None,
+    ),
+    "FT201 of a class that is called after a bug": (
+        """
+        class TestIssue122:
+            def test_a(self):
+                place(7)
+        """,
+        None,
+    ),
+    "FT201 says in a comment above": (
+        """
+        # must not deadlock
+        def test_a():
+            place(7)
+        """,
+        None,
+    ),
+    "FT201 has a comment about something else": (
+        """
+        def test_a():
+            # Places an order.
+            place(7)
+        """,
+        1,
+    ),
+    "FT201 a stand-in that looks at what it gets": (
+        """
+        def test_a(server):
+            run(server.address)
+            server.receives("find", 7)
+        """,
+        None,
+    ),
+    "FT202 unittest, a call": (
+        """
+        import unittest
+        class A(unittest.TestCase):
+            def test_a(self):
+                self.assertTrue(find_order())
+        """,
+        4,
+    ),
+    "FT202 walrus": (
+        """
+        def test_a():
+            if order := load_order(7):
+                pass
+            assert (order := load_order(7))
+        """,
+        4,
+    ),
+    "FT202 not equal to None": (
+        """
+        def test_a():
+            order = build_order(7)
+            assert order != None
+        """,
+        3,
+    ),
+    "FT202 not is None": (
+        """
+        def test_a():
+            order = build_order(7)
+            assert not order is None
+        """,
+        3,
+    ),
+    "FT202 of a built-in type": (
+        """
+        def test_a():
+            order = build_order(7)
+            assert order is not None
+            assert isinstance(order, list)
+        """,
+        3,
+    ),
+    "FT202 unittest, of a type": (
+        """
+        import unittest
+        class A(unittest.TestCase):
+            def test_a(self):
+                order = place(7)
+                self.assertIsNotNone(order)
+                self.assertIsInstance(order, dict)
+        """,
+        5,
+    ),
+    "FT202 a type alone": (
+        """
+        def test_a():
+            assert isinstance(build_order(7), dict)
+        """,
+        None,
+    ),
+    "FT203 in a name": (
+        """
+        def test_a():
+            count = len(list_orders())
+            assert count == 3
+        """,
+        3,
+    ),
+    "FT203 by its method": (
+        """
+        def test_a():
+            orders = list_orders()
+            assert orders.__len__() == 3
+        """,
+        3,
+    ),
+    "FT203 of a call": (
+        """
+        def test_a():
+            assert len(list_orders()) == 3
+        """,
+        2,
+    ),
+    "FT203 unittest": (
+        """
+        import unittest
+        class A(unittest.TestCase):
+            def test_a(self):
+                found = list_orders()
+                self.assertEqual(3, len(found))
+        """,
+        5,
+    ),
+    "FT203 a comment says why so many": (
+        """
+        def test_a():
+            found = list_orders()
+            # two of January, and the one that was moved
+            assert len(found) == 3
+        """,
+        None,
+    ),
+    "FT204 itself": (
+        """
+        def test_a():
+            total = sum_up(7)
+            assert total == total
+        """,
+        3,
+    ),
+    "FT204 itself, unittest": (
+        """
+        import unittest
+        class A(unittest.TestCase):
+            def test_a(self):
+                order = place(7)
+                self.assertEqual(order.total, order.total)
+        """,
+        5,
+    ),
+    "FT204 how it compares with itself": (
+        """
+        def test_equality():
+            order = place(7)
+            assert order == order
+        """,
+        None,
+    ),
+    "FT204 twice the same call": (
+        """
+        def test_a():
+            assert total(7) == total(7)
+        """,
+        None,
+    ),
+    "FT204 one or its opposite": (
+        """
+        def test_a(order):
+            assert order.open or not order.open
+        """,
+        2,
+    ),
+    "FT206 suppress": (
+        """
+        from contextlib import suppress
+        def test_a():
+            with suppress(AssertionError, KeyError):
+                assert total(7) == 7
+        """,
+        4,
+    ),
+    "FT206 unittest, and said": (
+        """
+        import logging
+        import unittest
+        class A(unittest.TestCase):
+            def test_a(self):
+                try:
+                    self.assertEqual(total(7), 7)
+                except AssertionError as error:
+                    logging.getLogger(__name__).warning("%s", error)
+        """,
+        6,
+    ),
+    "FT206 unittest, and logged": (
+        """
+        import logging
+        import unittest
+        log = logging.getLogger(__name__)
+        class A(unittest.TestCase):
+            def test_a(self):
+                try:
+                    self.assertEqual(total(7), 7)
+                except AssertionError as error:
+                    log.warning("%s", error)
+        """,
+        7,
+    ),
+    "FT206 suppresses something else": (
+        """
+        import contextlib
+        def test_a():
+            with contextlib.suppress(KeyError):
+                assert total(7) == 7
+        """,
+        None,
+    ),
+    "FT207 unittest": (
+        """
+        import unittest
+        class A(unittest.TestCase):
+            def test_a(self):
+                with self.assertRaises(ValueError) as caught:
+                    place(-1)
+                    self.assertIn("negative", str(caught.exception))
+        """,
+        6,
+    ),
+    "FT207 a mock": (
+        """
+        import pytest
+        def test_a(bus):
+            with pytest.raises(ValueError):
+                place(-1, bus)
+                bus.publish.assert_not_called()
+        """,
+        5,
+    ),
+    "FT208 in a block": (
+        """
+        def test_a(patcher):
+            with patcher.open("a"):
+                total(7) == 7
+            assert total(8) == 8
+        """,
+        3,
+    ),
+    "FT208 in a helper": (
+        """
+        def assert_total(order, total):
+            order.total == total
+        def test_a():
+            assert_total(place(7), 7)
+        """,
+        2,
+    ),
+    "FT208 in a helper inside": (
+        """
+        def test_a():
+            def check_total(order):
+                order.total == 7
+            check_total(place(7))
+            assert place(8).total == 8
+        """,
+        3,
+    ),
+    "FT208 where an error is expected": (
+        """
+        import pytest
+        def test_a(a, b):
+            with pytest.raises(TypeError), a.open():
+                a == b
+        """,
+        None,
+    ),
+    "FT208 a query": (
+        """
+        def test_a(db):
+            @db.query
+            def by_name():
+                db.name == "ada"
+            assert by_name() == []
+        """,
+        None,
+    ),
+    "FT208 no method of a mock": (
+        """
+        def test_a(bus):
+            place(7, bus)
+            assert not bus.publish.called_once_with(7)
+        """,
+        3,
+    ),
+    "FT209 unittest": (
+        """
+        import unittest
+        class A(unittest.TestCase):
+            def test_a(self):
+                try:
+                    place(-1)
+                except ValueError as error:
+                    self.assertIn("negative", str(error))
+        """,
+        7,
+    ),
+    "FT209 fails behind": (
+        """
+        def test_a():
+            try:
+                place(-1)
+            except ValueError as error:
+                assert "negative" in str(error)
+                return
+            raise AssertionError("not refused")
+        """,
+        None,
+    ),
+    "FT209 checks behind": (
+        """
+        def test_a():
+            error = None
+            try:
+                place(-1)
+            except ValueError as caught:
+                assert caught.code == 7
+                error = caught
+            assert error is not None
+        """,
+        None,
+    ),
+    "FT210 a method": (
+        """
+        class TestA:
+            def test_a(self):
+                assert place(7) == 7
+            def test_b(self):
+                assert place(8) == 8
+            def test_a(self):
+                assert place(9) == 9
+        """,
+        2,
+    ),
+    "FT210 a class that is derived from": (
+        """
+        class TestA:
+            def test_a(self):
+                assert place(7) == 7
+        class TestA(TestA):
+            def test_b(self):
+                assert place(8) == 8
+        """,
+        None,
+    ),
+    "FT301 puts back what it read": (
+        """
+        def test_a(config):
+            text = config.read_text()
+            config.write_text("x")
+            assert load(config) == "x"
+            config.write_text(text)
+        """,
+        None,
+    ),
+    "FT401 an event that nobody sets": (
+        """
+        import threading
+        def test_a(orders):
+            place(7)
+            threading.Event().wait(2)
+            assert orders.open == 1
+        """,
+        4,
+    ),
+    "FT401 an event with a name": (
+        """
+        from threading import Event
+        def test_a(orders):
+            never = Event()
+            never.wait(timeout=2)
+            assert orders.open == 1
+        """,
+        4,
+    ),
+    "FT401 an event that is handed on": (
+        """
+        from threading import Event
+        def test_a(orders):
+            done = Event()
+            orders.place(7, done)
+            done.wait(2)
+            assert orders.open == 1
+        """,
+        None,
+    ),
+    "FT401 a helper": (
+        """
+        import time
+        def settle(seconds=2):
+            time.sleep(seconds)
+        def test_a(orders):
+            settle()
+            assert orders.open == 1
+        """,
+        3,
+    ),
+    "FT401 a helper for a thread": (
+        """
+        import threading
+        import time
+        def slow():
+            time.sleep(2)
+        def test_a(orders):
+            threading.Thread(target=slow).start()
+            assert orders.open == 1
+        """,
+        None,
+    ),
+    "FT401 run by a loop": (
+        """
+        import asyncio
+        def test_a(orders):
+            asyncio.run(asyncio.sleep(2))
+            assert orders.open == 1
+        """,
+        3,
+    ),
+    "FT401 a command": (
+        """
+        import subprocess
+        def test_a(orders):
+            subprocess.run(["sleep", "2"], check=True)
+            assert orders.open == 1
+        """,
+        3,
+    ),
+    "FT401 hardly any time": (
+        """
+        import time
+        def test_a(orders):
+            first = orders.stamp()
+            time.sleep(0.01)
+            assert orders.stamp() > first
+        """,
+        None,
+    ),
+    "FT402 unittest, equal": (
+        """
+        import datetime as dt
+        import unittest
+        class A(unittest.TestCase):
+            def test_a(self):
+                self.assertEqual(place(7).day, dt.date.today())
+        """,
+        5,
+    ),
+    "FT402 unittest, short": (
+        """
+        import time
+        import unittest
+        class A(unittest.TestCase):
+            def test_a(self):
+                began = time.monotonic()
+                place(7)
+                self.assertLess(time.monotonic() - began, 0.5)
+        """,
+        7,
+    ),
+    "FT402 unittest, greater": (
+        """
+        import time
+        import unittest
+        class A(unittest.TestCase):
+            def test_a(self):
+                began = time.time()
+                place(7)
+                took = time.time() - began
+                self.assertGreater(1.0, took)
+        """,
+        8,
+    ),
+    "FT402 unittest, at least": (
+        """
+        import time
+        import unittest
+        class A(unittest.TestCase):
+            def test_a(self):
+                began = time.time()
+                place(7)
+                self.assertGreaterEqual(time.time() - began, 1)
+        """,
+        None,
+    ),
+    "FT501 a session": (
+        """
+        import aiohttp
+        async def test_a():
+            async with aiohttp.ClientSession() as session:
+                async with session.get("https://rates.example.com/today") as answer:
+                    assert await answer.json() == {}
+        """,
+        4,
+    ),
+    "FT501 a session with an app": (
+        """
+        import httpx
+        def test_a(app):
+            with httpx.Client(app=app) as client:
+                assert client.get("https://shop.example.com/").status_code == 200
+        """,
+        None,
+    ),
+    "FT701 of a parameter": (
+        """
+        import pytest
+        @pytest.mark.parametrize("n", [1, pytest.param(2, marks=pytest.mark.skip)])
+        def test_a(n):
+            assert place(n) == n
+        """,
+        2,
+    ),
+    "FT701 of a parameter, in a list": (
+        """
+        import pytest
+        @pytest.mark.parametrize("n", [pytest.param(2, marks=[pytest.mark.xfail()])])
+        def test_a(n):
+            assert place(n) == n
+        """,
+        2,
+    ),
+    "FT701 an empty text of unittest": (
+        """
+        import unittest
+        class A(unittest.TestCase):
+            @unittest.skip("")
+            def test_a(self):
+                self.assertEqual(place(7), 7)
+        """,
+        3,
+    ),
+    "FT702 on one platform only": (
+        """
+        import sys
+        def test_a():
+            if sys.platform == "linux":
+                assert place(7) == 7
+        """,
+        3,
+    ),
+    "FT702 with a package only": (
+        """
+        def test_a():
+            data = load()
+            if HAS_NUMPY:
+                assert data.shape == (1,)
+        """,
+        3,
+    ),
+    "FT702 with something else otherwise": (
+        """
+        import sys
+        def test_a():
+            if sys.platform == "linux":
+                assert place(7) == 7
+            else:
+                assert place(7) == 8
+        """,
+        None,
+    ),
+    "FT702 where the outcome is so": (
+        """
+        def test_a():
+            order = place(7)
+            if order.open:
+                assert order.total == 7
+        """,
+        None,
+    ),
+    "FT702 without a package": (
+        """
+        def test_a():
+            try:
+                import pandas
+            except ImportError:
+                return
+            assert pandas.DataFrame([1]).shape == (1, 1)
+        """,
+        5,
+    ),
+    "FT702 an error that is expected": (
+        """
+        def test_a():
+            try:
+                place(-1)
+            except ValueError:
+                return
+            assert False
+        """,
+        None,
+    ),
+    "FT802 the root logger": (
+        """
+        import logging
+        def test_a():
+            logging.getLogger().setLevel(logging.DEBUG)
+            assert place(7) == 7
+        """,
+        3,
+    ),
+    "FT802 a logger of one's own": (
+        """
+        import logging
+        def test_a():
+            logging.getLogger("shop").setLevel(logging.DEBUG)
+            assert place(7) == 7
+        """,
+        None,
+    ),
+    "FT802 the root logger by a name": (
+        """
+        import logging
+        def test_a():
+            root = logging.getLogger()
+            root.setLevel(logging.DEBUG)
+            assert place(7) == 7
+        """,
+        4,
+    ),
+    "FT802 the mask": (
+        """
+        import os
+        def test_a(tmp_path):
+            os.umask(0o077)
+            assert export(tmp_path) == 7
+        """,
+        3,
+    ),
+    "FT802 taken away at the end": (
+        """
+        import os
+        def test_a():
+            os.environ["A"] = "1"
+            assert place(7) == 7
+            del os.environ["A"]
+        """,
+        None,
+    ),
+    "FT802 popped at the end": (
+        """
+        import os
+        def test_a():
+            os.environ["A"] = "1"
+            assert place(7) == 7
+            os.environ.pop("A")
+        """,
+        None,
+    ),
+    "FT803 a global": (
+        """
+        placed = None
+        def test_a():
+            global placed
+            placed = place(7)
+            assert placed.open
+        def test_b():
+            assert ship(placed).done
+        """,
+        3,
+    ),
+    "FT803 a global that a fixture sets": (
+        """
+        import pytest
+        placed = None
+        @pytest.fixture(autouse=True)
+        def fresh():
+            global placed
+            placed = None
+        def test_a():
+            global placed
+            placed = place(7)
+            assert placed.open
+        def test_b():
+            assert ship(placed).done
+        """,
+        None,
+    ),
+    "FT803 put back by the set-up": (
+        """
+        import unittest
+        class A(unittest.TestCase):
+            limit = 3
+            def setUp(self):
+                self.addCleanup(setattr, self.__class__, "limit", 3)
+            def test_a(self):
+                self.__class__.limit = 4
+                self.assertEqual(place(4), 4)
+            def test_b(self):
+                self.assertEqual(place(self.limit), 3)
+        """,
+        None,
+    ),
+    "FT201 hands code on that asserts": (
+        """
+        def test_a(browser):
+            browser.run("assert total(7) == 7")
+        """,
+        None,
+    ),
+    "FT201 hands on what raises where it is misused": (
+        """
+        def test_a():
+            class Frozen(dict):
+                def pop(self, *_):
+                    raise RuntimeError("frozen")
+            place(Frozen())
+        """,
+        None,
+    ),
+    "FT204 a comment says that equality is tested": (
+        """
+        def test_a():
+            order = place(7)
+            # check __eq__ and __hash__
+            assert order == order
+            assert {order} == {order}
+        """,
+        None,
+    ),
+    "FT204 a property that is asked twice": (
+        """
+        import unittest
+        class A(unittest.TestCase):
+            def test_a(self):
+                self.assertIs(place(7).lines, place(7).lines)
+                self.assertIs(self.order.lines, self.order.lines)
+        """,
+        None,
+    ),
+    "FT205 a comment says why": (
+        """
+        import pytest
+        def test_a():
+            # an AttributeError now, which should be a nicer error
+            with pytest.raises(Exception):
+                place(None)
+            with pytest.raises(Exception):
+                place(3)
+        """,
+        None,
+    ),
+    "FT206 the handler says why": (
+        """
+        def test_a():
+            try:
+                assert total(7) == 7
+            except Exception:
+                pass  # now and then the clock is behind: #1420
+        """,
+        None,
+    ),
+    "FT802 the collector is switched on again": (
+        """
+        import gc
+        def test_a():
+            try:
+                gc.disable()
+                assert place(7) == 7
+            finally:
+                gc.enable()
+        """,
+        None,
+    ),
+    "FT802 the collector": (
+        """
+        import gc
+        def test_a():
+            gc.disable()
+            assert place(7) == 7
+        """,
+        3,
+    ),
+}
+"""What people write in place of what the examples have: source, and the line of the finding, None if there is none."""
+
+UPPER: dict[str, tuple[str, int | None]] = {
+    "FT102 a client's function": (
+        """
+        import requests
+        def test_a(monkeypatch):
+            monkeypatch.setattr(requests, "post", lambda *_, **__: {"id": 7})
+            assert place(7)["id"] == 7
+        """,
+        3,
+    ),
+    "FT102 by its name": (
+        """
+        def test_a(monkeypatch):
+            class FakeClient: ...
+            monkeypatch.setattr("shop.orders.boto3.client", FakeClient)
+            assert place(7).id == 7
+        """,
+        3,
+    ),
+    "FT102 handed in": (
+        """
+        from unittest.mock import AsyncMock
+        async def test_a():
+            bus = AsyncMock()
+            await place(7, bus)
+            bus.publish.assert_awaited_once_with(7)
+        """,
+        3,
+    ),
+    "FT102 a callback": (
+        """
+        from unittest.mock import Mock
+        def test_a(shop):
+            seen = Mock()
+            shop.place(7, seen)
+            seen.assert_called_once_with(7)
+        """,
+        None,
+    ),
+    "FT102 watches a log": (
+        """
+        def test_a(mocker, engine):
+            log = mocker.patch.object(Engine, "_log_sql")
+            engine.run()
+            assert log.call_count == 2
+        """,
+        None,
+    ),
+    "FT102 another setting": (
+        """
+        def test_a(monkeypatch, postgres):
+            monkeypatch.setattr("shop.settings.LIMIT", 7)
+            monkeypatch.setattr("shop.clock.now", lambda: 7)
+            assert place(7).id == 7
+        """,
+        None,
+    ),
+    "FT504 a sum": (
+        """
+        from shop import total
+        def test_a():
+            assert total([3, 4]) == 7
+        """,
+        2,
+    ),
+}
+"""The same in the integration tier."""
+
+
+@pytest.mark.parametrize("name", FORMS | UPPER)
+def test_other_forms(name: str, repository: Repository) -> None:
+    """A rule knows what it is about in other forms, and what looks like them and is fine."""
+    code, line = (FORMS | UPPER)[name]
+    found = repository.found(code, f"tests/{'integration' if name in UPPER else 'unit'}/test_orders.py")
+    assert [each for rule, each in found if rule == name[:5]] == ([] if line is None else [line])
+
+
+HELPER = """
+def build(shop):
+    order = shop.new(7)
+    for line in shop.lines():
+        order.add(line, 3)
+    shop.save(order)
+    return order
+"""
+
+
+def test_copies_in_projects_of_their_own(repository: Repository) -> None:
+    """What stands in two projects of one repository can't be shared; what stands twice in one of them can."""
+    for path in ("one/tests/test_a.py", "two/tests/test_a.py"):
+        repository.write(path, HELPER)
+    assert [finding.rule for finding in repository.audit().findings] == ["FT602"]
+    repository.write("two/pyproject.toml", "")
+    assert repository.audit().findings == ()
+    repository.write("two/tests/test_b.py", HELPER)
+    assert [finding.path for finding in repository.audit().findings] == ["two/tests/test_b.py"]
+
+
+def test_plugin_of_a_suite_without_the_tier(repository: Repository) -> None:
+    """That no integration test mentions a plugin is told where there are integration tests."""
+    plugins = {"postgres": "orders.stores.postgres:PostgresStore"}
+    repository.write("tests/unit/test_a.py", "def test_a(shop):\n    assert shop.open == 1\n")
+    assert repository.audit(plugins=plugins).findings == ()
+    repository.write("tests/integration/test_b.py", "def test_b(shop):\n    assert shop.open == 1\n")
+    assert [finding.rule for finding in repository.audit(plugins=plugins).findings] == ["FT902"]
+
+
+def test_stand_in_of_a_migration(repository: Repository) -> None:
+    """What stands in for a type in a migration is in no test's way; a test's own is."""
+    code = "try:\n    from shop import Index\nexcept ImportError:\n    Index = Mock()\n    Table = Mock()\n"
+    assert repository.found(code, "tests/migrations/test_first.py") == []
+    assert [rule for rule, _ in repository.found(code, "tests/unit/test_first.py")] == ["FT101"]
+
 
 @pytest.mark.parametrize("name", MORE)
 def test_more_cases(name: str, repository: Repository) -> None:

@@ -89,6 +89,83 @@ def test_with_results_tests_must_have_passed(one_marked: Repository, cases: list
     assert found.reports[0].covered_requirements == (1 if state is State.VERIFIED else 0)
 
 
+PARAMETERS = (
+    '@pytest.mark.parametrize("n", [',
+    '    pytest.param(1, marks=pytest.mark.requirement("REQ-001")),',
+    '    pytest.param(2, marks=[pytest.mark.requirement("REQ-002"), pytest.mark.skip]),',
+    "])",
+    "def test_p(n): ...",
+)
+NAMED = '<properties><property name="requirement" value="{}"/></properties>'
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["with ids", "without ids"])
+@pytest.mark.parametrize(
+    ("second", "state"),
+    [
+        ([SKIPPED], State.SKIPPED),
+        (['<skipped type="pytest.xfail" message="no"/>'], State.XFAILED),
+        ([FAILED], State.FAILED),
+        ([PASSED], State.VERIFIED),
+        ([], State.NOT_RUN),
+    ],
+)
+def test_only_the_case_that_names_it_counts(
+    repository: Repository, second: list[str], state: State, *, named: bool
+) -> None:
+    """A requirement that one set of parameters names is what became of that case, not of the others of the test."""
+    repository.test("tests/test_login.py", *PARAMETERS)
+    ids = [NAMED.format(each) if named else "" for each in ("REQ-001", "REQ-002")]
+    repository.junit(
+        "results/junit.xml", case("test_p[1]", ids[0]), *(case("test_p[2]", ids[1] + each) for each in second)
+    )
+    found = traced(repository, results=("results",))
+    assert states(found) == {"REQ-001": State.VERIFIED, "REQ-002": state}
+    assert found.reports[0].coverage_map["REQ-002"] == ("tests/test_login.py::test_p[2]",)
+
+
+@pytest.mark.parametrize(
+    ("decorators", "brackets"),
+    [
+        (['@pytest.mark.parametrize("a, b", [pytest.param("x", 2.5, marks=MARK), ("y", True)])'], "x-2.5"),
+        (['@pytest.mark.parametrize("a", [1, pytest.param(-1, marks=MARK)])'], "-1"),
+        (['@pytest.mark.parametrize("a", [1, pytest.param([7], marks=MARK)])'], "a1"),
+        (['@pytest.mark.parametrize("a", [pytest.param(1, marks=MARK, id="one")])'], "one"),
+        (['@pytest.mark.parametrize("a", [1, pytest.param(2, marks=MARK)], ids=["p", "q"])'], "q"),
+        (
+            ['@pytest.mark.parametrize("a", [1, 2])', '@pytest.mark.parametrize("b", [pytest.param("x", marks=MARK)])'],
+            "x-2",
+        ),
+        (['@pytest.mark.parametrize("a", CASES)'], "seven"),
+    ],
+)
+def test_case_is_known_by_its_parameters(repository: Repository, decorators: list[str], brackets: str) -> None:
+    """Where results have no ids, a case is known by what pytest makes of its parameters; others are not it."""
+    repository.test(
+        "tests/test_login.py",
+        'MARK = pytest.mark.requirement("REQ-002")',
+        'CASES = [pytest.param("seven", marks=MARK)]',
+        *decorators,
+        "def test_p(**_): ...",
+    )
+    repository.junit("results/junit.xml", case(f"test_p[{brackets}]"))
+    assert states(traced(repository, results=("results",)))["REQ-002"] is State.VERIFIED
+    repository.junit("results/junit.xml", case(f"test_p[{brackets}0]"), case("test_p[other]"))
+    assert states(traced(repository, results=("results",)))["REQ-002"] is State.NOT_RUN
+
+
+def test_stale_results_and_ids_that_nothing_states_are_told(one_marked: Repository) -> None:
+    """The trace has the results that others took the place of, and the ids of the documents that none states."""
+    one_marked.write("docs/login.md", "### REQ-001: Log in\n\nAs REQ-009 says, or REQ-001.\n\nREQ-009 (fax)\n")
+    head = '<testsuites><testsuite name="pytest" timestamp="2026-11-2{}T10:00:00" time="1">{}</testsuite></testsuites>'
+    one_marked.write("results/junit.xml", head.format(7, case("test_a")))
+    one_marked.write("results/unit/junit.xml", head.format(8, case("test_a", FAILED)))
+    found = traced(one_marked, results=("results",))
+    assert states(found) == {"REQ-001": State.FAILED}
+    assert [(each.id, each.place) for each in found.unstated] == [("REQ-009", "docs/login.md:3")]
+    assert "junit.xml is older than " in found.stale[0]
+
+
 def test_each_test_shows_its_outcome(one_marked: Repository) -> None:
     """The tests of a requirement are listed with what became of each."""
     one_marked.junit("results/junit.xml", case("test_a"))

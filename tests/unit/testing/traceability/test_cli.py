@@ -195,3 +195,24 @@ def test_module_is_the_same_command(marked: Repository, command: list[str]) -> N
     )
     assert done.returncode == 0, done.stderr
     assert "login: 50 % marked" in done.stdout
+
+
+def test_a_place_that_cannot_be_written(marked: Repository) -> None:
+    """A file that can't be written is told with the reason, and exit code 2."""
+    marked.write("file", "")
+    found = run(marked, "--format", "json", "--output", str(marked.root / "file" / "trace.json"))
+    assert found.exit_code == 2
+    assert "trace.json: can't be written: " in found.stderr
+
+
+def test_stale_results_are_told(marked: Repository) -> None:
+    """Results that newer ones take the place of are told where the page is not read: beside the JSON."""
+    suite = '<testsuites><testsuite name="pytest" timestamp="2026-11-2{}T10:00:00" time="1">{}</testsuite></testsuites>'
+    case = '<testcase classname="tests.unit.test_login" name="test_a" time="0">{}</testcase>'
+    marked.write("results/junit.xml", suite.format(7, case.format("")))
+    marked.write("results/unit/junit.xml", suite.format(8, case.format('<failure message="no"/>')))
+    found = run(marked, "--results", str(marked.root / "results"), "--format", "json")
+    assert found.exit_code == 1
+    assert "note: " in found.stderr
+    assert "junit.xml is older than " in found.stderr
+    assert "REQ-001 (failed)" in found.stderr

@@ -11,9 +11,24 @@ from floe_testing.traceability.config import Ids
 from floe_testing.traceability.marks import Marks, find_unmarked, read_marks
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from conftest import Repository
 
 pytestmark = pytest.mark.requirement("T034")
+
+
+SHARED = (
+    'LOGIN = "REQ-003"',
+    "MARKS = [pytest.mark.requirement('REQ-002'), pytest.mark.requirement(LOGIN)]",
+    "def covers(*ids):",
+    "    return pytest.mark.requirement(*ids)",
+    "def make(name):",
+    "    if name:",
+    "        return pytest.mark.requirement(find(name))",
+    "    return pytest.mark.other",
+)
+"""A module that others import."""
 
 
 def read(repository: Repository) -> Marks:
@@ -53,16 +68,153 @@ def read(repository: Repository) -> Marks:
             ],
             ("REQ-001", "REQ-003"),
         ),
+        (['MARKS = [pytest.mark.requirement("REQ-001")]', "pytestmark = MARKS", "def test_a(): ..."], ("REQ-001",)),
+        (
+            [
+                'MARKS = [pytest.mark.requirement("REQ-001")]',
+                'pytestmark = MARKS + [pytest.mark.requirement("REQ-002")]',
+                "def test_a(): ...",
+            ],
+            ("REQ-001", "REQ-002"),
+        ),
+        (
+            [
+                'MARKS = (pytest.mark.requirement("REQ-001"),)',
+                'pytestmark = [*MARKS, pytest.mark.requirement("REQ-002")]',
+                "def test_a(): ...",
+            ],
+            ("REQ-001", "REQ-002"),
+        ),
+        (
+            [
+                "pytestmark = []",
+                'pytestmark.append(pytest.mark.requirement("REQ-001"))',
+                'pytestmark += [pytest.mark.requirement("REQ-002")]',
+                'pytestmark.extend([pytest.mark.requirement("REQ-003")])',
+                "def test_a(): ...",
+            ],
+            ("REQ-001", "REQ-002", "REQ-003"),
+        ),
+        (
+            ['IDS = ["REQ-001", "REQ-003"]', "@pytest.mark.requirement(*IDS)", "def test_a(): ..."],
+            ("REQ-001", "REQ-003"),
+        ),
+        (['N = "001"', '@pytest.mark.requirement("REQ-" + N, f"REQ-{N}")', "def test_a(): ..."], ("REQ-001",)),
+        (
+            ["class Ids:", '    LOGIN = "REQ-002"', "@pytest.mark.requirement(Ids.LOGIN)", "def test_a(): ..."],
+            ("REQ-002",),
+        ),
+        (
+            [
+                "import enum",
+                "class Ids(enum.Enum):",
+                '    LOGIN = "REQ-002"',
+                "@pytest.mark.requirement(Ids.LOGIN.value)",
+                "def test_a(): ...",
+            ],
+            ("REQ-002",),
+        ),
+        (
+            [
+                "def covers(*ids):",
+                "    return pytest.mark.requirement(*ids)",
+                '@covers("REQ-001", "REQ-002")',
+                "def test_a(): ...",
+            ],
+            ("REQ-001", "REQ-002"),
+        ),
+        (
+            [
+                "def covers(first, other='REQ-003'):",
+                "    def put(function):",
+                "        return pytest.mark.requirement(first, other)(function)",
+                "    return put",
+                '@covers("REQ-001")',
+                "def test_a(): ...",
+            ],
+            ("REQ-001", "REQ-003"),
+        ),
+        (
+            ["covers = lambda one: pytest.mark.requirement(one)", '@covers("REQ-001")', "def test_a(): ..."],
+            ("REQ-001",),
+        ),
+        (
+            [
+                'CASES = [pytest.param(1, marks=pytest.mark.requirement("REQ-001")), 2]',
+                '@pytest.mark.parametrize("n", CASES)',
+                "def test_a(n): ...",
+            ],
+            ("REQ-001",),
+        ),
+        (["from shared import MARKS", "pytestmark = MARKS", "def test_a(): ..."], ("REQ-002", "REQ-003")),
+        (["from .shared import LOGIN", "@pytest.mark.requirement(LOGIN)", "def test_a(): ..."], ("REQ-003",)),
+        (["from tests import shared", "@shared.covers('REQ-001')", "def test_a(): ..."], ("REQ-001",)),
+        (["from .shared import *", "@pytest.mark.requirement(LOGIN)", "def test_a(): ..."], ("REQ-003",)),
+        (["@unittest.mock.patch('shop.orders')", "@given(st.text())", "def test_a(): ..."], ()),
+        (["from shop.testing import MARKS", "pytestmark = MARKS", "def test_a(): ..."], ()),
         (["def test_a(): ..."], ()),
         (['@pytest.mark.other("REQ-001")', "def test_a(): ..."], ()),
     ],
 )
 def test_marker_names_requirements(repository: Repository, lines: list[str], ids: tuple[str, ...]) -> None:
     """Markers of the test, its parameters and its module count, several of them and several ids in one."""
+    repository.test("tests/shared.py", *SHARED)
     repository.test("tests/test_login.py", *lines)
     marks = read(repository)
     assert marks.tests == ({"tests/test_login.py::test_a": ids} if ids else {})
     assert marks.problems == ()
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        (2, ["pytestmark = [pytest.mark.requirement('REQ-001') for _ in (1,)]", "def test_a(): ..."]),
+        (2, ["pytestmark = pytest.mark.requirement('REQ-001') if find() else []", "def test_a(): ..."]),
+        (2, ["@somewhere.covers('REQ-001')", "def test_a(): ..."]),
+        (3, ["from shared import make", "@make('anything')", "def test_a(): ..."]),
+        (3, ["from shared import MISSING", "pytestmark = MISSING", "def test_a(): ..."]),
+        (3, ["def test_a(): ...", "test_b = pytest.mark.requirement('REQ-001')(test_a)"]),
+        (4, ["def test_a(): ...", "for each in [test_a]:", "    pytest.mark.requirement('REQ-001')(each)"]),
+        (
+            4,
+            [
+                "def cases():",
+                "    return [pytest.param(1, marks=pytest.mark.requirement('REQ-001'))]",
+                "@pytest.mark.parametrize('n', cases())",
+                "def test_a(n): ...",
+            ],
+        ),
+        (2, ["@pytest.mark.requirement(*find())", "def test_a(): ..."]),
+        (2, ["@pytest.mark.requirement(f'REQ-{1:03}')", "def test_a(): ..."]),
+    ],
+)
+def test_marker_that_cannot_be_read_is_told(repository: Repository, line: int, code: list[str]) -> None:
+    """What may name a requirement, and only running would tell, is a problem at its line and never left out."""
+    repository.test("tests/shared.py", *SHARED)
+    repository.test("tests/test_login.py", *code)
+    marks = read(repository)
+    assert [(problem.path, problem.line) for problem in marks.problems] == [("tests/test_login.py", line)]
+    assert "without running it" in marks.problems[0].message
+
+
+def test_id_that_is_only_mentioned_is_told_with_its_place(repository: Repository) -> None:
+    """A marker of an id that a document has, and doesn't state, says where that is and how to state it."""
+    repository.test("tests/test_login.py", '@pytest.mark.requirement("REQ-004")', "def test_a(): ...")
+    suite = read_suite([repository.root / "tests"], repository.root)
+    marks = read_marks(suite, ["REQ-001"], Ids([r"REQ-\d{3}"]), {"REQ-004": "docs/login.md:7"})
+    (problem,) = marks.problems
+    assert problem.message.startswith("docs/login.md:7 mentions REQ-004 and states it nowhere")
+
+
+def test_module_that_markers_come_from_is_watched(repository: Repository, tmp_path: Path) -> None:
+    """A change of the module that a test's markers are imported from is seen through the cache."""
+    repository.test("tests/shared.py", *SHARED)
+    repository.test("tests/test_login.py", "from shared import MARKS", "pytestmark = MARKS", "def test_a(): ...")
+    folder = tmp_path / "cache"
+    for wanted in ("REQ-002", "REQ-009"):
+        repository.write("tests/shared.py", "\n".join(["import pytest", *SHARED]).replace("REQ-002", wanted))
+        suite = read_suite([repository.root / "tests"], repository.root, folder)
+        assert [marker.args for test in suite.tests for marker in test.markers] == [(wanted,), ("REQ-003",)]
 
 
 def test_marker_of_a_class_is_that_of_its_tests(repository: Repository) -> None:

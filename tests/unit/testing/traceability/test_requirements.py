@@ -119,6 +119,28 @@ def test_documents_that_cannot_be_read_are_told_together(repository: Repository)
     assert "docs/latin.md: not UTF-8" in text
 
 
+def test_what_is_stated_surely_comes_first(repository: Repository) -> None:
+    """What looks like a statement is none where another place surely states the id, and is one only once."""
+    repository.write("docs/login.md", "- REQ-001 is what all begins with\n- REQ-002 The fax\n- REQ-002 again\n")
+    repository.write("docs/more.md", "### REQ-001: Log in\n\nSee REQ-007.\n")
+    login, more = read(repository)
+    assert [(each.id, each.line) for each in login.requirements] == [("REQ-002", 2)]
+    assert [(each.id, each.line) for each in more.requirements] == [("REQ-001", 1)]
+    assert [(each.id, each.place) for each in more.mentions] == [
+        ("REQ-001", "docs/more.md:1"),
+        ("REQ-007", "docs/more.md:3"),
+    ]
+
+
+def test_scenarios_are_read(repository: Repository) -> None:
+    """A file of Gherkin states what its tags name."""
+    repository.write("docs/users.feature", "@REQ-003\nFeature: Users\n")
+    (found,) = read(repository, "docs/*.feature")
+    assert [(each.id, each.title, each.place) for each in found.requirements] == [
+        ("REQ-003", "Users", "docs/users.feature:1")
+    ]
+
+
 def test_two_specifications_may_not_share_a_name(repository: Repository) -> None:
     """Two documents of one name could not be told apart."""
     repository.write("docs/login.toml", 'requirements = [{ id = "REQ-003", title = "c" }]\n')

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import asdict
-from importlib.metadata import version
+from importlib.metadata import metadata, version
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -14,6 +14,8 @@ from floe_testing.audit.suppression import NO_REASON, UNUSED
 
 DISTRIBUTION: Final = "floe-testing"
 _SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
+MOST_RESULTS: Final = 25_000
+"""GitHub refuses a run with more results."""
 _OWN: Final = {
     UNREADABLE: ("unreadable", "A file that is no Python can't be looked at."),
     NO_REASON: ("suppression-without-reason", "A comment that silences a rule says why, after the bracket."),
@@ -34,6 +36,8 @@ def render_json(audit: Audit, project: Project) -> str:
             "suppressed": len(audit.suppressed),
             "known": len(audit.known),
             "gone": audit.gone,
+            "kept": len(audit.kept),
+            "uncollected": list(audit.uncollected),
         },
         "findings": [asdict(finding) for finding in audit.findings],
         "suppressed": [asdict(finding) | {"reason": reason} for finding, reason in audit.suppressed],
@@ -43,15 +47,40 @@ def render_json(audit: Audit, project: Project) -> str:
 
 def render_sarif(audit: Audit, project: Project) -> str:  # noqa: ARG001 - as the other forms
     """Return an audit as SARIF 2.1.0; what a baseline or a comment silences is left out."""
+    shown = list(audit.findings)
+    if len(shown) > MOST_RESULTS:
+        shown = sorted(shown, key=lambda finding: -finding.severity.rank)[:MOST_RESULTS]
     rules = [_own_rule(key, *words) for key, words in _OWN.items()] + [_sarif_rule(rule) for rule in all_rules()]
     places = {rule["id"]: place for place, rule in enumerate(rules)}
-    driver = {"name": DISTRIBUTION, "semanticVersion": version(DISTRIBUTION), "rules": rules}
-    run = {
+    driver = {
+        "name": DISTRIBUTION,
+        "semanticVersion": version(DISTRIBUTION),
+        "informationUri": _about(),
+        "rules": rules,
+    }
+    run: dict[str, Any] = {
         "tool": {"driver": driver},
         "columnKind": "unicodeCodePoints",
-        "results": [_sarif_result(finding, places[finding.rule]) for finding in audit.findings],
+        "results": [_sarif_result(finding, places[finding.rule]) for finding in shown],
     }
+    if len(shown) < len(audit.findings):
+        told = {"level": "warning", "message": {"text": too_many(audit)}}
+        run["invocations"] = [{"executionSuccessful": True, "toolExecutionNotifications": [told]}]
     return json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2, ensure_ascii=False) + "\n"
+
+
+def _about() -> str:
+    """Return where this package is described: what it says itself, or where packages are listed."""
+    urls = metadata(DISTRIBUTION).get_all("Project-URL") or []
+    return next((url.partition(",")[2].strip() for url in urls), f"https://pypi.org/project/{DISTRIBUTION}/")
+
+
+def too_many(audit: Audit) -> str:
+    """Return what to say where there are more findings than GitHub takes."""
+    return (
+        f"{len(audit.findings)} findings are more than the {MOST_RESULTS} that GitHub takes of a run: the most severe "
+        "are in the file. Leave some out: write a baseline, or ignore the rules that find most"
+    )
 
 
 def _count(audit: Audit, severity: Severity) -> int:
@@ -65,6 +94,8 @@ def _own_rule(key: str, name: str, reason: str) -> dict[str, Any]:
         "shortDescription": {"text": name},
         "fullDescription": {"text": reason},
         "defaultConfiguration": {"level": Severity.ERROR.value},
+        "help": {"text": reason, "markdown": reason},
+        "properties": {"tags": ["tests"]},
     }
 
 

@@ -11,7 +11,7 @@ from floe_testing.audit.rule import all_rules
 
 _SECTIONS: Final = (
     ("Mock fallbacks", ("FT1",)),
-    ("Duplicated configuration", ("FT601",)),
+    ("Duplicated configuration", ("FT601", "FT603")),
     ("Strength of assertions", ("FT2",)),
     ("Side effects", ("FT3",)),
     ("Classification of tests", ("FT5",)),
@@ -23,6 +23,8 @@ _SECTIONS: Final = (
     ("State and order", ("FT8",)),
 )
 """The questions, each with the rules that answer it, by how their ids start."""
+_MOST: Final = 500
+"""Findings that a section lists: nobody reads more."""
 
 
 def render_markdown(audit: Audit, project: Project) -> str:
@@ -77,10 +79,12 @@ def _section(audit: Audit, prefixes: tuple[str, ...]) -> Iterator[str]:
 
 
 def _findings(findings: Sequence[Finding]) -> Iterator[str]:
-    return _table(
+    yield from _table(
         ("place", "rule", "in", "finding"),
-        [(f"`{each.path}:{each.line}`", each.rule, _code(each.symbol), each.message) for each in findings],
+        [(f"`{each.path}:{each.line}`", each.rule, _code(each.symbol), each.message) for each in findings[:_MOST]],
     )
+    if len(findings) > _MOST:
+        yield from ("", f"And {len(findings) - _MOST} more, which `--format json` lists.")
 
 
 def _strengths(audit: Audit) -> Iterator[str]:

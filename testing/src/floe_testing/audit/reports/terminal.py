@@ -1,6 +1,7 @@
 """An audit for a person at a terminal."""
 
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from typing import Final
 
 from rich.console import Console, Group, RenderableType
@@ -8,35 +9,60 @@ from rich.rule import Rule as Line
 from rich.syntax import Syntax
 from rich.text import Text
 
-from floe_testing.audit.model import Audit, Example, Severity
-from floe_testing.audit.rule import Rule
+from floe_testing.audit.model import Audit, Example, Finding, Severity
+from floe_testing.audit.rule import Rule, all_rules
 
 _STYLES: Final = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
+_FEW: Final = 3
 
 
-def print_audit(audit: Audit, console: Console) -> None:
-    """Print each finding on a line that starts with its place, and then how many there are."""
-    for finding in audit.findings:
-        console.print(
-            Text.assemble(
-                finding.place, ": ", (finding.rule, f"bold {_STYLES[finding.severity]}"), " ", finding.message
-            ),
-            soft_wrap=True,
-        )
-    if audit.findings:
+def print_audit(audit: Audit, console: Console, limit: int = 0) -> None:
+    """Print the findings by rule, the most severe first, each on a line that starts with its place; and how many.
+
+    Args:
+        audit: What was found.
+        console: Where to print.
+        limit: How many findings of one rule to print; 0: all.
+    """
+    names = {rule.id: rule.name for rule in all_rules()}
+    for rule, findings in _by_rule(audit.findings):
+        style = f"bold {_STYLES[findings[0].severity]}"
+        count = f"{len(findings)} {findings[0].severity}{'s' if len(findings) > 1 else ''}"
+        console.print(Text.assemble((rule, style), f" {names.get(rule, '')}".rstrip(), f": {count}"), soft_wrap=True)
+        for finding in findings[: limit or None]:
+            line = Text.assemble(finding.place, ": ", (finding.rule, style), " ", finding.message)
+            console.print(line, soft_wrap=True)
+        if limit and len(findings) > limit:
+            console.print(Text(f"… and {len(findings) - limit} more: --limit 0 shows all", style="dim"), soft_wrap=True)
         console.print()
     console.print(Text(summary(audit), style="bold" if audit.findings else "green"), soft_wrap=True)
+    if audit.uncollected:
+        console.print(Text(not_collected(audit), style="yellow"), soft_wrap=True)
+
+
+def _by_rule(findings: Sequence[Finding]) -> list[tuple[str, list[Finding]]]:
+    found: dict[str, list[Finding]] = defaultdict(list)
+    for finding in findings:
+        found[finding.rule].append(finding)
+    return sorted(found.items(), key=lambda each: (-each[1][0].severity.rank, each[0]))
+
+
+def not_collected(audit: Audit) -> str:
+    """Return which modules look like tests, and are none by pytest's settings."""
+    few = ", ".join(audit.uncollected[:_FEW]) + (", …" if len(audit.uncollected) > _FEW else "")
+    patterns = " ".join(audit.patterns)
+    return f"{len(audit.uncollected)} more modules have tests and are not collected (python_files: {patterns}): {few}"
 
 
 def summary(audit: Audit) -> str:
     """Return how much was looked at, and what was found, in a line."""
     count = Counter(finding.severity for finding in audit.findings)
     found = ", ".join(f"{count[severity]} {severity}s" for severity in reversed(Severity) if count[severity])
-    tests = sum(module.tests for module in audit.modules)
-    parts = [f"{tests} tests in {len(audit.modules)} modules: {found or 'nothing found'}"]
+    parts = [f"{audit.tests} tests in {len(audit.modules)} modules: {found or 'nothing found'}"]
     parts += [f"{len(audit.suppressed)} suppressed with a reason"] if audit.suppressed else []
     parts += [f"{len(audit.known)} in the baseline"] if audit.known else []
     parts += [f"{audit.gone} in the baseline are gone: write it anew"] if audit.gone else []
+    parts += [f"{len(audit.kept)} in the baseline are of files not looked at"] if audit.kept else []
     return "; ".join(parts)
 
 

@@ -5,11 +5,13 @@ from typing import Final
 from floe_testing.audit.rule import Rule
 from floe_testing.audit.rules.clocks import RealClock, Sleep
 from floe_testing.audit.rules.coverage import JourneyWithoutTest, PluginWithoutTest
-from floe_testing.audit.rules.duplication import CopiedInfrastructure, DuplicatedConfiguration
+from floe_testing.audit.rules.duplication import CopiedInfrastructure, DuplicatedConfiguration, RepeatedSetting
 from floe_testing.audit.rules.ineffective import (
+    AssertionInExcept,
     AssertionInRaises,
     BroadRaises,
     NeverAsserted,
+    RedefinedTest,
     SwallowedAssertion,
     Tautology,
 )
@@ -32,6 +34,8 @@ BUILT_IN: Final[tuple[type[Rule], ...]] = (
     SwallowedAssertion,
     AssertionInRaises,
     NeverAsserted,
+    AssertionInExcept,
+    RedefinedTest,
     UncheckedSideEffect,
     Sleep,
     RealClock,
@@ -41,6 +45,7 @@ BUILT_IN: Final[tuple[type[Rule], ...]] = (
     NothingReal,
     DuplicatedConfiguration,
     CopiedInfrastructure,
+    RepeatedSetting,
     SkipWithoutReason,
     SilentSkip,
     SharedState,

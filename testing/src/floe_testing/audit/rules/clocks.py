@@ -4,6 +4,7 @@ import ast
 from collections.abc import Iterator
 from typing import Final
 
+from floe_testing.audit.checks import as_test
 from floe_testing.audit.look import is_inside, names_in, patched
 from floe_testing.audit.model import Example, Finding, Severity
 from floe_testing.audit.module import Call, Function, Module
@@ -11,6 +12,11 @@ from floe_testing.audit.rule import Rule
 
 _BLOCKING: Final = frozenset({"time.sleep", "gevent.sleep", "eventlet.sleep"})
 _AWAITED: Final = frozenset({"asyncio.sleep", "anyio.sleep", "trio.sleep"})
+_EVENTS: Final = frozenset({"threading.Event", "multiprocessing.Event", "asyncio.Event"})
+_RUNNERS: Final = frozenset({"asyncio.run", "anyio.run", "trio.run"})
+_COMMANDS: Final = frozenset({"subprocess.run", "subprocess.check_call", "subprocess.call", "os.system"})
+_HARDLY: Final = 0.05
+"""Seconds up to which a fixed wait makes two times differ, or lets others run, and slows nobody down."""
 _CLOCKS: Final = frozenset(
     {
         *("time.time", "time.time_ns", "time.monotonic", "time.perf_counter", "time.localtime", "time.gmtime"),
@@ -99,8 +105,10 @@ class Sleep(Rule):
     def check(self, module: Module) -> Iterator[Finding]:
         """Look at what sleeps where the test itself, or a fixture, runs."""
         for function in module.functions:
-            sleeps = [call for call in function.calls if _sleeps(call, function)]
-            if not sleeps or function.kind == "helper" or any("sleep" in word for word in patched(module, function)):
+            sleeps = [call for call in function.calls if _sleeps(call, module, function)]
+            if not sleeps or any("sleep" in word for word in patched(module, function)):
+                continue
+            if function.kind == "helper" and not _is_called_by_tests(function, module):
                 continue
             for call in sleeps:
                 yield self.finding(module, call.node, "waits a fixed time", function)
@@ -162,21 +170,82 @@ class RealClock(Rule):
             calls = {call.node for call in function.calls if call.name in _CLOCKS}
             if not calls or any(word.startswith(_FROZEN) for word in _helps(module, function)):
                 continue
-            for node in function.all(ast.Assert):
+            asserted: list[tuple[ast.AST, ast.expr]] = [(node, node.test) for node in function.all(ast.Assert)]
+            asserted += [(call.node, test) for call in function.calls if (test := as_test(call)) is not None]
+            for node, test in asserted:
                 if any(isinstance(each, ast.While) for each in function.ancestors(node)):
                     continue  # the timeout of a wait
-                if _depends_on_clock(node.test, calls, function):
+                if _depends_on_clock(test, calls, function):
                     yield self.finding(module, node, "what is asserted depends on the machine's clock", function)
 
 
-def _sleeps(call: Call, function: Function) -> bool:
-    if call.nested or call.name not in _BLOCKING | _AWAITED:
+def _is_called_by_tests(helper: Function, module: Module) -> bool:
+    """Tell whether a test, a fixture or a set-up of the module calls a helper itself, and not a thread or a mock."""
+    owner = helper.symbol.rpartition(".")[0]
+    for each in module.functions:
+        if each.kind == "helper":
+            continue
+        names = {helper.symbol} if not owner else {f"self.{helper.name}", f"cls.{helper.name}"}
+        near = not owner or each.class_node is helper.class_node
+        if near and any(call.name in names and not call.nested for call in each.calls):
+            return True
+    return False
+
+
+def _length(call: Call, module: Module, function: Function) -> ast.expr | None:  # noqa: PLR0911 - one for each way
+    """Return how long a call waits, None if it is no wait of a fixed time."""
+    given = call.node.args[0] if call.node.args else next((each.value for each in call.node.keywords), None)
+    if call.name in _BLOCKING:
+        return given
+    if call.name in _AWAITED:
+        around = next(function.ancestors(call.node), None)
+        run = isinstance(around, ast.Call) and (
+            module.resolve(around.func, function) in _RUNNERS or ast.unparse(around.func).endswith("run_until_complete")
+        )
+        return given if run or isinstance(around, ast.Await) else None  # otherwise it is work for a task
+    if call.last == "wait" and isinstance(call.node.func, ast.Attribute):
+        return given if _is_own_event(call.node.func.value, module, function) else None
+    if call.last == "wait_for_timeout" and isinstance(given, ast.Constant):
+        return given
+    if call.name == "select.select" and len(call.node.args) > 3:  # noqa: PLR2004 - the timeout is the fourth
+        nothing = all(isinstance(each, ast.List) and not each.elts for each in call.node.args[:3])
+        return call.node.args[3] if nothing else None
+    if call.name in _COMMANDS and given is not None:
+        words = given.elts if isinstance(given, ast.List | ast.Tuple) else [given]
+        first = words[0] if words else None
+        if isinstance(first, ast.Constant) and str(first.value).partition(" ")[0] == "sleep":
+            return words[-1]
+    return None
+
+
+def _is_own_event(value: ast.expr, module: Module, function: Function) -> bool:
+    """Tell whether an event is made here, and used for nothing but to wait for it: nobody can set it."""
+    if isinstance(value, ast.Call):
+        return module.resolve(value.func, function) in _EVENTS
+    if not isinstance(value, ast.Name):
         return False
-    length = call.node.args[0] if call.node.args else next((each.value for each in call.node.keywords), None)
-    if isinstance(length, ast.Constant) and not length.value:
-        return False  # lets others run, and takes no time
-    if call.name in _AWAITED and not isinstance(next(function.ancestors(call.node), None), ast.Await):
-        return False  # work for a task
+    made = [
+        each
+        for each in function.own(ast.Assign)
+        if isinstance(each.value, ast.Call)
+        and module.resolve(each.value.func, function) in _EVENTS
+        and value.id in names_in(each.targets[0])
+    ]
+    loads = [
+        node
+        for node in ast.walk(function.node)
+        if isinstance(node, ast.Name) and node.id == value.id and isinstance(node.ctx, ast.Load)
+    ]
+    around = [next(function.ancestors(node), None) for node in loads]
+    return bool(made) and all(isinstance(each, ast.Attribute) and each.attr == "wait" for each in around)
+
+
+def _sleeps(call: Call, module: Module, function: Function) -> bool:
+    length = None if call.nested else _length(call, module, function)
+    if length is None:
+        return False
+    if isinstance(length, ast.Constant) and isinstance(length.value, int | float) and length.value <= _HARDLY:
+        return False
     if is_inside(function, call.node, "raises", "timeout", "fail_after", "move_on", "cancel", "interrupt"):
         return False
     # A sleep that something is to break off is work, and one between two looks is a wait for a condition.

@@ -3,11 +3,13 @@
 import ast
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 from floe_testing.audit.look import keyword
+from floe_testing.audit.manifests import Setting, is_telling, kind_of, read_settings_of
 from floe_testing.audit.model import Example, Fact, Finding, Severity
 from floe_testing.audit.module import Call, Function, Module
 from floe_testing.audit.project import Project
@@ -200,14 +202,141 @@ class CopiedInfrastructure(Rule):
                 if shape is not None:
                     yield self.fact(module, function.node, function, key=shape, label=function.symbol)
 
-    def conclude(self, facts: Sequence[Fact], project: Project) -> Iterator[Finding]:  # noqa: ARG002 - as above
+    def conclude(self, facts: Sequence[Fact], project: Project) -> Iterator[Finding]:
         """Report shapes that several modules have."""
-        for places in _in_several_modules(facts):
+        for places in _in_several_modules(_by_project(facts, project)):
             twins = [_without_side(each.path) for each in places]
             for place, own in zip(places[1:], twins[1:], strict=True):
                 others = [each for each, twin in zip(places, twins, strict=True) if twin != own]
                 if others:
                     yield self.finding_at(place, f"{place.label} is a copy of what is in {_listed(others, place)}")
+
+
+class RepeatedSetting(Rule):
+    """A value of a manifest, written again in a test."""
+
+    id = "FT603"
+    name = "repeated-setting"
+    severity = Severity.NOTE
+    reason = (
+        "A manifest says what the service's port, user or bucket is, and the test says it again: change one, and the "
+        "other is wrong. Take it from the service's fixture, or from the environment that the manifest fills."
+    )
+    bad = (
+        Example(
+            """
+            import psycopg
+
+            def test_orders():
+                with psycopg.connect(host="orders-db", port=5433, user="clerk") as db:
+                    assert db.execute("select 1").fetchone() == (1,)
+            """,
+            path="tests/integration/test_orders.py",
+            others={
+                "k8s/postgres.yaml": """
+                    kind: Service
+                    metadata:
+                      name: orders-db
+                    spec:
+                      ports:
+                        - port: 5433
+                """
+            },
+        ),
+    )
+    good = (
+        Example(
+            """
+            def test_orders(postgres):
+                assert postgres.execute("select 1").fetchone() == (1,)
+            """,
+            path="tests/integration/test_orders.py",
+            others={
+                "k8s/postgres.yaml": """
+                    kind: Service
+                    metadata:
+                      name: orders-db
+                    spec:
+                      ports:
+                        - port: 5433
+                """
+            },
+        ),
+    )
+
+    def note(self, module: Module, project: Project) -> Iterator[Fact]:  # noqa: ARG002 - the rule's signature
+        """Note the values that calls and constants give to what looks like a service's setting."""
+        if module.tier not in _REAL and not module.path.endswith("conftest.py"):
+            return
+        for function in [module.top, *module.functions]:
+            for call in function.calls:
+                for kind, value in [] if "assert" in call.last else _settings_of(call):
+                    yield self.fact(module, call.node, function, key=kind, label=value)
+        for statement in module.top.own(ast.Assign):
+            names = [target.id for target in statement.targets if isinstance(target, ast.Name)]
+            for kind, value in _told([(name, statement.value) for name in names]):
+                yield self.fact(module, statement, key=kind, label=value)
+        for node in module.urls:
+            function = module.function_at(node.lineno)
+            url = _split(node)
+            if url is not None and url.hostname and url.port and _is_used(node, function):
+                yield self.fact(module, node, function, key="address", label=f"{url.hostname}:{url.port}")
+
+    def conclude(self, facts: Sequence[Fact], project: Project) -> Iterator[Finding]:
+        """Report the values that a manifest has too, once for each line."""
+        if not facts or project.root is None:
+            return
+        known: dict[tuple[str, str], Setting] = {}
+        for each in read_settings_of(project.config.manifests, project.root):
+            known.setdefault((each.kind, each.value), each)
+        hosts = {value for kind, value in known if kind == "host"}
+        seen: set[tuple[str, int]] = set()
+        for fact in facts:
+            host, _, port = fact.label.rpartition(":") if fact.key == "address" else ("", "", fact.label)
+            same = known.get(("port" if fact.key == "address" else fact.key, port))
+            if host and host.partition(".")[0] not in hosts:
+                continue  # another machine's port, which is the same by chance
+            if same is not None and (fact.path, fact.line) not in seen:
+                seen.add((fact.path, fact.line))
+                shown = "a password" if fact.key == "password" else f"the {fact.key} {fact.label}"
+                yield self.finding_at(fact, f"{shown} stands in {same.place} already")
+
+
+def _settings_of(call: Call) -> Iterator[tuple[str, str]]:
+    given = [(each.arg, each.value) for each in call.node.keywords if each.arg]
+    if call.name in _ENVIRONMENT and len(call.node.args) > 1 and isinstance(call.node.args[0], ast.Constant):
+        given.append((str(call.node.args[0].value), call.node.args[1]))
+    return _told(given)
+
+
+def _told(given: Iterable[tuple[str, ast.expr]]) -> Iterator[tuple[str, str]]:
+    for name, expression in given:
+        kind, value = kind_of(name), _literal(expression)
+        if kind is not None and value is not None and is_telling(kind, value):
+            yield kind, value
+
+
+def _literal(node: ast.expr) -> str | None:
+    if isinstance(node, ast.Constant) and isinstance(node.value, str | int) and not isinstance(node.value, bool):
+        return str(node.value)
+    return None
+
+
+def _by_project(facts: Sequence[Fact], project: Project) -> list[Fact]:
+    """Return the facts with keys of the project that each file is of: what is in two of them can't be shared."""
+    known: dict[str, str] = {}
+
+    def project_of(folder: str) -> str:
+        if folder not in known:
+            here = project.root / folder if project.root is not None else None
+            own = here is not None and any((here / name).is_file() for name in _PROJECTS)
+            known[folder] = folder if own or not folder else project_of(folder.rpartition("/")[0])
+        return known[folder]
+
+    return [replace(fact, key=f"{fact.key} {project_of(fact.path.rpartition('/')[0])}") for fact in facts]
+
+
+_PROJECTS: Final = ("pyproject.toml", "setup.py", "setup.cfg")
 
 
 def _in_several_modules(facts: Sequence[Fact]) -> Iterator[list[Fact]]:

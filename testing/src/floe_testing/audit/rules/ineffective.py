@@ -1,7 +1,7 @@
 """Assertions that can't fail, or take any failure for the right one."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from floe_testing.audit.checks import checks, is_broad
@@ -61,7 +61,9 @@ class Tautology(Rule):
         """Look at each check."""
         for function in module.functions:
             for check in checks(module, function):
-                if check.strength is Strength.TAUTOLOGY and not _is_other_outcome(check.node, function):
+                if check.strength is not Strength.TAUTOLOGY or _is_other_outcome(check.node, function):
+                    continue
+                if "__eq__" not in module.reasons(function):  # which compares with itself by design
                     yield self.finding(module, check.node, "always true, whatever the code does", function)
 
 
@@ -117,6 +119,10 @@ class BroadRaises(Rule):
                 continue
             looked_at = _names_of_errors_looked_at(function)
             for call in broad:
+                if module.comment_at(call.node.lineno) or any(
+                    call.node.lineno - last <= _NEAR for last in _explained(module, function) if last < call.node.lineno
+                ):
+                    continue  # which says why
                 if keyword(call, "match") is None and keyword(call, "check") is None and call.node not in looked_at:
                     yield self.finding(module, call.node, "any exception will do", function)
 
@@ -152,13 +158,16 @@ class SwallowedAssertion(Rule):
         """Look at each `try` with an assertion in it."""
         for function in module.functions:
             for node in function.all(ast.Try):
-                asserts = [
-                    each for statement in node.body for each in ast.walk(statement) if isinstance(each, ast.Assert)
-                ]
-                if asserts and any(_swallows(handler, module, function) for handler in node.handlers):
+                asserts = _asserts_in(node.body, module, function)
+                swallows = [each for each in node.handlers if _swallows(each, module, function)]
+                if asserts and swallows and not any(_says_why(handler, module) for handler in swallows):
                     yield self.finding(
                         module, asserts[0], "the `except` below takes this assertion's failure", function
                     )
+            for block in withs(function):
+                asserts = _asserts_in(block.body, module, function)
+                if asserts and any(_suppresses(item, module, function) for item in block.items):
+                    yield self.finding(module, asserts[0], "`suppress` around takes this assertion's failure", function)
 
 
 class AssertionInRaises(Rule):
@@ -198,8 +207,8 @@ class AssertionInRaises(Rule):
             for block in withs(function):
                 raising = [item for item in block.items if _is_raises(item, module, function)]
                 names = {name for item in raising for name in _bound(item)}
-                for statement in block.body[1:]:
-                    if isinstance(statement, ast.Assert) and names & names_in(statement):
+                for statement in block.body[1:] if raising else []:
+                    if _asserts_about(statement, names, module, function):
                         yield self.finding(module, statement, "this never runs: the block has been left", function)
 
 
@@ -223,6 +232,11 @@ class NeverAsserted(Rule):
                 place_order(7)
                 announce.assert_called_once
         """),
+        Example("""
+            def test_announced(announce):
+                place_order(7)
+                assert announce.called_once_with(7)
+        """),
     )
     good = (
         Example("""
@@ -239,12 +253,280 @@ class NeverAsserted(Rule):
     def check(self, module: Module) -> Iterator[Finding]:
         """Look at each expression that stands alone."""
         for function in module.functions:
-            for statement in function.own(ast.Expr) if function.kind == "test" else []:
+            for statement in function.all(ast.Expr) if _should_check(function) else []:
                 value = statement.value
                 if isinstance(value, ast.Attribute) and value.attr.startswith("assert"):
                     yield self.finding(module, statement, f"{value.attr} is not called", function)
-                elif _is_check(value) and not any(contexts(function.ancestors(statement))):
+                elif (
+                    _is_check(value) and not _may_be_left(function, statement) and not _is_in_query(function, statement)
+                ):
                     yield self.finding(module, statement, "looks like a check, and is without `assert`", function)
+            for node in function.all(ast.Assert):
+                name = _asked_of_mock(node.test)
+                if name:
+                    message = f"{name} is no method of a mock, and what a mock returns is always true: assert_{name}?"
+                    yield self.finding(module, node, message, function)
+
+
+class AssertionInExcept(Rule):
+    """A check of an error that passes where there is none."""
+
+    id = "FT209"
+    name = "assertion-in-except"
+    severity = Severity.WARNING
+    reason = (
+        "All that the test checks stands in an `except`: where nothing is raised, it passes without a check. Use "
+        "`pytest.raises`, or fail behind the statement that should raise."
+    )
+    bad = (
+        Example("""
+            def test_negative_amount():
+                try:
+                    Order(amount=-1)
+                except ValueError as error:
+                    assert "negative" in str(error)
+        """),
+    )
+    good = (
+        Example("""
+            import pytest
+
+            def test_negative_amount():
+                with pytest.raises(ValueError, match="negative"):
+                    Order(amount=-1)
+        """),
+        Example("""
+            import pytest
+
+            def test_negative_amount():
+                try:
+                    Order(amount=-1)
+                    pytest.fail("must be refused")
+                except ValueError as error:
+                    assert "negative" in str(error)
+        """),
+        Example("""
+            def test_amount_is_read_or_refused():
+                for text in SAMPLES:
+                    try:
+                        amount = read_amount(text)
+                    except ValueError as error:
+                        assert text in str(error)
+                    else:
+                        assert str(amount) == text
+        """),
+    )
+
+    def check(self, module: Module) -> Iterator[Finding]:
+        """Look at each `except` with a check in it."""
+        for function in module.functions:
+            if function.test is None:
+                continue
+            for node in function.all(ast.Try):
+                handled = [each for handler in node.handlers for each in _asserts_in(handler.body, module, function)]
+                if not handled or _asserts_in([*node.body, *node.orelse], module, function):
+                    continue
+                if _fails_otherwise(node, function) or any(handler.type is None for handler in node.handlers):
+                    continue
+                yield self.finding(module, handled[0], "nothing is checked where nothing is raised", function)
+
+
+class RedefinedTest(Rule):
+    """A test whose name another one takes."""
+
+    id = "FT210"
+    name = "redefined-test"
+    severity = Severity.ERROR
+    reason = "Another test further down has the same name and takes its place: this one never runs. Rename one."
+    bad = (
+        Example("""
+            def test_total():
+                assert Order(lines=[3, 4]).total() == 7
+
+            def test_total():
+                assert Order(lines=[]).total() == 0
+        """),
+        Example("""
+            class TestTotal:
+                def test_sum(self):
+                    assert Order(lines=[3, 4]).total() == 7
+
+            class TestTotal:
+                def test_none(self):
+                    assert Order(lines=[]).total() == 0
+        """),
+    )
+    good = (
+        Example("""
+            import sys
+
+            if sys.platform == "win32":
+                def test_path():
+                    assert Order(7).path == "orders\\\\7"
+            else:
+                def test_path():
+                    assert Order(7).path == "orders/7"
+        """),
+    )
+
+    def check(self, module: Module) -> Iterator[Finding]:
+        """Look for names that a scope gives twice."""
+        tested: dict[ast.AST, Function] = {function.node: function for function in module.functions}
+        for body in [module.tree.body, *(node.body for node in module.every_class)]:
+            last: dict[str, ast.stmt] = {}
+            for statement in reversed(body):
+                if not isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                    continue
+                later = last.get(statement.name)
+                if later is not None and _is_test(later, tested) and not _is_kept(statement, later, body):
+                    message = f"never runs: line {later.lineno} defines {statement.name} again"
+                    yield self.finding(module, statement, message, tested.get(statement))
+                last.setdefault(statement.name, statement)
+
+
+def _is_test(node: ast.stmt, functions: Mapping[ast.AST, Function]) -> bool:
+    """Tell whether a function is a test, or a class has some."""
+    if isinstance(node, ast.ClassDef):
+        return any(each.class_node is node and each.test is not None for each in functions.values())
+    return node in functions and functions[node].test is not None
+
+
+def _is_kept(first: ast.stmt, later: ast.stmt, body: Sequence[ast.stmt]) -> bool:
+    """Tell whether a definition is used before the next one of its name, or is one of several by design."""
+    name = getattr(first, "name", "")
+    between = [each for each in body if first.lineno < each.lineno < later.lineno]
+    decorators = [ast.unparse(each) for each in getattr(first, "decorator_list", ())]
+    registered = any(word in each for each in decorators for word in ("overload", "register", "fixture", ".setter"))
+    bases = set().union(*map(names_in, getattr(later, "bases", ()))) if getattr(later, "bases", ()) else set()
+    return registered or name in bases or any(name in names_in(each) for each in between)
+
+
+_NOT_METHODS: Final = frozenset(
+    {"called_with", "called_once_with", "called_once", "any_call", "has_calls", "not_called", "called_any", "has_call"}
+    | {"awaited_with", "awaited_once_with", "awaited_once", "any_await", "has_awaits", "not_awaited"}
+)
+
+
+def _asked_of_mock(test: ast.expr) -> str:
+    """Return the name of what an assertion calls on a mock that has no such method, nothing if it does not."""
+    while isinstance(test, ast.Await | ast.UnaryOp):
+        test = test.value if isinstance(test, ast.Await) else test.operand
+    match test:
+        case ast.Call(func=ast.Attribute(attr=name)) | ast.Attribute(attr=name) if name in _NOT_METHODS:
+            return name
+    return ""
+
+
+def _should_check(function: Function) -> bool:
+    """Tell whether a function is there to check: a test, or a helper that says so in its name."""
+    return function.kind == "test" or function.name.lstrip("_").startswith(("assert", "check", "verify", "expect"))
+
+
+def _may_be_left(function: Function, statement: ast.stmt) -> bool:
+    """Tell whether a comparison stands where an error is expected, and so may be there to raise it."""
+    around = list(function.ancestors(statement))
+    names = [ast.unparse(call.func).rpartition(".")[2].lower() for call in contexts(around)]
+    if any(word in name for name in names for word in ("raise", "warn", "deprecat", "suppress", "error", "fail")):
+        return True
+    return any(isinstance(each, ast.Try) and statement in each.body for each in around)
+
+
+def _is_in_query(function: Function, statement: ast.stmt) -> bool:
+    """Tell whether an expression stands alone in a function that something else reads: a query, a decorated rule."""
+    for each in function.ancestors(statement):
+        if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef) and each is not function.node:
+            return bool(each.decorator_list) or not each.name.startswith(
+                ("assert", "check", "verify", "_assert", "_check")
+            )
+    return False
+
+
+def _asserts_in(body: Iterable[ast.stmt], module: Module, function: Function) -> list[ast.Assert | ast.Call]:
+    """Return the assertions among some statements: `assert`, and the methods of test cases and mocks."""
+    return [
+        node
+        for statement in body
+        for node in ast.walk(statement)
+        if isinstance(node, ast.Assert) or (isinstance(node, ast.Call) and _asserts(node, module, function))
+    ]
+
+
+def _asserts(node: ast.Call, module: Module, function: Function) -> bool:
+    name = module.resolve(node.func, function).rpartition(".")[2]
+    return name.startswith("assert") and not name.startswith(_RAISES)
+
+
+_NEAR: Final = 8
+"""Lines for which a comment above several `raises` speaks."""
+
+
+def _explained(module: Module, function: Function) -> list[int]:
+    """Return the lines of comments in a function that speak of exceptions."""
+    words = ("raise", "throw", "error", "exception")
+    first, last = getattr(function.node, "lineno", 0), getattr(function.node, "end_lineno", 0)
+    return [line for line, text in module.comment_lines(first, last) if any(word in text.lower() for word in words)]
+
+
+def _says_why(handler: ast.ExceptHandler, module: Module) -> bool:
+    """Tell whether an `except` has a comment, or a text in its place."""
+    if any(isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant) for each in handler.body):
+        return True
+    return bool(module.comment_lines(handler.lineno, handler.end_lineno or handler.lineno))
+
+
+def _suppresses(item: ast.withitem, module: Module, function: Function) -> bool:
+    call = item.context_expr
+    if not isinstance(call, ast.Call) or module.resolve(call.func, function) != "contextlib.suppress":
+        return False
+    return any(module.resolve(kind, function) in _SWALLOWS for kind in call.args)
+
+
+def _asserts_about(statement: ast.stmt, names: set[str], module: Module, function: Function) -> bool:
+    """Tell whether a statement asserts something of an error, or of a mock."""
+    if isinstance(statement, ast.Assert):
+        return bool(names & names_in(statement))
+    if not isinstance(statement, ast.Expr) or not isinstance(statement.value, ast.Call):
+        return False
+    called = module.resolve(statement.value.func, function)
+    of_mock = called.rpartition(".")[2].startswith(
+        ("assert_called", "assert_not_called", "assert_awaited", "assert_has")
+    )
+    return of_mock or (_asserts(statement.value, module, function) and bool(names & names_in(statement)))
+
+
+def _fails_otherwise(node: ast.Try, function: Function) -> bool:
+    """Tell whether a test fails, or looks at a note of the error, where the `except` is not entered."""
+    around = node.body + node.orelse
+    if any(_fails(each) for statement in around for each in ast.walk(statement)):
+        return True
+    noted = {
+        name.id
+        for handler in node.handlers
+        for each in handler.body
+        for name in ast.walk(each)
+        if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store)
+    }
+    noted |= {
+        each.attr
+        for handler in node.handlers
+        for one in handler.body
+        for each in ast.walk(one)
+        if isinstance(each, ast.Attribute) and isinstance(each.ctx, ast.Store)
+    }
+    last = node.end_lineno or node.lineno
+    later = [each for each in ast.walk(function.node) if isinstance(each, ast.stmt) and each.lineno > last]
+    leaves = any(
+        isinstance(each, ast.Return | ast.Continue | ast.Break) for handler in node.handlers for each in handler.body
+    )
+    return any(
+        isinstance(each, ast.Assert | ast.Raise) or (isinstance(each, ast.Call) and _asserts_or_fails(each))
+        for statement in later
+        for each in ast.walk(statement)
+    ) and (leaves or bool(noted) or bool(later))
+
+
+def _asserts_or_fails(node: ast.Call) -> bool:
+    return ast.unparse(node.func).rpartition(".")[2].startswith(("assert", "fail"))
 
 
 def _is_other_outcome(node: ast.expr | ast.stmt, function: Function) -> bool:
@@ -312,7 +594,10 @@ def _swallows(handler: ast.ExceptHandler, module: Module, function: Function) ->
         return False
     if any(isinstance(each, ast.For | ast.While | ast.AsyncFor) for each in function.ancestors(handler)):
         return False  # another try follows
-    return all(isinstance(each, ast.Pass) or _is_said(each) for each in handler.body)
+    return all(
+        isinstance(each, ast.Pass | ast.Continue) or _is_said(each) or (isinstance(each, ast.Return) and not each.value)
+        for each in handler.body
+    )
 
 
 def _is_said(statement: ast.stmt) -> bool:
@@ -320,5 +605,7 @@ def _is_said(statement: ast.stmt) -> bool:
         return False
     if isinstance(statement.value, ast.Constant):
         return True
-    name = ast.unparse(statement.value.func) if isinstance(statement.value, ast.Call) else ""
-    return name == "print" or name.startswith(("logger.", "logging.", "log.", "traceback."))
+    name = ast.unparse(statement.value.func).lower() if isinstance(statement.value, ast.Call) else ""
+    return name in {"print", "warnings.warn"} or any(
+        part.strip("_") in {"logger", "logging", "log", "traceback"} for part in name.split(".")[:-1]
+    )

@@ -23,6 +23,19 @@ _PROCESS_CALLS: Final = {
     "locale.setlocale": "the locale",
     "socket.setdefaulttimeout": "the default timeout of sockets",
     "logging.disable": "logging",
+    "logging.basicConfig": "logging",
+    "logging.root.setLevel": "the level of the root logger",
+    "os.umask": "the mask of new files",
+    "os.nice": "the priority",
+    "resource.setrlimit": "a limit of resources",
+    "sys.setrecursionlimit": "the recursion limit",
+    "sys.settrace": "the trace function",
+    "signal.signal": "the handler of a signal",
+    "time.tzset": "the time zone",
+    "gc.disable": "the garbage collector",
+    "decimal.setcontext": "the decimal context",
+    "multiprocessing.set_start_method": "how processes are started",
+    "asyncio.set_event_loop_policy": "the policy of event loops",
 }
 _PROCESS_VALUES: Final = {
     "os.environ": "the environment",
@@ -32,6 +45,8 @@ _PROCESS_VALUES: Final = {
     "sys.stdout": "sys.stdout",
     "sys.stderr": "sys.stderr",
     "sys.stdin": "sys.stdin",
+    "sys.excepthook": "sys.excepthook",
+    "builtins.open": "builtins.open",
 }
 _ELSEWHERE: Final = ("subprocess", "isolated", "forked")
 """What is in the names of decorators that run a test in a process of its own."""
@@ -113,6 +128,8 @@ def _process_changes(module: Module, function: Function) -> Iterator[tuple[ast.s
     for call in function.calls:
         if call.name in _PROCESS_CALLS and not call.nested:
             yield call.node, call.name
+        elif call.last == "setLevel" and not call.nested and _is_root_logger(call.node.func, module, function):
+            yield call.node, "logging.root.setLevel"
     changed: list[tuple[ast.stmt, Iterable[ast.expr]]] = [
         *((each, each.targets) for each in function.own(ast.Assign)),
         *((each, each.targets) for each in function.own(ast.Delete)),
@@ -134,8 +151,8 @@ def _is_put_back(node: ast.AST, root: str, module: Module, function: Function) -
     """Tell whether something undoes a change: a fixture, a block around it, a clean-up, or the function itself."""
     if {"monkeypatch", "mocker"} & set(function.parameters) or any(contexts(function.ancestors(node))):
         return True
-    if isinstance(node, ast.Delete) and isinstance(next(function.ancestors(node), None), ast.If):
-        return True  # makes sure that something is not there, which is how most find it
+    if _takes_away(node) and _is_clean_up(node, root, function):
+        return True
     decorators = [] if isinstance(function.node, ast.Module) else function.node.decorator_list
     elsewhere = any(word in ast.unparse(each).lower() for each in decorators for word in _ELSEWHERE)
     if elsewhere or any(call.last in _CLEANUPS for call in function.calls):
@@ -146,6 +163,36 @@ def _is_put_back(node: ast.AST, root: str, module: Module, function: Function) -
     if any(_saves(each, thing) and each.lineno < _line(node) for each in function.own(ast.Assign)):
         return True
     return any(_mentions(each, thing) for each in _undoing(node, module, function))
+
+
+def _is_root_logger(func: ast.expr, module: Module, function: Function) -> bool:
+    of = func.value if isinstance(func, ast.Attribute) else func
+    if isinstance(of, ast.Name):
+        given = [each.value for each in function.own(ast.Assign) if of.id in _stored(each)]
+        of = given[0] if len(given) == 1 else of
+    bare = isinstance(of, ast.Call) and not of.args and not of.keywords
+    return bare and isinstance(of, ast.Call) and module.resolve(of.func, function) == "logging.getLogger"
+
+
+def _stored(statement: ast.Assign) -> set[str]:
+    return {target.id for target in statement.targets if isinstance(target, ast.Name)}
+
+
+def _takes_away(node: ast.AST) -> bool:
+    return isinstance(node, ast.Delete) or (isinstance(node, ast.Call) and ast.unparse(node.func).endswith(".pop"))
+
+
+def _is_clean_up(node: ast.AST, root: str, function: Function) -> bool:
+    """Tell whether something is taken away that the function itself put there, or that is hardly ever there."""
+    if isinstance(next(function.ancestors(node), None), ast.If):
+        return True
+    if isinstance(node, ast.Call) and len(node.args) > 1:
+        return True  # `pop(name, None)`: makes sure that it is not there, which is how most find it
+    thing = _thing(root)
+    earlier = [each for each in function.all(ast.Assign) if each.lineno < _line(node)]
+    return any(_mentions(target, thing) for each in earlier for target in each.targets) or any(
+        call.name.startswith(f"{thing}.") and call.node.lineno < _line(node) for call in function.calls
+    )
 
 
 def _undoing(node: ast.AST, module: Module, function: Function) -> Iterator[ast.AST]:
@@ -166,6 +213,8 @@ def _within(function: Function) -> set[ast.AST]:
 
 def _thing(root: str) -> str:
     """Return what a call such as `os.environ.update` changes."""
+    if root == "gc.disable":
+        return "gc.enable"
     return root.rpartition(".")[0] if root.count(".") > 1 else root
 
 

@@ -1,6 +1,7 @@
 """Tests that don't run, and don't say why."""
 
 import ast
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -59,6 +60,9 @@ class SkipWithoutReason(Rule):
             for call in function.calls:
                 if call.name in _CALLS and not _has_reason(call):
                     yield self.finding(module, call.node, "no reason is given", function)
+                for each in _of_parameters(call):
+                    if _is_bare(each, module):
+                        yield self.finding(module, each, "no reason is given", function)
 
 
 class SilentSkip(Rule):
@@ -102,25 +106,78 @@ class SilentSkip(Rule):
                 continue
             lines = [check.node.lineno for check in checks(module, function) if not _is_failure(check.node)]
             for statement in function.node.body:
-                if not isinstance(statement, ast.If) or statement.orelse or not _returns(statement.body[-1]):
-                    continue
                 skips = any(call.last.lower().startswith("skip") for call in function.calls if _is_in(call, statement))
-                if not skips and lines and min(lines) > (statement.end_lineno or 0):
-                    yield self.finding(module, statement.body[-1], "returns before anything is checked", function)
+                leaves = None if skips else _leaves(statement, module, function)
+                if leaves is not None and lines and min(lines) > (statement.end_lineno or 0):
+                    yield self.finding(module, leaves, "returns before anything is checked", function)
+                elif not skips and lines and _only_here(statement, lines, module, function):
+                    yield self.finding(module, statement, "checks nothing where this does not hold", function)
 
 
 def _is_failure(node: ast.AST) -> bool:
     """Tell whether a check is `pytest.fail(…)`: a return before it is the test's other outcome."""
+    if isinstance(node, ast.Assert):
+        return isinstance(node.test, ast.Constant) and not node.test.value
     return isinstance(node, ast.Raise) or (
         isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] == "fail"
     )
+
+
+_ABSENT: Final = frozenset(
+    {"ImportError", "ModuleNotFoundError", "ConnectionError", "OSError", "TimeoutError", "Exception", "BaseException"}
+    | {"FileNotFoundError", "PermissionError", "ConnectionRefusedError", "NotImplementedError", "socket.error"}
+)
+"""Errors that tell that something is not there to be tested."""
+_MACHINE: Final = (
+    *("sys.platform", "os.name", "platform.", "sys.version", "os.environ", "os.getenv", "shutil.which", "find_spec"),
+    *("sysconfig.", "sys.implementation", "os.path.exists", "os.getuid", "os.geteuid"),
+)
+_FLAGS: Final = re.compile(
+    r"^(?:HAS|HAVE|IS|NO|WITH|ON)_[A-Z0-9_]+$|^PY(?:PY|\d+)|^WINDOWS$|^LINUX$|^MACOS$|_AVAILABLE$"
+)
+
+
+def _leaves(statement: ast.stmt, module: Module, function: Function) -> ast.stmt | None:
+    """Return the `return` by which a statement ends a test where something is not there; None if it does not."""
+    if isinstance(statement, ast.If) and not statement.orelse and _returns(statement.body[-1]):
+        return statement.body[-1]
+    if isinstance(statement, ast.Try):
+        for handler in statement.handlers:
+            kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
+            absent = any(kind is None or module.resolve(kind, function) in _ABSENT for kind in kinds)
+            if absent and _returns(handler.body[-1]):
+                return handler.body[-1]
+    return None
+
+
+def _only_here(statement: ast.stmt, lines: list[int], module: Module, function: Function) -> bool:
+    """Tell whether all checks of a test stand in an `if` without an `else` that is about the machine."""
+    if not isinstance(statement, ast.If) or statement.orelse:
+        return False
+    first, last = statement.lineno, statement.end_lineno or 0
+    if not all(first <= line <= last for line in lines):
+        return False
+    names = [
+        module.resolve(node, function)
+        for node in ast.walk(statement.test)
+        if isinstance(node, ast.Attribute | ast.Name)
+    ]
+    return any(name.startswith(_MACHINE) or _FLAGS.search(name.rpartition(".")[2]) for name in names)
+
+
+def _of_parameters(call: Call) -> Iterator[ast.expr]:
+    """Yield the markers of one set of parameters: of `pytest.param(…, marks=…)`."""
+    if call.name == "pytest.param":
+        for each in call.node.keywords:
+            if each.arg == "marks":
+                yield from each.value.elts if isinstance(each.value, ast.List | ast.Tuple) else [each.value]
 
 
 def _decorators(module: Module) -> Iterator[tuple[Function | None, ast.expr]]:
     for function in module.functions:
         if not isinstance(function.node, ast.Module):
             yield from ((function, decorator) for decorator in function.node.decorator_list)
-    for node in module.classes.values():
+    for node in module.every_class:
         yield from ((None, decorator) for decorator in node.decorator_list)
     for statement in module.top.own(ast.Assign):
         if "pytestmark" in {target.id for target in statement.targets if isinstance(target, ast.Name)}:
@@ -132,7 +189,9 @@ def _is_bare(decorator: ast.expr, module: Module) -> bool:
     call = decorator if isinstance(decorator, ast.Call) else None
     name = module.names.resolve(call.func if call else decorator) or ""
     if call is None:
-        return name in {"pytest.mark.skip", "pytest.mark.xfail", "unittest.skip"}
+        return name in {"pytest.mark.skip", "pytest.mark.xfail", "pytest.mark.skipif", "unittest.skip"}
+    if name in {"unittest.skip", "unittest.skipIf", "unittest.skipUnless"}:
+        return bool(call.args) and _is_empty(call.args[-1])
     if name not in _MARKS or any(each.arg in {None, "reason"} and not _is_empty(each.value) for each in call.keywords):
         return False
     if name == "pytest.mark.skipif" and call.args and isinstance(call.args[0], ast.Constant):

@@ -161,9 +161,12 @@ class OrderDependence(Rule):
                 message = f"ordered by the marker {ordered[0].name}"
                 yield self.finding(module, function.node, message, function)
             for target in _set_on_class(function):
-                if _reads_elsewhere(target.attr, module, function):
+                if _reads_elsewhere(target.attr, module, function) and not _is_prepared(target.attr, module, function):
                     message = f"{target.attr} is handed to other tests through the class"
                     yield self.finding(module, target, message, function)
+            for node, name in _set_globally(function):
+                if _is_read_by_another(name, module, function):
+                    yield self.finding(module, node, f"{name} is handed to other tests as a global", function)
 
 
 def _module_containers(module: Module) -> set[str]:
@@ -288,6 +291,57 @@ def _set_on_class(function: Function) -> Iterator[ast.Attribute]:
         for target in statement.targets:
             if isinstance(target, ast.Attribute) and ast.unparse(target.value) in own:
                 yield target
+
+
+def _is_prepared(attribute: str, module: Module, function: Function) -> bool:
+    """Tell whether a set-up or a fixture of the class sets an attribute, or puts it back."""
+    around = [each for each in module.functions if each.class_node is function.class_node]
+    return any(
+        (isinstance(node, ast.Attribute) and node.attr == attribute)
+        or (isinstance(node, ast.Constant) and node.value == attribute)
+        for each in around
+        if each.kind in {"setup", "fixture"} and not each.name.lower().endswith("class")
+        for node in ast.walk(each.node)
+    )
+
+
+def _set_globally(function: Function) -> Iterator[tuple[ast.Global, str]]:
+    """Yield the names of the module that a test sets."""
+    if not function.own(ast.Global):
+        return
+    stored = {
+        node.id for node in ast.walk(function.node) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    }
+    for node in function.own(ast.Global):
+        yield from ((node, name) for name in node.names if name in stored)
+
+
+def _is_read_by_another(name: str, module: Module, function: Function) -> bool:
+    """Tell whether another test reads a name of the module that nothing sets before each test."""
+    for each in module.functions:
+        if each.kind in {"setup", "fixture"} and name in names_in(each.node):
+            return False
+    if _put_back(name, function):
+        return False
+    readers = [each for each in module.functions if each.test is not None and each is not function]
+    return any(name in names_in(each.node) and name not in _assigned_first(name, each) for each in readers)
+
+
+def _put_back(name: str, function: Function) -> bool:
+    """Tell whether a test itself sets a name again where it ends."""
+    return any(name in names_in(each) for node in function.all(ast.Try) for each in node.finalbody)
+
+
+def _assigned_first(name: str, function: Function) -> set[str]:
+    """Return the name, if the first thing that a function does with it is to set it, or if it is its own."""
+    if name in function.parameters:
+        return {name}
+    uses = sorted(
+        (node.lineno, node.col_offset, isinstance(node.ctx, ast.Store))
+        for node in ast.walk(function.node)
+        if isinstance(node, ast.Name) and node.id == name
+    )
+    return {name} if uses and uses[0][2] else set()
 
 
 def _reads_elsewhere(attribute: str, module: Module, function: Function) -> bool:

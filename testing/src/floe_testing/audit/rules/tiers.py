@@ -22,6 +22,11 @@ _NETWORK: Final = frozenset(
         *("docker.from_env", "docker.DockerClient", "minio.Minio", "grpc.insecure_channel"),
     }
 )
+_VERBS: Final = frozenset({"get", "post", "put", "delete", "head", "patch", "request", "stream", "ws_connect"})
+_SESSIONS: Final = frozenset(
+    {"aiohttp.ClientSession", "httpx.Client", "httpx.AsyncClient", "requests.Session", "requests.session"}
+    | {"niquests.Session", "urllib3.PoolManager"}
+)
 _LOCAL: Final = ("localhost", "127.0.0.1", "::1", "0.0.0.0")  # noqa: S104 - an address to look for
 _CONTAINERS: Final = ("testcontainers.", "pytest_docker.")
 _PROGRAMS: Final = frozenset({"docker", "kubectl", "helm", "kind", "docker-compose", "podman"})
@@ -100,7 +105,8 @@ class NetworkInUnit(Rule):
             if module.tier_of(function) != "unit" or _has_stand_in(module, function):
                 continue
             for call in function.calls:
-                if not call.nested and _is_network(call) and _goes_far(call, module, function):
+                goes = _is_network(call) or _is_of_session(call, module, function)
+                if not call.nested and goes and _goes_far(call, module, function):
                     yield self.finding(module, call.node, f"{call.name} leaves the process in a unit test", function)
 
 
@@ -250,6 +256,28 @@ class NothingReal(Rule):
                 yield self.finding(module, function.node, message, function)
 
 
+def _is_of_session(call: Call, module: Module, function: Function) -> bool:
+    """Tell whether a call is a request by a session: `session.get(…)`, or `aiohttp.ClientSession().get(…)`."""
+    of = call.node.func.value if isinstance(call.node.func, ast.Attribute) else None
+    if call.last not in _VERBS or of is None:
+        return False
+    opened: list[ast.expr] = [of] if isinstance(of, ast.Call) else []
+    if isinstance(of, ast.Name):
+        opened += [each.value for each in function.own(ast.Assign) if of.id in names_in(each.targets[0])]
+        opened += [
+            item.context_expr
+            for block in withs(function)
+            for item in block.items
+            if item.optional_vars is not None and of.id in names_in(item.optional_vars)
+        ]
+    return any(
+        isinstance(each, ast.Call)
+        and module.resolve(each.func, function) in _SESSIONS
+        and not {"transport", "app", "connector"} & {given.arg for given in each.keywords}
+        for each in opened
+    )
+
+
 def _goes_far(call: Call, module: Module, function: Function) -> bool:
     """Tell whether a call names the machine that it goes to, and that is another one."""
     if call.name in _RUN or call.name.startswith(_CONTAINERS):
@@ -348,5 +376,22 @@ def _reaches_out(module: Module, function: Function) -> bool:
     stored = {
         node.id for node in ast.walk(function.node) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
     }
-    whole = [module.names.resolve(ast.Name(name)) or name for name in used - stored]
+    whole = [module.names.resolve(ast.Name(name)) or name for name in used - stored - _pure(function)]
     return any(name.split(".")[0] not in _PLAIN for name in whole)
+
+
+def _pure(function: Function) -> set[str]:
+    """Return the functions that are given numbers alone, and whose result is compared with one."""
+    found: set[str] = set()
+    for node in function.own(ast.Assert):
+        match node.test:
+            case ast.Compare(left=ast.Call(func=ast.Name(id=name), args=args, keywords=[]), comparators=[result]):
+                data = any(isinstance(each, ast.List | ast.Tuple | ast.Dict | ast.Set) for each in args)
+                if data and all(_is_numeric(each) for each in [*args, result]):
+                    found.add(name)
+    return found
+
+
+def _is_numeric(node: ast.expr) -> bool:
+    leaves = [each for each in ast.walk(node) if isinstance(each, ast.Constant | ast.Name | ast.Call | ast.Attribute)]
+    return all(isinstance(each, ast.Constant) and isinstance(each.value, int | float) for each in leaves)

@@ -5,7 +5,16 @@ from collections.abc import Iterator
 from typing import Final
 
 from floe_testing.audit.checks import checks, may_check_elsewhere
-from floe_testing.audit.look import NOTHING_RAISED, is_len, last_effect, names_in, says, withs
+from floe_testing.audit.look import (
+    NOTHING_RAISED,
+    is_len,
+    last_effect,
+    measured,
+    names_in,
+    says,
+    says_nothing_is_raised,
+    withs,
+)
 from floe_testing.audit.model import Check, Example, Finding, Severity, Strength
 from floe_testing.audit.module import Function, Module
 from floe_testing.audit.rule import Rule
@@ -13,8 +22,25 @@ from floe_testing.audit.rule import Rule
 _ABOUT_TRUTH: Final = ("bool", "nonzero", "truth", "non none", "not be none", "not be null", *NOTHING_RAISED)
 _ABOUT_LENGTH: Final = (
     *("len", "size", "count", "num", "limit", "max", "min"),
-    *("once", "twice", "only", "all", "one", "two", "capped", "fewer", "distinct", "unique", "duplicate"),
+    *(
+        "once",
+        "twice",
+        "only",
+        "all",
+        "one",
+        "two",
+        "many",
+        "bulk",
+        "capped",
+        "fewer",
+        "distinct",
+        "unique",
+        "duplicate",
+    ),
 )
+
+
+_MADE: Final = frozenset({"set", "list", "dict", "frozenset", "tuple", "str", "repr", "sorted", "bytes", "range"})
 
 
 class NoCheck(Rule):
@@ -22,7 +48,7 @@ class NoCheck(Rule):
 
     id = "FT201"
     name = "no-assertion"
-    severity = Severity.WARNING
+    severity = Severity.NOTE
     reason = (
         "The test runs code and looks at nothing: it fails only where that code raises. Assert what should have "
         "come of it; where not raising is the point, say so in the test's name (`…_does_not_raise`)."
@@ -68,7 +94,7 @@ class NoCheck(Rule):
         for function in _checked_tests(module):
             if checks(module, function) or may_check_elsewhere(module, function):
                 continue
-            if _only_enters(function) or _only_defines(function) or says(module, function, NOTHING_RAISED):
+            if _only_enters(function) or _only_defines(function) or says_nothing_is_raised(module, function):
                 continue
             if last_effect(function) is None:
                 yield self.finding(module, function.node, "nothing is checked", function)
@@ -111,7 +137,7 @@ class TruthinessOnly(Rule):
 
     def check(self, module: Module) -> Iterator[Finding]:
         """Look for tests whose every check is of truth."""
-        for function, found in _only(module, {Strength.TRUTHINESS}):
+        for function, found in _only(module, {Strength.TRUTHINESS, Strength.TYPE}, Strength.TRUTHINESS):
             if not says(module, function, _ABOUT_TRUTH) and not _is_used_later(found[-1], function):
                 yield self.finding(module, found[-1].node, "all that is checked is that there is something", function)
 
@@ -151,10 +177,12 @@ class LengthOnly(Rule):
 
     def check(self, module: Module) -> Iterator[Finding]:
         """Look for tests whose checks are of length, or weaker."""
-        for function, found in _only(module, {Strength.TRUTHINESS, Strength.LENGTH}):
+        for function, found in _only(module, {Strength.TRUTHINESS, Strength.TYPE, Strength.LENGTH}, Strength.LENGTH):
             if any(word in function.name.lower() for word in _ABOUT_LENGTH):
                 continue
             lengths = [check for check in found if check.strength is Strength.LENGTH]
+            if any(module.comment_at(check.node.lineno) for check in lengths):
+                continue  # which says why so many
             if all(_is_of_result(check.node, function) for check in lengths):
                 yield self.finding(module, lengths[-1].node, "all that is checked is a length", function)
 
@@ -166,7 +194,7 @@ def _checked_tests(module: Module) -> Iterator[Function]:
             continue
         if any(call.last in {"skip", "skipTest", "xfail"} for call in function.calls):
             continue
-        if "benchmark" in function.parameters or _only_imports(function):
+        if "benchmark" in function.parameters or _only_imports(function) or _does_nothing(function):
             continue
         yield function
 
@@ -194,6 +222,17 @@ def _only_defines(function: Function) -> bool:
     return any(each.decorator_list or isinstance(each, ast.ClassDef) for each in defined) and not others
 
 
+def _does_nothing(function: Function) -> bool:
+    """Tell whether a test is empty, which takes away one that it inherits, or only prints."""
+    body = [] if isinstance(function.node, ast.Module) else function.node.body
+    return all(
+        isinstance(each, ast.Pass)
+        or (isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant))
+        or (isinstance(each, ast.Expr) and ast.unparse(each.value).startswith("print("))
+        for each in body
+    )
+
+
 def _only_imports(function: Function) -> bool:
     """Tell whether all that a test does is to import something, which is a check of its own."""
     body = [] if isinstance(function.node, ast.Module) else function.node.body
@@ -204,22 +243,29 @@ def _only_imports(function: Function) -> bool:
     return bool(imports) and all("importorskip" in ast.unparse(each) for each in others)
 
 
-def _only(module: Module, weak: set[Strength]) -> Iterator[tuple[Function, list[Check]]]:
-    """Yield the tests whose checks are all weak, the strongest of the weak among them."""
+def _only(module: Module, weak: set[Strength], wanted: Strength) -> Iterator[tuple[Function, list[Check]]]:
+    """Yield the tests whose checks are all weak, with one among them that is as weak as wanted."""
     for function in _checked_tests(module):
         found = checks(module, function)
         strengths = {check.strength for check in found}
-        if not strengths <= weak or max(weak, key=list(Strength).index) not in strengths:
-            continue
-        if not may_check_elsewhere(module, function):
-            yield function, found
+        if strengths <= weak and wanted in strengths and not may_check_elsewhere(module, function):
+            yield function, sorted(found, key=lambda check: check.strength is wanted)
 
 
 def _is_used_later(check: Check, function: Function) -> bool:
     """Tell whether a test goes on to work with what it has checked the presence of."""
     names = names_in(check.node)
-    later = [node for node in ast.walk(function.node) if isinstance(node, ast.Call) and node.lineno > check.node.lineno]
+    later = [
+        node
+        for node in ast.walk(function.node)
+        if isinstance(node, ast.Call) and node.lineno > check.node.lineno and not _asks(node)
+    ]
     return any(names & names_in(node) for node in later)
+
+
+def _asks(node: ast.Call) -> bool:
+    name = ast.unparse(node.func).rpartition(".")[2]
+    return name == "isinstance" or name.startswith("assert")
 
 
 def _is_of_result(node: ast.expr | ast.stmt, function: Function) -> bool:
@@ -231,19 +277,29 @@ def _is_of_result(node: ast.expr | ast.stmt, function: Function) -> bool:
             sides = [left, right]
         case _:
             return False
-    measured = [side.args[0] for side in sides if is_len(side) and side.args]
-    return any(isinstance(side, ast.Constant) for side in sides) and any(
-        _is_result(each, function) for each in measured
-    )
+    lengths = [_given(side, function) for side in sides]
+    of = [thing for side in lengths if is_len(side) and (thing := measured(side)) is not None]
+    return any(isinstance(side, ast.Constant) for side in sides) and any(_is_result(each, function) for each in of)
+
+
+def _given(value: ast.expr, function: Function) -> ast.expr:
+    """Return what a name was given, once, and any other expression as it is."""
+    if isinstance(value, ast.Name):
+        found = [each.value for each in function.own(ast.Assign) if value.id in names_in(each.targets[0])]
+        return found[0] if len(found) == 1 else value
+    return value
 
 
 def _is_result(value: ast.expr, function: Function) -> bool:
     """Tell whether a name holds what a function returned; what a constructor makes is the thing under test itself."""
+    if isinstance(value, ast.Call):
+        called = ast.unparse(value.func).rpartition(".")[2]
+        return not called[:1].isupper() and called not in _MADE and not isinstance(value.func, ast.Attribute)
     for statement in function.own(ast.Assign):
         given = statement.value.value if isinstance(statement.value, ast.Await) else statement.value
         if isinstance(given, ast.Call) and ast.dump(statement.targets[0]) == ast.dump(_stored(value)):
             called = ast.unparse(given.func).rpartition(".")[2]
-            return not called[:1].isupper() and called not in {"set", "list", "dict", "frozenset"}
+            return not called[:1].isupper() and called not in _MADE
     return False
 
 

@@ -1,0 +1,141 @@
+"""Draws findings of suites that no rule was mended by, to be judged before any rule is changed.
+
+    python docs/audits/draw.py NUMBER FOLDER
+
+The packages of `packages.csv` are shuffled once, by a seed that never changes, and each draw has twenty of them: the
+first for draw 1, the next for draw 2. Of its twenty, the first eight count whose source distribution holds tests. All
+is run as it is, without settings. 80 of the findings are drawn, at most 14 of them of one rule or one package, and are
+written to `draw-NUMBER.csv` beside this script, without a verdict. Archives that are not in FOLDER are downloaded.
+"""
+
+import argparse
+import csv
+import json
+import random
+import shutil
+import subprocess
+import sys
+import tarfile
+from collections import Counter
+from pathlib import Path
+
+HERE = Path(__file__).parent
+SEED = 20261128
+IN_A_DRAW = 20
+WITH_TESTS = 8
+FINDINGS = 80
+AT_MOST = 14
+COLUMNS = ("package", "version", "place", "rule", "message", "verdict", "note")
+
+
+def main() -> None:
+    """Draw, and write the list to judge."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("number", type=int, help="which draw, from 1")
+    parser.add_argument("folder", type=Path, help="where the archives are, or are to be")
+    parser.add_argument("--download", action="store_true", help="only download")
+    arguments = parser.parse_args()
+    suites = find_suites(packages(arguments.number), arguments.folder.resolve())
+    if not arguments.download:
+        write(arguments.number, suites)
+
+
+def write(number: int, suites: list[tuple[str, Path, list[Path]]]) -> None:
+    """Audit the suites, and write down some of what is found."""
+    found = [finding for suite in suites for finding in audit(*suite)]
+    chosen = choose(found, number)
+    with (HERE / f"draw-{number}.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS, restval="", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(chosen)
+    rules = Counter(finding["rule"] for finding in found)
+    print(f"{len(chosen)} of {len(found)} findings in {', '.join(name for name, *_ in suites)}")
+    print(", ".join(f"{rule}: {rules[rule]}" for rule in sorted(rules)))
+
+
+def packages(number: int) -> list[str]:
+    """Return the names of the packages of a draw."""
+    with (HERE / "packages.csv").open(encoding="utf-8", newline="") as file:
+        names = [row["package"] for row in csv.DictReader(file)]
+    random.Random(SEED).shuffle(names)  # noqa: S311 - a seed that anybody can repeat
+    return names[IN_A_DRAW * (number - 1) : IN_A_DRAW * number]
+
+
+def find_suites(names: list[str], folder: Path) -> list[tuple[str, Path, list[Path]]]:
+    """Return the first packages that hold tests: the name and version of each, its folder and the folders of tests."""
+    suites = []
+    for name in names:
+        root = unpack(name, folder)
+        tests = [] if root is None else find_tests(root)
+        if root is not None and tests:
+            suites.append((root.name, root, tests))
+        if len(suites) == WITH_TESTS:
+            break
+    return suites
+
+
+def unpack(name: str, folder: Path) -> Path | None:
+    """Return the folder of a package's sources, None where there is no source distribution of it."""
+    place = folder / name
+    if not place.is_dir():
+        partial = folder / f".{name}"
+        shutil.rmtree(partial, ignore_errors=True)
+        wanted = ["--no-deps", "--no-binary", ":all:", name]
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--dest", str(partial), *wanted]
+        subprocess.run(command, check=False, capture_output=True)  # noqa: S603 - names of this folder's list
+        for archive in partial.glob("*.tar.gz"):
+            with tarfile.open(archive) as sources:
+                sources.extractall(partial, filter="data")
+        partial.mkdir(exist_ok=True)
+        partial.rename(place)
+    return next((each for each in sorted(place.iterdir()) if each.is_dir()), None)
+
+
+def find_tests(root: Path) -> list[Path]:
+    """Return the folders of tests that are in no other folder of tests."""
+    found: list[Path] = []
+    for path in sorted(root.rglob("*")):
+        outermost = path.is_dir() and not any(path.is_relative_to(each) for each in found)
+        if outermost and path.name in {"test", "tests"} and any(path.rglob("test*.py")):
+            found.append(path)
+    return found
+
+
+def audit(name: str, root: Path, tests: list[Path]) -> list[dict[str, str]]:
+    """Return the findings of a suite."""
+    package, _, version = name.rpartition("-")
+    command = [sys.executable, "-m", "floe_testing", "audit", *map(str, tests), "--root", str(root)]
+    options = ["--format", "json", "--fail-on", "never", "--no-cache"]
+    done = subprocess.run([*command, *options], check=False, capture_output=True, text=True)  # noqa: S603 - as above
+    if done.returncode != 0:
+        print(f"{name}: {done.stderr.strip()}", file=sys.stderr)
+        return []
+    return [
+        {
+            "package": package,
+            "version": version,
+            "place": f"{each['path']}:{each['line']}",
+            "rule": each["rule"],
+            "message": each["message"],
+        }
+        for each in json.loads(done.stdout)["findings"]
+    ]
+
+
+def choose(found: list[dict[str, str]], number: int) -> list[dict[str, str]]:
+    """Return some of the findings, of every rule and package some, sorted."""
+    pool = sorted(found, key=lambda each: (each["package"], each["place"], each["rule"]))
+    random.Random(f"{SEED}-{number}").shuffle(pool)  # noqa: S311 - as above
+    rules: Counter[str] = Counter()
+    packages: Counter[str] = Counter()
+    chosen = []
+    for each in pool:
+        if rules[each["rule"]] < AT_MOST and packages[each["package"]] < AT_MOST and len(chosen) < FINDINGS:
+            rules[each["rule"]] += 1
+            packages[each["package"]] += 1
+            chosen.append(each)
+    return sorted(chosen, key=lambda each: (each["rule"], each["package"], each["place"]))
+
+
+if __name__ == "__main__":
+    main()
