@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
@@ -86,12 +85,11 @@ def test_time_limit_that_is_no_whole_number(silent: Apis) -> None:
         silent.core.list_node(_request_timeout=0.1)
 
 
+@pytest.mark.timeout(30)
 def test_wait_for_an_api_that_says_nothing(silent: Apis) -> None:
     """An API that says nothing makes no wait longer."""
-    begun = time.monotonic()
     with pytest.raises(RunError, match=r"^nodes: not there after 0 s; .*no answer$"):
         silent.ask("nodes", silent.core.list_node, timeout=0)
-    assert time.monotonic() - begun < 15
 
 
 def test_stop_while_the_api_says_nothing(silent: Apis) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -154,14 +153,14 @@ def test_api_that_fails_once(cluster: ApiServer, make: Callable[..., ClusterRun]
     assert run.collect(tmp_path) == ()
 
 
+@pytest.mark.timeout(30)
 @pytest.mark.parametrize("part", ["prepare", "nodes", "services", "tests"])
 def test_stopped(make: Callable[..., ClusterRun], part: str) -> None:
     """Each part of a run that was told to stop ends at once, and leaving it takes no long time."""
-    stop, begun = threading.Event(), time.monotonic()
+    stop = threading.Event()
     stop.set()
     with make(stop, services=SERVICES, runner=MANIFESTS) as run, pytest.raises(Stopped):
         getattr(run, part)()
-    assert time.monotonic() - begun < 20
 
 
 def test_collected_after_it_was_stopped(cluster: ApiServer, make: Callable[..., ClusterRun], tmp_path: Path) -> None:
@@ -191,15 +190,15 @@ def test_events_of_an_api_that_says_nothing(cluster: ApiServer, make: Callable[.
     over.set()
 
 
+@pytest.mark.timeout(30)
 def test_api_that_hangs_at_the_end(
     cluster: ApiServer, make: Callable[..., ClusterRun], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A run is left in a few seconds, also while the API says nothing."""
     monkeypatch.setattr("floe_ci.driver.run.LAST_LINES", 0.2)
-    over, asked, begun = threading.Event(), threading.Event(), time.monotonic()
+    over, asked = threading.Event(), threading.Event()
     with make() as run:
         run.services()
         cluster.objects[PODS] = lambda: asked.set() or over.wait(60) or client.V1PodList(items=[])
         assert asked.wait(30)
     over.set()
-    assert time.monotonic() - begun < 20

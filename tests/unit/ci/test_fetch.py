@@ -6,7 +6,6 @@ import io
 import json
 import tarfile
 import threading
-import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -232,9 +231,10 @@ def test_silence(api: ApiServer, keeper: Container, tmp_path: Path, monkeypatch:
     assert len(files(tmp_path)) == 2
 
 
+@pytest.mark.timeout(30)
 def test_deadline(api: ApiServer, keeper: Container, tmp_path: Path) -> None:
     """All tries together take no longer than they may."""
-    over, begun = threading.Event(), time.monotonic()
+    over = threading.Event()
 
     def silent(_: list[str]) -> Iterator[tuple[int, bytes]]:
         yield 1, WHOLE[:700]
@@ -244,7 +244,6 @@ def test_deadline(api: ApiServer, keeper: Container, tmp_path: Path) -> None:
     with pytest.raises(RunError, match="did not come whole: it took too long, after 700 bytes"):
         fetch.fetch(keeper, "/results", tmp_path, timeout=0.3)
     over.set()
-    assert time.monotonic() - begun < 20
 
 
 def test_stop(api: ApiServer, keeper: Container, tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """How the driver waits."""
 
 import threading
-import time
 from collections.abc import Callable
 
 import pytest
@@ -115,13 +114,13 @@ def hanging(stop: threading.Event) -> Callable[[], str | None]:
     return observe
 
 
+@pytest.mark.timeout(30)
 def test_look_that_hangs() -> None:
     """A look that does not return ends with the wait, not the other way round."""
-    over, begun = threading.Event(), time.monotonic()
+    over = threading.Event()
     with pytest.raises(TookTooLong, match=r"^it: not there after 0\.1 s; last seen: nothing yet, and then no answer$"):
         wait_until("it", hanging(over), timeout=0.1)
     over.set()
-    assert time.monotonic() - begun < 20
 
 
 def test_stop_before_the_wait() -> None:
@@ -132,6 +131,7 @@ def test_stop_before_the_wait() -> None:
         wait_until("it", lambda: pytest.fail("it looked"), timeout=60, stop=stop)
 
 
+@pytest.mark.timeout(30)
 def test_stop_during_a_look() -> None:
     """A wait that is told to stop ends at once, also while a look hangs."""
     stop, over = threading.Event(), threading.Event()
@@ -141,13 +141,12 @@ def test_stop_during_a_look() -> None:
         over.wait(60)
         return None
 
-    begun = time.monotonic()
     with pytest.raises(Stopped):
         wait_until("it", observe, timeout=60, stop=stop)
     over.set()
-    assert time.monotonic() - begun < 20
 
 
+@pytest.mark.timeout(30)
 def test_stop_between_two_looks() -> None:
     """A wait that is told to stop does not wait for its next look."""
     stop = threading.Event()
@@ -156,10 +155,8 @@ def test_stop_between_two_looks() -> None:
         threading.Timer(0.1, stop.set).start()
         return "not yet"
 
-    begun = time.monotonic()
     with pytest.raises(Stopped):
         wait_until("it", observe, timeout=60, interval=50, stop=stop)
-    assert time.monotonic() - begun < 20
 
 
 def test_call_in_time() -> None:

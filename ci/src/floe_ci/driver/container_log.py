@@ -22,6 +22,8 @@ PAUSE: Final = 5.0
 """Seconds until a log that is not held open is read again."""
 AGAIN: Final = 1.0
 """Seconds until one that could not be read is."""
+SETTLED: Final = 1.0
+"""Seconds after which a stream that is held open has given what there was."""
 QUIET: Final = 60
 """Seconds without a line after which a stream is opened anew: its connection may be dead."""
 PIECE: Final = 64 * 1024
@@ -64,7 +66,7 @@ class ContainerLog:
         self._position = Position()
         self._rest = b""
         self._response: urllib3.BaseHTTPResponse | None = None
-        self.read_again_at = 0.0
+        self._begun_at = self.read_again_at = 0.0
         """The earliest time, of `time.monotonic`, to read on."""
         self.is_busy = self.is_held_open = False
         self.is_complete = False
@@ -82,11 +84,12 @@ class ContainerLog:
 
     def is_unfinished(self) -> bool:
         """Tell whether there may be more to read before the last time is over."""
-        return not self.is_complete and not (self.is_busy and self.is_held_open and not self.has_ended)
+        is_followed = self.is_busy and self.is_held_open and not self.has_ended
+        return not self.is_complete and not (is_followed and time.monotonic() - self._begun_at >= SETTLED)
 
     def begin(self, *, hold: bool) -> None:
         """Note that it is read from now on; with `hold`, for as long as the container runs."""
-        self.is_busy, self.is_held_open = True, hold
+        self.is_busy, self.is_held_open, self._begun_at = True, hold, time.monotonic()
 
     def read(self) -> None:
         """Read on from where it was; whatever happens, what was read stays and is not read twice."""
