@@ -129,7 +129,7 @@ def test_requirements_are_traced_over_all_results() -> None:
     assert named(JOBS["trace"]["steps"], "Trace")["run"] == "make trace"
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     assert "floe-testing trace --all --threshold 100" in makefile
-    assert "--results %,$(shell find results -name junit.xml 2>/dev/null)" in makefile
+    assert "--results %,$(shell find results -name '.*' -prune -o -name junit.xml -print 2>/dev/null)" in makefile
 
 
 def test_jobs_may_only_read() -> None:
