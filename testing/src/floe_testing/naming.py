@@ -4,7 +4,6 @@ import hashlib
 import os
 import re
 import secrets
-import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from functools import cache, lru_cache
 from typing import Self
 
 from floe_testing.contract import ENV_RUN_ID
+from floe_testing.unpatched import clock
 
 MAX_LENGTH = 63
 """What Kubernetes, S3 buckets and PostgreSQL all allow."""
@@ -75,7 +75,7 @@ def unique_name(prefix: str, run_id: str) -> str:
             than 27 characters is cut.
         run_id: The run's id.
     """
-    return f"{_start(prefix, run_tag(run_id))}{int(time.time()):08x}{secrets.token_hex(_RANDOM_BYTES)}"
+    return f"{_start(prefix, run_tag(run_id))}{int(clock.time()):08x}{secrets.token_hex(_RANDOM_BYTES)}"
 
 
 @lru_cache

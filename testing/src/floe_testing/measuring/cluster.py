@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
 from functools import cache
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from floe_testing.measuring.models import Consumer
+from floe_testing.unpatched import clock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -47,7 +47,7 @@ class Sampler:
 
     def sample(self, *, now: bool = False) -> None:
         """Take a sample if one is due, or now."""
-        if not now and time.monotonic() < self._due:
+        if not now and clock.perf_counter() < self._due:
             return
         for kind, source in self._sources.items():
             if kind not in self.problems:
@@ -56,7 +56,7 @@ class Sampler:
                         self._samples[kind][sample.name].append(sample)
                 except Exception as error:  # noqa: BLE001 - whatever it is, no test fails for want of metrics
                     self.problems[kind] = _shown(error)
-        self._due = time.monotonic() + INTERVAL
+        self._due = clock.perf_counter() + INTERVAL
 
     def consumers(self, kind: str) -> tuple[Consumer, ...]:
         """Return what was seen of each pod or node, by name."""
