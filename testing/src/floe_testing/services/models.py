@@ -76,17 +76,20 @@ class PolarisConfig(ServiceConfig):
 
 
 class DagsterConfig(ServiceConfig):
-    """A Dagster webserver."""
+    """A Dagster webserver. It can be given by its `url`, in place of host, port and `secure`."""
 
     service: ClassVar[str] = "dagster"
+    given_by: ClassVar[str | None] = "url"
 
     host: str = "dagster-webserver.floe-test.svc.cluster.local"
     port: Port = 3000
+    secure: bool = False
+    """Whether it is spoken to over TLS."""
 
     @property
     def url(self) -> str:
         """The webserver's URL."""
-        return f"http://{self.address}"
+        return f"{'https' if self.secure else 'http'}://{self.address}"
 
 
 class DuckDBConfig(Settings):
