@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
-from floe_testing.contract import ENV_NAMESPACE
+from floe_testing.contract import ENV_NAMESPACE, ENV_SERVICES_DIR
 from floe_testing.errors import FloeTestingError
 
 if TYPE_CHECKING:
@@ -72,3 +72,18 @@ class Place:
             return read_connections(self.namespace)
         except NamespaceUnreadableError as error:
             return error
+
+
+def advice(place: Place | None = None) -> str:
+    """Return what to do where a service is missing, in this place: the run's own, or one that nobody prepared."""
+    place = place or Place.here()
+    if place.in_pod or place.environ.get(ENV_SERVICES_DIR):
+        return (
+            "If this run should have it, name it in the tier's services, as in "
+            '[tool.floe-ci.tiers.integration] services = ["postgres"].'
+        )
+    return (
+        "Start services on this machine with `floe-ci up --on local`, or run the tests with `floe-ci test`, which does "
+        "so itself. To use a service that runs already, set its variables; for those of a cluster, FLOE_NAMESPACE and "
+        "KUBECONFIG."
+    )
