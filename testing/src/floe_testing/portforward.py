@@ -21,7 +21,7 @@ from websocket import WebSocketException, WebSocketTimeoutException
 
 from floe_testing.api_errors import REQUEST_TIMEOUT, explain
 from floe_testing.clients import kube
-from floe_testing.errors import FloeTestingError
+from floe_testing.errors import FloeTestingError, NoClusterError
 from floe_testing.podstream import LINGER, PodRefusedError, PodStream, open_websocket, pump
 from floe_testing.unpatched import clock
 
@@ -258,7 +258,7 @@ class PortForwards:
         if self._api is None:
             try:
                 self._api = self._stack.enter_context(kube.connect())
-            except kube.NoClusterError as error:
+            except NoClusterError as error:
                 raise PortForwardError(str(error)) from error
         return self._api
 

@@ -16,7 +16,7 @@ from floe_testing.api_errors import REQUEST_TIMEOUT
 from floe_testing.conditions.condition import Condition
 from floe_testing.conditions.kubernetes import BUSY, asking
 from floe_testing.contract import ENV_NAMESPACE, LABEL_NAME
-from floe_testing.errors import FloeTestingError
+from floe_testing.errors import NoClusterError
 from floe_testing.polling import PollingConfig, Unmet, wait_for_condition
 
 ADVICE: Final = (
@@ -24,10 +24,6 @@ ADVICE: Final = (
     "`floe-ci doctor` tells which those are."
 )
 _POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
-
-
-class NoClusterError(FloeTestingError):
-    """There is no cluster that a test could ask."""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from functools import cache
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from floe_testing.extras import extra
 from floe_testing.measuring.models import Consumer
 from floe_testing.unpatched import clock
 
@@ -73,9 +74,10 @@ def connect(stack: ExitStack, namespace: str) -> Sampler:
     Raises:
         NoClusterError: There is no cluster to ask.
     """
-    from kubernetes import client  # noqa: PLC0415 - takes half a second that most sessions don't need
+    with extra("kubernetes"):
+        from kubernetes import client  # noqa: PLC0415 - an extra
 
-    from floe_testing.clients import kube  # noqa: PLC0415 - as above
+        from floe_testing.clients import kube  # noqa: PLC0415 - as above
 
     core = stack.enter_context(kube.connect())
     metrics = client.CustomObjectsApi(core.api_client)

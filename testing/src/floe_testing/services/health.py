@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 import os
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
@@ -12,17 +14,18 @@ import pytest
 
 from floe_testing.contract import ABSENT, service_variable
 from floe_testing.errors import FloeTestingError
-from floe_testing.extras import MissingExtraError
+from floe_testing.extras import MissingExtraError, extra
 from floe_testing.polling import ConditionTimeoutError, PollingConfig, Unmet, wait_for_condition
 from floe_testing.services.config import ServiceConfig, ServiceNotDescribedError
 from floe_testing.services.discovery import PORT_FORWARD, locate
 from floe_testing.services.place import Place, advice
-from floe_testing.services.registry import Service, known_services, load_service, requirement_of
+from floe_testing.services.registry import load_service, requirement_of, service_names
 from floe_testing.services.requirement import WrongRequirementError, as_requirement
 from floe_testing.timeouts import Timeouts
 
 if TYPE_CHECKING:
     from floe_testing.services.requirement import Requirement, ServiceRequirement
+    from floe_testing.services.service import Service
 
 _SETTLE = 1.0
 """Seconds that a connection through a port-forward must last: it is taken before it leads anywhere."""
@@ -124,7 +127,7 @@ def _wait(requirement: Requirement, timeout: float) -> ServiceHealth:
 
 
 def _look(required: ServiceRequirement) -> ServiceHealth:
-    if required.name not in known_services():
+    if required.name not in service_names():
         return _look_at_port(required)
     service = load_service(required.name)
     config = service.config.from_environment(namespace=required.namespace)
@@ -146,8 +149,12 @@ def _look_at_port(required: ServiceRequirement) -> ServiceHealth:
 def _ask(service: Service[Any, Any], config: ServiceConfig) -> ServiceHealth:
     healthy, state = False, "it answers"
     try:
-        with service.connect(config) as client:
-            seen = service.answers(client) if service.answers else True
+        if service.is_asynchronous:
+            # In a thread: where the test is asynchronous too, an event loop runs in this one.
+            with ThreadPoolExecutor(1) as thread:
+                seen = thread.submit(lambda: asyncio.run(_answer_async(service, config))).result()
+        else:
+            seen = _answer(service, config)
         healthy = bool(seen)
         state = state if healthy else repr(seen)
     except MissingExtraError:
@@ -157,13 +164,31 @@ def _ask(service: Service[Any, Any], config: ServiceConfig) -> ServiceHealth:
     return ServiceHealth(service.service_name, healthy=healthy, state=state, address=config.address)
 
 
+def _answer(service: Service[Any, Any], config: ServiceConfig) -> object:
+    with service.opened(config) as client:
+        return service.answers(client) if service.answers else True
+
+
+async def _answer_async(service: Service[Any, Any], config: ServiceConfig) -> object:
+    async with service.opened_async(config) as client:
+        seen = service.answers(client) if service.answers else True
+        return await seen if inspect.isawaitable(seen) else seen
+
+
 def _report(missing: list[ServiceHealth], of: int) -> str:
     place = Place.here()
     lines = [f"{len(missing)} of {of} services that this test needs {'is' if len(missing) == 1 else 'are'} missing:"]
     for each in missing:
         lines.append(f"- {each}")
         if each.address and place.cluster_is_allowed:
-            from floe_testing.services import evidence  # noqa: PLC0415 - it loads the Kubernetes client
-
-            lines += [f"    {line}" for line in evidence.of_service(each.service, place.namespace)]
+            lines += [f"    {line}" for line in _evidence(each.service, place.namespace)]
     return "\n".join([*lines, advice(place)])
+
+
+def _evidence(service: str, namespace: str) -> list[str]:
+    try:
+        with extra("kubernetes"):
+            from floe_testing.services import evidence  # noqa: PLC0415 - an extra
+    except MissingExtraError as error:
+        return [str(error)]
+    return evidence.of_service(service, namespace)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 from floe_testing.contract import ENV_NAMESPACE, ENV_SERVICES_DIR
 from floe_testing.errors import FloeTestingError
+from floe_testing.extras import MissingExtraError, extra
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,10 +67,12 @@ class Place:
     def _answer(self) -> Mapping[str, str] | NamespaceUnreadableError:
         if self.in_pod or not self.cluster_is_allowed:
             return {}
-        from floe_testing.services.connection import read_connections  # noqa: PLC0415 - it loads the Kubernetes client
-
         try:
+            with extra("kubernetes"):
+                from floe_testing.services.connection import read_connections  # noqa: PLC0415 - an extra
             return read_connections(self.namespace)
+        except MissingExtraError as error:
+            return NamespaceUnreadableError(str(error))
         except NamespaceUnreadableError as error:
             return error
 
