@@ -7,6 +7,7 @@ from floe_testing.lazy import names_of
 
 if TYPE_CHECKING:
     from floe_testing.base_classes import AdapterTestBase, IntegrationTestBase, PluginTestBase
+    from floe_testing.clients.template import alembic
     from floe_testing.conditions import (
         Condition,
         bucket_exists,
@@ -68,6 +69,7 @@ __all__ = [
     "ServiceRequirement",
     "Timeouts",
     "Unmet",
+    "alembic",
     "bucket_exists",
     "check_service_health",
     "deployment_available",
@@ -100,6 +102,7 @@ __getattr__ = names_of(
             "IntegrationTestBase",
             "PluginTestBase",
         ),
+        "floe_testing.clients.template": ("alembic",),
         "floe_testing.conditions": (
             "Condition",
             "bucket_exists",

@@ -1,6 +1,7 @@
 """The services that are known here: what each is reached and used with."""
 
 from typing import ClassVar
+from urllib.parse import quote
 
 from pydantic import SecretStr
 
@@ -18,6 +19,16 @@ class PostgresConfig(ServiceConfig):
     user: str = "test"
     password: SecretStr
     database: str = "test"
+
+    @property
+    def url(self) -> str:
+        """The database's URL, password included, as libpq and most drivers take it."""
+        user, password = (quote(part, safe="") for part in (self.user, self.password.get_secret_value()))
+        return f"postgresql://{user}:{password}@{self.address}/{quote(self.database, safe='')}"
+
+    def sqlalchemy_url(self, driver: str = "psycopg") -> str:
+        """Return the URL with SQLAlchemy's name of a driver: `psycopg`, `asyncpg`, `pg8000`, `psycopg2`."""
+        return self.url.replace("postgresql://", f"postgresql+{driver}://", 1)
 
 
 class MinIOConfig(ServiceConfig):
