@@ -9,8 +9,8 @@ REQUEST_TIMEOUT = (5.0, 10.0)
 
 def explain(error: BaseException) -> str:
     """Return the API's own message, or else why it could not be asked."""
-    # A refused WebSocket keeps the answer in the exception that the client wraps.
-    body = getattr(error, "body", None) or getattr(error.__context__, "resp_body", None)
+    # That of a refused WebSocket has another name.
+    body = getattr(error, "body", None) or getattr(error, "resp_body", None)
     reason = getattr(error, "reason", None) or error
     return _message(body) or str(reason).partition(" -+-+- ")[0].strip() or type(error).__name__
 

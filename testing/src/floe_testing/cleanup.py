@@ -8,7 +8,7 @@ from typing import Final
 
 import click
 
-from floe_testing.clients.kube import NoClusterError
+from floe_testing.errors import NoClusterError
 from floe_testing.extras import MissingExtraError
 from floe_testing.leftovers import Keeper, Leftover, keepers
 from floe_testing.naming import run_tag

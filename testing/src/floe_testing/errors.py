@@ -3,3 +3,7 @@
 
 class FloeTestingError(Exception):
     """An error whose message says what to do; a fixture shows it without a traceback."""
+
+
+class NoClusterError(FloeTestingError):
+    """There is no cluster that a test could ask."""

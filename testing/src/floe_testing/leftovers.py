@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from floe_testing.extras import extra
 from floe_testing.naming import Made
 from floe_testing.services.registry import known_services, load_service
 
@@ -53,8 +54,9 @@ def keepers() -> Mapping[str, Callable[[], AbstractContextManager[Keeper]]]:
 @contextmanager
 def cluster() -> Iterator[Keeper]:
     """Yield the cluster's namespaces, which their labels tell."""
-    from floe_testing.clients import kube  # noqa: PLC0415 - takes half a second
-    from floe_testing.clients import namespaces as client  # noqa: PLC0415 - as above
+    with extra("kubernetes"):
+        from floe_testing.clients import kube  # noqa: PLC0415 - an extra
+        from floe_testing.clients import namespaces as client  # noqa: PLC0415 - as above
 
     with kube.connect() as api:
 
@@ -74,7 +76,7 @@ def in_service(name: str) -> Iterator[Keeper]:
         ServiceNotDescribedError: It is not known where the service is, or how to use it.
     """
     service = load_service(name)
-    with service.connect(service.config.from_environment()) as client:
+    with service.opened(service.config.from_environment()) as client:
 
         def find() -> list[Leftover]:
             names = service.names(client) if service.names else ()

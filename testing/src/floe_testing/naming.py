@@ -3,9 +3,6 @@
 import hashlib
 import os
 import re
-import secrets
-import time
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,6 +10,7 @@ from functools import cache, lru_cache
 from typing import Self
 
 from floe_testing.contract import ENV_RUN_ID
+from floe_testing.unpatched import clock
 
 MAX_LENGTH = 63
 """What Kubernetes, S3 buckets and PostgreSQL all allow."""
@@ -42,7 +40,7 @@ class Made:
 
 def new_run_id() -> str:
     """Return an id for a run that nobody named: eight hexadecimal digits."""
-    return uuid.uuid4().hex[:8]
+    return os.urandom(4).hex()
 
 
 @cache
@@ -75,7 +73,7 @@ def unique_name(prefix: str, run_id: str) -> str:
             than 27 characters is cut.
         run_id: The run's id.
     """
-    return f"{_start(prefix, run_tag(run_id))}{int(time.time()):08x}{secrets.token_hex(_RANDOM_BYTES)}"
+    return f"{_start(prefix, run_tag(run_id))}{int(clock.time()):08x}{os.urandom(_RANDOM_BYTES).hex()}"
 
 
 @lru_cache

@@ -8,18 +8,21 @@ the client says that it will send no more.
 from __future__ import annotations
 
 import selectors
+import ssl
 from ssl import SSLWantReadError, SSLWantWriteError
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from websocket import ABNF, WebSocketConnectionClosedException
+import certifi
+from kubernetes.stream.ws_client import get_websocket_url, websocket_proxycare
+from websocket import ABNF, WebSocket, WebSocketConnectionClosedException
 
 from floe_testing.errors import FloeTestingError
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
-    from websocket import WebSocket
+    from kubernetes.client import Configuration
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -30,16 +33,61 @@ _ERROR: Final = 1
 _CHUNK: Final = 64 * 1024
 _LIMIT: Final = 1024 * 1024
 """Bytes on their way to the client at most; beyond, the pod has to wait."""
-LINGER: Final = 5.0
-"""Seconds of silence after which a client that sends no more is taken to be gone.
+_NORMAL: Final = 1000
+"""The status of a WebSocket whose both sides have said what they had to."""
+LINGER: Final = 30.0
+"""Seconds of silence after which a client that sends no more is given up.
 
-The protocol can't tell the pod that the client sends no more, so the pod's own end may never come.
+The protocol can't tell the pod that the client sends no more, so the pod's own end may never come; and whether the
+client is gone or waits for an answer can't be seen from here.
 """
 _WOULD_BLOCK: Final = (BlockingIOError, SSLWantReadError, SSLWantWriteError)
 
 
 class PodRefusedError(FloeTestingError):
     """The pod's port can't be reached: the message is the cluster's own."""
+
+
+def open_websocket(
+    settings: Configuration, url: str, query: Sequence[tuple[str, object]], credential: str | None, timeout: float
+) -> WebSocket:
+    """Open a WebSocket of the Kubernetes API.
+
+    The API client's own function for it waits for ever where nobody answers.
+
+    Args:
+        settings: What the API client was made with.
+        url: The address, as for HTTP.
+        query: Its query, as pairs.
+        credential: What goes into the header `authorization`.
+        timeout: Seconds for each step of the way there.
+
+    Raises:
+        websocket.WebSocketException: The server refuses, or does not answer in time.
+        OSError: It can't be reached.
+    """
+    options: dict[str, Any] = {"timeout": timeout, "header": ["sec-websocket-protocol: v4.channel.k8s.io"]}
+    if credential:
+        options["header"].append(f"authorization: {credential}")
+    if settings.proxy or settings.proxy_headers:
+        options = websocket_proxycare(options, settings, url, None)
+    # Untyped methods, as the library has them.
+    websocket: Any = WebSocket(sslopt=_tls(settings), skip_utf8_validation=True)
+    websocket.connect(get_websocket_url(url, query), **options)
+    opened: WebSocket = websocket
+    return opened
+
+
+def _tls(settings: Configuration) -> dict[str, Any]:
+    """Return what the API client would do for TLS, as the WebSocket library takes it."""
+    if not settings.verify_ssl:
+        options: dict[str, Any] = {"cert_reqs": ssl.CERT_NONE, "check_hostname": False}
+    else:
+        options = {"cert_reqs": ssl.CERT_REQUIRED, "ca_certs": settings.ssl_ca_cert or certifi.where()}
+        if settings.assert_hostname is not None:
+            options["check_hostname"] = settings.assert_hostname
+    given = {"certfile": settings.cert_file, "keyfile": settings.key_file, "server_hostname": settings.tls_server_name}
+    return options | {name: value for name, value in given.items() if value}
 
 
 class PodStream:
@@ -74,6 +122,7 @@ class PodStream:
 
         Raises:
             EOFError: The pod sends no more.
+            ConnectionResetError: The connection was lost, or closed for another reason: more might have come.
             PodRefusedError: The cluster says why the pod's port can't be reached.
         """
         try:
@@ -81,8 +130,15 @@ class PodStream:
         except _WOULD_BLOCK:
             return None
         except WebSocketConnectionClosedException:
-            raise EOFError from None
+            message = "the connection to the API was lost in the middle"
+            raise ConnectionResetError(message) from None
         if frame.opcode == ABNF.OPCODE_CLOSE:
+            status = int.from_bytes(frame.data[:2], "big") if frame.data else _NORMAL
+            if status != _NORMAL:
+                message = (
+                    f"the API closed the connection with status {status} {frame.data[2:].decode(errors='replace')}"
+                )
+                raise ConnectionResetError(message.rstrip())
             raise EOFError
         if frame.opcode == ABNF.OPCODE_PING:
             self.outgoing += ABNF.create_frame(frame.data, ABNF.OPCODE_PONG).format()
@@ -102,11 +158,16 @@ class PodStream:
         self._websocket.shutdown()
 
 
-def pump(client: socket.socket, pod: PodStream) -> None:
-    """Carry bytes both ways until one side has ended and the other has all that was on its way.
+def pump(client: socket.socket, pod: PodStream, linger: float = LINGER) -> None:
+    """Carry bytes both ways until the pod has ended and the client has all that was on its way.
+
+    Args:
+        client: The other end.
+        pod: The connection to the pod.
+        linger: Seconds of silence after which a client that sends no more is given up.
 
     Raises:
-        OSError: A side was lost.
+        OSError: A side was lost, or the client was given up: what it has read may be less than the pod's answer.
         PodRefusedError: The cluster says why the pod's port can't be reached.
     """
     client.settimeout(0)
@@ -140,9 +201,10 @@ def pump(client: socket.socket, pod: PodStream) -> None:
                 client: selectors.EVENT_READ * (not client_ended and not pod.outgoing)
                 | selectors.EVENT_WRITE * bool(incoming),
             },
-            LINGER if client_ended else None,
+            linger if client_ended else None,
         ):
-            return
+            message = f"the client sends no more, and the pod has been silent for {linger:g} s"
+            raise TimeoutError(message)
 
 
 def _unless_blocked(call: Callable[[U], T], argument: U) -> T | None:

@@ -75,7 +75,7 @@ def own_pod(kube: CoreV1Api) -> V1Pod:
     if not os.environ.get("KUBERNETES_SERVICE_HOST"):
         message = (
             "Network policies are checked from a pod, and this process runs in none. "
-            "Run the tests with `dagger call test --tier e2e`."
+            "Run them with `floe-ci test --tier e2e`, in a place that has a cluster."
         )
         raise NoPodError(message)
     return kube.read_namespaced_pod(socket.gethostname(), current_namespace())

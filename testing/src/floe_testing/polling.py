@@ -7,16 +7,17 @@
 
 import inspect
 import math
-import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar, cast, overload
 
 from pydantic import BaseModel, ConfigDict, Field
-from tenacity import AsyncRetrying, RetryCallState, Retrying, nap, retry_if_exception, retry_if_result, stop_after_delay
+from tenacity import AsyncRetrying, RetryCallState, Retrying, retry_if_exception, retry_if_result
 
 from floe_testing.errors import FloeTestingError
+from floe_testing.unpatched import clock
 
 if TYPE_CHECKING:
     from floe_testing.conditions import Condition
@@ -25,6 +26,9 @@ T = TypeVar("T")
 
 interruptions: Final[list[Callable[[], None]]] = []
 """Called in the pauses of every wait, each half second at the least. What one raises leaves the wait at once."""
+
+SHORTEST_LOOK: Final = 1.0
+"""Seconds. A look at the very end of a wait still gets an answer."""
 
 _LONGEST_NAP = 0.5
 _DEADLINE: ContextVar[float] = ContextVar("deadline", default=math.inf)
@@ -64,16 +68,28 @@ class Unmet:
 class ConditionTimeoutError(FloeTestingError, TimeoutError):
     """A condition was not met in time."""
 
-    def __init__(self, config: PollingConfig, elapsed: float, attempts: int, last_state: str, advice: str = "") -> None:
+    def __init__(  # noqa: PLR0913 - all that a message tells
+        self,
+        config: PollingConfig,
+        elapsed: float,
+        attempts: int,
+        last_state: str,
+        advice: str = "",
+        *,
+        cut_short: bool = False,
+    ) -> None:
         """Say how long, what for, what was seen last, and what to do next."""
         self.config = config
         self.elapsed = elapsed
         self.attempts = attempts
         self.last_state = last_state
+        self.cut_short = cut_short
+        """Whether a wait around this one ended first: that one goes by its own timeout."""
         times = "once" if attempts == 1 else f"{attempts} times"
+        ended = ", cut short by the wait around it" if cut_short else ""
         super().__init__(
             f"{config.description}: not so after {elapsed:.1f} s "
-            f"(timeout {config.timeout:g} s, looked {times}). Last state seen: {last_state}"
+            f"(timeout {config.timeout:g} s{ended}, looked {times}). Last state seen: {last_state}"
             f"{'. ' if advice else ''}{advice}"
         )
 
@@ -94,8 +110,11 @@ def wait_for_condition(
 ) -> T:
     """Call a condition until it is true, and return what it returned.
 
+    A wait within the look of another one ends with that one at the latest.
+
     Args:
-        condition: Returns something true when met. `Unmet("…")` says what it saw instead.
+        condition: Returns something true when met. `Unmet("…")` says what it saw instead. It has to end by itself:
+            `time_left()` tells it how soon.
         config: How long and how often; 30 s and every 0.5 s unless told otherwise.
         retry_on: Exceptions that mean "not yet". Any other leaves the wait at once.
 
@@ -116,9 +135,9 @@ def wait_for_condition(
 
     __tracebackhide__ = True
     config = _described(config, condition)
-    with _deadline_in(config.timeout):
+    with _wait(config) as wait:
         try:
-            return cast("T", Retrying(sleep=_pause, **_rules(condition, config, retry_on))(look))
+            return cast("T", Retrying(sleep=_pause, **_rules(condition, wait, retry_on))(look))
         except FloeTestingError as error:
             # Its message says it all: a report needs the caller's line, and none of the retry library's.
             raise error.with_traceback(None) from error.__cause__
@@ -146,8 +165,11 @@ async def wait_for_condition_async(
 ) -> object:
     """Call a condition until it is true, and return what it returned, while other tasks go on.
 
+    A look that has not ended when the time is over is cancelled.
+
     Args:
-        condition: An asynchronous function, or a synchronous one, which is called in a thread.
+        condition: A function that is called in the event loop; what it returns is awaited, if it can be. One that
+            blocks is for a thread: `lambda: asyncio.to_thread(look)`. A `Condition` is looked at in a thread anyway.
         config: As for `wait_for_condition`.
         retry_on: As for `wait_for_condition`.
 
@@ -157,15 +179,27 @@ async def wait_for_condition_async(
     """
     import asyncio  # noqa: PLC0415 - takes a tenth of the plugin's start, which most sessions don't need
 
+    seen: object = None
+
     async def look() -> object:
-        seen = await asyncio.to_thread(condition)
-        return await seen if inspect.isawaitable(seen) else seen
+        nonlocal seen
+        before, seconds = seen, max(time_left(), SHORTEST_LOOK)
+        try:
+            async with asyncio.timeout(seconds) as limit:
+                looking = asyncio.to_thread(condition) if getattr(condition, "blocks", False) else condition()
+                seen = await looking if inspect.isawaitable(looking) else looking
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            earlier = f"; before that: {before!r}" if before is not None else ""
+            return Unmet(f"the look had not ended after {seconds:.1f} s{earlier}")
+        return seen
 
     __tracebackhide__ = True
     config = _described(config, condition)
-    with _deadline_in(config.timeout):
+    with _wait(config) as wait:
         try:
-            return await AsyncRetrying(sleep=_pause_async, **_rules(condition, config, retry_on))(look)
+            return await AsyncRetrying(sleep=_pause_async, **_rules(condition, wait, retry_on))(look)
         except FloeTestingError as error:
             raise error.with_traceback(None) from error.__cause__  # as above
 
@@ -198,7 +232,7 @@ async def wait_for_service_async(
 
 def time_left() -> float:
     """Return the seconds that the wait around this look has left; infinitely many where there is no wait."""
-    return _DEADLINE.get() - time.monotonic()
+    return _DEADLINE.get() - clock.perf_counter()
 
 
 def _reachable(service: str, port: int, namespace: str | None) -> "Condition[object]":
@@ -227,42 +261,67 @@ def _described(config: PollingConfig | None, condition: Callable[[], object]) ->
     return config.model_copy(update={"description": description})
 
 
-def _rules(
-    condition: Callable[[], object], config: PollingConfig, retry_on: tuple[type[Exception], ...]
-) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _Wait:
+    """A wait that goes on, by the clock that nobody freezes."""
+
+    config: PollingConfig
+    begun: float
+    deadline: float
+
+    @property
+    def elapsed(self) -> float:
+        return clock.perf_counter() - self.begun
+
+    @property
+    def left(self) -> float:
+        return self.deadline - clock.perf_counter()
+
+    @property
+    def is_cut_short(self) -> bool:
+        return self.deadline < self.begun + self.config.timeout
+
+
+@contextmanager
+def _wait(config: PollingConfig) -> Iterator[_Wait]:
+    """Begin a wait, which lasts no longer than the one around it."""
+    begun = clock.perf_counter()
+    wait = _Wait(config, begun, min(_DEADLINE.get(), begun + config.timeout))
+    token = _DEADLINE.set(wait.deadline)
+    try:
+        yield wait
+    finally:
+        _DEADLINE.reset(token)
+
+
+def _rules(condition: Callable[[], object], wait: _Wait, retry_on: tuple[type[Exception], ...]) -> dict[str, Any]:
     """Return what both of tenacity's controllers are told; they differ in how they sleep."""
+    config = wait.config
 
     def not_yet(error: BaseException) -> bool:
+        if isinstance(error, ConditionTimeoutError) and error.cut_short:
+            return True
         return isinstance(error, retry_on) and not isinstance(error, HopelessError)
 
     def pause(state: RetryCallState) -> float:
-        remaining = config.timeout - (state.seconds_since_start or 0.0)
         # The last look is at the timeout, not an interval before or after it.
-        return max(0.0, min(config.interval * config.backoff ** min(state.attempt_number - 1, 100), remaining))
+        return max(0.0, min(config.interval * config.backoff ** min(state.attempt_number - 1, 100), wait.left))
 
     def give_up(state: RetryCallState) -> NoReturn:
         outcome = state.outcome
         error = outcome.exception() if outcome else None
         seen = f"{type(error).__name__}: {error}" if error else repr(outcome.result() if outcome else None)
         advice = str(getattr(condition, "advice", ""))
-        elapsed = state.seconds_since_start or 0.0
-        raise ConditionTimeoutError(config, elapsed, state.attempt_number, seen.strip(), advice) from error
+        raise ConditionTimeoutError(
+            config, wait.elapsed, state.attempt_number, seen.strip(), advice, cut_short=wait.is_cut_short
+        ) from error
 
     return {
-        "stop": stop_after_delay(config.timeout),
+        "stop": lambda _: wait.left <= 0,
         "wait": pause,
         "retry": retry_if_result(lambda result: not result) | retry_if_exception(not_yet),
         "retry_error_callback": give_up,
     }
-
-
-@contextmanager
-def _deadline_in(seconds: float) -> Iterator[None]:
-    token = _DEADLINE.set(min(_DEADLINE.get(), time.monotonic() + seconds))
-    try:
-        yield
-    finally:
-        _DEADLINE.reset(token)
 
 
 def _naps(seconds: float) -> Iterator[float]:
@@ -277,7 +336,7 @@ def _naps(seconds: float) -> Iterator[float]:
 
 def _pause(seconds: float) -> None:
     for each in _naps(seconds):
-        nap.sleep(each)
+        clock.sleep(each)
 
 
 async def _pause_async(seconds: float) -> None:

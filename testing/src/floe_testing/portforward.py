@@ -16,19 +16,24 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from kubernetes.client import ApiClient, ApiException, CoreV1Api
-from kubernetes.stream import stream
 from urllib3.exceptions import HTTPError
-from websocket import WebSocketException
+from websocket import WebSocketException, WebSocketTimeoutException
 
 from floe_testing.api_errors import REQUEST_TIMEOUT, explain
 from floe_testing.clients import kube
-from floe_testing.errors import FloeTestingError
-from floe_testing.podstream import PodRefusedError, PodStream, pump
+from floe_testing.errors import FloeTestingError, NoClusterError
+from floe_testing.podstream import LINGER, PodRefusedError, PodStream, open_websocket, pump
+from floe_testing.unpatched import clock
 
 if TYPE_CHECKING:
     from kubernetes.client import V1Pod, V1ServicePort
+    from websocket import WebSocket
 
 LOCALHOST: Final = "127.0.0.1"
+CONNECT_TIMEOUT: Final = 10.0
+"""Seconds for each step of a connection to a pod, unless told otherwise."""
+FRESH: Final = 1.0
+"""Seconds for which a pod is taken to be ready that was."""
 _RESET: Final = struct.pack("ii", 1, 0)
 """SO_LINGER: closing is a reset, which no client takes for the end of an answer."""
 
@@ -38,6 +43,20 @@ class PortForwardError(FloeTestingError):
 
 
 @dataclass(frozen=True)
+class Route:
+    """A port of a pod that was ready when it was looked for."""
+
+    pod: str
+    port: int
+    seen: float
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether it was looked for only just now: a cluster itself takes a second to learn of a pod's end."""
+        return clock.perf_counter() - self.seen < FRESH
+
+
+@dataclass
 class Backend:
     """A port of a Kubernetes Service, and the API that leads to its pods."""
 
@@ -45,6 +64,9 @@ class Backend:
     namespace: str
     service: str
     port: int
+    timeout: float = CONNECT_TIMEOUT
+    """Seconds for each step of a connection."""
+    _route: Route | None = None
 
     def __str__(self) -> str:
         """Return Service, port and namespace, for messages."""
@@ -63,27 +85,50 @@ class Backend:
             raise PortForwardError(message) from error
 
     def connect(self) -> PodStream:
-        """Open a connection to a pod that is ready.
+        """Open a connection to a pod that is ready, or was a second ago.
 
         Raises:
-            PortForwardError: There is none, or the cluster refuses.
+            PortForwardError: There is none, or the cluster refuses or does not answer.
         """
+        if self._route and self._route.is_fresh:
+            with suppress(PortForwardError):
+                return self._connect(self._route)
         try:
-            selector, port = self._find_port()
-            pod = self._ready_pod(selector)
-            # The function that opens WebSockets changes its client for a moment: each thread needs its own.
-            api = CoreV1Api(ApiClient(self.api.api_client.configuration))
-            opened = stream(
-                api.connect_get_namespaced_pod_portforward,
-                pod.metadata.name,
-                self.namespace,
-                ports=_target(pod, port),
-                _preload_content=False,
-            )
+            self._route = self._find_route()
         except (ApiException, HTTPError) as error:
             message = f"{self}: {explain(error)}"
             raise PortForwardError(message) from error
-        return PodStream(opened.sock)
+        return self._connect(self._route)
+
+    def forget(self) -> None:
+        """Look for a pod anew, for the next connection: something is wrong with this one."""
+        self._route = None
+
+    def _connect(self, route: Route) -> PodStream:
+        # What opens the WebSocket stands in the client's place of what sends requests: each thread needs its own.
+        api = CoreV1Api(ApiClient(self.api.api_client.configuration))
+
+        def upgrade(_: str, url: str, *, query_params: Any, headers: Any, **__: object) -> WebSocket:  # noqa: ANN401 - the client's own
+            settings = api.api_client.configuration
+            return open_websocket(settings, url, query_params, headers.get("authorization"), self.timeout)
+
+        api.api_client.request = upgrade
+        try:
+            opened = api.connect_get_namespaced_pod_portforward(
+                route.pod, self.namespace, ports=route.port, _preload_content=False
+            )
+        except WebSocketTimeoutException as error:
+            message = f"{self}: the API did not answer for {self.timeout:g} s"
+            raise PortForwardError(message) from error
+        except (ApiException, HTTPError, WebSocketException, OSError) as error:
+            message = f"{self}: {explain(error)}"
+            raise PortForwardError(message) from error
+        return PodStream(opened)
+
+    def _find_route(self) -> Route:
+        selector, port = self._find_port()
+        pod = self._ready_pod(selector)
+        return Route(pod.metadata.name, _target(pod, port), clock.perf_counter())
 
     def _find_port(self) -> tuple[str, V1ServicePort]:
         """Return the Service's label selector, and its port."""
@@ -126,14 +171,19 @@ def _target(pod: V1Pod, port: V1ServicePort) -> int:
 class PortForward:
     """A listening socket of this machine, each of whose connections leads to a ready pod of a Service."""
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: Backend, linger: float = LINGER) -> None:
         """Listen on a free port.
+
+        Args:
+            backend: Where connections lead.
+            linger: Seconds of silence after which a client that sends no more is given up.
 
         Raises:
             PortForwardError: There is no such port of such a Service, or the cluster can't be asked.
         """
         backend.check()
         self.backend = backend
+        self.linger = linger
         self.problem: str | None = None
         """Why the last connection failed that did."""
         self._open: set[socket.socket] = set()
@@ -164,9 +214,10 @@ class PortForward:
         self._open.add(client)
         try:
             with closing(self.backend.connect()) as pod:
-                pump(client, pod)
+                pump(client, pod, self.linger)
         except (PortForwardError, PodRefusedError, WebSocketException, OSError) as error:
             self.problem = str(error) or type(error).__name__
+            self.backend.forget()
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         finally:
             self._open.discard(client)
@@ -207,7 +258,7 @@ class PortForwards:
         if self._api is None:
             try:
                 self._api = self._stack.enter_context(kube.connect())
-            except kube.NoClusterError as error:
+            except NoClusterError as error:
                 raise PortForwardError(str(error)) from error
         return self._api
 

@@ -11,8 +11,10 @@ from floe_testing.isolation import generate_unique_namespace
 from floe_testing.services import ServiceRequirement, require_services
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from contextlib import AbstractContextManager
+
+    from floe_testing.services.requirement import Requirement
 
 T = TypeVar("T")
 
@@ -23,18 +25,27 @@ class IntegrationTestBase:
         class TestOrders(IntegrationTestBase):
             required_services = ("postgres", ServiceRequirement(name="orders", port=8080))
 
-    A subclass with a `setup_method` or `teardown_method` of its own calls the one of this class too.
+    A `setup_method` or `teardown_method` of a subclass may leave out those of this class: a fixture calls them anyway,
+    before the one and after the other.
     It is no abstract class: pytest would pass over a subclass that lacks something, and nobody would know.
     """
 
-    required_services: ClassVar[Sequence[ServiceRequirement | str]] = ()
+    required_services: ClassVar[Sequence[Requirement]] = ()
     """What the tests can't do without; the name is enough for a service that is registered."""
 
     must_declare: ClassVar[tuple[str, ...]] = ()
     """The attributes that a subclass has to have."""
 
-    _resources: ExitStack
-    _namespace: str | None
+    _resources: ExitStack | None = None
+    """What is left after the test; none while it has not begun."""
+    _namespace: str | None = None
+
+    @pytest.fixture(autouse=True)
+    def _integration_test(self) -> Iterator[None]:
+        """Begin and end the test, whatever a subclass has made of `setup_method`; the plugin has it run first."""
+        IntegrationTestBase.setup_method(self)
+        yield
+        IntegrationTestBase.teardown_method(self)
 
     @classmethod
     def generate_unique_namespace(cls, prefix: str = "test") -> str:
@@ -57,21 +68,27 @@ class IntegrationTestBase:
 
     def using(self, resource: AbstractContextManager[T]) -> T:
         """Enter a context that is left after the test, the last one first, and return what it yields."""
+        self._resources = self._resources or ExitStack()
         return self._resources.enter_context(resource)
 
     def setup_method(self) -> None:
-        """Wait until all required services answer.
+        """Wait until all required services answer; nothing, where that has been done for this test.
 
         Raises:
             pytest.fail.Exception: One of them does not, or the class lacks a declaration.
         """
+        if self._resources is not None:
+            return
         lacking = [name for name in self.must_declare if not hasattr(self, name)]
         if lacking:
             pytest.fail(f"{type(self).__name__} must declare {', '.join(lacking)}", pytrace=False)
+        named = self.required_services
+        require_services(*([named] if isinstance(named, str) else named))
         self._resources = ExitStack()
         self._namespace = None
-        require_services(*self.required_services)
 
     def teardown_method(self) -> None:
         """Leave what the test entered with `using`, whether or not it passed."""
-        self._resources.close()
+        left, self._resources = self._resources, None
+        if left is not None:
+            left.close()

@@ -34,7 +34,7 @@ def connect(config: MinIOConfig) -> Iterator[Minio]:
             config.address,
             access_key=config.access_key,
             secret_key=config.secret_key.get_secret_value(),
-            secure=False,
+            secure=config.secure,
             http_client=pool,
         )
     finally:

@@ -1,15 +1,16 @@
 """Kubernetes namespaces that tests make: labelled with their run, deleted after, and found when a test process died."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 from kubernetes.client import ApiException, CoreV1Api, V1Namespace, V1ObjectMeta
 
 from floe_testing import isolation
 from floe_testing.api_errors import REQUEST_TIMEOUT, explain
+from floe_testing.conditions.kubernetes import asking
 from floe_testing.contract import LABEL_RUN_ID
 from floe_testing.errors import FloeTestingError
 from floe_testing.naming import Made
@@ -18,6 +19,7 @@ from floe_testing.polling import ConditionTimeoutError, PollingConfig, Unmet, wa
 _REMAINING = re.compile(r"(?P<plural>[a-z0-9-]+)\.(?P<group>[a-z0-9.-]*) has \d+ resource instances")
 """How a namespace's status names what is left in it: `configmaps. has 1 resource instances`."""
 _TEST = "floe.dev/test"
+_LIMIT: Final = {"_request_timeout": REQUEST_TIMEOUT}
 
 
 class NamespaceStuckError(FloeTestingError):
@@ -52,9 +54,10 @@ def create(api: CoreV1Api, name: str, run_id: str, test: str) -> None:
 
     Raises:
         kubernetes.client.ApiException: The cluster refuses.
+        ConditionTimeoutError: The API was busy all the time.
     """
     metadata = V1ObjectMeta(name=name, labels=isolation.labels(run_id), annotations={_TEST: test})
-    api.create_namespace(V1Namespace(metadata=metadata), _request_timeout=REQUEST_TIMEOUT)
+    _tell(f"namespace {name} is made", lambda: api.create_namespace(V1Namespace(metadata=metadata), **_LIMIT))
 
 
 def made_by_tests(api: CoreV1Api, run_id: str | None = None) -> list[Namespace]:
@@ -68,12 +71,22 @@ def made_by_tests(api: CoreV1Api, run_id: str | None = None) -> list[Namespace]:
 
 def delete(api: CoreV1Api, name: str) -> None:
     """Have a namespace deleted, with all that is in it. One that is gone already is no error."""
-    try:
-        api.delete_namespace(name, _request_timeout=REQUEST_TIMEOUT)
-    except ApiException as error:
-        # A conflict says that it is on its way.
-        if error.status not in {HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT}:
-            raise
+    _tell(f"namespace {name} is told to go", lambda: api.delete_namespace(name, **_LIMIT))
+
+
+def _tell(description: str, command: Callable[[], object]) -> None:
+    """Give the API a command, again where it was busy; what an earlier try has done already is done."""
+
+    def look(_: float) -> bool:
+        try:
+            command()
+        except ApiException as error:
+            # A conflict says of a namespace that it is there, or on its way out: names are never used twice.
+            if error.status not in {HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT}:
+                raise
+        return True
+
+    wait_for_condition(asking(description, look, None, "get namespaces", ""), PollingConfig(interval=0.3))
 
 
 def wait_until_gone(api: CoreV1Api, names: Iterable[str], timeout: float = 120.0) -> None:
@@ -86,12 +99,13 @@ def wait_until_gone(api: CoreV1Api, names: Iterable[str], timeout: float = 120.0
     """
     left = set(names)
 
-    def gone() -> bool | Unmet:
+    def look(_: float) -> bool | Unmet:
         left.intersection_update(each.name for each in made_by_tests(api))
         return not left or Unmet(f"still there: {', '.join(sorted(left))}")
 
+    gone = asking("the namespaces are gone", look, None, f"get namespaces --selector {isolation.selector()}", "")
     try:
-        wait_for_condition(gone, PollingConfig(timeout=timeout, interval=0.3, description="the namespaces are gone"))
+        wait_for_condition(gone, PollingConfig(timeout=timeout, interval=0.3))
     except ConditionTimeoutError as error:
         stuck = "\n".join(_why(api, name) for name in sorted(left))
         message = f"{error}\n{stuck}"

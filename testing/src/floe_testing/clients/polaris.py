@@ -1,7 +1,9 @@
 """Polaris, through PyIceberg's REST catalog. Any server of the Iceberg REST protocol will do."""
 
+import os
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from typing import Any
 
 import requests
 from pyiceberg.catalog.rest import RestCatalog
@@ -28,7 +30,10 @@ def connect(config: PolarisConfig, timeout: float = 60.0, storage: MinIOConfig |
         ConditionTimeoutError: No answer came for `timeout` seconds.
         pyiceberg.exceptions.RESTError: The server answers, and refuses.
     """
-    properties = {"uri": config.uri, "warehouse": config.warehouse}
+    properties: dict[str, Any] = {"uri": config.uri, "warehouse": config.warehouse}
+    if trusted := os.environ.get("SSL_CERT_FILE"):
+        # As of the other clients; the library that this one asks with has another variable.
+        properties["ssl"] = {"cabundle": trusted}
     if storage:
         # What the server says of a table's files comes before this.
         properties |= {

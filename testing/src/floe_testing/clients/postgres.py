@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 import psycopg
 from psycopg import sql
@@ -9,6 +10,9 @@ from psycopg import sql
 from floe_testing.conditions import sql_answers
 from floe_testing.polling import PollingConfig, wait_for_condition
 from floe_testing.services import PostgresConfig
+
+EMPTY: Final = "template0"
+"""The server's own template, which holds nothing."""
 
 
 def connect(config: PostgresConfig, *, autocommit: bool = False) -> psycopg.Connection:
@@ -39,10 +43,16 @@ def wait_until_answers(config: PostgresConfig, timeout: float = 60.0) -> None:
 
 
 @contextmanager
-def temporary_database(config: PostgresConfig, name: str) -> Iterator[PostgresConfig]:
-    """Make a database and yield how to reach it; drop it after, with whatever is still connected to it."""
+def temporary_database(config: PostgresConfig, name: str, template: str = EMPTY) -> Iterator[PostgresConfig]:
+    """Make a database and yield how to reach it; drop it after, with whatever is still connected to it.
+
+    Args:
+        config: The server, and a database of it to connect to.
+        name: The new database's name.
+        template: The database that it is a copy of.
+    """
     with connect(config, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name)))
+        create_database(connection, name, template)
     try:
         yield config.model_copy(update={"database": name})
     finally:
@@ -50,6 +60,12 @@ def temporary_database(config: PostgresConfig, name: str) -> Iterator[PostgresCo
         wait_until_answers(config)
         with connect(config, autocommit=True) as connection:
             drop_database(connection, name)
+
+
+def create_database(connection: psycopg.Connection, name: str, template: str = EMPTY) -> None:
+    """Make a database as a copy of another one, to which nobody may be connected."""
+    query = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
+    connection.execute(query)
 
 
 def drop_database(connection: psycopg.Connection, name: str) -> None:

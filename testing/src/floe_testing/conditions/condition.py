@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 
-from floe_testing.polling import HopelessError, Unmet, time_left
+from floe_testing.polling import SHORTEST_LOOK, HopelessError, Unmet, time_left
 from floe_testing.timeouts import Timeouts
 
 if TYPE_CHECKING:
@@ -14,9 +14,6 @@ if TYPE_CHECKING:
 T_co = TypeVar("T_co", covariant=True)
 U = TypeVar("U")
 
-_SHORTEST_LOOK = 1.0
-"""Seconds. A look at the very end of a wait still gets an answer."""
-
 
 @dataclass(frozen=True)
 class Condition(Generic[T_co]):
@@ -24,6 +21,9 @@ class Condition(Generic[T_co]):
 
     `a & b` is met when both are, and returns both; `a | b` returns the first that is; `~a` is met when `a` is not.
     """
+
+    blocks: ClassVar[bool] = True
+    """What waits in an event loop looks in a thread."""
 
     description: str
     """What is so when it is met, as a message would say it."""
@@ -44,7 +44,7 @@ class Condition(Generic[T_co]):
         """
         probe = Timeouts.from_environment().probe if self.probe is None else self.probe
         try:
-            seen = self.look(min(probe, max(time_left(), _SHORTEST_LOOK)))
+            seen = self.look(min(probe, max(time_left(), SHORTEST_LOOK)))
         except HopelessError:
             raise
         except self.not_yet as error:

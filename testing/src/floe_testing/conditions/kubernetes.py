@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_BUSY = frozenset(
+BUSY = frozenset(
     {
         HTTPStatus.TOO_MANY_REQUESTS,
         HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -43,7 +43,7 @@ def pod_ready(kube: CoreV1Api, namespace: str, name: str, *, probe: float | None
             raise HopelessError(message)
         return str(pod.spec.node_name) if is_ready(pod) else Unmet(state(pod))
 
-    return _asking(f"pod {namespace}/{name} is ready", look, probe, f"describe pod {name}", namespace)
+    return asking(f"pod {namespace}/{name} is ready", look, probe, f"describe pod {name}", namespace)
 
 
 def pods_ready(
@@ -71,7 +71,7 @@ def pods_ready(
         return Unmet(" | ".join([f"{len(ready)} ready of {max(count, len(pods))}", *waiting]))
 
     description = f"pods {selector} of {namespace} are ready"
-    return _asking(description, look, probe, f"get pods --selector {selector}", namespace)
+    return asking(description, look, probe, f"get pods --selector {selector}", namespace)
 
 
 def job_complete(kube: CoreV1Api, namespace: str, name: str, *, probe: float | None = None) -> Condition[bool]:
@@ -92,7 +92,7 @@ def job_complete(kube: CoreV1Api, namespace: str, name: str, *, probe: float | N
             f"{done} of {wanted} completions, {job.status.active or 0} active, {job.status.failed or 0} failed"
         )
 
-    return _asking(f"job {namespace}/{name} is complete", look, probe, f"logs job/{name}", namespace)
+    return asking(f"job {namespace}/{name} is complete", look, probe, f"logs job/{name}", namespace)
 
 
 def deployment_available(kube: CoreV1Api, namespace: str, name: str, *, probe: float | None = None) -> Condition[int]:
@@ -112,7 +112,7 @@ def deployment_available(kube: CoreV1Api, namespace: str, name: str, *, probe: f
                 raise HopelessError(message)
         return _rolled_out(found, found.status.updated_replicas, found.status.available_replicas, "available")
 
-    return _asking(f"deployment {namespace}/{name} is available", look, probe, f"describe deployment {name}", namespace)
+    return asking(f"deployment {namespace}/{name} is available", look, probe, f"describe deployment {name}", namespace)
 
 
 def statefulset_ready(kube: CoreV1Api, namespace: str, name: str, *, probe: float | None = None) -> Condition[int]:
@@ -125,7 +125,7 @@ def statefulset_ready(kube: CoreV1Api, namespace: str, name: str, *, probe: floa
         found = apps.read_namespaced_stateful_set(name, namespace, _request_timeout=seconds)
         return _rolled_out(found, found.status.updated_replicas, found.status.ready_replicas, "ready")
 
-    return _asking(f"statefulset {namespace}/{name} is ready", look, probe, f"describe statefulset {name}", namespace)
+    return asking(f"statefulset {namespace}/{name} is ready", look, probe, f"describe statefulset {name}", namespace)
 
 
 def _rolled_out(found: V1Deployment | V1StatefulSet, updated: int | None, good: int | None, word: str) -> int | Unmet:
@@ -144,10 +144,18 @@ def _is_seen(found: V1Deployment | V1StatefulSet) -> bool:
     return bool((found.status.observed_generation or 0) >= found.metadata.generation)
 
 
-def _asking(
+def asking(
     description: str, look: Callable[[float], T | Unmet], probe: float | None, command: str, namespace: str
 ) -> Condition[T]:
-    """Return a condition whose look asks the API: what is not there, and a server that is busy, mean "not yet"."""
+    """Return a condition whose look asks the API: what is not there, and a server that is busy, mean "not yet".
+
+    Args:
+        description: What is so when it is met.
+        look: Asks once, for no longer than the seconds it is given.
+        probe: Seconds for one look; the table's unless given.
+        command: What to look closer with, of kubectl.
+        namespace: Where; empty for what is in none.
+    """
     from kubernetes.client import ApiException  # noqa: PLC0415 - takes half a second that most sessions don't need
 
     def patient_look(seconds: float) -> T | Unmet:
@@ -156,9 +164,9 @@ def _asking(
         except ApiException as error:
             if error.status == HTTPStatus.NOT_FOUND:
                 return Unmet("there is none of that name")
-            if error.status in _BUSY:
+            if error.status in BUSY:
                 return Unmet(f"the API answered {error.status} {error.reason}")
             raise
 
-    advice = f"Look closer with: kubectl --namespace {namespace} {command}"
+    advice = f"Look closer with: kubectl {f'--namespace {namespace} ' if namespace else ''}{command}"
     return Condition(description, patient_look, (urllib3.exceptions.HTTPError,), probe, advice)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
 from functools import cache
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from floe_testing.extras import extra
 from floe_testing.measuring.models import Consumer
+from floe_testing.unpatched import clock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -47,7 +48,7 @@ class Sampler:
 
     def sample(self, *, now: bool = False) -> None:
         """Take a sample if one is due, or now."""
-        if not now and time.monotonic() < self._due:
+        if not now and clock.perf_counter() < self._due:
             return
         for kind, source in self._sources.items():
             if kind not in self.problems:
@@ -56,7 +57,7 @@ class Sampler:
                         self._samples[kind][sample.name].append(sample)
                 except Exception as error:  # noqa: BLE001 - whatever it is, no test fails for want of metrics
                     self.problems[kind] = _shown(error)
-        self._due = time.monotonic() + INTERVAL
+        self._due = clock.perf_counter() + INTERVAL
 
     def consumers(self, kind: str) -> tuple[Consumer, ...]:
         """Return what was seen of each pod or node, by name."""
@@ -73,9 +74,10 @@ def connect(stack: ExitStack, namespace: str) -> Sampler:
     Raises:
         NoClusterError: There is no cluster to ask.
     """
-    from kubernetes import client  # noqa: PLC0415 - takes half a second that most sessions don't need
+    with extra("kubernetes"):
+        from kubernetes import client  # noqa: PLC0415 - an extra
 
-    from floe_testing.clients import kube  # noqa: PLC0415 - as above
+        from floe_testing.clients import kube  # noqa: PLC0415 - as above
 
     core = stack.enter_context(kube.connect())
     metrics = client.CustomObjectsApi(core.api_client)

@@ -1,14 +1,17 @@
 """What the test process needs: CPU seconds, and the most memory it held."""
 
+import os
 import re
-import resource
-import time
 from pathlib import Path
+from resource import RUSAGE_CHILDREN, getrusage
 from typing import Final
 
+from floe_testing.unpatched import clock, system
+
 _PROC: Final = Path("/proc/self")
+_LONGEST_STATUS: Final = 1 << 14
 _PEAK: Final = re.compile(rb"^VmHWM:\s*(\d+) kB", re.MULTILINE)
-_FORGET_PEAK: Final = "5"
+_FORGET_PEAK: Final = b"5"
 """What the kernel takes, in `clear_refs`, for: begin anew with the highest memory seen."""
 
 
@@ -21,8 +24,8 @@ class Meter:
         Args:
             proc: The process, as the kernel shows it.
         """
-        self._status = proc / "status"
-        self._clear = proc / "clear_refs"
+        self._status = str(proc / "status")
+        self._clear = str(proc / "clear_refs")
         self.mark()
 
     def mark(self) -> None:
@@ -36,19 +39,25 @@ class Meter:
     def forget_peak(self) -> None:
         """Look for the highest memory from now on. A kernel that can't do so keeps the highest since the start."""
         try:
-            self._clear.write_text(_FORGET_PEAK, encoding="ascii")
+            descriptor = system.open(self._clear, os.O_WRONLY | os.O_CLOEXEC)
         except OSError:
             return
+        try:
+            system.write(descriptor, _FORGET_PEAK)
+        except OSError:
+            return
+        finally:
+            system.close(descriptor)
 
     def peak(self) -> int | None:
         """Return the most memory that was held, in bytes; None where the kernel doesn't tell."""
         try:
-            found = _PEAK.search(self._status.read_bytes())
+            found = _PEAK.search(system.read_file(self._status, _LONGEST_STATUS))
         except OSError:
             return None
         return int(found[1]) * 1024 if found else None
 
 
 def _cpu_seconds() -> float:
-    children = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return time.process_time() + children.ru_utime + children.ru_stime
+    children = getrusage(RUSAGE_CHILDREN)
+    return clock.process_time() + children.ru_utime + children.ru_stime

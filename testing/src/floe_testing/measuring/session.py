@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -19,6 +18,7 @@ from floe_testing.measuring.measure import FIGURES
 from floe_testing.measuring.models import FILE, Performance, Phases, TestPerformance
 from floe_testing.measuring.summary import summary
 from floe_testing.results.document import beside
+from floe_testing.unpatched import clock, system
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,7 +53,7 @@ class Reporting:
     def pytest_sessionstart(self) -> None:
         """Read the clocks."""
         self._started_at = datetime.now(UTC)
-        self._began = time.perf_counter()
+        self._began = clock.perf_counter()
         self._group = read_control_group()
         namespace = os.environ.get(ENV_NAMESPACE)
         if self._folder and namespace:
@@ -79,7 +79,7 @@ class Reporting:
             run_id=os.environ.get(ENV_RUN_ID),
             tier=os.environ.get(ENV_TIER),
             started_at=self._started_at,
-            seconds=round(time.perf_counter() - self._began, 3),
+            seconds=round(clock.perf_counter() - self._began, 3),
             tests=tuple(self._tests),
             control_group=since(self._group, read_control_group()),
             pods=self._sampler.consumers("pods"),
@@ -88,8 +88,10 @@ class Reporting:
         )
         try:
             self._write(self._performance)
-        except (OSError, FloeTestingError) as error:
+        except FloeTestingError as error:
             self._notes.append(str(error))
+        except OSError as error:
+            self._notes.append(f"performance can't be written: {error.strerror}: {error.filename or self._folder}")
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Show what stands out, unless the session broke off before there was anything."""
@@ -112,8 +114,9 @@ class Reporting:
         if self._folder:
             self._folder.mkdir(parents=True, exist_ok=True)
             file = self._folder / FILE
-            beside(file).write_text(performance.model_dump_json(indent=1) + "\n", encoding="utf-8")
-            beside(file).replace(file)
+            text = performance.model_dump_json(indent=1) + "\n"
+            system.close(system.write_file(beside(file), text.encode()))
+            system.replace(beside(file), file)
         if self._file and self._update:
             number = update_baselines(self._file, self._baselines, self._tests)
             self._notes.append(f"baselines of {number} tests written to {self._file}")

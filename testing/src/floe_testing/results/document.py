@@ -15,9 +15,10 @@ many bytes as the finished document has, times a small constant. Nothing is forc
 death of the process, not that of the machine.
 """
 
-import os
 from pathlib import Path
 from typing import Final
+
+from floe_testing.unpatched import system
 
 _OPEN: Final = b"<?floe ? "
 """An instruction. Its last byte is the switch: `>` ends it there, a space lets it go on to the next `?>`."""
@@ -28,7 +29,10 @@ _LEAST_PADDING: Final = 1 << 18
 
 
 class LiveDocument:
-    """The document: a head, elements that are settled, elements that are shown until others take their place."""
+    """The document: a head, elements that are settled, elements that are shown until others take their place.
+
+    Where the disk is full, it stays as it is: tests are not to fail for it.
+    """
 
     def __init__(self, path: Path, head: str, tail: str) -> None:
         """Write the document without an element.
@@ -47,6 +51,7 @@ class LiveDocument:
         self._settled = bytearray()
         self._shown = b""
         self._file = -1
+        self._is_stuck = False
         self._switch = self._next = self._end = 0
         self._rewrite()
 
@@ -88,7 +93,7 @@ class LiveDocument:
 
     def close(self) -> None:
         """Leave the document as it is."""
-        os.close(self._file)
+        system.close(self._file)
 
     def _replace(self, settled: bytes, shown: bytes) -> None:
         """Let what is settled and what is shown from now on take the place of what was shown, in one moment."""
@@ -122,23 +127,37 @@ class LiveDocument:
         return True
 
     def _put(self, data: bytes, place: int) -> None:
-        while data:
-            written = os.pwrite(self._file, data, place)
-            data, place = data[written:], place + written
+        if self._is_stuck:
+            return
+        try:
+            system.put(self._file, data, place)
+        except OSError:
+            self._is_stuck = True
 
     def _rewrite(self) -> None:
+        if self._is_stuck:
+            return
         begin = self._head + self._settled + _OPEN
-        self._switch = len(begin) - 1
+        switch = len(begin) - 1
         if self._shown:
             begin = begin[:-1] + b">" + self._shown + _HIDE
-        self._next = len(begin)
-        self._end = len(begin) + max(_LEAST_PADDING, len(begin))
+        end = len(begin) + max(_LEAST_PADDING, len(begin))
+        try:
+            self._become(begin.ljust(end) + _CLOSE + self._tail)
+        except OSError:
+            if self._file < 0:
+                raise
+            self._is_stuck = True
+        self._switch, self._next, self._end = switch, len(begin), end
+
+    def _become(self, document: bytes) -> None:
+        """Put a new file in the document's place."""
         new = beside(self._path)
-        new.write_bytes(begin.ljust(self._end) + _CLOSE + self._tail)
+        file = system.write_file(new, document)
+        system.replace(new, self._path)
         if self._file >= 0:
-            os.close(self._file)
-        self._file = os.open(new, os.O_RDWR | os.O_CLOEXEC)
-        new.replace(self._path)
+            system.close(self._file)
+        self._file = file
 
 
 def _ascii(text: str) -> bytes:

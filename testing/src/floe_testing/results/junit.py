@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import platform
 import threading
-import time
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -19,6 +18,7 @@ import pytest
 from _pytest.junitxml import LogXML, bin_xml_escape, mangle_test_address
 
 from floe_testing.results.document import LiveDocument, beside
+from floe_testing.unpatched import clock, system
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +34,7 @@ _OPENING: Final = '<?xml version="1.0" encoding="utf-8"?><testsuites name="pytes
 @dataclass
 class _Running:
     nodeid: str
-    since: float = field(default_factory=time.perf_counter)
+    since: float = field(default_factory=clock.perf_counter)
     report: pytest.TestReport | None = None
     """The last one; none before its setup has ended."""
 
@@ -50,11 +50,13 @@ class StreamingLog(LogXML):
         self._running: dict[str, _Running] = {}
         self._finished: list[ET.Element] = []
         self._lock = threading.RLock()
+        self._problem: OSError | None = None
+        """Why the file is not whole at the session's end."""
 
     def pytest_sessionstart(self) -> None:
         """Write the file without a test, so that a session that can't write it fails before its first test."""
         super().pytest_sessionstart()
-        self._began = time.perf_counter()
+        self._began = clock.perf_counter()
         suite = {
             "name": self.suite_name,
             "timestamp": self.suite_start.as_utc().astimezone().isoformat(),
@@ -75,6 +77,8 @@ class StreamingLog(LogXML):
             self._running[nodeid] = _Running(nodeid)
             self._show({})
 
+    # Last, as pytest's own is: the terminal makes a failure of a test whose subtests failed.
+    @pytest.hookimpl(trylast=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Write a test that ends."""
         with self._lock:
@@ -110,7 +114,10 @@ class StreamingLog(LogXML):
             self._document.update_head(self._head())
 
     def pytest_sessionfinish(self) -> None:
-        """Put pytest's own file in place of the one that grew. A test that was interrupted is an error there too."""
+        """Put pytest's own file in place of the one that grew. A test that was interrupted is an error there too.
+
+        Where the disk has no room for it, the one that grew stays as it was when there was none left.
+        """
         with self._lock:
             self._shown_output = self._output()
             for running in self._running.values():
@@ -120,10 +127,22 @@ class StreamingLog(LogXML):
             self._running.clear()
             path = Path(self.logfile)
             self.logfile = str(beside(path))
-            super().pytest_sessionfinish()
-            Path(self.logfile).replace(path)
+            try:
+                super().pytest_sessionfinish()
+                system.replace(self.logfile, path)
+            except OSError as error:
+                self._problem = error
+                Path(self.logfile).unlink(missing_ok=True)
             self.logfile = str(path)
             self._document.close()
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+        """Say where the file is, or why it is not whole."""
+        if self._problem is None:
+            super().pytest_terminal_summary(terminalreporter, config)
+        else:
+            problem = f"{self.logfile} is not whole: {self._problem.strerror or self._problem}"
+            terminalreporter.write_line(f"{problem}. Make room on the disk, and run the tests again", yellow=True)
 
     def _note(self, report: pytest.TestReport) -> None:
         running = self._running.get(report.nodeid)
@@ -151,7 +170,7 @@ class StreamingLog(LogXML):
         streams = _streams(self._shown_output) if self._shown_output else ""
         return (
             f"<testcase classname={_quoted('.'.join(classname))} name={_quoted(name)}"
-            f' time="{time.perf_counter() - running.since:.3f}">'
+            f' time="{clock.perf_counter() - running.since:.3f}">'
             f'{"".join(map(_to_text, known))}<error message="{NO_RESULT}" />{streams}</testcase>'
         )
 
@@ -162,7 +181,7 @@ class StreamingLog(LogXML):
         tests = stats["passed"] + stats["failure"] + stats["skipped"] + errors - self.cnt_double_fail_tests
         return (
             f'{self._opening} errors="{errors:08}" failures="{stats["failure"]:08}" skipped="{stats["skipped"]:08}"'
-            f' tests="{tests:08}" time="{time.perf_counter() - self._began:012.3f}">'
+            f' tests="{tests:08}" time="{clock.perf_counter() - self._began:012.3f}">'
         )
 
 

@@ -2,7 +2,6 @@
 
 import os
 import threading
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -10,6 +9,8 @@ from typing import Any, Final
 from weakref import WeakSet
 
 import pytest
+
+from floe_testing.unpatched import clock, system
 
 Output = dict[str, str]
 """By stream: `stdout`, `stderr` and `log`."""
@@ -89,8 +90,8 @@ _stopped: list[Watch] = []
 
 def _wait_for_end(task: Path) -> None:
     # Before Python 3.13, `join` returns a moment before the kernel's thread is gone.
-    deadline = time.monotonic() + _LONGEST_END
-    while task.exists() and time.monotonic() < deadline:
+    deadline = clock.perf_counter() + _LONGEST_END
+    while task.exists() and clock.perf_counter() < deadline:
         os.sched_yield()
 
 
@@ -114,8 +115,8 @@ def _peek(file: Any) -> str:  # noqa: ANN401 - one of pytest's, or none
             return str(file.getvalue())
         # Neither moves the file's place nor waits for its lock.
         descriptor = file.fileno()
-        size = os.fstat(descriptor).st_size
-        return os.pread(descriptor, MOST, max(0, size - MOST)).decode("utf-8", "replace")
+        size = system.fstat(descriptor).st_size
+        return system.pread(descriptor, MOST, max(0, size - MOST)).decode("utf-8", "replace")
     return ""
 
 

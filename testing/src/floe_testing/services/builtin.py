@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from floe_testing.extras import extra
 from floe_testing.services.models import DagsterConfig, MinIOConfig, PolarisConfig, PostgresConfig
-from floe_testing.services.registry import Service
+from floe_testing.services.service import Service
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -11,16 +11,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from floe_testing.contract import SERVICE_VARIABLES, service_variable
 from floe_testing.errors import FloeTestingError
 from floe_testing.services.discovery import PORT_FORWARD, ServiceNotFoundError, as_port, find, forward
-from floe_testing.services.place import NamespaceUnreadableError, Place
+from floe_testing.services.place import NamespaceUnreadableError, Place, advice
 from floe_testing.services.requirement import Port  # noqa: TC001 - pydantic reads the annotation
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-ADVICE: Final = (
-    "Run the tests with `dagger call test --tier integration`, set the variables to use a service that runs already, "
-    "or set FLOE_NAMESPACE and KUBECONFIG to use those of a cluster."
-)
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
@@ -31,7 +27,7 @@ class ServiceNotDescribedError(FloeTestingError):
         """Keep the service and the problems, and tell them all at once."""
         self.service = service
         self.problems = tuple(dict.fromkeys(problems))
-        lines = [f"{service} is needed, and can't be used:", *(f"- {each}" for each in self.problems), ADVICE]
+        lines = [f"{service} is needed, and can't be used:", *(f"- {each}" for each in self.problems), advice()]
         super().__init__("\n".join(lines))
 
 

@@ -12,6 +12,7 @@ from urllib3.exceptions import HTTPError
 from floe_testing.api_errors import REQUEST_TIMEOUT, explain
 from floe_testing.clients import kube
 from floe_testing.contract import CREDENTIALS_SECRET, LABEL_CONNECTION
+from floe_testing.errors import NoClusterError
 from floe_testing.services.place import NamespaceUnreadableError
 
 
@@ -27,7 +28,7 @@ def read_connections(namespace: str) -> dict[str, str]:
                 namespace, label_selector=f"{LABEL_CONNECTION}=true", _request_timeout=REQUEST_TIMEOUT
             )
             passwords = _read_secret(api, namespace)
-    except (ApiException, HTTPError, kube.NoClusterError) as error:
+    except (ApiException, HTTPError, NoClusterError) as error:
         message = f"namespace {namespace} can't be read: {explain(error)}"
         raise NamespaceUnreadableError(message) from error
     return {key: value for each in maps.items for key, value in (each.data or {}).items()} | passwords

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from floe_testing.contract import ENV_NAMESPACE, service_variable
 from floe_testing.errors import FloeTestingError
+from floe_testing.extras import extra
 from floe_testing.polling import Unmet
 from floe_testing.services.place import NamespaceUnreadableError, Place
 
@@ -115,10 +116,8 @@ def forward(place: Place, service: str, port: int) -> Address:
     if not place.cluster_is_allowed:
         message = f"{ENV_NAMESPACE} is not set, and no cluster is used that nobody named"
         raise ServiceNotFoundError(message)
-    from floe_testing.portforward import (  # noqa: PLC0415 - it loads the Kubernetes client, half a second
-        PortForwardError,
-        port_forwards,
-    )
+    with extra("kubernetes"):
+        from floe_testing.portforward import PortForwardError, port_forwards  # noqa: PLC0415 - an extra
 
     name = place.connections.get(service_variable(service, "HOST"), service).partition(".")[0]
     try:

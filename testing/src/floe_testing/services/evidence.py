@@ -11,6 +11,7 @@ from floe_testing import pods
 from floe_testing.api_errors import REQUEST_TIMEOUT, explain
 from floe_testing.clients import kube
 from floe_testing.contract import LABEL_NAME
+from floe_testing.errors import NoClusterError
 
 if TYPE_CHECKING:
     from kubernetes.client import CoreV1Api, V1Pod
@@ -25,7 +26,7 @@ def of_service(service: str, namespace: str) -> list[str]:
         with kube.connect() as api:
             found = api.list_namespaced_pod(namespace, _request_timeout=REQUEST_TIMEOUT).items
             lines = [line for pod in found if _is_of(pod, service) for line in _tell(api, pod)]
-    except (ApiException, HTTPError, kube.NoClusterError) as error:
+    except (ApiException, HTTPError, NoClusterError) as error:
         return [f"the pods of namespace {namespace} can't be read: {explain(error)}"]
     return lines or [f"namespace {namespace} has no pod of {service}"]
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 import os
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,16 +14,18 @@ import pytest
 
 from floe_testing.contract import ABSENT, service_variable
 from floe_testing.errors import FloeTestingError
-from floe_testing.extras import MissingExtraError
+from floe_testing.extras import MissingExtraError, extra
 from floe_testing.polling import ConditionTimeoutError, PollingConfig, Unmet, wait_for_condition
-from floe_testing.services.config import ADVICE, ServiceConfig, ServiceNotDescribedError
+from floe_testing.services.config import ServiceConfig, ServiceNotDescribedError
 from floe_testing.services.discovery import PORT_FORWARD, locate
-from floe_testing.services.place import Place
-from floe_testing.services.registry import Service, known_services, load_service, requirement_of
+from floe_testing.services.place import Place, advice
+from floe_testing.services.registry import load_service, requirement_of, service_names
+from floe_testing.services.requirement import WrongRequirementError, as_requirement
 from floe_testing.timeouts import Timeouts
 
 if TYPE_CHECKING:
-    from floe_testing.services.requirement import ServiceRequirement
+    from floe_testing.services.requirement import Requirement, ServiceRequirement
+    from floe_testing.services.service import Service
 
 _SETTLE = 1.0
 """Seconds that a connection through a port-forward must last: it is taken before it leads anywhere."""
@@ -42,7 +47,7 @@ class ServiceHealth:
         return f"{self.service}{f' at {self.address}' if self.address else ''}: {self.state}"
 
 
-def check_service_health(requirement: ServiceRequirement | str) -> ServiceHealth:
+def check_service_health(requirement: Requirement) -> ServiceHealth:
     """Look once whether a service answers. Whatever is wrong stands in the answer; nothing is raised.
 
     A service that is registered is asked in its own language, another one whether it takes connections.
@@ -50,16 +55,20 @@ def check_service_health(requirement: ServiceRequirement | str) -> ServiceHealth
     Args:
         requirement: The service; its name is enough for one that is registered.
     """
-    name = requirement if isinstance(requirement, str) else requirement.name
     try:
-        return _look(requirement_of(requirement) if isinstance(requirement, str) else requirement)
+        required = as_requirement(requirement)
+    except WrongRequirementError as error:
+        return ServiceHealth(str(requirement), healthy=False, state=str(error))
+    name = required if isinstance(required, str) else required.name
+    try:
+        return _look(requirement_of(required) if isinstance(required, str) else required)
     except ServiceNotDescribedError as error:
         return ServiceHealth(name, healthy=False, state="; ".join(error.problems))
     except FloeTestingError as error:
         return ServiceHealth(name, healthy=False, state=str(error))
 
 
-def require_services(*requirements: ServiceRequirement | str, timeout: float | None = None) -> None:
+def require_services(*requirements: Requirement, timeout: float | None = None) -> None:
     """Fail the test unless all these services answer. All are looked at at the same time.
 
     It is skipped in one case: whoever started the run said of each missing service that it can't be here, and why.
@@ -69,15 +78,18 @@ def require_services(*requirements: ServiceRequirement | str, timeout: float | N
         timeout: Seconds until a service must answer whose address is known; the table's `probe` unless given.
 
     Raises:
-        pytest.fail.Exception: Tells in one message, of each service that is missing, what was seen and tried.
+        pytest.fail.Exception: Tells in one message, of each service that is missing, what was seen and tried; or of
+            each requirement that is none, how to write it.
         pytest.skip.Exception: Tells why the services can't be here.
     """
     if not requirements:
         return
+    _refuse_wrong(requirements)
     seconds = Timeouts.from_environment().probe if timeout is None else timeout
     with ThreadPoolExecutor(len(requirements)) as pool:
-        seen = pool.map(lambda requirement: _wait(requirement, seconds), requirements)
-        missing = [each for each in seen if not each.healthy]
+        # Each in this wait's context: one around it ends them too.
+        seen = [pool.submit(copy_context().run, _wait, requirement, seconds) for requirement in requirements]
+        missing = [each.result() for each in seen if not each.result().healthy]
     reasons = {each.service: os.environ.get(service_variable(each.service, ABSENT)) for each in missing}
     if missing and all(reasons.values()):
         pytest.skip("; ".join(f"{service}: {reason}" for service, reason in reasons.items()))
@@ -85,7 +97,18 @@ def require_services(*requirements: ServiceRequirement | str, timeout: float | N
         pytest.fail(_report(missing, len(requirements)), pytrace=False)
 
 
-def _wait(requirement: ServiceRequirement | str, timeout: float) -> ServiceHealth:
+def _refuse_wrong(requirements: tuple[Requirement, ...]) -> None:
+    problems = []
+    for each in requirements:
+        try:
+            as_requirement(each)
+        except WrongRequirementError as error:
+            problems.append(str(error))
+    if problems:
+        pytest.fail("\n".join(problems), pytrace=False)
+
+
+def _wait(requirement: Requirement, timeout: float) -> ServiceHealth:
     """Look until the service answers, or until it is no use to look again."""
     last: list[ServiceHealth] = []
 
@@ -104,7 +127,7 @@ def _wait(requirement: ServiceRequirement | str, timeout: float) -> ServiceHealt
 
 
 def _look(required: ServiceRequirement) -> ServiceHealth:
-    if required.name not in known_services():
+    if required.name not in service_names():
         return _look_at_port(required)
     service = load_service(required.name)
     config = service.config.from_environment(namespace=required.namespace)
@@ -126,8 +149,12 @@ def _look_at_port(required: ServiceRequirement) -> ServiceHealth:
 def _ask(service: Service[Any, Any], config: ServiceConfig) -> ServiceHealth:
     healthy, state = False, "it answers"
     try:
-        with service.connect(config) as client:
-            seen = service.answers(client) if service.answers else True
+        if service.is_asynchronous:
+            # In a thread: where the test is asynchronous too, an event loop runs in this one.
+            with ThreadPoolExecutor(1) as thread:
+                seen = thread.submit(lambda: asyncio.run(_answer_async(service, config))).result()
+        else:
+            seen = _answer(service, config)
         healthy = bool(seen)
         state = state if healthy else repr(seen)
     except MissingExtraError:
@@ -137,13 +164,31 @@ def _ask(service: Service[Any, Any], config: ServiceConfig) -> ServiceHealth:
     return ServiceHealth(service.service_name, healthy=healthy, state=state, address=config.address)
 
 
+def _answer(service: Service[Any, Any], config: ServiceConfig) -> object:
+    with service.opened(config) as client:
+        return service.answers(client) if service.answers else True
+
+
+async def _answer_async(service: Service[Any, Any], config: ServiceConfig) -> object:
+    async with service.opened_async(config) as client:
+        seen = service.answers(client) if service.answers else True
+        return await seen if inspect.isawaitable(seen) else seen
+
+
 def _report(missing: list[ServiceHealth], of: int) -> str:
     place = Place.here()
     lines = [f"{len(missing)} of {of} services that this test needs {'is' if len(missing) == 1 else 'are'} missing:"]
     for each in missing:
         lines.append(f"- {each}")
         if each.address and place.cluster_is_allowed:
-            from floe_testing.services import evidence  # noqa: PLC0415 - it loads the Kubernetes client
+            lines += [f"    {line}" for line in _evidence(each.service, place.namespace)]
+    return "\n".join([*lines, advice(place)])
 
-            lines += [f"    {line}" for line in evidence.of_service(each.service, place.namespace)]
-    return "\n".join([*lines, ADVICE])
+
+def _evidence(service: str, namespace: str) -> list[str]:
+    try:
+        with extra("kubernetes"):
+            from floe_testing.services import evidence  # noqa: PLC0415 - an extra
+    except MissingExtraError as error:
+        return [str(error)]
+    return evidence.of_service(service, namespace)

@@ -1,6 +1,7 @@
 """The services that are known here: what each is reached and used with."""
 
 from typing import ClassVar
+from urllib.parse import quote
 
 from pydantic import SecretStr
 
@@ -18,6 +19,16 @@ class PostgresConfig(ServiceConfig):
     user: str = "test"
     password: SecretStr
     database: str = "test"
+
+    @property
+    def url(self) -> str:
+        """The database's URL, password included, as libpq and most drivers take it."""
+        user, password = (quote(part, safe="") for part in (self.user, self.password.get_secret_value()))
+        return f"postgresql://{user}:{password}@{self.address}/{quote(self.database, safe='')}"
+
+    def sqlalchemy_url(self, driver: str = "psycopg") -> str:
+        """Return the URL with SQLAlchemy's name of a driver: `psycopg`, `asyncpg`, `pg8000`, `psycopg2`."""
+        return self.url.replace("postgresql://", f"postgresql+{driver}://", 1)
 
 
 class MinIOConfig(ServiceConfig):
@@ -76,17 +87,20 @@ class PolarisConfig(ServiceConfig):
 
 
 class DagsterConfig(ServiceConfig):
-    """A Dagster webserver."""
+    """A Dagster webserver. It can be given by its `url`, in place of host, port and `secure`."""
 
     service: ClassVar[str] = "dagster"
+    given_by: ClassVar[str | None] = "url"
 
     host: str = "dagster-webserver.floe-test.svc.cluster.local"
     port: Port = 3000
+    secure: bool = False
+    """Whether it is spoken to over TLS."""
 
     @property
     def url(self) -> str:
         """The webserver's URL."""
-        return f"http://{self.address}"
+        return f"{'https' if self.secure else 'http'}://{self.address}"
 
 
 class DuckDBConfig(Settings):

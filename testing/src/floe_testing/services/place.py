@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
-from floe_testing.contract import ENV_NAMESPACE
+from floe_testing.contract import ENV_NAMESPACE, ENV_SERVICES_DIR
 from floe_testing.errors import FloeTestingError
+from floe_testing.extras import MissingExtraError, extra
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,9 +67,26 @@ class Place:
     def _answer(self) -> Mapping[str, str] | NamespaceUnreadableError:
         if self.in_pod or not self.cluster_is_allowed:
             return {}
-        from floe_testing.services.connection import read_connections  # noqa: PLC0415 - it loads the Kubernetes client
-
         try:
+            with extra("kubernetes"):
+                from floe_testing.services.connection import read_connections  # noqa: PLC0415 - an extra
             return read_connections(self.namespace)
+        except MissingExtraError as error:
+            return NamespaceUnreadableError(str(error))
         except NamespaceUnreadableError as error:
             return error
+
+
+def advice(place: Place | None = None) -> str:
+    """Return what to do where a service is missing, in this place: the run's own, or one that nobody prepared."""
+    place = place or Place.here()
+    if place.in_pod or place.environ.get(ENV_SERVICES_DIR):
+        return (
+            "If this run should have it, name it in the tier's services, as in "
+            '[tool.floe-ci.tiers.integration] services = ["postgres"].'
+        )
+    return (
+        "Start services on this machine with `floe-ci up --on local`, or run the tests with `floe-ci test`, which does "
+        "so itself. To use a service that runs already, set its variables; for those of a cluster, FLOE_NAMESPACE and "
+        "KUBECONFIG."
+    )

@@ -4,26 +4,29 @@ A package adds a service with a `Service` and, in its `pyproject.toml`, the name
 
     [project.entry-points."floe_testing.services"]
     telemetry = "floe_telemetry:telemetry"
+
+A suite registers one of its own in a `conftest.py`, for the tests that see this file:
+
+    floe_testing.register(Service(config=OrdersConfig, connect=open_orders))
 """
 
-from collections.abc import Callable, Generator, Iterable
-from contextlib import AbstractContextManager
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Final, Generic, Protocol, Self, TypeVar, runtime_checkable
+from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, model_validator
+import sys
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING, Any, Final
 
 from floe_testing.errors import FloeTestingError
-from floe_testing.services.config import ServiceConfig
-from floe_testing.services.requirement import DnsLabel, ServiceRequirement
-from floe_testing.settings import suggest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from floe_testing.services.requirement import ServiceRequirement
+    from floe_testing.services.service import Service
 
 GROUP: Final = "floe_testing.services"
 BUILT_IN: Final = "floe_testing.services.builtin"
 """The module of the services whose fixtures are written by hand."""
-
-C = TypeVar("C", bound=ServiceConfig)
-T = TypeVar("T")
 
 
 class ServicePluginError(FloeTestingError):
@@ -34,72 +37,52 @@ class UnknownServiceError(FloeTestingError):
     """No package has a service of that name."""
 
 
-@runtime_checkable
-class ServiceFixture(Protocol):
-    """A service that a fixture can be made of: it yields a client, and cleans up after it."""
-
-    @property
-    def service_name(self) -> str:
-        """The service's name."""
-
-    @property
-    def service_port(self) -> int:
-        """The port of its Kubernetes Service."""
-
-    def __call__(self) -> Generator[Any, None, None]:
-        """Yield a client of the service, and clean up when the generator is resumed or closed."""
+_registered: Final[dict[str, tuple[str, Service[Any, Any]]]] = {}
+"""The services that suites registered, and where each did."""
 
 
-class Service(BaseModel, Generic[C, T]):
-    """A service: how to reach it, to see whether it answers, and to keep tests apart in it.
+def register(service: Service[Any, Any]) -> None:
+    """Make a service known to the tests: its fixtures are defined in the module that calls this.
 
-    pytest gets three fixtures of it: `<name>_config` and `<name>_client` for the session, and `<name>` for each test.
+    Call it in a `conftest.py`, in a plugin or in a module of tests: whoever sees the fixtures of that one sees these.
+    What the module has defined under one of their names stays. `require_services("orders")` and the mark `services`
+    know the service by its name from then on.
+
+    Raises:
+        ServicePluginError: Another module has registered a service of this name.
     """
+    from floe_testing.services.fixtures import fixtures_of  # noqa: PLC0415 - few suites register a service
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    module = sys._getframe(1).f_globals  # noqa: SLF001 - what `inspect.currentframe` calls as well
+    place = str(module.get("__file__") or module.get("__name__"))
+    name = service.service_name
+    where, _ = _registered.setdefault(name, (place, service))
+    if where != place:
+        message = f"service {name}: {where} and {place} both register one of this name. Rename one of the two."
+        raise ServicePluginError(message)
+    _registered[name] = (place, service)
+    for fixture, function in fixtures_of(service, f"the service {name}").items():
+        module.setdefault(fixture, function)
 
-    config: type[C]
-    """What it is reached with. Its `service` is the service's name, the default of its `port` that of Kubernetes."""
-    connect: Callable[[C], AbstractContextManager[T]]
-    """Opens a client, and closes it after. It need not wait for the service."""
-    answers: Callable[[T], object] | None = None
-    """Looks once: something true when the service answers, or `Unmet("what was seen")`, or any exception."""
-    isolate: Callable[[T, str], AbstractContextManager[Any]] | None = None
-    """Makes what one test has for itself, of a name that nothing else has, and removes it after."""
-    names: Callable[[T], Iterable[str]] | None = None
-    """Returns the names of what is there, for `floe-testing cleanup`: it knows those that tests made."""
-    remove: Callable[[T, str], object] | None = None
-    """Removes what `isolate` made and did not remove, by name. What is gone already is no error."""
 
-    @model_validator(mode="after")
-    def _is_whole(self) -> Self:
-        TypeAdapter(DnsLabel).validate_python(self.config.service)
-        if self.config.model_fields["port"].is_required():
-            message = f"{self.config.__name__} gives its port no default"
-            raise ValueError(message)
-        if (self.names is None) != (self.remove is None):
-            message = "'names' and 'remove' belong together: give both or neither"
-            raise ValueError(message)
-        return self
+def registered_services() -> Mapping[str, tuple[str, Service[Any, Any]]]:
+    """Return the services that suites registered, and where each did, by name."""
+    return dict(_registered)
 
-    @property
-    def service_name(self) -> str:
-        """The service's name."""
-        return self.config.service
 
-    @property
-    def service_port(self) -> int:
-        """The port of its Kubernetes Service."""
-        return int(self.config.model_fields["port"].default)
+def forget_registered(but: Mapping[str, tuple[str, Service[Any, Any]]]) -> None:
+    """Know no more of what a session's suite registered than this: the next session has another suite."""
+    _registered.clear()
+    _registered.update(but)
 
-    def __call__(self) -> Generator[T, None, None]:
-        """Yield a client; it is closed when the generator is resumed or closed.
 
-        Raises:
-            ServiceNotDescribedError: It is not known where the service is, or how to use it.
-        """
-        with self.connect(self.config.from_environment()) as client:
-            yield client
+def service_names() -> list[str]:
+    """Return the names of all services that are known here.
+
+    Raises:
+        ServicePluginError: Two packages add a service of one name.
+    """
+    return sorted({*known_services(), *_registered})
 
 
 def known_services() -> dict[str, EntryPoint]:
@@ -137,10 +120,18 @@ def load_service(name: str) -> Service[Any, Any]:
         UnknownServiceError: There is none of that name; the nearest one is proposed.
         ServicePluginError: Its package can't be imported, or what it adds is no service of that name.
     """
+    if name in _registered:
+        return _registered[name][1]
     known = known_services()
     if name not in known:
-        message = f"unknown service {name!r}; {suggest(name, known)}"
+        from floe_testing.settings import suggest  # noqa: PLC0415 - for an error only
+
+        message = f"unknown service {name!r}; {suggest(name, service_names())}"
         raise UnknownServiceError(message)
+    from pydantic import ValidationError  # noqa: PLC0415 - pytest starts without it
+
+    from floe_testing.services.service import Service  # noqa: PLC0415 - as above
+
     entry = known[name]
     problem = f"service {name} of {_package(entry)} can't be used: {entry.value}"
     try:
@@ -168,6 +159,8 @@ def requirement_of(name: str) -> ServiceRequirement:
         UnknownServiceError: There is none of that name; the nearest one is proposed.
         ServicePluginError: The service can't be used.
     """
+    from floe_testing.services.requirement import ServiceRequirement  # noqa: PLC0415 - pytest starts without it
+
     return ServiceRequirement(name=name, port=load_service(name).service_port)
 
 

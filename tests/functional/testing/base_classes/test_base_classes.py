@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from contextlib import ExitStack
 from importlib.metadata import EntryPoint, EntryPoints
 from types import ModuleType
 
 import pytest
 
+from floe_testing.base_classes import IntegrationTestBase
 from floe_testing.base_classes import plugin as plugin_tests
 
 INTERFACE = """
@@ -143,6 +145,133 @@ def test_missing_service_is_a_failure(pytester: pytest.Pytester, monkeypatch: py
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*2 of 2 services*", "*postgres*", "*minio*"])
     result.stdout.no_fnmatch_line("it ran")
+
+
+OVERRIDES = {
+    "setup_method": "def setup_method(self): print('it was set up')",
+    "setup_method with the method": "def setup_method(self, method): print('it was set up')",
+    "setup_class": "@classmethod\n    def setup_class(cls): print('class')",
+    "a fixture": "@pytest.fixture(autouse=True)\n    def own(self): print('it was set up')",
+    "teardown_method": "def teardown_method(self): print('torn down')",
+    "with super": "def setup_method(self):\n        super().setup_method()\n        print('it was set up')",
+    "__init_subclass__": "def __init_subclass__(cls): pass",
+}
+
+
+@pytest.mark.parametrize("override", OVERRIDES.values(), ids=OVERRIDES)
+def test_override_does_not_lose_the_services(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, override: str
+) -> None:
+    """Whatever a class makes of its set-up, a missing service fails the test before it, and nothing else does."""
+    for name in ("FLOE_NAMESPACE", "KUBERNETES_SERVICE_HOST", "FLOE_POSTGRES_HOST"):
+        monkeypatch.delenv(name, raising=False)
+    pytester.makepyfile(f"""
+import pytest
+from floe_testing.base_classes import IntegrationTestBase
+
+class TestShop(IntegrationTestBase):
+    required_services = ("postgres",)
+
+    {override}
+
+    def test_sells(self):
+        print("it ran")
+""")
+    result = pytester.runpytest("-s")
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*1 of 1 services*", "*postgres*"])
+    result.stdout.no_fnmatch_line("*it ran*")
+    result.stdout.no_fnmatch_line("*it was set up*")
+    result.stdout.no_fnmatch_line("*AttributeError*")
+
+
+def test_override_can_use_what_a_test_has(pytester: pytest.Pytester) -> None:
+    """A set-up without `super()` finds the test's namespace and may enter contexts, which outlive its tear-down."""
+    pytester.makepyfile("""
+        from contextlib import contextmanager
+        from floe_testing.base_classes import IntegrationTestBase
+
+        events = []
+
+        @contextmanager
+        def resource(name):
+            yield name
+            events.append(f"left {name}")
+
+        class TestShop(IntegrationTestBase):
+            def setup_method(self):
+                self.name = self.namespace
+                self.using(resource("shop"))
+
+            def teardown_method(self):
+                assert events == []
+                events.append("torn down")
+
+            def test_sells(self):
+                assert self.namespace == self.name
+
+        def test_after():
+            assert events == ["torn down", "left shop"]
+    """)
+    pytester.runpytest("-p", "no:randomly").assert_outcomes(passed=2)
+
+
+def test_set_up_by_hand() -> None:
+    """The two methods do the same where they are called without pytest, and a second call does nothing more."""
+    left: list[str] = []
+
+    class Shop(IntegrationTestBase):
+        """Needs nothing."""
+
+    shop = Shop()
+    shop.setup_method()
+    with ExitStack() as resource:
+        resource.callback(left.append, "left")
+        shop.using(resource.pop_all())
+    name = shop.namespace
+    shop.setup_method()
+    assert shop.namespace == name
+    shop.teardown_method()
+    shop.teardown_method()
+    assert left == ["left"]
+    shop.setup_method()
+    assert shop.namespace != name
+
+
+@pytest.mark.parametrize(
+    ("services", "message"),
+    [
+        ('[("postgres", 5432)]', "*- postgres: *FLOE_POSTGRES_HOST is not set*"),
+        ('(["postgres", 5432],)', "*- postgres: *FLOE_POSTGRES_HOST is not set*"),
+        ('"postgres"', "*- postgres: *FLOE_POSTGRES_HOST is not set*"),
+        ('[("postgres",)]', '(\'postgres\',) names no service: write "postgres", ("postgres", 5432), or *'),
+        ('[(5432, "postgres")]', "(5432, 'postgres') names no service (name: *; port: *): write *"),
+        ('[("No Label", 1)]', "('No Label', 1) names no service (name: *): write *"),
+        ('[("postgres", 0)]', "('postgres', 0) names no service (port: *): write *"),
+        ("[None]", "None names no service: write *"),
+        ("[5432]", "5432 names no service: write *"),
+        ('[{"name": "postgres"}]', "{'name': 'postgres'} names no service: write *"),
+        ('["postgrse"]', "- postgrse: unknown service 'postgrse'; did you mean 'postgres'?"),
+    ],
+)
+def test_ways_to_require(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, services: str, message: str
+) -> None:
+    """A requirement may be a name, a name and a port, or a model; of anything else the message says how to write it."""
+    for name in ("FLOE_NAMESPACE", "KUBERNETES_SERVICE_HOST", "FLOE_POSTGRES_HOST"):
+        monkeypatch.delenv(name, raising=False)
+    pytester.makepyfile(f"""
+        from floe_testing.base_classes import IntegrationTestBase
+
+        class TestShop(IntegrationTestBase):
+            required_services = {services}
+
+            def test_sells(self): pass
+    """)
+    result = pytester.runpytest()
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines([message])
+    assert len(result.outlines) < 25
 
 
 @pytest.mark.requirement("T027")

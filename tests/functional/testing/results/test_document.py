@@ -62,7 +62,7 @@ def watched(path: Path, monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
         seen.append(path.read_bytes())
         return written
 
-    monkeypatch.setattr(document.os, "pwrite", write)
+    monkeypatch.setattr(document.system, "pwrite", write)
     return seen
 
 
@@ -164,20 +164,14 @@ def test_growth(growing: LiveDocument, path: Path, monkeypatch: pytest.MonkeyPat
 def test_what_is_written_is_a_multiple_of_what_there_is(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The bytes that are written grow as the document does, not as its square."""
     written = 0
-    put, rewrite = os.pwrite, LiveDocument._rewrite  # noqa: SLF001 - what is counted
+    put = os.pwrite
 
     def count_put(file: int, data: bytes, place: int) -> int:
         nonlocal written
         written += len(data)
         return put(file, data, place)
 
-    def count_rewrite(self: LiveDocument) -> None:
-        nonlocal written
-        rewrite(self)
-        written += path.stat().st_size
-
-    monkeypatch.setattr(document.os, "pwrite", count_put)
-    monkeypatch.setattr(LiveDocument, "_rewrite", count_rewrite)
+    monkeypatch.setattr(document.system, "pwrite", count_put)
     growing = LiveDocument(path, HEAD.format(0), TAIL)
     for number in range(5000):
         growing.show(case(f"runs {number}", "x" * 100))

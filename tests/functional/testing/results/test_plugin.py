@@ -63,6 +63,34 @@ def test_suite(record_testsuite_property):
 def test_failing_module():
     pytest.importorskip("no_such_module")
 """
+SUBTESTS = """
+import unittest
+import pytest
+
+def test_two_of_three(subtests):
+    for number in range(3):
+        with subtests.test("part", number=number):
+            assert number == 1
+
+def test_all_good(subtests):
+    with subtests.test("part"):
+        pass
+
+def test_part_and_whole(subtests):
+    with subtests.test("part"):
+        assert 0
+    assert 1 == 2
+
+def test_skipped_part(subtests):
+    with subtests.test("part"):
+        pytest.skip("not here")
+
+class TestOld(unittest.TestCase):
+    def test_parts(self):
+        for number in range(3):
+            with self.subTest(number=number):
+                self.assertEqual(number, 1)
+"""
 
 
 PLUGIN = ("-p", "floe_testing.results.plugin")
@@ -110,6 +138,16 @@ def test_same_as_pytest(arguments: list[str], run: Callable[..., pytest.RunResul
     other = run(EVERYTHING, "--junitxml=pytest.xml", *arguments)
     ours = run(EVERYTHING, *PLUGIN, "--junitxml=junit.xml", *arguments)
     assert ours.ret == other.ret
+    assert comparable(pytester.path / "junit.xml") == comparable(pytester.path / "pytest.xml")
+
+
+@pytest.mark.parametrize("arguments", [[], ["-v"], ["-x"], ["-o", "junit_logging=all"], ["-p", "no:terminal"]], ids=" ".join)
+def test_same_of_subtests(
+    arguments: list[str], run: Callable[..., pytest.RunResult], pytester: pytest.Pytester
+) -> None:
+    """A test whose subtests failed says how many, and counts, as in pytest's own file."""
+    run(SUBTESTS, "--junitxml=pytest.xml", *arguments)
+    run(SUBTESTS, *PLUGIN, "--junitxml=junit.xml", *arguments)
     assert comparable(pytester.path / "junit.xml") == comparable(pytester.path / "pytest.xml")
 
 

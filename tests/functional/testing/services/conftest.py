@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from socket import SHUT_WR, create_connection
+from socket import SHUT_RDWR, SHUT_WR, create_connection
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qs, urlsplit
 
@@ -50,6 +50,12 @@ class Cluster:
     """The pods and ports that connections were forwarded to."""
     ended: list[str] = field(default_factory=list)
     """The pods whose connections were read to their end."""
+    asked: list[str] = field(default_factory=list)
+    """The paths of all requests."""
+    silent: threading.Event | None = None
+    """Until it is set, port-forwards are not answered at all."""
+    ends_with: bytes | None = b""
+    """What the frame holds that ends a connection whose pod has ended; `None`: the connection is lost instead."""
     pings: bytes = b""
     """What each port-forward begins with a ping of, where there is something."""
 
@@ -107,6 +113,7 @@ class ApiHandler(BaseHTTPRequestHandler):
         url = urlsplit(self.path)
         query = {key: values[0] for key, values in parse_qs(url.query).items()}
         path = url.path.removeprefix(f"/api/v1/namespaces/{NAMESPACE}/")
+        self.cluster.asked.append(path)
         if path.endswith("/portforward"):
             self.close_connection = True
             self.forward(path.split("/")[1], int(query["ports"]))
@@ -130,8 +137,12 @@ class ApiHandler(BaseHTTPRequestHandler):
 
     def forward(self, pod: str, port: int) -> None:
         """Speak the WebSocket protocol of port-forwards: a data channel and an error channel."""
-        refusal = self.cluster.objects.get(f"pods/{pod}/portforward")
-        if isinstance(refusal, HTTPStatus):
+        there = any(each["metadata"]["name"] == pod for each in self.cluster.objects["pods"]["items"])
+        refusal = self.cluster.objects.get(f"pods/{pod}/portforward", HTTPStatus.OK if there else HTTPStatus.NOT_FOUND)
+        if self.cluster.silent:
+            self.cluster.silent.wait(timeout=30)
+            return
+        if refusal is not HTTPStatus.OK:
             self.answer(refusal, "")
             return
         accept = base64.b64encode(hashlib.sha1(self.headers["Sec-WebSocket-Key"].encode() + _MAGIC).digest())  # noqa: S324 - as RFC 6455 has it
@@ -155,7 +166,10 @@ class ApiHandler(BaseHTTPRequestHandler):
             with suppress(OSError):
                 while data := upstream.recv(32 * 1024):
                     self.send_frame(b"\x00" + data)
-                self.send_frame(b"", ABNF.OPCODE_CLOSE)
+                if self.cluster.ends_with is None:
+                    self.connection.shutdown(SHUT_RDWR)
+                    return
+                self.send_frame(self.cluster.ends_with, ABNF.OPCODE_CLOSE)
                 self.cluster.ended.append(pod)
 
     def carry_up(self, upstream: socket.socket) -> None:

@@ -75,7 +75,7 @@ def test_all_problems_at_once() -> None:
         "- FLOE_POSTGRES_PASSWORD is not set",
         "- FLOE_POSTGRES_PORT: Input should be a valid integer, unable to parse string as an integer",
     ]
-    assert "dagger call test" in lines[-1]
+    assert "floe-ci up --on local" in lines[-1]
     assert "FLOE_NAMESPACE" in lines[-1]
 
 

@@ -122,7 +122,7 @@ def test_all_that_is_missing_is_told_at_once(orders: ServiceRequirement, silent:
     assert lines[0] == "3 of 4 services that this test needs are missing:"
     assert [line.split(":")[0].split(" at ")[0] for line in lines[1:-1]] == ["- silent", "- minio", "- postgre"]
     assert re.search(r"Connection refused \(looked for \d+ s\)$", lines[1])
-    assert "dagger call test" in lines[-1]
+    assert "floe-ci up --on local" in lines[-1]
 
 
 def test_missing_services_are_waited_for_together(silent: ServiceRequirement) -> None:

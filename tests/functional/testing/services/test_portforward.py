@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import socket
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from http import HTTPStatus
@@ -131,14 +133,69 @@ def test_answer_after_the_last_question(db: Cluster, tcp_server: TcpServer) -> N
         assert len(read_all(connection)) == 5 * MEGABYTE
 
 
-def test_silence_after_the_last_question(db: Cluster, tcp_server: TcpServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A connection whose client sends no more, and whose pod is silent, is ended instead of kept for ever."""
-    monkeypatch.setattr(podstream, "LINGER", 2.0)
+def test_silence_after_the_last_question(db: Cluster, tcp_server: TcpServer) -> None:
+    """A connection whose client sends no more, and whose pod is silent, is reset: it is not kept, nor looks whole."""
     db.add_pod("db", "db-0", {PORT: tcp_server(echo)})
-    with connect(open_forward()) as connection:
+    with PortForward(open_forward().backend, linger=1.0) as forward, connect(forward) as connection:
         connection.sendall(b"question")
+        assert connection.recv(100) == b"question"
         connection.shutdown(socket.SHUT_WR)
-        assert read_all(connection) == b"question"
+        with pytest.raises(ConnectionResetError):
+            connection.recv(100)
+        assert forward.problem == "the client sends no more, and the pod has been silent for 1 s"
+
+
+@pytest.mark.parametrize(
+    ("end", "problem"),
+    [
+        (None, "the connection to the API was lost in the middle"),
+        ((1011).to_bytes(2, "big") + b"oh no", "the API closed the connection with status 1011 oh no"),
+        ((1001).to_bytes(2, "big"), "the API closed the connection with status 1001"),
+    ],
+)
+def test_answer_that_is_cut(db: Cluster, tcp_server: TcpServer, end: bytes | None, problem: str) -> None:
+    """An answer that is lost on its way ends in a reset, so that nobody takes it for the whole, and with a reason."""
+    db.ends_with = end
+    db.add_pod("db", "db-0", {PORT: tcp_server(lambda connection: connection.sendall(b"half"))})
+    forward = open_forward()
+    with connect(forward) as connection:
+        with pytest.raises(ConnectionResetError):
+            read_all(connection)
+        assert forward.problem == problem
+
+
+@pytest.mark.parametrize("end", [b"", (1000).to_bytes(2, "big"), (1000).to_bytes(2, "big") + b"bye"])
+def test_answer_that_is_whole(db: Cluster, tcp_server: TcpServer, end: bytes) -> None:
+    """An answer whose end the cluster calls normal ends as that of a plain connection."""
+    db.ends_with = end
+    db.add_pod("db", "db-0", {PORT: tcp_server(lambda connection: connection.sendall(b"whole"))})
+    with connect(open_forward()) as connection:
+        assert read_all(connection) == b"whole"
+
+
+def test_api_that_does_not_answer(db: Cluster, tcp_server: TcpServer) -> None:
+    """A connection is reset, with a reason, where the API takes the request for it and never answers."""
+    db.add_pod("db", "db-0", {PORT: tcp_server(echo)})
+    db.silent = threading.Event()
+    backend = dataclasses.replace(open_forward().backend, timeout=1.0)
+    with PortForward(backend) as forward, connect(forward) as connection:
+        with pytest.raises(ConnectionResetError):
+            connection.recv(1)
+        assert forward.problem == "port 5432 of Service db in namespace shop: the API did not answer for 1 s"
+    db.silent.set()
+
+
+def test_many_connections_ask_little(db: Cluster, tcp_server: TcpServer) -> None:
+    """The Service and its pods are not asked for with each connection of many."""
+    db.add_pod("db", "db-0", {PORT: tcp_server(name_yourself("db"))})
+    forward = open_forward()
+    begun, before = time.monotonic(), len(db.asked)
+    for _ in range(50):
+        with connect(forward) as connection:
+            assert read_all(connection) == b"db"
+    seconds = time.monotonic() - begun
+    assert len(db.forwarded) == 50
+    assert len(db.asked) - before <= 50 + 2 * (1 + seconds)
 
 
 def test_pod_that_ends_first(db: Cluster, tcp_server: TcpServer) -> None:

@@ -130,9 +130,21 @@ class Handler(BaseHTTPRequestHandler):
         self.answer((found.pop(0) if len(found) > 1 else found[0]) if isinstance(found, list) else found)
 
     def do_POST(self) -> None:
-        """Take an object, and give it back."""
+        """Take an object, and give it back, unless there is a refusal for `POST` and the path."""
         self.answers.made.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-        self.answer(self.answers.made[-1])
+        self.refuse_or_answer(self.answers.made[-1])
+
+    def do_DELETE(self) -> None:
+        """Delete nothing and say so, unless there is a refusal for `DELETE` and the path."""
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.refuse_or_answer({"kind": "Status", "status": "Success"})
+
+    def refuse_or_answer(self, what: object) -> None:
+        """Answer as it was told for the method and the path, and with `what` where it was told nothing."""
+        asked = f"{self.command} {urlsplit(self.path).path}"
+        self.answers.asked.append(asked)
+        refusals = self.answers.objects.get(asked) or []
+        self.answer(refusals.pop(0) if refusals else what)
 
     def do_HEAD(self) -> None:
         """Answer with the status alone."""

@@ -240,5 +240,5 @@ def test_policies_that_block_everything(server: Answers, monkeypatch: pytest.Mon
 def test_policies_are_checked_from_a_pod(server: Answers, monkeypatch: pytest.MonkeyPatch) -> None:
     """Outside of a pod, policies can't be checked, and the message says how to run the tests in one."""
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
-    with pytest.raises(NoPodError, match="dagger call test --tier e2e"):
+    with pytest.raises(NoPodError, match="floe-ci test --tier e2e"):
         own_pod(server.kube)

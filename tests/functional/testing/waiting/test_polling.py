@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import sqlite3
 import threading
 import time
+from contextlib import closing
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -201,23 +204,171 @@ def test_coroutine_is_no_condition_of_the_synchronous_wait() -> None:
         wait_for_condition(never, SHORT)
 
 
-def test_other_tasks_go_on() -> None:
+@pytest.mark.parametrize(
+    "in_thread",
+    [
+        lambda look: Condition("it is released", lambda _: look()),
+        lambda look: lambda: asyncio.to_thread(look),
+    ],
+    ids=["condition", "to_thread"],
+)
+def test_other_tasks_go_on(in_thread: Callable[[Callable[[], bool]], Callable[[], Any]]) -> None:
     """While one task waits for a condition that blocks, the others run: one of them ends the first look."""
     released = threading.Event()
     looks: list[bool] = []
 
-    def condition() -> bool:
+    def look() -> bool:
         looks.append(released.wait(5))
         return looks[-1]
 
     async def main() -> None:
-        waiting = asyncio.create_task(wait_for_condition_async(condition, PollingConfig(timeout=30)))
+        waiting = asyncio.create_task(wait_for_condition_async(in_thread(look), PollingConfig(timeout=30)))
         await asyncio.wait({waiting}, timeout=0.05)
         released.set()
         await waiting
 
     asyncio.run(main())
     assert looks == [True]
+
+
+async def answer(value: object = "answered") -> object:
+    """Return a value, after other tasks had their turn."""
+    await asyncio.to_thread(lambda: None)
+    return value
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        lambda: asyncio.gather(answer(), answer()),
+        lambda: asyncio.create_task(answer()),  # type: ignore[arg-type] # a coroutine
+        lambda: asyncio.get_running_loop().create_task(answer()),  # type: ignore[arg-type] # as above
+        lambda: asyncio.wait_for(answer(), 5),
+        functools.partial(answer, "there"),
+        lambda: asyncio.to_thread(lambda: True),
+        lambda: bool(asyncio.current_task()),
+    ],
+)
+def test_condition_is_called_in_the_loop(condition: Callable[[], Any]) -> None:
+    """A condition finds the event loop and the task that wait for it."""
+
+    async def main() -> object:
+        return await wait_for_condition_async(condition, SHORT)
+
+    assert asyncio.run(main())
+
+
+def test_condition_of_this_thread() -> None:
+    """A condition can use what belongs to the thread of the event loop, as a connection of sqlite3 does."""
+
+    async def main() -> object:
+        with closing(sqlite3.connect(":memory:")) as connection:
+            return await wait_for_condition_async(lambda: connection.execute("SELECT 7").fetchone(), SHORT)
+
+    assert asyncio.run(main()) == (7,)
+
+
+async def hang(*_: object) -> None:
+    """Never return."""
+    await asyncio.Event().wait()
+
+
+def test_hanging_condition_is_ended() -> None:
+    """A look that never ends is cancelled when the time is over, and the message says so and what was seen before."""
+    looks = iter([Unmet("almost")])
+    cancelled: list[bool] = []
+
+    async def condition() -> object:
+        for seen in looks:
+            return seen
+        try:
+            await hang()
+        except asyncio.CancelledError:
+            cancelled.append(True)
+            raise
+        return True
+
+    begin = time.monotonic()
+    with pytest.raises(ConditionTimeoutError, match=r"the look had not ended after [01]\.\d s; before that: almost$"):
+        asyncio.run(wait_for_condition_async(condition, SHORT))
+    assert cancelled == [True]
+    assert time.monotonic() - begin < 3.5
+
+
+def test_timeout_of_the_conditions_own() -> None:
+    """A condition's own `TimeoutError` is not taken for the wait's."""
+
+    async def condition() -> None:
+        async with asyncio.timeout(0.01):
+            await hang()
+
+    with pytest.raises(TimeoutError) as failure:
+        asyncio.run(wait_for_condition_async(condition, SHORT))
+    assert not isinstance(failure.value, ConditionTimeoutError)
+
+
+def test_cancelled_wait() -> None:
+    """A wait that is cancelled ends, and cancels the look that goes on."""
+
+    async def main() -> bool:
+        waiting = asyncio.create_task(wait_for_condition_async(hang, PollingConfig(timeout=60)))
+        await asyncio.wait({waiting}, timeout=0.05)
+        waiting.cancel()
+        await asyncio.wait({waiting}, timeout=5)
+        return waiting.cancelled()
+
+    assert asyncio.run(main())
+
+
+LONG = PollingConfig(timeout=20.0, interval=0.1, description="inner")
+
+
+def never_met(*_: object) -> Unmet:
+    """Return what an inner wait sees."""
+    return Unmet("not yet")
+
+
+@pytest.mark.parametrize(
+    "outer_and_inner",
+    [
+        lambda: wait_for_condition(lambda: wait_for_condition(never_met, LONG), SHORT),
+        lambda: asyncio.run(wait_for_condition_async(lambda: wait_for_condition_async(never_met, LONG), SHORT)),
+        lambda: asyncio.run(
+            wait_for_condition_async(lambda: asyncio.to_thread(wait_for_condition, never_met, LONG), SHORT)
+        ),
+        lambda: wait_for_condition(lambda: asyncio.run(wait_for_condition_async(never_met, LONG)), SHORT),
+        lambda: wait_for_condition(
+            lambda: wait_for_condition(lambda: wait_for_condition(never_met, LONG), LONG), SHORT
+        ),
+        lambda: wait_for_condition(Condition("outer", lambda _: wait_for_condition(never_met, LONG)), SHORT),
+    ],
+    ids=["sync", "async", "thread", "loop", "thrice", "condition"],
+)
+def test_nested_wait_does_not_overrun(outer_and_inner: Callable[[], object]) -> None:
+    """A wait within another one ends with it, and it is the outer one's message, with what the inner one saw."""
+    begin = time.monotonic()
+    with pytest.raises(ConditionTimeoutError, match=r"not yet|had not ended") as failure:
+        outer_and_inner()
+    assert time.monotonic() - begin < 8
+    assert failure.value.config.timeout == SHORT.timeout
+    assert not failure.value.cut_short
+
+
+def test_inner_wait_that_fails_by_itself(wait: Callable[..., Any]) -> None:
+    """An inner wait whose own time is over leaves the outer one at once, as any error does."""
+    begin = time.monotonic()
+    inner = PollingConfig(timeout=1.0, interval=0.1, description="inner")
+    with pytest.raises(ConditionTimeoutError, match=r"^inner: not so after 1"):
+        wait(lambda: wait_for_condition(never_met, inner), PollingConfig(timeout=60))
+    assert time.monotonic() - begin < 30
+
+
+def test_wait_while_the_clock_is_frozen() -> None:
+    """A wait ends in real time, however the test has frozen its own."""
+    freezegun = pytest.importorskip("freezegun")
+    with freezegun.freeze_time("2024-01-01"), pytest.raises(ConditionTimeoutError) as failure:
+        wait_for_condition(never_met, SHORT)
+    assert 1.0 <= failure.value.elapsed < 10
 
 
 def test_interruption_leaves_the_wait(wait: Callable[..., Any], interrupt: list[Exception]) -> None:
