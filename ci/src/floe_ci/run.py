@@ -290,7 +290,11 @@ async def finish(this: Run, stay: Entrance, end: End) -> tuple[Outcome, bool]:
         if scope.cancelled_caught:
             notes = (f"not everything could be collected in {limit:g} s",)
     except BaseException as error:  # noqa: BLE001 - as above
-        notes = (f"not everything could be collected: {problem_of(error, this).text}",)
+        problem = problem_of(error, this)
+        notes = (f"not everything could be collected: {problem.text}",)
+        if end.problem is None and not this.live.heard and not (this.folder.path / "junit.xml").exists():
+            # Nothing else tells of the tests: this is why.
+            end = replace(end, problem=problem)
     keep = this.request.keep and this.interrupts.signal is None and bool(end.problem or end.exit_code)
     end = replace(end, notes=(*this.notes, *notes), kept=stay.kept() if keep else ())
     outcome = await in_thread(

@@ -454,3 +454,16 @@ def test_end_of_a_pod_that_can_not_start(api: ApiServer, spec: RunSpec) -> None:
         "floe-test-runner-x, last warning: Failed: manifest unknown",
         "look further with `kubectl --namespace ns describe pod floe-test-runner-x`, where --keep has left the cluster",
     ]
+
+
+@pytest.mark.parametrize("container", [job.RUNNER, job.KEEPER])
+def test_container_that_a_node_could_not_start(api: ApiServer, spec: RunSpec, container: str) -> None:
+    """A container that its node's runtime failed to start ends the wait at once, and may be tried again."""
+    ended = client.V1ContainerStateTerminated(exit_code=128, reason="StartError", message="unable\nto freeze")
+    found = pods(state(job.RUNNER, None), state(job.KEEPER, None))
+    for status in found.items[0].status.container_statuses:
+        if status.name == container:
+            status.state = client.V1ContainerState(terminated=ended)
+    api.objects[PODS] = found
+    with pytest.raises(job.NotStarted, match="could not start the tests' pod: unable to freeze"):
+        job.wait_for_end(api.apis, spec)

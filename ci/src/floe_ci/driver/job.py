@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
+
+from kubernetes.client import ApiException
 
 from floe_ci import contract, reporter
 from floe_ci.driver import closer, deploy, nodes, pods, poll
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from kubernetes.client import V1ContainerStateTerminated, V1Pod
+    from kubernetes.client import V1ContainerState, V1ContainerStateTerminated, V1Pod
 
     from floe_ci.driver.apis import Apis
     from floe_ci.driver.spec import RunSpec
@@ -45,6 +48,8 @@ KILLED: Final = 137
 """The exit code of a process that was killed, such as one that `timeout` could not end otherwise."""
 TIMED_OUT: Final = 124
 """The exit code that `timeout` gives, for tests that ran into their deadline."""
+REMOVING: Final = 120.0
+"""Seconds until a pod that could not start must be gone."""
 MARK: Final = 10.0
 """Seconds to tell the keeper to end."""
 KEEP: Final = f"""\
@@ -54,6 +59,10 @@ until [ -e {contract.RESULTS_DIR}/{COLLECTED} ]; do sleep 0.2; done
 kill $!
 """
 """What the keeper does: tell what the reporter writes, until the results are out."""
+
+
+class NotStarted(RunError):  # noqa: N818 - what became of the pod, not of the run
+    """A node failed to start a container, as one under load does now and then; nothing of the tests has been lost."""
 
 
 def prepare(spec: RunSpec, services: Manifests) -> Manifests:
@@ -135,6 +144,7 @@ def wait_for_end(apis: Apis, spec: RunSpec, stop: threading.Event | None = None)
             return "the Job has no pod yet"
         seen[:] = [found]
         runner, keeper = (pods.container_state(found, name) for name in (RUNNER, KEEPER))
+        refuse_unstarted(runner, keeper)
         if runner and runner.terminated:
             ended[:] = [found]
             # Tests can be over before the node has started the second container.
@@ -156,6 +166,41 @@ def wait_for_end(apis: Apis, spec: RunSpec, stop: threading.Event | None = None)
             raise TimedOut(str(error)) from error
         raise
     return ended[-1]
+
+
+def refuse_unstarted(*states: V1ContainerState | None) -> None:
+    """End the wait for a pod of which a node could not start a container.
+
+    Raises:
+        NotStarted: It is so.
+    """
+    for each in states:
+        if each and each.terminated and each.terminated.reason == pods.START_ERROR:
+            msg = f"the node could not start the tests' pod: {' '.join((each.terminated.message or '').split())}"
+            raise NotStarted(msg)
+
+
+def remove(apis: Apis, spec: RunSpec, stop: threading.Event | None = None) -> None:
+    """Delete the Job with its pod, and wait until both are gone.
+
+    Raises:
+        RunError: They are not gone in time.
+        Stopped: The wait was told to stop.
+    """
+
+    def delete() -> None:
+        try:
+            apis.batch.delete_namespaced_job(JOB, spec.namespace, propagation_policy="Background")
+        except ApiException as error:
+            if error.status != HTTPStatus.NOT_FOUND:
+                raise
+
+    def left() -> str | None:
+        found = job_pod(apis, spec)
+        return pods.state(found) if found else None
+
+    apis.ask(f"Job {JOB}", delete, stop=stop)
+    apis.wait_until("the end of a pod that could not start", left, timeout=REMOVING, stop=stop)
 
 
 def gone(apis: Apis, spec: RunSpec, last: V1Pod) -> RunError:

@@ -28,6 +28,8 @@ LOOK: Final = 0.5
 """Seconds between two looks for containers whose logs are to be followed."""
 LAST_LINES: Final = 5.0
 """Seconds in which the logs are read to where they are, when the run is over."""
+AGAIN: Final = 2
+"""How often the tests' pod is made anew where a node could not start it."""
 EVENTS: Final = 10.0
 """Seconds in which the cluster must tell its events."""
 
@@ -118,10 +120,19 @@ class ClusterRun:
             Stopped: The run was told to stop.
         """
         self._watcher.begin()
-        deploy.apply(self._apis, self._spec, job.prepare(self._spec, self._services), self._stop)
-        pod = job.wait_for_end(self._apis, self._spec, self._stop)
+        again: tuple[str, ...] = ()
+        while True:
+            deploy.apply(self._apis, self._spec, job.prepare(self._spec, self._services), self._stop)
+            try:
+                pod = job.wait_for_end(self._apis, self._spec, self._stop)
+                break
+            except job.NotStarted as error:
+                if len(again) == AGAIN:
+                    raise
+                again = (*again, f"tried again: {error}")
+                job.remove(self._apis, self._spec, self._stop)
         end = job.end_of(pod, self._spec, self._others())
-        self.problem, self.notes = end.problem, end.notes
+        self.problem, self.notes = end.problem, (*again, *end.notes)
         return end.exit_code
 
     def collect(self, raw: Path, *, timeout: float = 600, stop: threading.Event | None = None) -> tuple[str, ...]:

@@ -31,6 +31,7 @@ IN_NAMESPACE: Final = (
     # A command's connection is opened by a GET; newer clusters ask for `create` as well.
     ("", "pods/exec", ("get", "create")),
     ("", "events", ("list",)),
+    ("batch", "jobs", ("delete",)),
     ("discovery.k8s.io", "endpointslices", ("list",)),
 )
 """What every run does inside of it."""
