@@ -21,11 +21,11 @@ import anyio
 import dagger
 from anyio import to_thread
 from dagger import CacheSharingMode, dag
-from floe_ci import pipeline, render, runner
+from floe_ci.build import RUNNER_IMAGE, Build
 from floe_ci.cluster import VOLUME, layout, path
-from floe_ci.module import NOT_SOURCE
-from floe_ci.pipeline import RUNNER_IMAGE, Plan, Request
-from floe_ci.steps import Measured, Step
+from floe_ci.origin import NOT_SOURCE, Origin, through_a_tunnel
+from floe_ci.request import RunRequest
+from floe_ci.steps import Measured, Step, Timings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,14 +49,14 @@ class Run:
 async def prepare(options: argparse.Namespace) -> dagger.Container:
     """Return the toolbox with all that the script uses, each image built or pulled before."""
     source = dag.host().directory(str(ROOT), gitignore=True).filter(exclude=NOT_SOURCE)
-    bundle = pipeline.Bundle(source.directory("k8s"), source.directory("ci"))
-    request = Request("integration", source, bundle, mirror=options.registry, node_image=options.node_image)
-    plan = await pipeline.read_plan(request)
-    tools = plan.tools
-    images = await all_images(plan, tools)
+    origin = Origin(source, source.directory("k8s"), source.directory("ci"), through_a_tunnel)
+    request = RunRequest("integration", registry=options.registry, node_image=options.node_image)
+    build = await Build.read(origin, request, Timings())
+    tools = build.tools
+    images = await all_images(build, tools)
     container = (
         tools.with_workdir("/work")
-        .with_directory("k8s", bundle.k8s)
+        .with_directory("k8s", origin.k8s)
         .with_file("plain-shell.sh", source.file(SCRIPT))
         .with_mounted_cache(VOLUME, dag.cache_volume(VOLUME_NAME), sharing=CacheSharingMode.LOCKED)
     )
@@ -65,18 +65,20 @@ async def prepare(options: argparse.Namespace) -> dagger.Container:
         folder = f"/images/{number}"
         container = container.with_mounted_directory(folder, layout(tools, image, name))
         targets.append(f"{folder}={path(name)}")
-    arguments = [path(plan.node_image), str(plan.config.timeouts.job), json.dumps(plan.pytest_args), *targets]
+    arguments = [
+        path(build.node_image),
+        str(build.plan.config.timeouts.job),
+        json.dumps(build.plan.pytest_arguments()),
+        *targets,
+    ]
     return await container.with_default_args(["sh", "plain-shell.sh", *arguments]).sync()
 
 
-async def all_images(plan: Plan, tools: dagger.Container) -> dict[str, dagger.Container]:
-    """Return by name the images that the module would load."""
-    services = await render.services(tools, plan.request.bundle.k8s, plan.request.source, plan.tier)
-    return {
-        plan.node_image: plan.registry.pull(plan.node_image),
-        RUNNER_IMAGE: await runner.build_runner(plan.request.source, plan.config, plan.registry),
-        **await pipeline.service_images(plan, services),
-    }
+async def all_images(build: Build, tools: dagger.Container) -> dict[str, dagger.Container]:
+    """Return the images that the run needs, by name."""
+    plan = await build.manifests(tools)
+    node = {build.node_image: build.registry.pull(build.node_image)}
+    return node | await build.services(plan) | {RUNNER_IMAGE: await build.runner()}
 
 
 async def run_script(container: dagger.Container) -> Run:

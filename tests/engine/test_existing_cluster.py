@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from conftest import Existing, Repository
+    from conftest import Done, Existing, Repository
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -120,7 +120,7 @@ def test_registry_that_does_not_answer(existing: Existing) -> None:
     before = existing.inventory()
     done = existing.call("test", "--push", "127.0.0.1:9/runner:test")
     assert done.code == 2
-    refusal = last_line(done.errors)
+    refusal = reason(done)
     assert "--push 127.0.0.1:9/runner:test: the registry 127.0.0.1:9 does not answer" in refusal
     assert "connection refused" in refusal
     assert existing.inventory() == before
@@ -138,7 +138,7 @@ def test_interrupted_run(existing: Existing, tmp_path: Path, number: signal.Sign
         run.send_signal(number)
         run.communicate(timeout=60)
     assert time.monotonic() - sent < 30  # floe: ignore[FT402] how long the interrupt may take is what is tested
-    assert run.returncode == 2
+    assert run.returncode == 128 + number
     assert f"the run was interrupted by {number.name}" in (results / "summary.md").read_text()
     existing.wait_until_same(before)
 
@@ -171,7 +171,7 @@ def test_object_of_somebody_else(existing: Existing, repository: Repository) -> 
     repository.write("pyproject.toml", '[tool.floe-ci.tiers.integration]\nmanifests = ["role.yaml"]\n')
     repository.write("role.yaml", ROLE)
     done = existing.call("test", *existing.IMAGE, where=repository.folder)
-    assert done.code == 2
+    assert done.code == 3
     assert (
         'clusterroles.rbac.authorization.k8s.io "small" already exists'
         in (repository.folder / "results" / "integration" / "summary.md").read_text()
@@ -187,7 +187,7 @@ def test_manifest_of_another_namespace(existing: Existing, repository: Repositor
     repository.write("reaches.yaml", "{apiVersion: v1, kind: ConfigMap, metadata: {name: ours, namespace: neighbour}}")
     done = existing.call("test", *existing.IMAGE, where=repository.folder)
     assert done.code == 2
-    assert "leave it out of ConfigMap ours (neighbour)" in last_line(done.errors)
+    assert "leave it out of ConfigMap ours (neighbour)" in reason(done)
     assert existing.inventory() == before
 
 
@@ -212,8 +212,8 @@ def test_missing_rights(existing: Existing, limited: Path, tmp_path: Path) -> No
     refused = existing.call(*options, kubeconfig=limited)
     assert refused.code == 2
     assert existing.inventory() == before
-    assert not results.exists()
-    told = [rule(line) for line in refused.errors.splitlines() if re.match(r" {4}[a-z]", line)]
+    page = (results / "summary.md").read_text().splitlines()
+    told = [rule(line) for line in page if re.match(r" {4}[a-z]", line)]
     (deployments,) = [each for each in told if each["resources"] == ["deployments"]]
     assert deployments["apiGroups"] == ["apps"]
     assert {*deployments["verbs"]} >= {"create", "patch"}
@@ -232,7 +232,7 @@ def test_context_that_was_not_named(existing: Existing, tmp_path: Path) -> None:
     renamed.write_text(existing.kubeconfig.read_text().replace("kind-floe", "production"), encoding="utf-8")
     done = existing.call("test", *existing.IMAGE, kubeconfig=renamed)
     assert done.code == 2
-    assert "the current one, production, is not a Kind cluster on this machine" in done.errors
+    assert "the current one, production, is not a Kind cluster on this machine" in reason(done)
     assert existing.inventory() == before
     named = existing.call("down", "--context", "production", kubeconfig=renamed)
     assert (named.code, named.output) == (0, "no services of yours are up in context production\n")
@@ -243,7 +243,7 @@ def test_too_few_nodes(existing: Existing) -> None:
     before = existing.inventory()
     done = existing.call("test", "--tier", "e2e", *existing.IMAGE)
     assert done.code == 2
-    assert "tier e2e wants 3 nodes that take pods; context kind-floe has 1" in done.errors
+    assert "tier e2e wants 3 nodes that take pods; context kind-floe has 1" in reason(done)
     assert existing.inventory() == before
 
 
@@ -265,14 +265,16 @@ def test_cluster_that_can_not_be_used(existing: Existing, tmp_path: Path, change
     other.write_text(re.sub(*change, existing.kubeconfig.read_text()), encoding="utf-8")
     done = existing.call("test", *existing.IMAGE, kubeconfig=other)
     assert done.code == 2
-    assert said in last_line(done.errors)
+    assert said in reason(done)
 
 
-def last_line(errors: str) -> str:
-    """Return what `floe-ci` has to say in the end: one line, and no traceback."""
-    (line,) = [line for line in errors.splitlines() if line.startswith("floe-ci: ")]
-    assert errors.rstrip().endswith(line)
-    return line
+def reason(done: Done) -> str:
+    """Return what a run that was refused says of why: it is said once, beside its verdict, and without a traceback."""
+    assert "Traceback" not in done.errors + done.output
+    told, _, _ = done.output.partition("\nrefused: ")
+    assert told != done.output
+    assert told.splitlines()[0] not in done.errors
+    return told
 
 
 def wait_for_line(run: subprocess.Popen[str], ending: str) -> None:

@@ -75,7 +75,7 @@ def test_every_step_is_timed_in_order(integration_results: Path) -> None:
     """Each step of the pipeline has its duration, in the order in which they began."""
     timings = json.loads((integration_results / "timings.json").read_text())
     names = [step["name"] for step in timings["steps"]]
-    story = ["configure", "build runner", "create cluster", "apply", "services ready", "tests", "collect"]
+    story = ["configure", "build runner", "create cluster", "namespace", "services ready", "tests", "collect"]
     assert [name for name in names if name in story] == story
     assert all(step["seconds"] > 0 for step in timings["steps"])
     assert 0 < timings["time_to_first_test_seconds"] < timings["total_seconds"]

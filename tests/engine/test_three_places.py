@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from floe_ci.local.plan import why_absent
+from floe_ci.local.offer import why_absent
 from junitparser import JUnitXml, Skipped
 
 if TYPE_CHECKING:

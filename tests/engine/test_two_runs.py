@@ -9,7 +9,7 @@ import pytest
 from dagger import dag
 from floe_ci import toolbox
 from floe_ci.cluster import Cluster
-from floe_ci.pipeline import read_images
+from floe_ci.images import Images
 from floe_ci.registry import Registry
 from floe_ci.tasks import together
 
@@ -25,7 +25,7 @@ async def test_two_runs_do_not_meet(dagger: Dagger) -> None:
     """Two services run side by side: each has its own Docker, with nothing of the other in it."""
     async with sdk.connection():
         repository = dag.host().directory(str(dagger.root), include=["ci", "k8s"])
-        images = await read_images(repository.directory("k8s"))
+        images = Images.parse(await repository.file("k8s/images/kustomization.yaml").contents(), "k8s/images")
         mirror = dagger.registry[1] if dagger.registry else ""
         tools = toolbox.build(Registry(images, mirror), repository.directory("ci"))
         first, second = Cluster.of(tools, "two-runs-a"), Cluster.of(tools, "two-runs-b")

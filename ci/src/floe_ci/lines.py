@@ -144,11 +144,9 @@ class Lines:
 
 
 def describe(step: Step) -> str:
-    """Return how a step ended, in one line."""
-    if step.error is None:
-        return f"{step.name}: done after {step.seconds:.1f} s"
-    first = next(iter(step.error.strip().splitlines()), "")
-    return f"{step.name}: {first} after {step.seconds:.1f} s"
+    """Return how a step ended, in one line; why it failed is told once, with the verdict."""
+    ended = "done" if step.error is None else "ended early" if step.cancelled else "failed"
+    return f"{step.name}: {ended} after {step.seconds:.1f} s"
 
 
 def indented(message: str, lines: int = 12) -> str:

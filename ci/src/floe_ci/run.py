@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import traceback
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from floe_ci.errors import BrokenError, NothingToRunError, RunError, UserError
 from floe_ci.folder import RunFolder
 from floe_ci.interrupts import Interrupts
 from floe_ci.live import JunitFile, LiveTests
-from floe_ci.selection import NO_TESTS
+from floe_ci.selection import COLLECT_TESTS, NO_TESTS, no_tests
 from floe_ci.steps import Timings
 from floe_ci.tasks import Held, in_thread
 
@@ -85,6 +86,8 @@ class Run:
     """For what goes on beside the story; it ends with it."""
     with_tests: bool = True
     """Whether it runs tests, or only brings services up."""
+    nothing: str = ""
+    """Why no test ran, where none was selected."""
     timings: Timings = field(init=False)
     live: LiveTests = field(init=False)
     """The tests as they end."""
@@ -267,12 +270,14 @@ async def live_through(this: Run, stay: Entrance) -> End:
             await stay.services()
             exit_code = await stay.tests()
     except NothingToRunError as error:
-        exit_code = NO_TESTS
-        this.notes.append(str(error))
+        exit_code, this.nothing = NO_TESTS, str(error)
     except BaseException as error:  # noqa: BLE001 - an exception of any type is an end, and has results
         problem = problem_of(error, this)
     if this.interrupts.signal is not None:
         problem = interruption(this)
+    elif exit_code == NO_TESTS and not this.live.counts.total:
+        this.nothing = this.nothing or no_tests(this.request.tier, this.request.selection)
+        this.note(this.nothing)
     return End(exit_code, problem)
 
 
@@ -300,7 +305,8 @@ async def finish(this: Run, stay: Entrance, end: End) -> tuple[Outcome, bool]:
     outcome = await in_thread(
         lambda: results.finish(this.folder, this.request.tier, this.request.run_id, end, this.timings, this.live)
     )
-    return outcome, keep
+    looked = end.problem is not None and end.problem.step == COLLECT_TESTS
+    return replace(outcome, began=outcome.began or looked, problem=outcome.problem or this.nothing or None), keep
 
 
 async def leave(this: Run, stay: Entrance, *, keep: bool) -> None:
@@ -330,7 +336,8 @@ async def grow(this: Run) -> None:
 def interruption(this: Run) -> Problem:
     """Return that the run was told to stop, and where it was."""
     number = this.interrupts.signal or 0
-    return Problem("interrupted", "the run was interrupted", step=this.timings.failed, signal=number)
+    text = f"the run was interrupted by {signal.Signals(number).name}"
+    return Problem("interrupted", text, step=this.timings.failed, signal=number)
 
 
 def problem_of(error: BaseException, this: Run) -> Problem:

@@ -15,8 +15,14 @@ from floe_ci.reporter import REPORTER
 if TYPE_CHECKING:
     from floe_ci.config import Config, TierConfig
 
-NO_TESTS, USAGE_ERROR = 5, 4
-"""pytest's exit codes for a selection without tests, and for arguments that it refuses."""
+NO_TESTS, USAGE_ERROR, COLLECTION_ERROR = 5, 4, 2
+"""pytest's exit codes for a selection without tests, for arguments that it refuses, and for tests that break it."""
+COLLECT_TESTS: Final = "collect tests"
+"""The step that looks at the selection before anything is started for it."""
+SHOWN: Final = 2000
+"""How many characters of pytest's output are shown."""
+_NOT_IMPORTABLE: Final = re.compile(r"^E\s+(ModuleNotFoundError|SyntaxError|IndentationError): ", re.MULTILINE)
+"""What no service mends that comes later."""
 _ERROR: Final = re.compile(r"(?:\S*pytest\S*|__main__\.py): error: |ERROR: (?!usage)")
 """How the lines begin in which pytest says what it doesn't take."""
 
@@ -79,19 +85,26 @@ def selecting_arguments(tier: TierConfig, chosen: Selection) -> tuple[str, ...]:
 def refuse_nothing(tier: str, chosen: Selection, exit_code: int, output: str) -> None:
     """Refuse a selection by what `pytest --collect-only` came to, before anything is started for it.
 
-    Nothing else that it failed with counts: with services there, the tests may be collected all the same.
+    What else it failed with does not count: with services there, the tests may be collected all the same.
 
     Raises:
         NothingToRunError: It holds no test.
         UserError: pytest doesn't take its arguments.
     """
     if exit_code == NO_TESTS:
-        which = f"no test matches {chosen}" if str(chosen) else "there are no tests in its paths"
-        msg = f"tier {tier}: {which}; `pytest --collect-only` shows what there is"
-        raise NothingToRunError(msg)
+        raise NothingToRunError(no_tests(tier, chosen))
+    if exit_code in {COLLECTION_ERROR, USAGE_ERROR} and _NOT_IMPORTABLE.search(output):
+        msg = f"tier {tier}: the tests can't be collected:\n{output.strip()[-SHOWN:]}"
+        raise UserError(msg)
     if exit_code == USAGE_ERROR and (refused := usage_error(output)):
         msg = f"tier {tier}: pytest can't start: {refused}"
         raise UserError(msg)
+
+
+def no_tests(tier: str, chosen: Selection) -> str:
+    """Return that nothing is selected, and by what."""
+    which = f"no test matches {chosen}" if str(chosen) else "there are no tests in its paths"
+    return f"tier {tier}: {which}; `pytest --collect-only` shows what there is"
 
 
 def usage_error(output: str) -> str | None:

@@ -29,10 +29,10 @@ def said(capsys: pytest.CaptureFixture[str]) -> list[str]:
 
 
 def test_steps(told: Lines, capsys: pytest.CaptureFixture[str]) -> None:
-    """A step is a line when it begins and when it ends; one that failed has the first line of why."""
+    """A step is a line when it begins and when it ends; why it failed is for the verdict to say."""
     told.begin("services ready")
     told.end(Step("services ready", 0, 2, "RunError: postgres\nlong log"))
-    assert said(capsys) == ["services ready …", "services ready: RunError: postgres after 2.0 s"]
+    assert said(capsys) == ["services ready …", "services ready: failed after 2.0 s"]
 
 
 def test_failure_is_told_at_once(told: Lines, capsys: pytest.CaptureFixture[str]) -> None:

@@ -77,7 +77,8 @@ class ClusterPlace:
         chosen = target.choose(request.kubeconfig, request.context)
         asked = replace(request, run_id=kept_id(request), keep=True)
         look = shlex.join(("kubectl", *chosen.kubectl_options, "--namespace", namespace(asked), "get", "all"))
-        told = f"in namespace {namespace(asked)}: `{look}`; `floe-ci down --on cluster` deletes them"
+        where = f"in namespace {namespace(asked)} of context {chosen.context}"
+        told = f"{where}: `{look}`; `floe-ci down --on cluster` deletes them"
         if ownership.owned_namespaces(chosen.connect(), asked.run_id):
             return f"services are up already {told}"
         anyio.run(up, asked, self, progress)

@@ -149,7 +149,7 @@ async def check_selection(plan: Plan, runner: dagger.Container, run: Run) -> Non
     Raises:
         UserError: It is so, or pytest doesn't take its arguments.
     """
-    with run.step("collect tests"):
+    with run.step(selection.COLLECT_TESTS):
         for name, value in stand_in_variables(plan).items():
             runner = runner.with_env_variable(name, value)
         arguments = selection.selecting_arguments(plan.tier, run.request.selection)
