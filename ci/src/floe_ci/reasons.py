@@ -16,6 +16,8 @@ _RULE: Final = re.compile(r"[=_\-!.]{3,}|[=_\-]{3,} .*[=_\-]{3,}|\d+ (?:passed|f
 """Lines that only part others, and pytest's own count."""
 _GATE: Final = re.compile(r"(?:FAIL|ERROR)\b.*|Coverage failure.*|.*\bExit: .*|INTERNALERROR> \S*(?:Error|Exception).*")
 """What a gate on the tests says, and what pytest says of its own end."""
+_STAMP: Final = re.compile(r"^\d{4}-\d\d-\d\dT[\d:.]+Z ", re.MULTILINE)
+"""The time that a cluster puts before each line."""
 _HEADLINE: Final = re.compile(r"E   \S|.*\berror: \S|\w*(?:Error|Exception): ")
 
 
@@ -46,6 +48,6 @@ def tail(path: Path) -> str:
         with path.open("rb") as file:
             size = file.seek(0, 2)
             file.seek(max(0, size - _TAIL))
-            return file.read(_TAIL).decode(errors="replace")
+            return _STAMP.sub("", file.read(_TAIL).decode(errors="replace"))
     except OSError:
         return ""

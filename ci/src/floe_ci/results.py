@@ -165,7 +165,7 @@ def _problem(
     if end.problem:
         parts.append(end.problem.text.strip() or f"the run ended: {end.problem.kind}")
     elif judged.reason:
-        log = reasons.tail(folder.path / "logs" / _LOG)
+        log = reasons.tail(_runner_log(folder.path / "logs"))
         said = reasons.of_gate(log) if judged.verdict is Verdict.FAILED else reasons.last_words(log)
         headline = reasons.headline(said) if judged.verdict in {Verdict.FAILED, Verdict.REFUSED} else ""
         parts.append(f"{judged.reason}: {headline}" if headline else judged.reason)
@@ -180,6 +180,12 @@ def _problem(
     if said:
         parts.append(said)
     return "\n".join(parts) or None
+
+
+def _runner_log(logs: Path) -> Path:
+    """Return where the tests' process wrote: in a cluster the folder of its pod has it, and the last pod counts."""
+    pods = sorted(logs.glob(f"*/{_LOG}"), key=lambda path: path.stat().st_mtime)
+    return pods[-1] if pods and not (logs / _LOG).exists() else logs / _LOG
 
 
 def _write(folder: RunFolder, judged: Judgement, page: Page, timings: str) -> str:

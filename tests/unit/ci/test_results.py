@@ -133,6 +133,16 @@ def test_gate(folder: RunFolder, tmp_path: Path) -> None:
     )
 
 
+def test_reason_from_a_pods_log(folder: RunFolder, tmp_path: Path) -> None:
+    """In a cluster the reason stands in the log of the tests' pod, after the time of each line."""
+    left(folder, tmp_path, document(Case("t", "a")))
+    log = folder.log("floe-test-runner-x/runner.log")
+    log.line("2026-11-28T22:00:37.117497705Z Coverage failure: total of 62 is less than fail-under=90")
+    outcome = finished(folder, End(exit_code=1))
+    assert outcome.exit_code == 1
+    assert "exit code 1 all the same: Coverage failure: total of 62 is less than fail-under=90" in outcome.summary
+
+
 def test_usage_error(folder: RunFolder) -> None:
     """Arguments that pytest refuses are a refusal, with all that pytest said."""
     said = ["ERROR: usage: pytest [options]", "pytest: error: unrecognized arguments: --nope", "  inifile: None"]
