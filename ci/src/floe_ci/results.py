@@ -146,7 +146,7 @@ def _tests(folder: RunFolder, live: LiveTests | None) -> Document | None:
     path = folder.path / "junit.xml"
     if not path.exists() or (heard and not folder.has_gathered("junit.xml")):
         return Document((Suite("", list(heard.cases)),)) if heard else None
-    document = junit.read(path)
+    document = junit.read(path).of_tests()
     if heard is None:
         return document
     suite = document.as_suite("")

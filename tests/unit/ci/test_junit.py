@@ -302,3 +302,10 @@ def test_endless_output(tmp_path: Path) -> None:
     text = f"<testcase name='a'><system-out>{'x' * (9 << 20)}</system-out></testcase>"
     (case,) = parsed(tmp_path, junit(text)).cases
     assert case.outputs[0][1].endswith("[what comes after is left out]")
+
+
+def test_case_of_an_interrupted_test(tmp_path: Path) -> None:
+    """The nameless case that pytest leaves for a test that was interrupted is no test that passed."""
+    text = '<testsuite><testcase classname="t" name="a"/><testcase classname="" name="" time="0.001"/></testsuite>'
+    (tmp_path / "junit.xml").write_text(text)
+    assert [case.name for case in read(tmp_path / "junit.xml").of_tests().cases] == ["a"]
