@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 INTERRUPTED: Final = 130
-REFUSED: Final = 2
+REFUSED, BROKEN = 2, 3
 
 COMMANDS: Final[Mapping[str, str]] = {
     "test": "Run a tier's tests against real services, and leave the results.",
@@ -48,12 +48,12 @@ class Commands(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - as click has it
-        """Run the command; its exit code is the run's, 2 for what can't be done, 130 for an interruption."""
+        """Run the command; its exit code is the run's, 2 for bad input, 3 for what broke, 130 for an interruption."""
         try:
             return super().invoke(ctx)
         except (UserError, RunError) as error:
             click.echo(f"floe-ci: {error}", err=True)
-            ctx.exit(REFUSED)
+            ctx.exit(REFUSED if isinstance(error, UserError) else BROKEN)
         except KeyboardInterrupt:
             click.echo("floe-ci: interrupted", err=True)
             ctx.exit(INTERRUPTED)

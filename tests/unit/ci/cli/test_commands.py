@@ -119,12 +119,12 @@ def test_place_is_chosen_where_none_is_named(call: Call, somewhere: Somewhere, m
     assert somewhere.name == "local"
 
 
-@pytest.mark.parametrize("error", [UserError("tier x: no test"), RunError("the cluster is gone")])
-def test_error_is_one_message(call: Call, somewhere: Somewhere, error: Exception) -> None:
-    """What can't be done is exit code 2 and its message, without a traceback."""
+@pytest.mark.parametrize(("error", "code"), [(UserError("tier x: no test"), 2), (RunError("the cluster is gone"), 3)])
+def test_error_is_one_message(call: Call, somewhere: Somewhere, error: Exception, code: int) -> None:
+    """Bad input is exit code 2, what broke is 3, and either is its message, without a traceback."""
     somewhere.error = error
     told = call("test", "--on", "local")
-    assert told.exit_code == 2
+    assert told.exit_code == code
     assert told.stderr.splitlines()[-1] == f"floe-ci: {error}"
     assert "Traceback" not in told.output
 
