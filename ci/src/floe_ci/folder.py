@@ -178,7 +178,7 @@ class RunFolder:
                 with contextlib.suppress(OSError):
                     os.chmod(os.path.join(folder, name), 0o644, follow_symlinks=False)  # noqa: PTH101, PTH118 - one by one, and many
             with contextlib.suppress(OSError):
-                os.chmod(folder, 0o755)  # noqa: PTH101, S103 - as above; results are for all to read
+                os.chmod(folder, 0o755)  # noqa: PTH101, S103 - results are for all to read # nosec B103
         self._unlock()
 
     def incomplete_logs(self) -> tuple[str, ...]:

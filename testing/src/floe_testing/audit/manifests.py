@@ -12,7 +12,7 @@ _KINDS: Final = {
     "port": "port",
     "user": "user",
     "username": "user",
-    "password": "password",
+    "password": "password",  # pragma: allowlist secret
     "pass": "password",
     "passwd": "password",
     "database": "database",
