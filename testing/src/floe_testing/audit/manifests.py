@@ -12,8 +12,8 @@ _KINDS: Final = {
     "port": "port",
     "user": "user",
     "username": "user",
-    "password": "password",  # pragma: allowlist secret
-    "pass": "password",
+    "password": "password",  # a key's name # pragma: allowlist secret
+    "pass": "password",  # a key's name # pragma: allowlist secret
     "passwd": "password",
     "database": "database",
     "dbname": "database",
