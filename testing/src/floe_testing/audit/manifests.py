@@ -14,7 +14,7 @@ _KINDS: Final = {
     "username": "user",
     "password": "password",  # a key's name # pragma: allowlist secret
     "pass": "password",  # a key's name # pragma: allowlist secret
-    "passwd": "password",
+    "passwd": "password",  # a key's name # pragma: allowlist secret
     "database": "database",
     "dbname": "database",
     "db": "database",

@@ -12,7 +12,9 @@ A suite registers one of its own in a `conftest.py`, for the tests that see this
 
 from __future__ import annotations
 
+import os
 import sys
+from contextlib import suppress
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from floe_testing.services.service import Service
 
 GROUP: Final = "floe_testing.services"
+_OWN_PACKAGE: Final = "floe_testing-"
 BUILT_IN: Final = "floe_testing.services.builtin"
 """The module of the services whose fixtures are written by hand."""
 
@@ -109,8 +112,31 @@ def added_services() -> dict[str, str]:
     Raises:
         ServicePluginError: Two packages add a service of one name.
     """
+    if not _is_added_to():
+        return {}
     found = {name: entry for name, entry in known_services().items() if entry.module != BUILT_IN}
     return {name: _package(entry) for name, entry in found.items()}
+
+
+def _is_added_to() -> bool:
+    """Tell whether a package other than this one has entry points of the group.
+
+    To look for a word is all that this costs each session: to parse what all packages tell of themselves takes longer
+    than the rest of the plugin's start.
+    """
+    for folder in sys.path:
+        with suppress(OSError), os.scandir(folder or ".") as entries:
+            if any(_tells_of_group(entry) for entry in entries):
+                return True
+    return False
+
+
+def _tells_of_group(entry: os.DirEntry[str]) -> bool:
+    if not entry.name.endswith((".dist-info", ".egg-info")) or entry.name.startswith(_OWN_PACKAGE):
+        return False
+    with suppress(OSError), open(f"{entry.path}/entry_points.txt", "rb") as file:  # noqa: PTH123 - a path for each package
+        return GROUP.encode() in file.read()
+    return False
 
 
 def load_service(name: str) -> Service[Any, Any]:
