@@ -102,7 +102,7 @@ def test_kubeconfig_to_nowhere(
     images = ("--image", "runner:1", "--images", "floe.local/dagster=dagster:1")
     run = floe_ci("test", "--on", "cluster", "--kubeconfig", str(config), *images)
     assert run.code == 2
-    assert detail in run.errors
+    assert detail in run.output
 
 
 @pytest.mark.timeout(900)
