@@ -187,7 +187,7 @@ def test_a_run_that_is_cancelled_keeps_its_results(job: Job) -> None:
     assert process.returncode not in {0, 1}, said
     results = job.repository / "results" / "unit"
     assert "test_passes" in (results / "junit.xml").read_text(encoding="utf-8")
-    assert (results / "summary.md").read_text(encoding="utf-8").startswith("**Errored**")
+    assert (results / "summary.md").read_text(encoding="utf-8").startswith("**Interrupted**")
 
 
 def test_floe_ci_is_installed_from_its_lock_file(tmp_path: Path) -> None:
