@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from floe_ci import render, runner, service_build, toolbox
 from floe_ci.cluster import layout
 from floe_ci.config import read_config
-from floe_ci.images import Images, Reference
+from floe_ci.images import Images, Reference, node_image_of
 from floe_ci.plan import Plan
 from floe_ci.registry import Registry
 from floe_ci.tasks import together
@@ -72,8 +72,7 @@ class Build:
     def node_image(self) -> str:
         """The image of the cluster's nodes, by public name."""
         request = self.plan.request
-        version = request.kubernetes_version.removeprefix("v")
-        given = request.node_image or (f"{NODE_IMAGE}:v{version}" if version else "")
+        given = node_image_of(request.node_image, request.kubernetes_version)
         return given or self.registry.images.reference(NODE_IMAGE)
 
     @property

@@ -201,3 +201,11 @@ def _fault(host: str, repository: str, tag: str | None, digest: str | None) -> s
     if digest is not None and not _DIGEST.fullmatch(digest):
         return f"'{digest}' is not a digest (sha256: and 64 hexadecimal digits)"
     return None
+
+
+def node_image_of(image: str, version: str) -> str:
+    """Return the node image that the caller wants; empty: the pinned one."""
+    if image and version:
+        msg = "--node-image and --kubernetes-version both name a node image: give one of them"
+        raise UserError(msg)
+    return image or (f"kindest/node:v{version.removeprefix('v')}" if version else "")

@@ -14,6 +14,7 @@ from dagger.mod._exceptions import FunctionError  # the SDK's own way to fail wi
 
 from floe_ci.engine import explained
 from floe_ci.errors import RunError, UserError
+from floe_ci.images import node_image_of
 from floe_ci.selection import Selection
 
 if TYPE_CHECKING:
@@ -214,11 +215,3 @@ def origin_of(source: dagger.Directory) -> "Origin":
 
     package = dag.current_module().source()
     return Origin(source, package.directory("../k8s"), package, in_the_engine)
-
-
-def node_image_of(image: str, version: str) -> str:
-    """Return the node image that the caller wants; empty: the pinned one."""
-    if image and version:
-        msg = "--node-image and --kubernetes-version both name a node image: give one of them"
-        raise UserError(msg)
-    return image or (f"kindest/node:v{version.removeprefix('v')}" if version else "")

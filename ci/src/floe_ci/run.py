@@ -127,7 +127,7 @@ class Run:
 
     def started(self, test: str) -> None:
         """Take a test that begins."""
-        self.timings.first_test_begins()
+        self.timings.first_test()
         self.told.started(test)
 
     def ended(  # noqa: PLR0913, PLR0917 - as the protocol has it

@@ -198,11 +198,6 @@ class Timings:
         for step in steps:
             self.record(replace(step, started=step.started + offset))
 
-    def first_test_begins(self) -> None:
-        """Note that a test begins now, if it is the first."""
-        if self._first_test is None:
-            self._first_test = self.elapsed
-
     def first_test(self, at: float | None = None) -> None:
         """Note when the first test began: now, or `at` seconds after the run's start; the earliest counts."""
         moment = self.elapsed if at is None else at
