@@ -13,8 +13,12 @@ No byte but that one changes twice, so a reader who has the beginning from befor
 document too. Where the padding is used up, a new file with twice as much takes the document's place: over a session as
 many bytes as the finished document has, times a small constant. Nothing is forced to the disk: what survives is the
 death of the process, not that of the machine.
+
+Where the disk has no room, the document stays as it is but for one more byte: behind the padding waits an element
+that says so, since what is cut off is not to be taken for the whole.
 """
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -31,28 +35,29 @@ _LEAST_PADDING: Final = 1 << 18
 class LiveDocument:
     """The document: a head, elements that are settled, elements that are shown until others take their place.
 
-    Where the disk is full, it stays as it is: tests are not to fail for it.
+    Where the disk is full, it stays as it is, with an element that says so: tests are not to fail for it.
     """
 
-    def __init__(self, path: Path, head: str, tail: str) -> None:
+    def __init__(self, path: Path, head: str, tail: str, cut: str = "") -> None:
         """Write the document without an element.
 
         Args:
             path: Where it is. What is there goes.
             head: What it begins with; open elements end there.
             tail: What closes them.
+            cut: XML that stands at the end as soon as nothing more can be written.
 
         Raises:
             OSError: It can't be written.
         """
         self._path = path
         self._head = _ascii(head)
-        self._tail = _ascii(tail)
+        self._tail = _OPEN + _ascii(cut) + _HIDE + _CLOSE + _ascii(tail)
         self._settled = bytearray()
         self._shown = b""
         self._file = -1
         self._is_stuck = False
-        self._switch = self._next = self._end = 0
+        self._switch = self._next = self._end = self._cut = 0
         self._rewrite()
 
     def show(self, elements: str) -> None:
@@ -132,7 +137,7 @@ class LiveDocument:
         try:
             system.put(self._file, data, place)
         except OSError:
-            self._is_stuck = True
+            self._stay()
 
     def _rewrite(self) -> None:
         if self._is_stuck:
@@ -147,8 +152,16 @@ class LiveDocument:
         except OSError:
             if self._file < 0:
                 raise
-            self._is_stuck = True
+            self._stay()
+            return
         self._switch, self._next, self._end = switch, len(begin), end
+        self._cut = end + len(_CLOSE + _OPEN) - 1
+
+    def _stay(self) -> None:
+        """Write no more, and say so. The byte has its place on the disk: it needs no room."""
+        self._is_stuck = True
+        with suppress(OSError):
+            system.put(self._file, b">", self._cut)
 
     def _become(self, document: bytes) -> None:
         """Put a new file in the document's place."""

@@ -28,7 +28,11 @@ if TYPE_CHECKING:
 NO_RESULT: Final = "no result: the test was running when its process was last heard of"
 """The error that stands for a test which has not ended."""
 
+NO_ROOM: Final = "no result: the disk had no room for what came after this"
+"""The error that stands for whatever is missing."""
+
 _OPENING: Final = '<?xml version="1.0" encoding="utf-8"?><testsuites name="pytest tests"><testsuite'
+_CUT: Final = f'<testcase classname="pytest" name="junit.xml"><error message="{NO_ROOM}" /></testcase>'
 
 
 @dataclass
@@ -66,7 +70,7 @@ class StreamingLog(LogXML):
         path = Path(self.logfile)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._document = LiveDocument(path, self._head(), "</testsuite></testsuites>")
+            self._document = LiveDocument(path, self._head(), "</testsuite></testsuites>", _CUT)
         except OSError as error:
             message = f"{path} can't be written: {error.strerror}. Name another file with --junitxml"
             raise pytest.UsageError(message) from error

@@ -13,6 +13,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from floe_testing.results.junit import NO_ROOM
 from floe_testing.naming import Made, unique_name
 
 if TYPE_CHECKING:
@@ -155,9 +156,11 @@ def test_many(number, record_property):
 """
 
 
-def test_disk_without_room(tmp_path: Path) -> None:
-    """A disk that fills up while tests run ends none of them: one line tells it, and the file can still be read."""
-    ended = session(tmp_path, MANY, "-q", "-o", "junit_family=xunit1", limit=400_000)
+@pytest.mark.parametrize("padding", [0, 133, 266])
+def test_disk_without_room(tmp_path: Path, padding: int) -> None:
+    """Whatever was being written when the disk was full, no test ends: the file can be read, and says that it is cut."""
+    many = MANY.replace('"x" * 100', f'"x" * {100 + padding}')
+    ended = session(tmp_path, many, "-q", "-o", "junit_family=xunit1", limit=400_000)
     assert "3000 passed" in ended.stdout, ended.stdout + ended.stderr
     assert "INTERNALERROR" not in ended.stdout
     (line,) = [line for line in ended.stdout.splitlines() if "junit.xml is not whole" in line]
@@ -167,7 +170,9 @@ def test_disk_without_room(tmp_path: Path) -> None:
     assert 100 < len(cases) < 3000
     assert not list((tmp_path / "R").glob(".*.new")), "nothing is left that takes up room"
     # What is cut must not be taken for the whole of a session that passed.
-    assert cases[-1].find("error") is not None
+    error = cases[-1].find("error")
+    assert error is not None
+    assert error.get("message") == NO_ROOM
 
 
 def test_disk_that_has_room_again(tmp_path: Path) -> None:

@@ -181,6 +181,30 @@ def test_what_is_written_is_a_multiple_of_what_there_is(path: Path, monkeypatch:
     assert written < 12 * finished
 
 
+@pytest.mark.parametrize("fails", ["put", "write_file"])
+def test_no_room(path: Path, fails: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A document that can't grow any more keeps what it has, and ends with what says that something is missing."""
+    monkeypatch.setattr(document, "_LEAST_PADDING", 2000)
+    growing = LiveDocument(path, HEAD.format(0), TAIL, case("cut"))
+    growing.settle(case("first"))
+    assert names(path.read_bytes()) == ["first"]
+    put = document.system.put
+
+    def refuse(file: int | Path, data: bytes, place: int = 0) -> None:
+        if not isinstance(file, int) or data != b">":
+            raise OSError(28, "No space left on device")
+        put(file, data, place)
+
+    monkeypatch.setattr(document.system, fails, refuse)
+    for number in range(9):
+        growing.settle(case(f"later {number}", "x" * 1000))
+    growing.close()
+    seen = names(path.read_bytes())
+    assert seen[0] == "first"
+    assert seen[-1] == "cut"
+    assert 2 <= len(seen) < 9
+
+
 def test_head(growing: LiveDocument, path: Path) -> None:
     """A head of the same length takes the place of the head."""
     growing.settle(case("ended"))
