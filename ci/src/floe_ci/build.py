@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import starmap
 from typing import TYPE_CHECKING, Final
 
 from floe_ci import render, runner, service_build, toolbox
@@ -116,12 +117,14 @@ class Build:
         with self.steps.step("load nodes", BUILDING):
             await cluster.load(layouts)
 
-    async def load(self, cluster: Cluster, images: Mapping[str, dagger.Container]) -> None:
-        """Pull or build images, and load them."""
+    async def load(self, cluster: Cluster, images: Mapping[str, dagger.Container]) -> dict[str, str]:
+        """Pull or build images, and load them; return what the nodes pull each under."""
         layouts = await self._layouts(cluster, images)
+        names = dict(zip(layouts, await together(*starmap(loaded_name, layouts.items())), strict=True))
         if layouts:
             with self.steps.step("load images", BUILDING):
-                await cluster.load(layouts)
+                await cluster.load({names[name]: layout for name, layout in layouts.items()})
+        return names
 
     async def _layouts(self, cluster: Cluster, images: Mapping[str, dagger.Container]) -> dict[str, dagger.Directory]:
         async def prepare(name: str) -> dagger.Directory:
@@ -130,3 +133,16 @@ class Build:
 
         layouts = await together(*(prepare(name) for name in images))
         return dict(zip(images, layouts, strict=True))
+
+
+async def loaded_name(name: str, image: dagger.Directory) -> str:
+    """Return what the nodes pull an image under, which is loaded as an OCI layout.
+
+    Public ones are known by their tag: their digests were checked when the engine pulled them. Of one that was built
+    the tag tells the content, since the nodes keep for good what they have pulled.
+    """
+    reference = Reference.parse(name)
+    if not reference.is_built:
+        return reference.tagged
+    digest = (await image.digest()).partition(":")[2]
+    return f"{reference.host}/{reference.repository}:{digest[:16]}"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from dagger import CacheSharingMode, ImageLayerCompression, PortForward, dag
+from dagger import CacheSharingMode, ImageLayerCompression, PortForward, ReturnType, dag
 
+from floe_ci.errors import UserError
 from floe_ci.images import Reference
 from floe_ci.relay import Relay, sources
 from floe_ci.toolbox import HOME
@@ -23,7 +25,18 @@ HOST = "cluster"
 KUBECONFIG = "/run/floe/kubeconfig"
 SCRIPTS = f"{HOME}/src/floe_ci/scripts"
 SEND = 'while [ $# -gt 0 ]; do skopeo copy --quiet --dest-tls-verify=false "$1" "$2"; shift 2; done'
+PULL = """
+pulling=
+for node in $(kind get nodes --name floe); do
+  docker exec "$node" crictl pull "$1" > /dev/null & pulling="$pulling $!"
+done
+for each in $pulling; do wait "$each"; done
+"""
 VOLUME, VOLUME_NAME = "/var/lib/docker", "floe-ci-docker"
+KNOWN = f"cd {VOLUME}; ls -d kept-*/ 2> /dev/null | sed 's#^kept-##; s#/$##'; test -d \"kept-$1/docker\""
+"""Whether there is a cluster of a name; it tells which there are."""
+NO_SUCH_CLUSTER = 3
+"""What forget-cluster.sh exits with where there is none of the name."""
 API_PORT, DOCKER_PORT, REGISTRY_PORT, NODE_PORT = 6443, 2375, 5000, 30080
 
 
@@ -98,6 +111,11 @@ class Cluster:
         )
         return replace(self, client=self.client.with_file(KUBECONFIG, created.file(KUBECONFIG)))
 
+    async def pull(self, name: str) -> None:
+        """Have every node pull an image that was loaded, so that no pod has to wait for it."""
+        image = Reference.parse(name).tagged
+        await self.client.with_exec(["sh", "-euc", PULL, "sh", image]).sync()
+
     @asynccontextmanager
     async def opened_api(self) -> AsyncIterator[int]:
         """Open the cluster's API on this machine, and yield the port."""
@@ -153,6 +171,31 @@ def layout(tools: dagger.Container, image: dagger.Container, name: str) -> dagge
         .with_exec(["sh", "-c", "mkdir /image && tar --extract --file /image.tar --directory /image"])
         .directory("/image")
     )
+
+
+async def require(tools: dagger.Container, run_id: str, name: str) -> None:
+    """Refuse a name under which no cluster was left.
+
+    Raises:
+        UserError: It is none, or nothing was left under it; the message says what was.
+    """
+    check_name(name)
+    done = (
+        tools.with_env_variable("FLOE_RUN_ID", run_id)
+        .with_mounted_cache(VOLUME, dag.cache_volume(VOLUME_NAME), sharing=CacheSharingMode.SHARED)
+        .with_exec(["sh", "-c", KNOWN, "sh", name], expect=ReturnType.ANY)
+    )
+    if await done.exit_code():
+        kept = ", ".join((await done.stdout()).split()) or "none"
+        msg = f"there is no cluster {name!r}; kept are: {kept}. `dagger call cluster --name {name}` makes one"
+        raise UserError(msg)
+
+
+def check_name(name: str) -> None:
+    """Refuse a cluster's name that is none: it becomes part of a path."""
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,40}", name):
+        msg = f"{name!r} is no cluster's name: use up to 41 lower-case letters, digits and '-', a letter or digit first"
+        raise UserError(msg)
 
 
 async def forget(tools: dagger.Container, run_id: str, name: str) -> None:

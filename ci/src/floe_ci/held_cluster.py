@@ -1,210 +1,373 @@
-"""A named cluster with the services, held open on this machine by a process of its own.
+"""Clusters that stay: what is known of them on this machine, and how their holders are asked for something.
 
-`python -m floe_ci.held_cluster` is that process: it reads a request, brings the cluster up in one Dagger session,
-opens the API's port, and waits until it is told to stop. The cluster belongs to the engine, so there is one per user
-and not one per repository. What holds it has a lock, which the kernel frees when that process ends, however it ends.
+A holder is a process, `python -m floe_ci.holder`: it keeps a cluster in one Dagger session for one repository. It has
+a lock, which the kernel frees when it ends, however it ends; the record beside it counts for as long. Nothing here
+needs Dagger, so that a run in a cluster that is there begins at once.
 """
 
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
-import signal
+import re
+import socket
 import subprocess
 import sys
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+import time
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import datetime  # noqa: TC003 - pydantic reads the annotation
+from pathlib import Path  # noqa: TC003 - as above
+from typing import TYPE_CHECKING, Final, Literal
 
-import anyio
-from pydantic import TypeAdapter
+from platformdirs import user_state_path
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from floe_ci.cluster import API_PORT
-from floe_ci.driver.poll import wait_until
-from floe_ci.engine import explained
+from floe_ci.config import TierName  # noqa: TC001 - as above
+from floe_ci.driver.poll import Stopped, wait_until
 from floe_ci.errors import RunError, UserError
-from floe_ci.lines import Lines
-from floe_ci.named_clusters import bring_up, forget
-from floe_ci.origin import of_this_machine, state
+from floe_ci.local import messages
 from floe_ci.request import RunRequest
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
-    from pathlib import Path
+    import threading
+    from collections.abc import Iterator
 
     from floe_ci.request import Progress
 
-NAME: Final = "dev"
-PORT: Final = 6443
-UP_TIMEOUT, DOWN_TIMEOUT = 1200.0, 60.0
-"""Seconds until the cluster must be open, and until the holder must have ended."""
-LOOKING: Final = 0.3
-"""Seconds between two looks at whether the holder is to stop."""
+UP_TIMEOUT, DOWN_TIMEOUT, REFRESHING = 1800.0, 120.0, 3600.0
+"""Seconds until a cluster must be open, until its holder must have ended, and until it must be up to date."""
 SHOWN: Final = 2000
-"""How many characters of the holder's log are shown."""
+"""How many characters of a holder's log are shown."""
+_LOOKING: Final = 0.2
 
 
-def up(request: RunRequest, progress: Progress) -> str:
-    """Start the holder and wait until the cluster is open; return what to do with it.
+class Deployed(BaseModel):
+    """What is in a cluster that stays."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    key: str
+    """Of what it was made from; empty: not known."""
+    services: str
+    """The services' manifests as they were applied, as YAML."""
+    job: str
+    """Those of the runner's Job."""
+    runner_image: str
+    """As the nodes pull it."""
+
+
+class Held(BaseModel):
+    """A cluster that stays, and the way to it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Literal[1] = 1
+    """Of this record: another version's may mean something else."""
+    name: str
+    source: Path
+    """The repository that it is for."""
+    tier: TierName
+    since: datetime
+    idle: float
+    """Seconds without a run after which it ends."""
+    run_id: str
+    """Its services' own."""
+    namespace: str
+    kubeconfig: Path
+    socket: Path
+    """Where its holder listens."""
+    deployed: Deployed
+
+
+def up(request: RunRequest, told: Progress, stop: threading.Event | None = None) -> tuple[Held, bool]:
+    """Bring up a repository's cluster with the tier's services, unless it is up.
+
+    Returns:
+        The cluster, and whether it was not there before.
 
     Raises:
-        UserError: It didn't come up.
+        UserError: It is up for another tier, or did not come up.
+        Stopped: The wait was told to stop.
     """
-    told = f"export KUBECONFIG={_file('kubeconfig')}"
-    if _held():
-        if _file("kubeconfig").exists():
-            return f"cluster {NAME} is up already: {told}"
-        msg = f"cluster {NAME} is starting or stopping; what it does is in {_file('log')}"
+    if there := find(request.source):
+        if there.tier != request.tier:
+            msg = f"the {there.tier} tier's cluster {there.name} is up for this repository: `floe-ci down` ends it"
+            raise UserError(msg)
+        return there, False
+    name = name_of(request.source)
+    if _is_held(name):
+        msg = f"cluster {name} is starting or ending; what it does is in {file(name, 'log')}"
         raise UserError(msg)
-    progress.note(f"starting cluster {NAME}; what it does is in {_file('log')}")
-    for left in ("kubeconfig", "stop"):
-        _file(left).unlink(missing_ok=True)
-    with _file("log").open("w", encoding="utf-8") as log:
-        command = [sys.executable, "-m", __name__]
-        holder = subprocess.Popen(  # noqa: S603 - this very module
-            command, stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True
+    told.note(f"starting cluster {name}, which stays; what it does is in {file(name, 'log')}")
+    file(name, "stop").unlink(missing_ok=True)
+    with file(name, "log").open("w", encoding="utf-8") as log:
+        holder = subprocess.Popen(
+            [sys.executable, "-P", "-m", "floe_ci.holder"],
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
         )
     try:
         with holder.stdin as stdin:  # type: ignore[union-attr]  # it is a pipe
-            stdin.write(TypeAdapter(RunRequest).dump_json(request))
-        _wait_until_open(holder)
+            stdin.write(TypeAdapter(RunRequest).dump_json(_absolute(request)))
+        held = _wait_until_open(name, holder, told, stop)
     except BaseException:  # also where the wait is interrupted: half a cluster is none
         holder.terminate()
         raise
     holder.returncode = 0  # it lives on, and nobody will ask how it ends
-    return f"cluster {NAME} is up: {told}"
+    return held, True
 
 
-def down(request: RunRequest, progress: Progress) -> str:
-    """End the holder and delete the cluster; return what became of it.
+def down(source: Path, told: Progress, *, wait: bool = True) -> str | None:
+    """End a repository's cluster; return its name, or None where there is none.
+
+    Args:
+        source: The repository.
+        told: Is told of it.
+        wait: Whether to wait until it is gone.
 
     Raises:
-        UserError: The holder doesn't end, or the cluster can't be deleted.
+        UserError: Its holder does not end.
     """
-    was_there = _held() or _file("kubeconfig").exists()
-    if _held():
-        progress.note(f"stopping cluster {NAME}")
-        _file("stop").touch()
-        _wait_until_gone()
-    if was_there or _file("log").exists():
-        anyio.run(_delete, request)
-    for name in ("kubeconfig", "stop", "log"):
-        _file(name).unlink(missing_ok=True)
-    return f"cluster {NAME} is deleted" if was_there else f"there is no cluster {NAME}"
+    name = name_of(source)
+    if not _is_held(name):
+        return None
+    told.note(f"ending cluster {name}")
+    file(name, "stop").touch()
+    if wait:
+        _wait_until_gone(name)
+    return name
 
 
-def _wait_until_open(holder: subprocess.Popen[bytes]) -> None:
-    def observe() -> str | None:
-        if _file("kubeconfig").exists():
-            return None
-        if holder.poll() is not None:
-            raise UserError(_said(f"cluster {NAME} did not come up"))
-        return _last_line()
+def refresh(held: Held, request: RunRequest, told: Progress, stop: threading.Event) -> Held:
+    """Have a cluster's holder bring services and runner up to date; return what is there then.
 
-    try:
-        wait_until(f"cluster {NAME}", observe, timeout=UP_TIMEOUT)
-    except RunError as error:
-        raise UserError(_said(str(error))) from error
+    Args:
+        held: The cluster.
+        request: The run that is to find them so.
+        told: Is told of each step.
+        stop: Ends the wait when it is set.
 
-
-def _wait_until_gone() -> None:
-    """Wait until the holder has ended: the cluster's part of the volume is its own until then."""
-
-    def observe() -> str | None:
-        return f"process {_file('lock').read_text(encoding='utf-8').strip()} holds it" if _held() else None
-
-    try:
-        wait_until(f"the end of what holds cluster {NAME}", observe, timeout=DOWN_TIMEOUT)
-    except RunError as error:
-        msg = f"{error}; kill that process"
-        raise UserError(msg) from error
-
-
-async def _delete(request: RunRequest) -> None:
-    with explained():
-        async with of_this_machine(request) as origin:
-            await forget(origin, NAME, request, missing_ok=True)
-
-
-def _said(what: str) -> str:
-    return f"{what}; its log, {_file('log')}, ends with:\n{_log()[-SHOWN:]}"
+    Raises:
+        UserError: The repository asks for what can't be.
+        RunError: Something broke, or the holder has died.
+        Stopped: The wait was told to stop.
+    """
+    until = time.monotonic() + REFRESHING
+    with _asking(held) as connection:
+        connection.sendall(TypeAdapter(RunRequest).dump_json(_absolute(request)) + b"\n")
+        for line in _lines(connection, until, stop):
+            match messages.read(line):
+                case messages.Note(text=text):
+                    told.note(text)
+                case messages.Begin(step=name):
+                    told.begin(name)
+                case messages.End(step=step):
+                    told.end(step)
+                case messages.Refused(text=text, broken=broken):
+                    raise (RunError if broken else UserError)(text)
+                case messages.Up():
+                    return _record(held.name)
+    raise RunError(_said(held.name, f"what holds cluster {held.name} has ended"))
 
 
-def _last_line() -> str:
-    return (_log().splitlines() or ["nothing yet"])[-1]
+def find(source: Path) -> Held | None:
+    """Return the cluster that is up for a repository, or None.
+
+    Raises:
+        UserError: There is one, and another version of this program brought it up.
+    """
+    name = name_of(source)
+    return _record(name) if _is_held(name) and file(name, "json").exists() else None
 
 
-def _log() -> str:
-    return _file("log").read_text(encoding="utf-8", errors="replace").strip()
+def everyone() -> list[Held]:
+    """Return all clusters of this user's that are up, as far as their records can be read."""
+    found = []
+    for path in sorted(state().glob("*.json")):
+        with suppress(UserError):
+            if _is_held(path.stem):
+                found.append(_record(path.stem))
+    return found
 
 
-def _held() -> bool:
-    """Tell whether a process holds the cluster."""
-    with _file("lock").open("a") as file:
+@contextmanager
+def using(held: Held) -> Iterator[None]:
+    """Keep a cluster from ending for want of use."""
+    with file(held.name, "use").open("a") as use:
+        fcntl.flock(use, fcntl.LOCK_SH)
         try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            yield
+        finally:
+            with suppress(OSError):
+                os.utime(use.name)
+
+
+def unused_since(name: str) -> float | None:
+    """Return when a cluster was used last, as a time of `time.time`; None while it is in use."""
+    with file(name, "use").open("a") as use:
+        try:
+            fcntl.flock(use, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return None
+        return os.fstat(use.fileno()).st_mtime
+
+
+@contextmanager
+def holding(name: str) -> Iterator[None]:
+    """Hold a cluster's name for as long as this lasts.
+
+    Raises:
+        UserError: Another process holds it.
+    """
+    with file(name, "lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            msg = f"cluster {name} is held by another process"
+            raise UserError(msg) from None
+        lock.truncate(0)
+        lock.write(f"{os.getpid()}\n")  # for who reads it: nothing is done by this number
+        lock.flush()
+        file(name, "json").unlink(missing_ok=True)
+        file(name, "use").touch()
+        try:
+            yield
+        finally:
+            for kind in ("json", "kubeconfig", "stop", "use"):
+                file(name, kind).unlink(missing_ok=True)
+
+
+def write(held: Held) -> None:
+    """Make a cluster known; whoever waits for it goes on."""
+    new = file(held.name, "new")
+    new.write_text(held.model_dump_json(), encoding="utf-8")
+    new.replace(file(held.name, "json"))
+
+
+def name_of(source: Path) -> str:
+    """Return what the cluster of a repository is called."""
+    path = source.resolve()
+    digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:8]
+    plain = re.sub(r"[^a-z0-9]+", "-", path.name.lower()).strip("-")[:30].strip("-")
+    return f"{plain}-{digest}" if plain else digest
+
+
+def file(name: str, kind: str) -> Path:
+    """Return the path of one of a cluster's files."""
+    return state() / f"{name}.{kind}"
+
+
+def state() -> Path:
+    """Return the folder of what is known of clusters and sessions, made where it is not there."""
+    return user_state_path("floe-ci", ensure_exists=True)
+
+
+def _absolute(request: RunRequest) -> RunRequest:
+    return replace(request, source=request.source.resolve(), results=request.results.absolute())
+
+
+def _record(name: str) -> Held:
+    path = file(name, "json")
+    try:
+        return Held.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        msg = f"cluster {name} has just ended"
+        raise RunError(msg) from None
+    except (OSError, ValidationError):
+        msg = (
+            f"cluster {name} is up, and what another version of floe-ci wrote of it in {path} can't be read: "
+            "`floe-ci down` ends it, then bring it up again"
+        )
+        raise UserError(msg) from None
+
+
+def _is_held(name: str) -> bool:
+    lock = file(name, "lock")
+    if not lock.exists():
+        return False
+    with lock.open("a") as opened:
+        try:
+            fcntl.flock(opened, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             return True
     return False
 
 
-@contextmanager
-def _holding() -> Iterator[None]:
-    with _file("lock").open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            msg = f"cluster {NAME} is held by another process"
-            raise UserError(msg) from None
-        file.truncate(0)
-        file.write(f"{os.getpid()}\n")  # for who reads it: nothing is done by this number
-        file.flush()
-        yield
+def _wait_until_open(name: str, holder: subprocess.Popen[bytes], told: Progress, stop: threading.Event | None) -> Held:
+    shown = 0
 
+    def observe() -> str | None:
+        nonlocal shown
+        said = _log(name).splitlines()
+        for line in said[shown:]:
+            told.note(line)
+        shown = len(said)
+        if file(name, "json").exists():
+            return None
+        if holder.poll() is not None:
+            msg = f"cluster {name} did not come up: {said[-1] if said else 'it said nothing'}"
+            raise UserError(msg)
+        return said[-1] if said else "nothing yet"
 
-def _file(kind: str) -> Path:
-    return state() / f"{NAME}.{kind}"
-
-
-async def hold(request: RunRequest) -> None:
-    """Bring the cluster up, open it, and hold it until this process is told to stop."""
-    with _holding(), explained():
-        async with of_this_machine(request) as origin:
-            running = await bring_up(origin, request, NAME, Lines(), services=True)
-            try:
-                async with running.opened({API_PORT: PORT}):
-                    text = await (await running.host_kubeconfig()).contents()
-                    # Last, and whole: it is what `up` waits for.
-                    _file("kubeconfig.new").write_text(text, encoding="utf-8")
-                    _file("kubeconfig.new").replace(_file("kubeconfig"))
-                    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-                        await _told_to_stop(signals)
-            finally:
-                _file("kubeconfig").unlink(missing_ok=True)
-                with anyio.CancelScope(shield=True):
-                    await running.kill()
-
-
-async def _told_to_stop(signals: AsyncIterator[int]) -> None:
-    async with anyio.create_task_group() as waiting:
-
-        async def look() -> None:
-            while not _file("stop").exists():  # noqa: ASYNC110 - another process makes it
-                await anyio.sleep(LOOKING)
-            waiting.cancel_scope.cancel()
-
-        waiting.start_soon(look)
-        async for _ in signals:
-            waiting.cancel_scope.cancel()
-
-
-def main() -> None:
-    """Read the request and hold the cluster."""
-    asked = TypeAdapter(RunRequest).validate_json(sys.stdin.buffer.read())
     try:
-        anyio.run(hold, asked)
-    except (UserError, RunError) as error:
-        sys.exit(str(error))
+        wait_until(f"cluster {name}", observe, timeout=UP_TIMEOUT, interval=_LOOKING, stop=stop)
+    except RunError as error:
+        raise UserError(_said(name, str(error))) from error
+    return _record(name)
 
 
-if __name__ == "__main__":
-    main()
+def _wait_until_gone(name: str) -> None:
+    def observe() -> str | None:
+        number = file(name, "lock").read_text(encoding="utf-8").strip()
+        return f"process {number} holds it" if _is_held(name) else None
+
+    try:
+        wait_until(f"the end of cluster {name}", observe, timeout=DOWN_TIMEOUT, interval=_LOOKING)
+    except RunError as error:
+        msg = f"{error}; kill that process"
+        raise UserError(msg) from error
+
+
+@contextmanager
+def _asking(held: Held) -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(_LOOKING)
+        try:
+            connection.connect(str(held.socket))
+        except OSError as error:
+            raise RunError(_said(held.name, f"what holds cluster {held.name} does not answer: {error}")) from error
+        yield connection
+
+
+def _lines(connection: socket.socket, until: float, stop: threading.Event) -> Iterator[str]:
+    rest = b""
+    while time.monotonic() < until:
+        if stop.is_set():
+            raise Stopped
+        try:
+            piece = connection.recv(64 * 1024)
+        except TimeoutError:
+            continue
+        except OSError:
+            return
+        if not piece:
+            return
+        *whole, rest = (rest + piece).split(b"\n")
+        yield from (line.decode() for line in whole)
+    msg = f"the cluster was not up to date after {REFRESHING:g} s"
+    raise RunError(msg)
+
+
+def _said(name: str, what: str) -> str:
+    return f"{what}; its log, {file(name, 'log')}, ends with:\n{_log(name)[-SHOWN:]}"
+
+
+def _log(name: str) -> str:
+    try:
+        return file(name, "log").read_text(encoding="utf-8", errors="replace").strip()
+    except FileNotFoundError:
+        return ""

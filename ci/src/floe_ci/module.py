@@ -34,6 +34,7 @@ Mirror = Annotated[str, Doc("Take every public image from this registry, by tag:
 NodeImage = Annotated[str, Doc("The image of the Kind nodes; default: the pinned one")]
 KubernetesVersion = Annotated[str, Doc("Kubernetes' version, such as 1.31.6, for another node image of Kind's")]
 Keep = Annotated[bool, Doc("Leave the cluster of a failed run, and say how to enter it")]
+Named = Annotated[str, Doc("Run in the cluster that `cluster --name` has left under this name, and leave it again")]
 
 
 class Failure(FunctionError):  # noqa: N818 - what the caller sees is not its name
@@ -73,12 +74,15 @@ class FloeCi:
         node_image: NodeImage = "",
         kubernetes_version: KubernetesVersion = "",
         keep: Keep = False,
+        cluster: Named = "",
     ) -> dagger.Directory:
         """Run a tier's tests and return the results, whatever the verdict, which is in the file exit-code."""
         selection = Selection(keyword, marker, pytest_args)
         with told_plainly():
             nodes = node_image_of(node_image, kubernetes_version)
-            outcome = await run_tier(tier, repository(source, ws), selection, timeout, registry, nodes, keep=keep)
+            outcome = await run_tier(
+                tier, repository(source, ws), selection, timeout, registry, nodes, keep=keep, cluster=cluster
+            )
             if outcome.verdict == "refused" and not outcome.began:
                 raise UserError(outcome.problem or outcome.reason)
         return dag.current_module().workdir(str(RESULTS))
@@ -97,12 +101,15 @@ class FloeCi:
         node_image: NodeImage = "",
         kubernetes_version: KubernetesVersion = "",
         keep: Keep = False,
+        cluster: Named = "",
     ) -> dagger.Directory:
         """Do what test does, but fail unless the verdict is "passed": also where no test ran."""
         selection = Selection(keyword, marker, pytest_args)
         with told_plainly():
             nodes = node_image_of(node_image, kubernetes_version)
-            outcome = await run_tier(tier, repository(source, ws), selection, timeout, registry, nodes, keep=keep)
+            outcome = await run_tier(
+                tier, repository(source, ws), selection, timeout, registry, nodes, keep=keep, cluster=cluster
+            )
             if not outcome.passed:
                 raise UserError(outcome.summary)
         return dag.current_module().workdir(str(RESULTS))
@@ -182,6 +189,7 @@ async def run_tier(
     node_image: str,
     *,
     keep: bool,
+    cluster: str,
 ) -> "Outcome":
     """Run a tier's tests, and return how that ended; the results are in `RESULTS`."""
     from floe_ci.config import parse_tier
@@ -198,13 +206,14 @@ async def run_tier(
         registry=mirror,
         node_image=node_image,
         keep=keep,
+        cluster=cluster,
     )
     return await run(request, DaggerPlace(lambda _: nullcontext(origin_of(source))), Lines())
 
 
 def repository(source: dagger.Directory | None, ws: dagger.Workspace) -> dagger.Directory:
     """Return the repository to test, without what is no source."""
-    from floe_ci.origin import NOT_SOURCE
+    from floe_ci.repository import NOT_SOURCE
 
     return (source or ws.directory("/", gitignore=True)).filter(exclude=NOT_SOURCE)
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import uuid
 from contextlib import nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import anyio
 import dagger
@@ -17,7 +16,7 @@ from floe_ci.build import Build
 from floe_ci.errors import RunError, UserError
 from floe_ci.folder import RunFolder
 from floe_ci.interrupts import Interrupts
-from floe_ci.places.kind import KindStay
+from floe_ci.places.kind import SERVICES_NAMESPACE, KindStay
 from floe_ci.run import Run
 from floe_ci.steps import Timings
 
@@ -26,11 +25,6 @@ if TYPE_CHECKING:
     from floe_ci.origin import Origin
     from floe_ci.request import Progress, RunRequest
 
-SERVICES_NAMESPACE: Final = "floe-test"
-"""Where the services of a cluster without tests are."""
-NO_SUCH_CLUSTER: Final = 3
-"""What forget-cluster.sh exits with where there is none of the name."""
-
 
 async def bring_up(origin: Origin, request: RunRequest, name: str | None, told: Progress, *, services: bool) -> Cluster:
     """Start a cluster and leave it running for the session, with the tier's services if asked for.
@@ -38,7 +32,8 @@ async def bring_up(origin: Origin, request: RunRequest, name: str | None, told: 
     Raises:
         UserError: What was asked for can't be, or broke; the message says where.
     """
-    check_name(name)
+    if name is not None:
+        cluster.check_name(name)
     with TemporaryDirectory(prefix="floe-ci-") as private:
         target = Path(private) / "results"
         folder = RunFolder.take(target, run_id=request.run_id, tier=request.tier, place="dagger")
@@ -67,18 +62,11 @@ async def forget(origin: Origin, name: str, request: RunRequest, *, missing_ok: 
     Raises:
         UserError: There is none of that name, or it is running.
     """
-    check_name(name)
+    cluster.check_name(name)
     build = await Build.read(origin, request, Timings())
     try:
         await cluster.forget(build.tools, uuid.uuid4().hex, name)
     except dagger.ExecError as error:
-        if missing_ok and error.exit_code == NO_SUCH_CLUSTER:
+        if missing_ok and error.exit_code == cluster.NO_SUCH_CLUSTER:
             return
         raise UserError(error.stderr.strip()) from error
-
-
-def check_name(name: str | None) -> None:
-    """Refuse a cluster's name that is none: it becomes part of a path."""
-    if name is not None and not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,40}", name):
-        msg = f"--name {name!r}: use up to 41 lower-case letters, digits and '-', a letter or digit first"
-        raise UserError(msg)

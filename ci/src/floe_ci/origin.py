@@ -8,29 +8,19 @@ from typing import TYPE_CHECKING
 
 import dagger
 from dagger import dag
-from platformdirs import user_state_path
 
 from floe_ci import bundled
 from floe_ci.cluster import API_PORT
 from floe_ci.errors import RunError
+from floe_ci.held_cluster import state
+from floe_ci.repository import NOT_SOURCE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from contextlib import AbstractAsyncContextManager
-    from pathlib import Path
 
     from floe_ci.cluster import Cluster
     from floe_ci.request import RunRequest
-
-NOT_SOURCE = [
-    ".git",
-    ".venv",
-    "**/__pycache__",
-    "**/.mypy_cache",
-    "**/.pytest_cache",
-    "**/.ruff_cache",
-    "results",
-]
 
 
 @dataclass(frozen=True)
@@ -45,11 +35,6 @@ class Origin:
     """The project of this package: its program runs beside clusters too."""
     reach: Callable[[Cluster], AbstractAsyncContextManager[str]]
     """Opens the way from this process to a cluster's API; yields its URL."""
-
-
-def state() -> Path:
-    """Return the folder where sessions keep their log, made where it is not there."""
-    return user_state_path("floe-ci", ensure_exists=True)
 
 
 @asynccontextmanager
@@ -77,13 +62,18 @@ async def session() -> AsyncIterator[None]:
 async def of_this_machine(request: RunRequest) -> AsyncIterator[Origin]:
     """Open a session, and hand the engine the repository and this product from where they are on this machine."""
     async with session():
-        source = dag.host().directory(str(request.source.resolve()), exclude=NOT_SOURCE, gitignore=True)
         package = dag.directory().with_directory(
             "src/floe_ci", dag.host().directory(str(bundled.package()), include=["**/*.py", "**/*.sh"])
         )
         for name in ("pyproject.toml", "uv.lock"):
             package = package.with_file(name, dag.host().file(str(bundled.project_file(name))))
-        yield Origin(source, dag.host().directory(str(bundled.manifests())), package, through_a_tunnel)
+        yield Origin(source_of(request), dag.host().directory(str(bundled.manifests())), package, through_a_tunnel)
+
+
+def source_of(request: RunRequest, *, fresh: bool = False) -> dagger.Directory:
+    """Return a repository of this machine; `fresh` means as it is now, and not when the session read it first."""
+    path = str(request.source.resolve())
+    return dag.host().directory(path, exclude=NOT_SOURCE, gitignore=True, no_cache=fresh)
 
 
 @asynccontextmanager

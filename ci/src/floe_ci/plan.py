@@ -91,7 +91,10 @@ class Plan:
         }
 
     def spec(self, image_of: Callable[[str], str] = str, *, namespace: str = "") -> RunSpec:
-        """Return what is done in a cluster, with each image by the name that its nodes pull it under."""
+        """Return what is done in a cluster, with each image by the name that its nodes pull it under.
+
+        In a namespace that is given, other runs' tests may be.
+        """
         return RunSpec(
             run_id=self.request.run_id,
             tier=self.request.tier,
@@ -105,6 +108,7 @@ class Plan:
             environment=dict(self.tier.environment),
             timeouts=self.config.timeouts,
             reporter=reporter(),
+            suffix=f"-{self.request.run_id}" if namespace else "",
         )
 
 

@@ -48,6 +48,12 @@ class RunRequest:
     """Where to push the runner image that is built, for the cluster to pull."""
     images: Mapping[str, str] = field(default_factory=dict)
     """Other images that the cluster can pull, by the names that the manifests give them."""
+    cluster: str = ""
+    """A named cluster that a session left, to run in; empty: the run has its own."""
+    fresh: bool = False
+    """Run in a cluster of the run's own, whatever is up."""
+    idle: float = 4 * 3600.0
+    """Seconds without a run after which a cluster that stays ends."""
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex[:8])
 
 

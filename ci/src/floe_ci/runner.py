@@ -14,6 +14,7 @@ from floe_ci import contract, uv
 from floe_ci.debian import with_packages
 from floe_ci.errors import CommandError, UserError
 from floe_ci.images import Reference
+from floe_ci.repository import PYTEST_FILES
 from floe_ci.requirements import (
     MEMBER_ALONE,
     NO_LOCK_FILE,
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
     from floe_ci.registry import Registry
     from floe_ci.requirements import Tool
 
-PYTEST_FILES = ("pyproject.toml", "pytest.ini", "pytest.toml", "tox.ini", "setup.cfg")
-"""Where pytest looks for its configuration."""
 PROJECT_FILES = ("**/pyproject.toml", "uv.lock", "uv.toml")
 """What uv needs to install the locked packages of others: the members of a workspace have files of their own."""
 INSTALL_MISSING = """

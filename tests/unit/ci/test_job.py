@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import os
 import signal
@@ -160,6 +161,56 @@ def reporting(spec: RunSpec) -> dict[str, dict[str, Any]]:
     documents = job.prepare(spec.model_copy(update={"reporter": "print(1)\n"}), SERVICES).documents
     (found,) = [document for document in documents if document["kind"] == "Job"]
     return containers(found) | {"": found["spec"]["template"]["spec"]}
+
+
+@pytest.fixture
+def sent(spec: RunSpec) -> RunSpec:
+    """Return a run beside others, whose tests are sent: more of them than one ConfigMap takes."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        for name, content in {"tests/test_a.py": b"def test_a(): ...", "tests/noise": os.urandom(1_500_000)}.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return spec.model_copy(update={"suffix": "-r2", "tests": base64.b64encode(packed.getvalue()).decode()})
+
+
+def test_names_beside_other_runs(sent: RunSpec) -> None:
+    """In a namespace that other runs use too, all that is this run's alone has names of its own."""
+    documents = job.prepare(sent.model_copy(update={"reporter": "x"}), SERVICES).documents
+    names = {document["metadata"]["name"] for document in documents if document["kind"] in {"Job", "ConfigMap"}}
+    assert names == {
+        "floe-test-runner-r2",
+        "floe-reporter-r2",
+        "floe-tests-0-r2",
+        "floe-tests-1-r2",
+        "floe-tests-2-r2",
+    }
+    (found,) = [document for document in documents if document["kind"] == "Job"]
+    text = str(found)
+    assert "'floe-reporter-r2'" in text
+    assert "'floe-environment-r2'" in text
+
+
+def test_tests_that_are_sent(sent: RunSpec, tmp_path: Path) -> None:
+    """What is sent in parts is unpacked before the tests begin, as it was, where they can read it and not write."""
+    documents = job.prepare(sent, SERVICES).documents
+    parts = [part for each in documents if each["kind"] == "ConfigMap" for part in each["data"].items()]
+    assert all(len(content) < 1_000_000 for _, content in parts)
+    for name, content in parts:
+        (tmp_path / name).write_text(content, encoding="ascii")
+    (found,) = [document for document in documents if document["kind"] == "Job"]
+    pod = found["spec"]["template"]["spec"]
+    (unpack,) = pod["initContainers"]
+    script = unpack["command"][-1].replace(job.TESTS_DIR, str(tmp_path)).replace(job.APP, str(tmp_path / "app"))
+    (tmp_path / "app").mkdir()
+    subprocess.run(["sh", "-euc", script], check=True)
+    assert (tmp_path / "app/tests/test_a.py").read_text() == "def test_a(): ..."
+    assert (tmp_path / "app/tests/noise").stat().st_size == 1_500_000
+    mounts = {mount["mountPath"]: mount.get("readOnly", False) for mount in containers(found)["runner"]["volumeMounts"]}
+    assert mounts["/app"]
+    sources = [volume for volume in pod["volumes"] if volume["name"] == job.TESTS]
+    assert [each["configMap"]["name"] for each in sources[0]["projected"]["sources"]] == [*job.parts(sent)]
 
 
 def test_reporter(spec: RunSpec) -> None:

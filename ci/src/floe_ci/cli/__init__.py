@@ -20,6 +20,8 @@ COMMANDS: Final[Mapping[str, str]] = {
     "build-runner": "Build the test-runner image.",
     "up": "Bring a tier's services up and leave them, for the inner loop.",
     "down": "Remove what `up` left.",
+    "status": "List what is up.",
+    "shell": "Open a shell in the cluster that is up.",
     "results": "Show the results of a run.",
     "doctor": "Tell what is here, what is missing, and what a run would use.",
     "init": "Write the table [tool.floe-ci] into a repository's pyproject.toml.",

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     "--timeout", type=click.IntRange(min=1), help="Seconds for the tests as a whole. [default: as configured]"
 )
 @click.option("--keep", is_flag=True, help="Leave what a failed run used, and say how to look into it.")
+@click.option("--fresh", is_flag=True, help="Use nothing that `floe-ci up` has left.")
 @click.option("--results", type=options.FOLDER, help="Where the results go. [default: results/<tier>]")
 @options.source
 @options.of_cluster

@@ -16,13 +16,21 @@ if TYPE_CHECKING:
 @options.on
 @options.tier
 @options.source
+@click.option(
+    "--idle",
+    type=click.FloatRange(min=0.01),
+    default=4.0,
+    show_default=True,
+    metavar="HOURS",
+    help="For --on dagger: end by itself when no run has used it for so long.",
+)
 @options.of_cluster
-def command(*, place: PlaceName | None, **given: Any) -> None:  # noqa: ANN401 - as click gives them
-    """Bring a tier's services up and leave them; `floe-ci test --on local` uses those of this machine."""
+def command(*, place: PlaceName | None, idle: float, **given: Any) -> None:  # noqa: ANN401 - as click gives them
+    """Bring a tier's services up and leave them, for `floe-ci test` in the same place."""
     from floe_ci import places  # noqa: PLC0415 - here and below: `--help` needs none of it
     from floe_ci.cli import progress  # noqa: PLC0415
     from floe_ci.places.choice import resolve  # noqa: PLC0415
 
     with progress.shown(live=True) as told:
-        said = places.place(resolve(place, told)).up(options.request(**given), told)
+        said = places.place(resolve(place, told)).up(options.request(idle=idle * 3600, **given), told)
     click.echo(said)

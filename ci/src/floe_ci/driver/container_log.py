@@ -42,13 +42,14 @@ class ContainerLog:
     One thread at a time reads; whoever starts it says what is known of the container, and asks what is to be done.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - one place makes them
         self,
         api_client: client.ApiClient,
         path: str,
         container: str,
         take: Callable[[str, str], None],
         close: Callable[[], None],
+        since: str = "",
     ) -> None:
         """Prepare; nothing is read yet.
 
@@ -58,12 +59,13 @@ class ContainerLog:
             container: Its name.
             take: Takes the time of a line as the node has it, which may be empty, and its text.
             close: Is called once, after the last line.
+            since: The second to begin at, in UTC as RFC 3339 text; empty: the log's first.
         """
         self._client, self._path, self._container = api_client, path, container
         self._take, self._close = take, close
         self._lock = threading.Lock()
         self._is_closed = False
-        self._position = Position()
+        self._position = Position(since)
         self._rest = b""
         self._response: urllib3.BaseHTTPResponse | None = None
         self._begun_at = self.read_again_at = 0.0

@@ -55,7 +55,8 @@ def make_secrets(core: client.CoreV1Api, spec: RunSpec, services: Manifests) -> 
     passwords = {key: there.get(key) or secrets.token_urlsafe(24) for key in keys}
     variables = services.connection_variables(contract.LABEL_CONNECTION) | passwords | spec.variables
     environment = expand_environment(spec.environment, variables) | spec.variables
-    for name, values in ((contract.CREDENTIALS_SECRET, passwords), (ENVIRONMENT_SECRET, environment)):
+    named = ((contract.CREDENTIALS_SECRET, passwords), (f"{ENVIRONMENT_SECRET}{spec.suffix}", environment))
+    for name, values in named:
         metadata = client.V1ObjectMeta(name=name, labels=labels(spec.run_id))
         secret = client.V1Secret(metadata=metadata, string_data=values)
         try:

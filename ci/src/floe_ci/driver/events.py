@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from kubernetes import client
 
 
-def listing(core: client.CoreV1Api, namespace: str) -> str:
-    """Return the events of a namespace, oldest first, a line each."""
-    events = sorted(core.list_namespaced_event(namespace).items, key=when)
+def listing(core: client.CoreV1Api, namespace: str, since: datetime | None = None) -> str:
+    """Return the events of a namespace, oldest first, a line each; `since` leaves out those that were over then."""
+    begin = since.isoformat() if since else ""
+    events = sorted((each for each in core.list_namespaced_event(namespace).items if when(each) >= begin), key=when)
     return "".join(f"{line(event)}\n" for event in events)
 
 

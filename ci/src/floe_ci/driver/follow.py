@@ -16,6 +16,7 @@ from floe_ci.driver.pods import statuses
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from datetime import datetime
 
     from kubernetes.client import V1ContainerStatus, V1Pod
 
@@ -53,6 +54,7 @@ class LogFollower:
         namespace: str,
         logs: Logs,
         feed: Callable[[str, str], Callable[[str], None] | None] = lambda _pod, _container: None,
+        since: datetime | None = None,
     ) -> None:
         """Prepare; nothing is followed before the first look.
 
@@ -61,9 +63,11 @@ class LogFollower:
             namespace: Whose containers are followed.
             logs: Takes the lines, with the time of each.
             feed: Returns what takes the lines of a pod's container instead, without their times; None: a log does.
+            since: What was said before is not read; None: all is.
         """
         self._apis, self._namespace = apis, namespace
         self._logs, self._feed = logs, feed
+        self._since = since.strftime("%Y-%m-%dT%H:%M:%SZ") if since else ""
         self._followed: dict[tuple[str, str, int], ContainerLog] = {}
         self._numbers: dict[str, list[str]] = {}
         self._changed = threading.Condition()
@@ -111,7 +115,7 @@ class LogFollower:
         if key not in self._followed:
             take, close = self._taker(pod, container, restart)
             path = f"/api/v1/namespaces/{self._namespace}/pods/{pod.metadata.name}/log"
-            self._followed[key] = ContainerLog(self._apis.api_client, path, container, take, close)
+            self._followed[key] = ContainerLog(self._apis.api_client, path, container, take, close, self._since)
         return self._followed[key]
 
     def _taker(self, pod: V1Pod, container: str, restart: int) -> tuple[Callable[[str, str], None], Callable[[], None]]:

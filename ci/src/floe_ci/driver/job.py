@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,7 +21,7 @@ from floe_ci.manifests import Manifests
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from kubernetes.client import V1ContainerState, V1ContainerStateTerminated, V1Pod
@@ -43,6 +44,13 @@ EVENTS: Final = ".floe-events.jsonl"
 REPORTER: Final = "floe-reporter"
 """The ConfigMap with the reporter."""
 REPORTER_DIR: Final = f"/{REPORTER}"
+TESTS: Final = "floe-tests"
+"""The ConfigMaps with the tests, where they are not the image's own, and the container that unpacks them."""
+TESTS_DIR: Final = f"/{TESTS}"
+APP: Final = "/app"
+PART: Final = 900_000
+"""Bytes of Base64 text in one of these ConfigMaps: the API takes no more than a megabyte."""
+UNPACK: Final = f"cat {TESTS_DIR}/*.part | base64 --decode | tar --extract --gzip --directory {APP}"
 DEADLINE: Final = "DeadlineExceeded"
 KILLED: Final = 137
 """The exit code of a process that was killed, such as one that `timeout` could not end otherwise."""
@@ -79,23 +87,30 @@ def prepare(spec: RunSpec, services: Manifests) -> Manifests:
             document["roleRef"]["name"] += f"-{spec.namespace}"
         if document["kind"] == "Job":
             prepare_job(document, spec, services)
-    if not spec.reporter:
-        return manifests
-    brought = {
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": {"name": REPORTER},
-        "data": {f"{reporter.REPORTER}.py": spec.reporter},
-    }
-    return Manifests((brought, *manifests.documents))
+    brought = [configmap(name, data) for name, data in parts(spec).items()]
+    if spec.reporter:
+        brought.append(configmap(f"{REPORTER}{spec.suffix}", {f"{reporter.REPORTER}.py": spec.reporter}))
+    return Manifests((*brought, *manifests.documents))
+
+
+def configmap(name: str, data: dict[str, str]) -> Document:
+    """Return a ConfigMap."""
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data}
+
+
+def parts(spec: RunSpec) -> dict[str, dict[str, str]]:
+    """Return what the ConfigMaps with the tests hold, by their names; none where the image's own are run."""
+    cut = [spec.tests[begin : begin + PART] for begin in range(0, len(spec.tests), PART)]
+    return {f"{TESTS}-{number}{spec.suffix}": {f"{number:03}.part": part} for number, part in enumerate(cut)}
 
 
 def prepare_job(document: Document, spec: RunSpec, services: Manifests) -> None:
     """Fit the Job for this run."""
+    document["metadata"]["name"] = name_of(spec)
     configmaps = services.connection_configmaps(contract.LABEL_CONNECTION)
     sources = [{"configMapRef": {"name": name}} for name in configmaps]
     sources += [{"secretRef": {"name": contract.CREDENTIALS_SECRET}}]
-    sources += [{"secretRef": {"name": deploy.ENVIRONMENT_SECRET}}]
+    sources += [{"secretRef": {"name": f"{deploy.ENVIRONMENT_SECRET}{spec.suffix}"}}]
     # The test process ends itself before the deadline of the Job, which has to leave time to collect.
     document["spec"]["activeDeadlineSeconds"] = spec.timeouts.job + 300
     pod = document["spec"]["template"]["spec"]
@@ -109,7 +124,35 @@ def prepare_job(document: Document, spec: RunSpec, services: Manifests) -> None:
         elif container["name"] == KEEPER and spec.reporter:
             container["command"] = ["/bin/sh", "-c", KEEP]
     if spec.reporter:
-        pod["volumes"] = [*(pod.get("volumes") or ()), {"name": REPORTER, "configMap": {"name": REPORTER}}]
+        brought = {"name": REPORTER, "configMap": {"name": f"{REPORTER}{spec.suffix}"}}
+        pod["volumes"] = [*(pod.get("volumes") or ()), brought]
+    if spec.tests:
+        add_tests(pod, spec)
+
+
+def add_tests(pod: dict[str, Any], spec: RunSpec) -> None:
+    """Have the tests unpacked before the test process begins, which finds them as it would in its image: read-only."""
+    runner = next(each for each in pod["containers"] if each["name"] == RUNNER)
+    keeper = next(each for each in pod["containers"] if each["name"] == KEEPER)
+    unpacking = {key: keeper[key] for key in ("image", "imagePullPolicy", "resources", "securityContext")}
+    mounts = [
+        {"name": TESTS, "mountPath": TESTS_DIR, "readOnly": True},
+        {"name": "app", "mountPath": APP},
+    ]
+    unpack = {"name": TESTS, "command": ["/bin/sh", "-euc", UNPACK], "volumeMounts": mounts, **unpacking}
+    pod["initContainers"] = [*(pod.get("initContainers") or ()), unpack]
+    runner["volumeMounts"] = [*(runner.get("volumeMounts") or ()), {"name": "app", "mountPath": APP, "readOnly": True}]
+    sources = [{"configMap": {"name": name}} for name in parts(spec)]
+    pod["volumes"] = [
+        *(pod.get("volumes") or ()),
+        {"name": TESTS, "projected": {"sources": sources}},
+        {"name": "app", "emptyDir": {}},
+    ]
+
+
+def name_of(spec: RunSpec) -> str:
+    """Return the Job's name."""
+    return f"{JOB}{spec.suffix}"
 
 
 def add_reporter(container: dict[str, Any]) -> None:
@@ -190,7 +233,7 @@ def remove(apis: Apis, spec: RunSpec, stop: threading.Event | None = None) -> No
 
     def delete() -> None:
         try:
-            apis.batch.delete_namespaced_job(JOB, spec.namespace, propagation_policy="Background")
+            apis.batch.delete_namespaced_job(name_of(spec), spec.namespace, propagation_policy="Background")
         except ApiException as error:
             if error.status != HTTPStatus.NOT_FOUND:
                 raise
@@ -199,13 +242,38 @@ def remove(apis: Apis, spec: RunSpec, stop: threading.Event | None = None) -> No
         found = job_pod(apis, spec)
         return pods.state(found) if found else None
 
-    apis.ask(f"Job {JOB}", delete, stop=stop)
+    apis.ask(f"Job {name_of(spec)}", delete, stop=stop)
     apis.wait_until("the end of a pod that could not start", left, timeout=REMOVING, stop=stop)
+
+
+def clear(apis: Apis, spec: RunSpec, *, timeout: float = CALL) -> None:
+    """Delete what the tests alone have brought into a namespace that stays; nobody waits for the end of it.
+
+    Raises:
+        RunError: The cluster refuses.
+    """
+    names = [*parts(spec), f"{REPORTER}{spec.suffix}"]
+    core, namespace = apis.core, spec.namespace
+    calls: list[Callable[[], object]] = [
+        lambda: apis.batch.delete_namespaced_job(name_of(spec), namespace, propagation_policy="Background"),
+        lambda: core.delete_namespaced_secret(f"{deploy.ENVIRONMENT_SECRET}{spec.suffix}", namespace),
+        *(partial(core.delete_namespaced_config_map, name, namespace) for name in names),
+    ]
+
+    def delete() -> None:
+        for call in calls:
+            try:
+                call()
+            except ApiException as error:
+                if error.status != HTTPStatus.NOT_FOUND:
+                    raise
+
+    apis.ask("what the tests have brought", delete, timeout=timeout)
 
 
 def gone(apis: Apis, spec: RunSpec, last: V1Pod) -> RunError:
     """Return why the Job's pod isn't there any more."""
-    found = apis.batch.read_namespaced_job_status(JOB, spec.namespace)
+    found = apis.batch.read_namespaced_job_status(name_of(spec), spec.namespace)
     failed = next((each for each in found.status.conditions or () if each.type in {"Failed", "FailureTarget"}), None)
     why = f" ({failed.message or failed.reason})" if failed else ""
     msg = f"the Job's pod is gone{why}; it was last seen as {pods.state(last)}"
@@ -222,9 +290,15 @@ def failure_of(pod: V1Pod) -> type[RunError]:
 
 def job_pod(apis: Apis, spec: RunSpec) -> V1Pod | None:
     """Return the Job's pod, or None while there is none."""
-    selector = f"{pods.JOB_NAME}={JOB}"
+    selector = f"{pods.JOB_NAME}={name_of(spec)}"
     found = apis.core.list_namespaced_pod(spec.namespace, label_selector=selector).items
     return found[0] if found else None
+
+
+def is_of_another(pod: V1Pod, spec: RunSpec) -> bool:
+    """Tell whether a pod is that of another run's tests."""
+    name = (pod.metadata.labels or {}).get(pods.JOB_NAME) or ""
+    return name != name_of(spec) and (name == JOB or name.startswith(f"{JOB}-"))
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,8 @@ class ClusterRun:
         """
         self._apis, self._spec, self._stop = apis, spec, stop
         self._services = Manifests.parse(spec.services, "the rendered manifests")
-        self._watcher = Watcher(apis, spec, LogFollower(apis, spec.namespace, logs, self._feed_of(feed)))
+        follower = LogFollower(apis, spec.namespace, logs, self._feed_of(feed, spec), since=spec.since)
+        self._watcher = Watcher(apis, spec, follower)
         self.problem: Problem | None = None
         """What ended the tests, if not they themselves: time or memory; known when they have ended."""
         self.notes: tuple[str, ...] = ()
@@ -98,16 +99,22 @@ class ClusterRun:
         """
         wait_for_nodes(self._apis, self._spec, self._stop)
 
-    def services(self) -> None:
+    def services(self, *, follow: bool = True, apply: bool = True) -> None:
         """Apply the services and wait until they are ready; from here on logs are read.
+
+        Args:
+            follow: Whether logs are read.
+            apply: Whether they are applied, or known to be.
 
         Raises:
             RunError: One of them is refused, or does not become ready.
             OutOfMemory: One of them takes more memory than it may.
             Stopped: The run was told to stop.
         """
-        self._watcher.begin()
-        deploy.apply(self._apis, self._spec, self._services, self._stop)
+        if follow:
+            self._watcher.begin()
+        if apply:
+            deploy.apply(self._apis, self._spec, self._services, self._stop)
         wait_for_services(self._apis, self._spec, self._services, self._stop)
 
     def tests(self) -> int:
@@ -149,10 +156,20 @@ class ClusterRun:
         """
         return job.fetch_results(self._apis, self._spec, raw, timeout=timeout, stop=stop)
 
+    def clear(self, *, timeout: float = EVENTS) -> None:
+        """Delete what the tests alone have brought into a namespace that stays.
+
+        Raises:
+            RunError: The cluster refuses.
+        """
+        job.clear(self._apis, self._spec, timeout=timeout)
+
     def events(self, *, timeout: float = EVENTS) -> str:
         """Return the namespace's events until now, or why they can't be had; never raises what a cluster can cause."""
         try:
-            return poll.in_time(lambda: events.listing(self._apis.core, self._spec.namespace), timeout=timeout)
+            return poll.in_time(
+                lambda: events.listing(self._apis.core, self._spec.namespace, self._spec.since), timeout=timeout
+            )
         except (client.ApiException, urllib3.exceptions.HTTPError) as error:
             return f"the events could not be read: {explain(error)}\n"
         except poll.NotInTime as error:
@@ -166,14 +183,17 @@ class ClusterRun:
             )
         except (client.ApiException, urllib3.exceptions.HTTPError, poll.NotInTime):
             return []
-        return [pod for pod in found if (pod.metadata.labels or {}).get(pods.JOB_NAME) != job.JOB]
+        return [pod for pod in found if (pod.metadata.labels or {}).get(pods.JOB_NAME) != job.name_of(self._spec)]
 
     @staticmethod
     def _feed_of(
         feed: Callable[[str], None] | None,
+        spec: RunSpec,
     ) -> Callable[[str, str], Callable[[str], None] | None]:
         """Return what has the lines of the keeper, which are the reporter's, given to `feed`."""
-        return lambda pod, container: feed if container == job.KEEPER and pod.startswith(f"{job.JOB}-") else None
+        return lambda pod, container: (
+            feed if container == job.KEEPER and pod.startswith(f"{job.name_of(spec)}-") else None
+        )
 
 
 class Watcher:
@@ -203,7 +223,8 @@ class Watcher:
         while not is_last:
             is_last = self._over.wait(LOOK)
             try:
-                self._follower.look(self._apis.core.list_namespaced_pod(self._spec.namespace).items)
+                found = self._apis.core.list_namespaced_pod(self._spec.namespace).items
+                self._follower.look([pod for pod in found if not job.is_of_another(pod, self._spec)])
             except (client.ApiException, urllib3.exceptions.HTTPError, ValueError):
                 # The next look may succeed; the run itself notices a cluster that is gone, or that talks nonsense.
                 continue

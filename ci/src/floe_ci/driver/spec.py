@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime  # noqa: TC003 - pydantic reads the annotation
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from floe_ci.config import Timeouts
@@ -21,6 +23,12 @@ class RunSpec(BaseModel):
     runner: str
     """The rendered manifests of the runner's Job and its account, as YAML; empty: no tests are run."""
     runner_image: str = ""
+    suffix: str = ""
+    """What the names of the tests' own objects end in, where other runs' may be in the namespace too."""
+    tests: str = ""
+    """The tests and what is beside them, as a compressed tar archive in Base64; empty: the image's own are run."""
+    since: datetime | None = None
+    """Where logs and events begin; None: where there are any."""
     reporter: str = ""
     """The source of the pytest plugin that reports from the tests as they run; empty: none does."""
     pytest_args: tuple[str, ...] = ()

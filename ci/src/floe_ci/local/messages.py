@@ -90,6 +90,8 @@ class Refused(_Message):
 
     kind: Literal["refused"] = "refused"
     text: str
+    broken: bool = False
+    """Whether something broke, rather than being asked for wrongly."""
 
 
 class Done(_Message):

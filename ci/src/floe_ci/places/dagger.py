@@ -40,13 +40,34 @@ class DaggerPlace:
 
     def stay(self, run: Run) -> Stay:
         """Return a run's stay: in Kind, or for the unit tier in a container."""
+        if self._origin is None and (stays := self._where_it_stays(run)):
+            return stays
         # The SDK takes a second to import, and who asks what there is should not wait for it.
         from floe_ci.origin import of_this_machine  # noqa: PLC0415
         from floe_ci.places.container import ContainerStay  # noqa: PLC0415
-        from floe_ci.places.kind import KindStay  # noqa: PLC0415
+        from floe_ci.places.kind import SERVICES_NAMESPACE, KindStay  # noqa: PLC0415
 
         origin = (self._origin or of_this_machine)(run.request)
-        return ContainerStay(run, origin) if run.request.tier == "unit" else KindStay(run, origin)
+        if run.request.tier == "unit":
+            return ContainerStay(run, origin)
+        if name := run.request.cluster:
+            return KindStay(run, origin, name=name, namespace=SERVICES_NAMESPACE, is_there=True)
+        return KindStay(run, origin)
+
+    @staticmethod
+    def _where_it_stays(run: Run) -> Stay | None:
+        """Return a run's stay in its repository's cluster that is up, or is to be kept; None where there is neither."""
+        from floe_ci import held_cluster  # noqa: PLC0415 - as below
+        from floe_ci.places.held import HeldStay  # noqa: PLC0415 - as below
+
+        request = run.request
+        if request.tier == "unit" or request.fresh:
+            return None
+        held = held_cluster.find(request.source)
+        if held and held.tier != request.tier:
+            run.note(f"cluster {held.name} is up for tier {held.tier}; tier {request.tier} takes a new one")
+            return None
+        return HeldStay(run, held) if held or request.keep else None
 
     def run(self, request: RunRequest, progress: Progress) -> Outcome:
         """Run a tier, and leave its results."""
@@ -74,8 +95,15 @@ class DaggerPlace:
             UserError: It didn't come up; the message has what the process said.
         """
         from floe_ci import held_cluster  # noqa: PLC0415 - only `up` and `down` need it
+        from floe_ci.config import read_file  # noqa: PLC0415 - as above
 
-        return held_cluster.up(request, progress)
+        read_file(request.source / "pyproject.toml")  # what is wrong with it is told before anything is started
+        held, is_new = held_cluster.up(request, progress)
+        state = "is up" if is_new else "is up already"
+        return (
+            f"cluster {held.name} {state}: `floe-ci test` runs in it, `floe-ci shell` enters it, "
+            f"`floe-ci down` ends it; for other tools: export KUBECONFIG={held.kubeconfig}"
+        )
 
     def down(self, request: RunRequest, progress: Progress) -> str:
         """End the process that holds the cluster, and delete the cluster.
@@ -85,7 +113,8 @@ class DaggerPlace:
         """
         from floe_ci import held_cluster  # noqa: PLC0415 - only `up` and `down` need it
 
-        return held_cluster.down(request, progress)
+        name = held_cluster.down(request.source, progress)
+        return f"cluster {name} is deleted" if name else f"no cluster is up for {request.source.resolve()}"
 
 
 def _finding(what: str, probe: Probe, remedy: str) -> Finding:

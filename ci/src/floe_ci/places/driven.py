@@ -46,6 +46,27 @@ class Driven:
         with self._run.step("services ready"):
             self._cluster.services()
 
+    def found(self) -> None:
+        """Do the same where the services were applied before.
+
+        Raises:
+            RunError: The cluster refuses something, or something is not ready any more.
+        """
+        with self._run.step("services ready"):
+            self._run.folder.redactor.add(self._cluster.prepare())
+            self._began = True
+            self._cluster.services(apply=False)
+
+    def clear(self) -> None:
+        """Delete what the tests alone have brought into a namespace that stays.
+
+        Raises:
+            RunError: The cluster refuses.
+        """
+        if self._began:
+            hurry = self._run.interrupts.signal is not None
+            self._cluster.clear(timeout=HURRY if hurry else EVENTS)
+
     def tests(self) -> int:
         """Run the tests as a Job, and return the exit code of their process.
 

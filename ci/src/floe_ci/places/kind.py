@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Final
 import yaml
 from dagger import ReturnType
 
-from floe_ci import selection
+from floe_ci import cluster, selection
 from floe_ci.build import RUNNER_IMAGE, Build
 from floe_ci.cluster import HOST, Cluster
 from floe_ci.config import expand_environment
 from floe_ci.contract import CREDENTIALS_SECRET, LABEL_CONNECTION
 from floe_ci.driver.apis import Apis
 from floe_ci.engine import explained
-from floe_ci.images import Reference
 from floe_ci.places.driven import Driven
 from floe_ci.tasks import in_thread, together
 
@@ -28,6 +27,8 @@ if TYPE_CHECKING:
     from floe_ci.plan import Plan
     from floe_ci.run import Run
 
+SERVICES_NAMESPACE: Final = "floe-test"
+"""Where the services are in a cluster that more than one run uses."""
 STARTING: Final = 300.0
 CREATING: Final = 600.0
 """Seconds until Docker, and until the cluster, must be there."""
@@ -43,6 +44,7 @@ class KindStay:
         *,
         name: str | None = None,
         namespace: str = "",
+        is_there: bool = False,
     ) -> None:
         """Prepare.
 
@@ -51,8 +53,9 @@ class KindStay:
             origin: Is opened when the run enters.
             name: Lets the cluster outlive the session under this name; None: the run's, where it is to be kept.
             namespace: Where the services are; empty: a namespace of the run's own.
+            is_there: Whether it is one that was left before, and is left again.
         """
-        self._run, self._origin, self._namespace = run, origin, namespace
+        self._run, self._origin, self._namespace, self._is_there = run, origin, namespace, is_there
         self._name = name or (run.request.run_id if run.request.keep else None)
         self._cluster: Cluster | None = None
         self._driven: Driven | None = None
@@ -64,13 +67,14 @@ class KindStay:
                 build = await Build.read(await self._run.held.hold(self._origin), self._run.request, self._run)
             with self._run.step("toolbox"):
                 tools = await build.tools.sync()
-            self._cluster = cluster = Cluster.of(tools, self._run.request.run_id, self._name)
-            created, plan = await together(create(build, cluster, self._run), prepare(build, cluster, self._run))
+            if self._is_there and self._name:
+                await cluster.require(tools, self._run.request.run_id, self._name)
+            self._cluster = new = Cluster.of(tools, self._run.request.run_id, self._name)
+            created, (plan, names) = await together(create(build, new, self._run), prepare(build, new, self._run))
             self._cluster = created
             url = await self._run.held.hold(build.origin.reach(created))
             kubeconfig = await created.kubeconfig()
-        # The registry beside the nodes has images by tag; their digests were checked when the engine pulled them.
-        spec = plan.spec(lambda name: Reference.parse(name).tagged, namespace=self._namespace)
+        spec = plan.spec(names.__getitem__, namespace=self._namespace)
         self._driven = Driven(self._run, connect(kubeconfig, url), spec)
 
     async def services(self) -> None:
@@ -95,8 +99,11 @@ class KindStay:
 
     async def leave(self, *, keep: bool, hurry: bool) -> None:  # noqa: ARG002 - to kill is quick enough
         """Kill the cluster with the service that it is in, or stop it for a look."""
+        if self._driven and self._is_there and not keep:
+            await in_thread(self._driven.clear)
         await self.let_go()
         if self._cluster:
+            keep = keep or self._is_there
             with self._run.step("leave cluster" if keep else "kill cluster"), explained():
                 await (self._cluster.leave() if keep else self._cluster.kill())
 
@@ -129,18 +136,21 @@ async def create(build: Build, cluster: Cluster, run: Steps) -> Cluster:
         return await cluster.create(build.node_image, build.kind_config)
 
 
-async def prepare(build: Build, cluster: Cluster, run: Run) -> Plan:
-    """Build the runner and render the manifests, then load every image; return the plan with the manifests."""
+async def prepare(build: Build, cluster: Cluster, run: Run) -> tuple[Plan, dict[str, str]]:
+    """Build the runner and render the manifests, then load every image.
+
+    Returns:
+        The plan with the manifests, and what the nodes pull each of their images under.
+    """
     if not run.with_tests:
         alone = (await build.manifests(cluster.tools)).without_tests()
-        await build.load(cluster, await build.services(alone))
-        return alone
+        return alone, await build.load(cluster, await build.services(alone))
     runner: dagger.Container
     plan: Plan
     runner, plan = await together(build.runner(), build.manifests(cluster.tools))
     images = await build.services(plan) | {RUNNER_IMAGE: runner}
-    await together(check_selection(plan, runner, run), build.load(cluster, images))
-    return plan
+    _, names = await together(check_selection(plan, runner, run), build.load(cluster, images))
+    return plan, names
 
 
 async def check_selection(plan: Plan, runner: dagger.Container, run: Run) -> None:

@@ -1,0 +1,268 @@
+"""`python -m floe_ci.holder`: the process that keeps a cluster for one repository, and brings it up to date when asked.
+
+It reads a request, brings the cluster up with its services in one Dagger session, opens its API on this machine, and
+waits until it is told to stop or nobody has used it for long. Whoever runs tests in it asks through a socket: the
+session that has the cluster is the one whose engine can put images into it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+import threading
+import time
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import anyio
+from pydantic import TypeAdapter
+
+from floe_ci import held_cluster
+from floe_ci.build import RUNNER_IMAGE, Build
+from floe_ci.cluster import API_PORT
+from floe_ci.driver.run import ClusterRun
+from floe_ci.engine import explained
+from floe_ci.errors import RunError, UserError
+from floe_ci.held_cluster import Deployed, Held
+from floe_ci.lines import Lines
+from floe_ci.local import messages
+from floe_ci.named_clusters import bring_up, forget
+from floe_ci.origin import of_this_machine, source_of
+from floe_ci.places.kind import SERVICES_NAMESPACE, connect
+from floe_ci.plan import Plan
+from floe_ci.repository import Snapshot
+from floe_ci.request import RunRequest
+from floe_ci.steps import Timings
+from floe_ci.tasks import in_thread, together
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from floe_ci.cluster import Cluster
+    from floe_ci.driver.apis import Apis
+    from floe_ci.driver.spec import RunSpec
+    from floe_ci.origin import Origin
+    from floe_ci.steps import Listener, Step
+
+LOOKING: Final = 0.3
+"""Seconds between two looks at whether to stop."""
+FORGETTING: Final = 60.0
+"""Seconds that the removal of what the cluster was may take."""
+
+
+class NoLogs:
+    """Takes no log: what services say is read by each run."""
+
+    def log(self, name: str) -> NoLogs:  # noqa: ARG002 - whatever it is
+        """Open nothing."""
+        return self
+
+    def line(self, text: str) -> None:
+        """Take a line."""
+
+    def close(self) -> None:
+        """Take no more."""
+
+
+@dataclass
+class Holder:
+    """A cluster in this process's session, and what is in it."""
+
+    name: str
+    asked: RunRequest
+    origin: Origin
+    cluster: Cluster
+    apis: Apis
+    kubeconfig: Path
+    socket: Path
+    since: datetime
+
+    def __post_init__(self) -> None:
+        """Begin without knowing what is there."""
+        self._lock = anyio.Lock()
+
+    async def refresh(self, asked: RunRequest, listener: Listener) -> None:
+        """Bring services and runner up to what the repository holds now, and make it known.
+
+        Raises:
+            UserError: The repository asks for what can't be.
+            RunError: Something broke; what was there before may be there in part.
+        """
+        async with self._lock:
+            timings = Timings(listener=listener)
+            request = replace(asked, tier=self.asked.tier, run_id=self.asked.run_id)
+            origin = replace(self.origin, source=source_of(request, fresh=True))
+            before = await in_thread(lambda: Snapshot.of(Plan.read(request)))
+            with timings.step("configure"):
+                build = await Build.read(origin, request, timings)
+            runner, plan = await together(build.runner(), build.manifests(self.cluster.tools))
+            images = await build.services(plan) | {RUNNER_IMAGE: runner}
+            names = await build.load(self.cluster, images)
+            with timings.step("pull runner"):
+                await self.cluster.pull(names[RUNNER_IMAGE])
+            spec = plan.spec(names.__getitem__, namespace=SERVICES_NAMESPACE)
+            with timings.step("services ready"):
+                await in_thread(lambda: self._deploy(spec))
+            # A file that was changed meanwhile may be in it or not.
+            after = await in_thread(lambda: Snapshot.of(Plan.read(request)))
+            key = before.key if before.key == after.key else ""
+            deployed = Deployed(key=key, services=spec.services, job=spec.runner, runner_image=names[RUNNER_IMAGE])
+            held_cluster.write(self._held(deployed))
+
+    def _deploy(self, spec: RunSpec) -> None:
+        with ClusterRun(self.apis, spec, NoLogs(), threading.Event()) as run:
+            run.prepare()
+            run.services(follow=False)
+
+    def _held(self, deployed: Deployed) -> Held:
+        return Held(
+            name=self.name,
+            source=self.asked.source,
+            tier=self.asked.tier,
+            since=self.since,
+            idle=self.asked.idle,
+            run_id=self.asked.run_id,
+            namespace=SERVICES_NAMESPACE,
+            kubeconfig=self.kubeconfig,
+            socket=self.socket,
+            deployed=deployed,
+        )
+
+    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Carry out what one run asks for, and tell it of each step."""
+        said = Said(writer)
+        try:
+            asked = TypeAdapter(RunRequest).validate_json(await reader.readline())
+            with explained():
+                await self.refresh(asked, said)
+            said.send(messages.Up())
+        except (UserError, RunError) as error:
+            said.send(messages.Refused(text=str(error), broken=isinstance(error, RunError)))
+        except Exception as error:  # noqa: BLE001 - the cluster stays, whatever one run asked for
+            said.send(messages.Refused(text=f"{type(error).__name__}: {error}", broken=True))
+        finally:
+            writer.close()
+
+
+class Said:
+    """Tells a run of steps; where it listens no more, nothing is lost."""
+
+    def __init__(self, writer: asyncio.StreamWriter) -> None:
+        """Prepare."""
+        self._writer = writer
+
+    def send(self, message: messages.Message) -> None:
+        """Send a message."""
+        if not self._writer.is_closing():
+            self._writer.write(f"{message.model_dump_json()}\n".encode())
+
+    def begin(self, step: str) -> None:
+        """Tell that a step begins."""
+        self.send(messages.Begin(step=step))
+
+    def end(self, step: Step) -> None:
+        """Tell that a step has ended."""
+        self.send(messages.End(step=step))
+
+
+async def hold(asked: RunRequest) -> None:
+    """Bring a repository's cluster up, and hold it until this process is told to stop, or nobody uses it."""
+    name = held_cluster.name_of(asked.source)
+    with held_cluster.holding(name), explained():
+        async with of_this_machine(asked) as origin:
+            told = Lines()
+            cluster, _ = await together(
+                bring_up(origin, asked, name, told, services=True),
+                build_ahead(origin, asked),
+            )
+            try:
+                async with opened(name, cluster) as (kubeconfig, apis), listening() as (server, path):
+                    holder = Holder(name, asked, origin, cluster, apis, kubeconfig, path, datetime.now(UTC))
+                    await holder.refresh(asked, told)
+                    async with await asyncio.start_unix_server(holder.answer, sock=server):
+                        await told_to_stop(name, asked.idle)
+            finally:
+                with anyio.CancelScope(shield=True):
+                    await cluster.kill()
+                    with anyio.move_on_after(FORGETTING):
+                        await forget(origin, name, asked, missing_ok=True)
+
+
+async def build_ahead(origin: Origin, asked: RunRequest) -> None:
+    """Build the runner while the cluster starts; what is wrong with it is told when it is needed."""
+    try:
+        await (await Build.read(origin, asked, Timings())).runner()
+    except (UserError, RunError):
+        return
+
+
+@asynccontextmanager
+async def opened(name: str, cluster: Cluster) -> AsyncIterator[tuple[Path, Apis]]:
+    """Open a cluster's API on this machine; yield a kubeconfig's path, and clients."""
+    async with cluster.opened_api() as port:
+        text = await cluster.kubeconfig()
+        path = held_cluster.file(name, "kubeconfig")
+        path.touch(mode=0o600)
+        path.write_text(in_namespace(text.replace(f"//cluster:{API_PORT}", f"//localhost:{port}")), encoding="utf-8")
+        yield path, connect(text, f"https://127.0.0.1:{port}")
+
+
+def in_namespace(kubeconfig: str) -> str:
+    """Return a kubeconfig whose context is in the services' namespace."""
+    import yaml  # noqa: PLC0415 - only here
+
+    document = yaml.safe_load(kubeconfig)
+    for each in document["contexts"]:
+        each["context"]["namespace"] = SERVICES_NAMESPACE
+    return str(yaml.safe_dump(document))
+
+
+@asynccontextmanager
+async def listening() -> AsyncIterator[tuple[socket.socket, Path]]:
+    """Make a socket that this user alone can reach; its path is short, whatever the user's home is called."""
+    folder = Path(tempfile.mkdtemp(prefix="floe-ci-"))
+    try:
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(str(folder / "holder"))
+            yield server, folder / "holder"
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+async def told_to_stop(name: str, idle: float) -> None:
+    """Wait until a signal or a file says so, or the cluster has not been used for `idle` seconds."""
+    stop = anyio.Event()
+    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async with anyio.create_task_group() as waiting:
+
+            async def hear() -> None:
+                async for _ in signals:
+                    stop.set()
+
+            waiting.start_soon(hear)
+            while not stop.is_set() and not held_cluster.file(name, "stop").exists():
+                used = held_cluster.unused_since(name)
+                if used is not None and time.time() - used > idle:
+                    break
+                await anyio.sleep(LOOKING)
+            waiting.cancel_scope.cancel()
+
+
+def main() -> None:
+    """Read the request and hold the cluster."""
+    asked = TypeAdapter(RunRequest).validate_json(sys.stdin.buffer.read())
+    try:
+        anyio.run(hold, asked)
+    except (UserError, RunError) as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""A cluster that stays: the tests come into it as they are, beside services that are up."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from floe_ci import held_cluster
+from floe_ci.driver.apis import Apis
+from floe_ci.manifests import Manifests
+from floe_ci.places.driven import Driven
+from floe_ci.plan import Plan
+from floe_ci.repository import Snapshot
+from floe_ci.tasks import in_thread
+
+if TYPE_CHECKING:
+    from floe_ci.held_cluster import Held
+    from floe_ci.run import Run
+
+
+class HeldStay:
+    """A run's stay in a repository's cluster that was up before, or that is brought up to be looked at."""
+
+    def __init__(self, run: Run, held: Held | None) -> None:
+        """Prepare; without a cluster, one is brought up, and is kept only if the run says so."""
+        self._run, self._held = run, held
+        self._is_own = held is None
+        self._driven: Driven | None = None
+        self._use = ExitStack()
+
+    async def enter(self) -> None:
+        """Find the cluster, and have it brought up to date where the repository has changed."""
+        run, stop = self._run, self._run.interrupts.stop
+        with run.step("configure"):
+            plan = await in_thread(lambda: Plan.read(run.request))
+            tests = await in_thread(lambda: Snapshot.of(plan))
+        if self._held is None:
+            with run.step("bring up cluster"):
+                held, self._is_own = await in_thread(lambda: held_cluster.up(run.request, run.told, stop))
+        else:
+            held = self._held
+            run.note(f"in cluster {held.name}, which is up since {age(held)}; --fresh takes a new one")
+        self._held = held
+        self._use.enter_context(held_cluster.using(held))
+        if not tests.key or tests.key != held.deployed.key:
+            held = await in_thread(lambda: held_cluster.refresh(held, run.request, run.told, stop))
+        there = held.deployed
+        plan = plan.with_manifests(
+            Manifests.parse(there.services, "the cluster's services"), Manifests.parse(there.job, "the runner's Job")
+        )
+        began = datetime.now(UTC).replace(microsecond=0)
+        spec = plan.spec(namespace=held.namespace).model_copy(
+            update={"runner_image": there.runner_image, "tests": tests.packed, "since": began}
+        )
+        self._driven = Driven(run, Apis.of_kubeconfig(held.kubeconfig.read_text(encoding="utf-8")), spec)
+
+    async def services(self) -> None:
+        """See that the services are ready."""
+        assert self._driven  # noqa: S101 - the story enters first
+        await in_thread(self._driven.found)
+
+    async def tests(self) -> int:
+        """Run the tests as a Job."""
+        assert self._driven  # noqa: S101 - the story enters first
+        return await in_thread(self._driven.tests)
+
+    async def collect(self) -> tuple[str, ...]:
+        """Copy out of the cluster what is there."""
+        return await in_thread(self._driven.collect) if self._driven else ()
+
+    def kept(self) -> tuple[str, ...]:
+        """Return how to enter the cluster, and how to be rid of it."""
+        source = "" if self._run.request.source.resolve().samefile(".") else f" --source {self._run.request.source}"
+        return (f"enter it: `floe-ci shell{source}`", f"delete it: `floe-ci down --on dagger{source}`")
+
+    async def leave(self, *, keep: bool, hurry: bool) -> None:
+        """Take the tests out of the cluster, which stays; one of the run's own ends, unless it is kept."""
+        if self._driven:
+            await in_thread(self._driven.close)
+            if not keep and not self._is_own:
+                await in_thread(self._driven.clear)
+        self._use.close()
+        if self._is_own and self._held and not keep:
+            source, told = self._held.source, self._run.told
+            with self._run.step("end cluster"):
+                await in_thread(lambda: held_cluster.down(source, told, wait=not hurry))
+
+
+def age(held: Held) -> str:
+    """Return when a cluster came up, in words of a clock."""
+    local = held.since.astimezone()
+    return f"{local:%H:%M}" if local.date() == datetime.now().astimezone().date() else f"{local:%Y-%m-%d %H:%M}"
