@@ -23,7 +23,8 @@ from anyio import to_thread
 from dagger import CacheSharingMode, dag
 from floe_ci.build import RUNNER_IMAGE, Build
 from floe_ci.cluster import VOLUME, layout, path
-from floe_ci.origin import NOT_SOURCE, Origin, through_a_tunnel
+from floe_ci.origin import Origin, through_a_tunnel
+from floe_ci.repository import NOT_SOURCE
 from floe_ci.request import RunRequest
 from floe_ci.steps import Measured, Step, Timings
 
@@ -101,7 +102,7 @@ def run_module(options: argparse.Namespace) -> Run:
     given = [word for name, value in chosen.items() if value for word in (name, value)]
     with tempfile.TemporaryDirectory() as folder:
         call = ["dagger", "call", "test", "--tier", "integration", *given, "export", "--path", folder]
-        subprocess.run(call, cwd=ROOT, stdout=sys.stderr, check=True)  # noqa: S603 - the arguments are ours
+        subprocess.run(call, cwd=ROOT, stdout=sys.stderr, check=True)
         sys.stderr.write(Path(folder, "summary.md").read_text(encoding="utf-8"))
         measured = Measured.from_json(Path(folder, "timings.json").read_text(encoding="utf-8"))
         exit_code = int(Path(folder, "exit-code").read_text(encoding="utf-8"))

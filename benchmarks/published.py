@@ -125,7 +125,7 @@ def unpack(package: Package, folder: Path) -> Path:
     archive, root = folder / f"{package.release}.tar.gz", folder / package.release
     if not archive.is_file():
         wanted = ["--no-deps", "--no-binary", ":all:", f"{package.name}=={package.version}"]
-        subprocess.run([sys.executable, "-m", "pip", "download", "--quiet", "--dest", folder, *wanted], check=True)  # noqa: S603 - names of this module's
+        subprocess.run([sys.executable, "-m", "pip", "download", "--quiet", "--dest", folder, *wanted], check=True)
     with tarfile.open(archive) as sources:
         sources.extractall(folder, filter="data")
     for module in package.newer:
@@ -141,7 +141,7 @@ def unpack(package: Package, folder: Path) -> Path:
 def run(*command: str) -> float:
     """Run one of the tools, and return the seconds of processor time that it took."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run([sys.executable, "-m", "floe_testing", *command], check=True, stdout=subprocess.DEVNULL)  # noqa: S603 - as above
+    subprocess.run([sys.executable, "-m", "floe_testing", *command], check=True, stdout=subprocess.DEVNULL)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
@@ -162,7 +162,7 @@ def compare(package: Package, folder: Path, python: Path) -> str:
         "--continue-on-collection-errors",
     ]
     command = [str(python), "-m", "pytest", *options, package.tests]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)  # noqa: S603 - as above
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     collected = {line.partition("[")[0] for line in done.stdout.splitlines() if "::" in line and line[0] not in "E "}
     modules = {each.partition("::")[0] for each in collected}
     suite = read_suite([root / package.tests], root)

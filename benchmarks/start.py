@@ -35,7 +35,7 @@ def cpu(folder: Path, *arguments: str, results: bool = False) -> float:
     if results:
         environment["FLOE_RESULTS_DIR"] = str(folder / "results")
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(  # noqa: S603 - a command of our own
+    subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *OTHERS, *arguments],
         cwd=folder,
         check=True,

@@ -45,9 +45,7 @@ def session(folder: Path, variant: str) -> tuple[float, float]:
     if "measuring" in variant:
         environment["FLOE_RESULTS_DIR"] = str(folder)
     cpu, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    subprocess.run(  # noqa: S603 - a command of our own
-        command, cwd=folder, check=True, capture_output=True, env=environment | {"PYTHONPATH": str(folder)}
-    )
+    subprocess.run(command, cwd=folder, check=True, capture_output=True, env=environment | {"PYTHONPATH": str(folder)})
     seconds, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - cpu.ru_utime - cpu.ru_stime, seconds
 

@@ -215,7 +215,7 @@ def show(name: str, cost: Cost) -> None:
 def run(command: list[str], folder: Path, environment: dict[str, str]) -> Cost:
     """Run a command to its end; one that fails ends the benchmark with what it said."""
     started, before = time.monotonic(), processor_time()
-    with subprocess.Popen(  # noqa: S603 - a command of this module's
+    with subprocess.Popen(
         command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
         peak = [0]

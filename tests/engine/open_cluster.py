@@ -14,9 +14,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import anyio
-from dagger import dag
+from dagger import Container, dag
 from floe_ci.build import RUNNER_IMAGE, Build
-from floe_ci.cluster import API_PORT, REGISTRY_PORT, Cluster
+from floe_ci.cluster import API_PORT, REGISTRY_PORT, Cluster, layout
 from floe_ci.origin import of_this_machine
 from floe_ci.places.kind import create
 from floe_ci.request import RunRequest
@@ -69,12 +69,18 @@ async def hold(asked: argparse.Namespace) -> None:
 async def load_all(build: Build, cluster: Cluster) -> None:
     """Load the images of the tier's services, and the runner's."""
     plan = await build.manifests(cluster.tools)
-    await build.load(cluster, await build.services(plan) | {RUNNER_IMAGE: await build.runner()})
+    images = await build.services(plan) | {RUNNER_IMAGE: await build.runner()}
+    await together(*(load(cluster, image, name) for name, image in images.items()))
 
 
 async def load_runner(build: Build, cluster: Cluster, name: str) -> None:
     """Build a repository's runner image, and load it under a name of its own."""
-    await build.load(cluster, {name: await build.runner()})
+    await load(cluster, await build.runner(), name)
+
+
+async def load(cluster: Cluster, image: Container, name: str) -> None:
+    """Load an image under its own name and tag, by which the tests know it."""
+    await cluster.load({name: await layout(cluster.tools, image, name).sync()})
 
 
 if __name__ == "__main__":

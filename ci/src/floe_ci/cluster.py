@@ -117,11 +117,9 @@ class Cluster:
         await self.client.with_exec(["sh", "-euc", PULL, "sh", image]).sync()
 
     @asynccontextmanager
-    async def opened_api(self) -> AsyncIterator[int]:
-        """Open the cluster's API on this machine, and yield the port."""
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port: int = probe.getsockname()[1]
+    async def opened_api(self, preferred: int = 0) -> AsyncIterator[int]:
+        """Open the cluster's API on this machine, and yield the port: the preferred one, if it is free."""
+        port = free_port(preferred) or free_port(0)
         async with self.opened({API_PORT: port}):
             yield port
 
@@ -157,6 +155,17 @@ class Cluster:
     async def kill(self) -> None:
         """Stop the service at once: Docker would take longer to stop than the engine waits."""
         await self.service.stop(kill=True)
+
+
+def free_port(wanted: int) -> int:
+    """Return a port of the loopback interface that is free, 0 where the one that is wanted is not; 0 wants any."""
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", wanted))
+        except OSError:
+            return 0
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def layout(tools: dagger.Container, image: dagger.Container, name: str) -> dagger.Directory:

@@ -206,7 +206,7 @@ async def build_ahead(origin: Origin, asked: RunRequest) -> None:
 @asynccontextmanager
 async def opened(name: str, cluster: Cluster) -> AsyncIterator[tuple[Path, Apis]]:
     """Open a cluster's API on this machine; yield a kubeconfig's path, and clients."""
-    async with cluster.opened_api() as port:
+    async with cluster.opened_api(API_PORT) as port:
         text = await cluster.kubeconfig()
         path = held_cluster.file(name, "kubeconfig")
         path.touch(mode=0o600)

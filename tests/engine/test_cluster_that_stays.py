@@ -1,0 +1,240 @@
+"""A cluster that stays: seconds from a change to its verdict, and the verdict that a fresh cluster would give."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import textwrap
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from tests.engine.conftest import OPTIONS, ROOT, Repository
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.engine.conftest import Dagger
+
+pytestmark = [pytest.mark.engine, pytest.mark.requirement("REQ-648")]
+
+PYPROJECT = """
+[project]
+name = "shop"
+version = "1"
+[build-system]
+requires = ["hatchling"]
+build-backend = "hatchling.build"
+[tool.hatch.build.targets.wheel]
+packages = ["src/shop"]
+[tool.floe-ci.runner]
+install = [".", "pytest", "psycopg[binary]"]
+[tool.floe-ci.tiers.integration]
+services = ["postgres"]
+"""
+TESTS = """
+import os
+from pathlib import Path
+
+import psycopg
+import pytest
+import shop
+
+
+def test_price():
+    assert shop.PRICE == {price}
+
+
+def test_database():
+    parts = {{"host": "HOST", "port": "PORT", "user": "USER", "password": "PASSWORD", "dbname": "DATABASE"}}
+    with psycopg.connect(**{{name: os.environ[f"FLOE_POSTGRES_{{end}}"] for name, end in parts.items()}}) as database:
+        assert database.execute("select 1").fetchone() == (1,)
+
+
+def test_nothing_can_be_written():
+    with pytest.raises(OSError, match="Read-only"):
+        Path(__file__).with_name("new").write_text("")
+"""
+
+
+class Shop(Repository):
+    """A repository with a package and a database."""
+
+    def __init__(self, folder: Path) -> None:
+        """Fill it."""
+        super().__init__(folder)
+        self.write("pyproject.toml", PYPROJECT)
+        self.write("src/shop/__init__.py", "PRICE = 1\n")
+        self.write("tests/integration/test_shop.py", TESTS.format(price=1))
+
+    def floe_ci(self, *args: str, timeout: float = 600) -> subprocess.CompletedProcess[str]:
+        """Run `floe-ci` in it."""
+        command = [sys.executable, "-m", "floe_ci", *args]
+        return subprocess.run(command, cwd=self.folder, capture_output=True, text=True, timeout=timeout, check=False)
+
+    def test(self, *args: str, results: str = "results/integration") -> subprocess.CompletedProcess[str]:
+        """Run its integration tier in the engine."""
+        return self.floe_ci("test", "--on", "dagger", *OPTIONS, "--results", results, *args)
+
+    def cases(self, results: str = "results/integration") -> dict[str, str]:
+        """Return how each of its tests ended."""
+        root = ET.parse(self.folder / results / "junit.xml").getroot()  # noqa: S314 - our own
+        outcomes = {}
+        for case in root.iter("testcase"):
+            ends = [child.tag for child in case if child.tag in {"failure", "error", "skipped"}]
+            outcomes[f"{case.get('classname')}::{case.get('name')}"] = (*ends, "passed")[0]
+        return outcomes
+
+    def steps(self, results: str = "results/integration") -> dict[str, float]:
+        """Return how long each step of its last run took."""
+        timings = json.loads((self.folder / results / "timings.json").read_text(encoding="utf-8"))
+        return {step["name"]: step["seconds"] for step in timings["steps"]}
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory, dagger: Dagger) -> Iterator[Shop]:  # noqa: ARG001 - there is an engine
+    """Return a repository whose cluster is up."""
+    there = Shop(tmp_path_factory.mktemp("work") / "shop")
+    up = there.floe_ci("up", "--on", "dagger", *OPTIONS, timeout=900)
+    assert up.returncode == 0, up.stderr
+    assert "`floe-ci test` runs in it" in up.stdout
+    yield there
+    down = there.floe_ci("down", "--on", "dagger")
+    assert down.returncode == 0, down.stderr
+    assert "is deleted" in down.stdout
+    assert "nothing is up" in there.floe_ci("status").stdout
+
+
+@pytest.fixture
+def restored(shop: Shop) -> Iterator[Shop]:
+    """Return it, and put its files back afterwards."""
+    yield shop
+    shop.write("src/shop/__init__.py", "PRICE = 1\n")
+    shop.write("tests/integration/test_shop.py", TESTS.format(price=1))
+    (shop.folder / "tests/integration/test_new.py").unlink(missing_ok=True)
+
+
+def test_changed_test(restored: Shop) -> None:
+    """A test that was changed is the one that runs, at once: nothing is created, built or loaded for it."""
+    restored.write("tests/integration/test_new.py", "def test_new():\n    assert 1 + 1 == 3\n")
+    failed = restored.test()
+    assert failed.returncode == 1, failed.stderr
+    assert restored.cases() == {
+        "tests.integration.test_new::test_new": "failure",
+        "tests.integration.test_shop::test_price": "passed",
+        "tests.integration.test_shop::test_database": "passed",
+        "tests.integration.test_shop::test_nothing_can_be_written": "passed",
+    }
+    restored.write("tests/integration/test_new.py", "def test_new():\n    assert 1 + 1 == 2\n")
+    passed = restored.test()
+    assert passed.returncode == 0, passed.stderr
+    assert "in cluster shop-" in passed.stderr
+    assert set(restored.steps()) <= {"configure", "services ready", "tests", "collect"}
+    assert set(restored.cases().values()) == {"passed"}
+
+
+def test_changed_source(restored: Shop) -> None:
+    """A package that was changed is the one that is tested: a pass that is out of date can't be."""
+    restored.write("src/shop/__init__.py", "PRICE = 2\n")
+    failed = restored.test("-k", "price")
+    assert failed.returncode == 1, failed.stderr
+    assert "build runner" in restored.steps()
+    restored.write("tests/integration/test_shop.py", TESTS.format(price=2))
+    passed = restored.test("-k", "price")
+    assert passed.returncode == 0, passed.stderr
+    assert "build runner" not in restored.steps()
+
+
+def test_same_as_fresh(restored: Shop) -> None:
+    """A fresh cluster comes to the same verdict, test by test."""
+    restored.write("tests/integration/test_new.py", "def test_new():\n    assert False\n")
+    assert restored.test().returncode == 1
+    fresh = restored.test("--fresh", results="results/fresh")
+    assert fresh.returncode == 1, fresh.stderr
+    assert "create cluster" in restored.steps("results/fresh")
+    assert restored.cases() == restored.cases("results/fresh")
+
+
+def test_two_at_once(shop: Shop) -> None:
+    """Two runs at once in the same cluster have each their own tests and results."""
+    names = ("price", "database")
+    with ThreadPoolExecutor() as pool:
+        done = list(pool.map(lambda name: shop.test("-k", name, results=f"results/{name}"), names))
+    assert [each.returncode for each in done] == [0, 0], [each.stderr for each in done]
+    for name in names:
+        assert set(shop.cases(f"results/{name}")) == {f"tests.integration.test_shop::test_{name}"}
+
+
+def test_nothing_is_left_of_a_run(shop: Shop) -> None:
+    """What a run brings into the cluster goes with it: only the services stay."""
+    assert shop.test("-k", "price").returncode == 0
+    script = """
+        kubectl wait --for=delete job --selector=floe.dev/run-id --timeout=60s > /dev/null 2>&1
+        kubectl get jobs,configmaps,secrets --output=name
+    """
+    left = shop.floe_ci("shell", "--", "sh", "-c", textwrap.dedent(script)).stdout.split()
+    assert not [name for name in left if "floe-tests" in name or "runner" in name or "environment-" in name]
+    assert "secret/floe-credentials" in left
+
+
+def test_status(shop: Shop) -> None:
+    """What is up is listed with its repository, its age and its size."""
+    (there,) = json.loads(shop.floe_ci("status", "--json").stdout)
+    assert (there["source"], there["tier"]) == (str(shop.folder), "integration")
+    assert 100e6 < there["memory_bytes"] < 10e9
+    assert there["ends"] > there["since"]
+
+
+def test_services_that_change(restored: Shop) -> None:
+    """A manifest that was changed is deployed before the tests run; what is not there any more is another's affair."""
+    restored.write("pyproject.toml", PYPROJECT + 'manifests = ["settings.yaml"]\nenvironment = { COLOUR = "red" }\n')
+    restored.write("settings.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\ndata: {a: b}\n")
+    restored.write(
+        "tests/integration/test_new.py", "import os\ndef test_colour():\n    assert os.environ['COLOUR'] == 'red'\n"
+    )
+    done = restored.test("-k", "colour")
+    restored.write("pyproject.toml", PYPROJECT)
+    assert done.returncode == 0, done.stderr
+    found = restored.floe_ci("shell", "--", "kubectl", "get", "configmap", "settings", "--output=name")
+    assert found.stdout.strip() == "configmap/settings", found.stderr
+
+
+def test_failed_run_that_is_kept(tmp_path: Path, dagger: Dagger) -> None:  # noqa: ARG001 - there is an engine
+    """With `--keep`, a failed run's cluster is entered and deleted with the two commands that are printed."""
+    there = Shop(tmp_path / "kept")
+    there.write("tests/integration/test_shop.py", TESTS.format(price=7))
+    failed = there.test("--keep")
+    assert failed.returncode == 1, failed.stderr
+    said = failed.stdout + failed.stderr
+    assert "`floe-ci shell`" in said
+    assert "`floe-ci down --on dagger`" in said
+    pods = there.floe_ci("shell", "--", "kubectl", "get", "pods", "--output=name")
+    assert "pod/floe-test-runner" in pods.stdout, pods.stderr
+    assert there.floe_ci("down", "--on", "dagger").returncode == 0
+    gone = there.floe_ci("shell")
+    assert gone.returncode == 2
+    assert "no cluster is up" in gone.stderr
+
+
+def test_named_cluster_that_is_not_there(dagger: Dagger, tmp_path: Path) -> None:
+    """`dagger call test --cluster` refuses a name under which nothing was left, and makes nothing."""
+    refused = dagger.test("integration", ROOT, tmp_path / "results", "--cluster", "no-such-cluster")
+    assert refused.code != 0
+    assert "there is no cluster 'no-such-cluster'" in refused.message
+
+
+def test_named_cluster(dagger: Dagger, shop: Shop, tmp_path: Path) -> None:
+    """`dagger call test --cluster` runs in the cluster that `cluster --name` has left, and leaves it again."""
+    made = dagger.call("cluster", "--name", "stays", *dagger.options, "service", "id", where=shop.folder, timeout=900)
+    assert made.code == 0, made.errors
+    try:
+        done = dagger.test("integration", shop.folder, tmp_path / "results", "--cluster", "stays", timeout=900)
+        assert done.code == 0, done.errors
+        assert (tmp_path / "results" / "exit-code").read_text(encoding="utf-8").strip() == "0"
+    finally:
+        gone = dagger.call("delete-cluster", "--name", "stays", *dagger.registry)
+    assert gone.code == 0, gone.errors
