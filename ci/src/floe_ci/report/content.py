@@ -278,5 +278,3 @@ def _groups(cases: Sequence[Case]) -> Iterable[Group]:
 
 def _name(text: str) -> str:
     return texts.line(text, _LONGEST_NAME)
-
-

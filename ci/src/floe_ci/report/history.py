@@ -65,7 +65,7 @@ class Entry(BaseModel):
 
 
 def read(folder: Path) -> list[Entry]:
-    """Return the runs that are remembered in a results folder, oldest first; lines that tell of none are passed over."""
+    """Return the runs that are remembered in a results folder, oldest first; other lines are passed over."""
     try:
         with open(folder / HISTORY, "rb", opener=_without_following) as file:
             lines = file.read(LARGEST_HISTORY).splitlines()

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 WIDTH: Final = 1000
 _MOST_LANES: Final = 32
+_LEAST, _LEAST_BAD = 2, 4
+"""How wide a bar is at least."""
 _TESTS: Final = "tests"
 """The step in which they run."""
 _TOLERANCE: Final = 1.05
@@ -54,8 +56,8 @@ class Axis:
 
     def bar(self, started: float, seconds: float, *, bad: bool = False) -> Bar:
         """Return the bar of a stretch; the shortest can still be seen."""
-        start = min(self.at(started), WIDTH - 2)
-        return Bar(start, max(self.at(started + seconds) - start, 2), bad)
+        start = min(self.at(started), WIDTH - _LEAST)
+        return Bar(start, max(self.at(started + seconds) - start, _LEAST), bad)
 
     def at(self, second: float) -> int:
         """Return where a moment is."""
@@ -108,4 +110,5 @@ def _bars(columns: Iterable[tuple[int, bool]]) -> Iterable[Bar]:
     """Yield a bar for each row of neighbours that are alike."""
     for (_, bad), same in groupby(enumerate(sorted(columns)), lambda item: (item[1][0] - item[0], item[1][1])):
         numbers = [column for _, (column, _) in same]
-        yield Bar(min(numbers[0], WIDTH - 2), max(len(numbers), 2), bad)
+        least = _LEAST_BAD if bad else _LEAST
+        yield Bar(min(numbers[0], WIDTH - least), max(len(numbers), least), bad)
