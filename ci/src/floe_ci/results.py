@@ -206,14 +206,14 @@ def _write(folder: RunFolder, judged: Judgement, page: Page, measured: Measured)
     for name, text in {"coverage.xml": empty_coverage(), "events.txt": "no events were recorded\n"}.items():
         if not (folder.path / name).is_file():
             attempt(name, lambda name=name, text=text: folder.write(name, text))  # type: ignore[misc]
-    try:
+    attempt("run.json", lambda: folder.end(verdict=judged.verdict, exit_code=judged.exit_code))
+    try:  # last, for it takes the most room, of which there may be little
         report.write(folder, page, measured, judged)
     except Exception as error:  # noqa: BLE001 - the verdict stands, whatever is wrong with the page that shows it
         failed.append(f"{report.FILE}: it can't be written: {junit.first_line(str(error)) or type(error).__name__}")
     # Once more: now it is known what is there.
     summary = page.text(failed)
     attempt("summary.md", lambda: folder.write("summary.md", summary))
-    attempt("run.json", lambda: folder.end(verdict=judged.verdict, exit_code=judged.exit_code))
     return summary
 
 
