@@ -155,7 +155,7 @@ def show_comparison(before: Overview, after: Overview, comparison: Comparison) -
     slower = [[each.test, f"{each.before:.2f}", f"{each.after:.2f}"] for each in comparison.slower]
     _print_table(console, ("Slower", "Seconds before", "Seconds after"), slower[:MOST_CHANGES])
     worse = sum(change.is_worse for change in comparison.changes)
-    told = f"{len(changes)} tests came to something else, {worse} of them fail now; {len(slower)} got slower"
+    told = f"came to something else: {len(changes)}, of them failing now: {worse}; got slower: {len(slower)}"
     for name, overview in (("before", before), ("after", after)):
         console.print(Text(f"{name}: "), _headline(overview), Text(f", in {overview.folder}"), sep="", soft_wrap=True)
     console.print(told, soft_wrap=True)

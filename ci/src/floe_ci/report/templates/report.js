@@ -5,6 +5,7 @@
   const label = document.createElement("label");
   const field = document.createElement("input");
   const told = document.createElement("p");
+  const mostOpened = 500;
   field.type = "search";
   field.id = "wanted";
   label.htmlFor = field.id;
@@ -19,6 +20,7 @@
   }));
   field.addEventListener("input", () => {
     const wanted = field.value.trim().toLowerCase();
+    const matching = [];
     let found = 0;
     for (const { group, name, rows } of groups) {
       const whole = name.includes(wanted);
@@ -29,9 +31,12 @@
         here += shown ? 1 : 0;
       }
       group.hidden = here === 0;
-      group.open = wanted !== "" && here > 0;
+      group.open = false;
+      if (here > 0) { matching.push(group); }
       found += here;
     }
+    // To lay out thousands of rows at each key would make the field hard to write in.
+    if (wanted && found <= mostOpened) { matching.forEach((group) => { group.open = true; }); }
     told.textContent = wanted ? `${found} found` : "";
   });
 })();
