@@ -20,7 +20,7 @@ from floe_ci.summary import Page
 from floe_ci.verdict import Judgement, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
     from xml.etree.ElementTree import Element
 
@@ -40,15 +40,6 @@ FLAKY = Case("t.b", "shaky", 0.1, attempts=3)
 HOSTILE = '</pre></script><script>alert(1)</script><img src=x onerror="alert(2)">{{ 7 * 7 }}\x1b[31m&amp;\x00'
 SVG = "{http://www.w3.org/2000/svg}"
 SECRET = "hunter22-long"  # noqa: S105 - of no service
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Iterator[RunFolder]:
-    """Yield the folder of a run that has a secret."""
-    folder = RunFolder.take(tmp_path / "results", run_id="abc", tier="unit", place="local")
-    folder.redactor.add([SECRET])
-    yield folder
-    folder.release()
 
 
 def written(folder: RunFolder, *cases: Case, verdict: Verdict = Verdict.FAILED, **more: Any) -> Element:  # noqa: ANN401 - the fields of a page
@@ -346,5 +337,5 @@ def test_large_suite(folder: RunFolder, number: int, largest: int, seconds: floa
     took = time.process_time() - began
     assert file.stat().st_size <= largest
     # Three times the bar, for a machine that is slow; benchmarks/report.py measures.
-    assert took <= 3 * seconds
+    assert took <= 3 * seconds  # floe: ignore[FT402] how long it takes is what is tested
     assert file.read_text().count("_of_an_order_with_a_discount[") >= number

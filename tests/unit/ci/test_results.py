@@ -19,7 +19,6 @@ from floe_ci.steps import Step, Timings
 from floe_ci.verdict import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 BEGAN = datetime(2025, 1, 1, 12, 0, 0, tzinfo=UTC)
@@ -29,15 +28,6 @@ ALWAYS = {
 }
 GOOD, BAD = Case("t.a", "ok", 0.5), Case("t.a", "bad", 2, (Result("failed", "assert 0", "t/a.py:7: AssertionError"),))
 SECRET = "hunter22-long"  # noqa: S105 - of no service
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Iterator[RunFolder]:
-    """Yield the folder of a run that has a secret."""
-    folder = RunFolder.take(tmp_path / "results", run_id="abc", tier="unit", place="local")
-    folder.redactor.add([SECRET])
-    yield folder
-    folder.release()
 
 
 def left(folder: RunFolder, tmp_path: Path, text: str | bytes) -> None:
