@@ -38,6 +38,8 @@ def test_always_holds_its_files(integration_results: Path) -> None:
         "timings.json",
         "summary.md",
         "exit-code",
+        "report.html",
+        "history.jsonl",
     }
 
 

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
     from conftest import Here
 
-FILES = {"coverage.xml", "events.txt", "exit-code", "junit.xml", "logs", "run.json", "summary.md", "timings.json"}
+FILES = {
+    *{"coverage.xml", "events.txt", "exit-code", "junit.xml", "logs", "run.json", "summary.md", "timings.json"},
+    *{"report.html", "history.jsonl"},
+}
 
 
 def contents(folder: Path) -> str:

@@ -42,6 +42,9 @@ LABEL_RUN_ID: Final = "floe.dev/run-id"
 LABEL_CONNECTION: Final = "floe.dev/connection"
 """On ConfigMaps whose entries are a service's variables, for the test process's environment."""
 
+REQUIREMENT_PROPERTY: Final = "requirement"
+"""The property of a case in `junit.xml` that says which requirement it shows to be met; one for each."""
+
 CREDENTIALS_SECRET: Final = "floe-credentials"  # noqa: S105 - the object's name, not what it holds
 """The Secret of a run: one generated value for each of its keys that a manifest refers to."""
 

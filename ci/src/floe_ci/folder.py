@@ -33,9 +33,12 @@ RUN: Final = "run.json"
 MARKS: Final = ("exit-code", "timings.json")
 """What the results of a run hold that has ended, and hardly another folder."""
 LOGS: Final = "logs"
+HISTORY: Final = "history.jsonl"
+"""What earlier runs into the folder came to: the one file that a new run leaves."""
+LARGEST_HISTORY: Final = 1 << 20
 EXPECTED: Final = ("junit.xml", "coverage.xml")
 """The files that pytest leaves for us."""
-OURS: Final = frozenset({RUN, *MARKS, "summary.md", "events.txt", _RESERVED})
+OURS: Final = frozenset({RUN, *MARKS, "summary.md", "report.html", "events.txt", HISTORY, _RESERVED})
 ASIDE: Final = ".of-the-tests"
 """Is added to the name of what tests wrote where something of ours belongs."""
 
@@ -193,7 +196,7 @@ class RunFolder:
         # First, so that a folder that is half emptied is known for a run's.
         self.write(RUN, json.dumps(self._run, indent=2) + "\n")
         for name in ("exit-code", "summary.md", *(path.name for path in self.path.iterdir())):
-            if name != RUN:
+            if name != RUN and not (name == HISTORY and _is_history(self.path / name)):
                 _remove(self.path / name, target)
         (self.path / LOGS).mkdir(mode=_PRIVATE_FOLDER)
         self._set_aside()
@@ -461,6 +464,15 @@ def _locked(path: Path, target: Path) -> int:
         msg = f"--results {target}: {who} is using it; wait until it has ended, or name another folder"
         raise UserError(msg) from None
     return lock
+
+
+def _is_history(path: Path) -> bool:
+    """Return whether a file can be the one that outlives a run: no link to another, and no larger than we write it."""
+    try:
+        status = path.lstat()
+    except OSError:
+        return False
+    return stat.S_ISREG(status.st_mode) and status.st_size <= LARGEST_HISTORY
 
 
 def _remove(path: Path, target: Path) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from floe_ci import junit, reasons, verdict
+from floe_ci import junit, reasons, report, verdict
 from floe_ci.junit import PROBLEM_SUITE, Case, Document, Result, Suite
 from floe_ci.summary import Page
 from floe_ci.verdict import Evidence, Judgement, Verdict
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from floe_ci.ends import End
     from floe_ci.folder import RunFolder
     from floe_ci.live import LiveTests
-    from floe_ci.steps import Step, Timings
+    from floe_ci.steps import Measured, Step, Timings
 
 _LOG: Final = "runner.log"
 _SHOWN_RUNNING: Final = 5
@@ -89,7 +89,7 @@ def finish(  # noqa: PLR0913, PLR0917 - all that is known of a run
         notes=(*end.notes, *folder.incomplete_logs()),
         folder=folder.path,
     )
-    summary = _write(folder, judged, page, timings.to_json(run_id, tier))
+    summary = _write(folder, judged, page, timings.measured(run_id, tier))
     folder.release()
     safe = folder.redactor.text
     began = end.exit_code is not None or bool(live and live.heard)
@@ -188,7 +188,7 @@ def _runner_log(logs: Path) -> Path:
     return pods[-1] if pods and not (logs / _LOG).exists() else logs / _LOG
 
 
-def _write(folder: RunFolder, judged: Judgement, page: Page, timings: str) -> str:
+def _write(folder: RunFolder, judged: Judgement, page: Page, measured: Measured) -> str:
     """Write every file, the most needed first, and return the summary."""
     failed = []
 
@@ -201,15 +201,19 @@ def _write(folder: RunFolder, judged: Judgement, page: Page, timings: str) -> st
     summary = page.text()
     attempt("exit-code", lambda: folder.write("exit-code", f"{judged.exit_code}\n"))
     attempt("summary.md", lambda: folder.write("summary.md", summary))
-    attempt("timings.json", lambda: folder.write("timings.json", timings))
+    attempt("timings.json", lambda: folder.write("timings.json", measured.to_json()))
     attempt("junit.xml", lambda: folder.write_parts("junit.xml", junit.write(page.suites)))
     for name, text in {"coverage.xml": empty_coverage(), "events.txt": "no events were recorded\n"}.items():
         if not (folder.path / name).is_file():
             attempt(name, lambda name=name, text=text: folder.write(name, text))  # type: ignore[misc]
+    attempt("run.json", lambda: folder.end(verdict=judged.verdict, exit_code=judged.exit_code))
+    try:  # last, for it takes the most room, of which there may be little
+        report.write(folder, page, measured, judged)
+    except Exception as error:  # noqa: BLE001 - the verdict stands, whatever is wrong with the page that shows it
+        failed.append(f"{report.FILE}: it can't be written: {junit.first_line(str(error)) or type(error).__name__}")
     # Once more: now it is known what is there.
     summary = page.text(failed)
     attempt("summary.md", lambda: folder.write("summary.md", summary))
-    attempt("run.json", lambda: folder.end(verdict=judged.verdict, exit_code=judged.exit_code))
     return summary
 
 

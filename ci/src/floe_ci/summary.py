@@ -18,12 +18,14 @@ _SLOWEST: Final = 10
 
 _MARKDOWN: Final = re.compile(r"([\\`*_{}\[\]|#~])")
 _FILES: Final = {
+    "report.html": "the same with logs, timeline, trend and every test, as a page for a browser",
     "logs/": "what the tests and the services wrote, from their start",
     "events.txt": "what happened to the services, as the place where they ran tells it",
     "junit.xml": "every test with its full output",
     "coverage.xml": "lines measured",
     "performance.json": "how long the measured parts of tests took",
     "timings.json": "every step's duration",
+    "history.jsonl": "what earlier runs into this folder came to",
 }
 _NOT_TOLD: Final = frozenset({"summary.md", "exit-code", "run.json"})
 _MOST_FILES: Final = 50
@@ -45,12 +47,30 @@ class Page:
     folder: Path | None = None
     """The results, of which each file is named."""
 
+    @property
+    def cases(self) -> list[tuple[str, Case]]:
+        """The tests, each with its suite: the problem has a block of its own, and its suite holds no test."""
+        told = {PROBLEM_SUITE} if self.problem else set()
+        return [(suite.name, case) for suite in self.suites if suite.name not in told for case in suite.cases]
+
+    @property
+    def tests(self) -> list[Case]:
+        """The tests."""
+        return [case for _, case in self.cases]
+
+    def files(self) -> list[tuple[str, str]]:
+        """Return what is in the results, each with what it holds."""
+        if self.folder is None or not self.folder.is_dir():
+            return []
+        names = {f"{path.name}/" if path.is_dir() else path.name for path in self.folder.iterdir()}
+        others = sorted(name for name in names - _FILES.keys() - _NOT_TOLD if not name.startswith("."))
+        return [(name, told) for name, told in _FILES.items() if name in names] + [
+            (name, "written by the tests") for name in others
+        ]
+
     def text(self, further_notes: Sequence[str] = ()) -> str:
         """Return `summary.md`: what happened, first in one plain line and then in detail."""
-        # The problem has a block of its own, and its suite holds no test.
-        told = {PROBLEM_SUITE} if self.problem else set()
-        cases = [(suite.name, case) for suite in self.suites if suite.name not in told for case in suite.cases]
-        tests = [case for _, case in cases]
+        cases, tests = self.cases, self.tests
         blocks = [
             _headline(self.verdict, self.tier, tests, self.run_id),
             *_problem_block(self.problem),
@@ -61,7 +81,7 @@ class Page:
             *_flaky_list(cases),
             *_slowest_table(cases),
             *_step_table(self.steps),
-            *_files(self.folder),
+            *_files(self.files()),
         ]
         return "\n\n".join(blocks) + "\n"
 
@@ -91,16 +111,10 @@ def _list(heading: str, lines: Sequence[str]) -> list[str]:
     return [heading, "\n".join(f"- {_text(line)}" for line in lines)] if lines else []
 
 
-def _files(folder: Path | None) -> list[str]:
-    """Return what is in the results, each with what it holds where that is known."""
-    if folder is None or not folder.is_dir():
-        return []
-    names = {f"{path.name}/" if path.is_dir() else path.name for path in folder.iterdir()}
-    known = [f"- `{name}`: {_FILES[name]}" for name in _FILES if name in names]
-    others = sorted(name for name in names - _FILES.keys() - _NOT_TOLD if not name.startswith("."))
-    more = [f"- {_code(name)}: written by the tests" for name in others[:_MOST_FILES]]
-    rest = [f"- and {len(others) - _MOST_FILES} more"] if len(others) > _MOST_FILES else []
-    return ["## To look further", "\n".join([*known, *more, *rest])]
+def _files(files: Sequence[tuple[str, str]]) -> list[str]:
+    lines = [f"- {_code(name)}: {told}" for name, told in files]
+    more = [f"- and {len(lines) - _MOST_FILES} more"] if len(lines) > _MOST_FILES else []
+    return ["## To look further", "\n".join([*lines[:_MOST_FILES], *more])] if lines else []
 
 
 def _suite_table(suites: Sequence[Suite]) -> list[str]:

@@ -99,6 +99,11 @@ class Judgement:
     exit_code: int
     reason: str | None = None
 
+    @property
+    def meaning(self) -> str:
+        """What the verdict means, in the words of the table of exit codes."""
+        return next(meaning.text for meaning in EXIT_CODES if meaning.verdict is self.verdict)
+
 
 def judge(evidence: Evidence) -> Judgement:
     """Return the verdict on a run: only proof makes it green.

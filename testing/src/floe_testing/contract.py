@@ -41,6 +41,9 @@ LABEL_RUN_ID: Final = "floe.dev/run-id"
 LABEL_CONNECTION: Final = "floe.dev/connection"
 """On a ConfigMap that becomes part of the test process's environment."""
 
+REQUIREMENT_PROPERTY: Final = "requirement"
+"""The property of a test's case in `junit.xml`, one for each requirement that it names."""
+
 CREDENTIALS_SECRET: Final = "floe-credentials"  # noqa: S105 - the name of the object
 """The Secret that holds a run's passwords."""
 

@@ -18,6 +18,7 @@ import pytest
 from floe_ci.config import Config, Timeouts
 from floe_ci.driver.apis import Apis
 from floe_ci.driver.spec import RunSpec
+from floe_ci.folder import RunFolder
 from floe_ci.plan import Plan
 from floe_ci.request import RunRequest
 from kubernetes import client
@@ -224,6 +225,15 @@ class Server(ThreadingHTTPServer):
 
     def handle_error(self, *_: object) -> None:
         """Say nothing of an answer that a test breaks off."""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[RunFolder]:
+    """Yield the folder of a run that has a secret, `hunter22-long`."""
+    folder = RunFolder.take(tmp_path / "results", run_id="abc", tier="unit", place="local")
+    folder.redactor.add(["hunter22-long"])
+    yield folder
+    folder.release()
 
 
 @pytest.fixture

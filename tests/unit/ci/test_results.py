@@ -19,22 +19,15 @@ from floe_ci.steps import Step, Timings
 from floe_ci.verdict import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 BEGAN = datetime(2025, 1, 1, 12, 0, 0, tzinfo=UTC)
-ALWAYS = {"junit.xml", "coverage.xml", "logs", "events.txt", "timings.json", "summary.md", "exit-code", "run.json"}
+ALWAYS = {
+    *{"junit.xml", "coverage.xml", "logs", "events.txt", "timings.json", "summary.md", "exit-code", "run.json"},
+    *{"report.html", "history.jsonl"},
+}
 GOOD, BAD = Case("t.a", "ok", 0.5), Case("t.a", "bad", 2, (Result("failed", "assert 0", "t/a.py:7: AssertionError"),))
 SECRET = "hunter22-long"  # noqa: S105 - of no service
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Iterator[RunFolder]:
-    """Yield the folder of a run that has a secret."""
-    folder = RunFolder.take(tmp_path / "results", run_id="abc", tier="unit", place="local")
-    folder.redactor.add([SECRET])
-    yield folder
-    folder.release()
 
 
 def left(folder: RunFolder, tmp_path: Path, text: str | bytes) -> None:
@@ -241,6 +234,23 @@ def test_full_disk(folder: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "junit.xml: it can't be written: No space left on device" in outcome.summary
     assert (folder.path / "summary.md").read_text() == outcome.summary
     assert {path.name for path in folder.path.iterdir()} == ALWAYS - {"junit.xml", "coverage.xml"}
+
+
+@pytest.mark.parametrize("what", ["a full disk", "a broken page"])
+def test_page_that_cannot_be_written(
+    folder: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """Where the page can't be made, whatever the reason, verdict and other files stand, and the summary says so."""
+    if what == "a full disk":
+        (folder.path / ".report.html.draft").mkdir()
+    else:
+        monkeypatch.setattr("floe_ci.report.render._TEMPLATES", tmp_path)
+    outcome = finished(folder, End(exit_code=0), heard(ended("ok"), {"event": "finished", "exit_code": 0}))
+    assert outcome.passed
+    assert "report.html: it can't be written: " in outcome.summary
+    assert (folder.path / "summary.md").read_text() == outcome.summary
+    assert json.loads((folder.path / "run.json").read_text())["state"] == "ended"
+    assert not (folder.path / "report.html").exists()
 
 
 def test_folder_that_is_gone(folder: RunFolder) -> None:

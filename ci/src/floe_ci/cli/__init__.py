@@ -22,7 +22,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "down": "Remove what `up` left.",
     "status": "List what is up.",
     "shell": "Open a shell in the cluster that is up.",
-    "results": "Show the results of a run.",
+    "results": "Show the results of a run, open their page, or compare two runs.",
     "doctor": "Tell what is here, what is missing, and what a run would use.",
     "init": "Write the table [tool.floe-ci] into a repository's pyproject.toml.",
     "completion": "Print the completion script of a shell.",

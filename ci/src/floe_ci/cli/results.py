@@ -1,4 +1,4 @@
-"""`floe-ci results`: what a run left."""
+"""`floe-ci results`: what runs left."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import click
 
 from floe_ci.cli import options
 from floe_ci.errors import UserError
-from floe_ci.folder import RUN
+from floe_ci.folder import RUN, is_of_a_run
+from floe_ci.report import FILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,21 +22,72 @@ DEFAULT = Path("results")
 
 @click.group("results")
 def command() -> None:
-    """Show the results of a run."""
+    """Show the results of a run, open their page, or compare two runs.
+
+    RESULTS is a folder, or a tier whose results are in `results`.
+    """
 
 
 @command.command("show")
-@click.argument("folder", type=options.FOLDER, required=False)
+@click.argument("results", required=False)
 @options.as_json
-def show(*, folder: Path | None, as_json: bool) -> None:
-    """Show the results in FOLDER; default: the newest in `results`."""
+def show(*, results: str | None, as_json: bool) -> None:
+    """Show RESULTS; default: the newest in `results`."""
     from floe_ci.cli import view  # noqa: PLC0415 - `--help` needs none of it
 
-    overview = view.Overview.read(folder or newest(DEFAULT))
+    overview = view.Overview.read(place(results))
     if as_json:
         click.echo(json.dumps(overview.as_json(), indent=2, allow_nan=False))
     else:
         view.show(overview)
+
+
+@command.command("open")
+@click.argument("results", required=False)
+def open_page(*, results: str | None) -> None:
+    """Open the page of RESULTS in a browser, and print where it is; default: the newest in `results`."""
+    import webbrowser  # noqa: PLC0415 - `--help` needs none of it
+
+    from floe_ci.cli import view  # noqa: PLC0415 - as above
+
+    folder = place(results)
+    view.refuse_unended(folder)
+    page = folder / FILE
+    if not page.is_file():
+        msg = f"{page}: there is no such page; `floe-ci results show` tells of results without one"
+        raise UserError(msg)
+    click.echo(page)
+    if not webbrowser.open(page.resolve().as_uri()):
+        click.echo("floe-ci: there is no browser here: open this file where one is", err=True)
+
+
+@command.command("compare")
+@click.argument("before")
+@click.argument("after")
+@options.as_json
+def compare(*, before: str, after: str, as_json: bool) -> None:
+    """Tell which tests came to something else, or got slower, from the results BEFORE to the results AFTER."""
+    from floe_ci.cli import view  # noqa: PLC0415 - `--help` needs none of it
+    from floe_ci.comparison import Comparison  # noqa: PLC0415 - as above
+
+    old, new = (view.Overview.read(place(named)) for named in (before, after))
+    comparison = Comparison.of(old.tests, new.tests)
+    if as_json:
+        click.echo(json.dumps(view.comparison_as_json(old, new, comparison), indent=2, allow_nan=False))
+    else:
+        view.show_comparison(old, new, comparison)
+
+
+def place(named: str | None) -> Path:
+    """Return the results that are meant: a folder, or else a tier's; where nothing is named the newest.
+
+    Raises:
+        UserError: Nothing is named, and there are none.
+    """
+    if not named:
+        return newest(DEFAULT)
+    given, of_tier = Path(named), DEFAULT / named
+    return of_tier if is_of_a_run(of_tier) and not is_of_a_run(given) else given
 
 
 def newest(root: Path) -> Path:

@@ -21,12 +21,20 @@ from floe_ci.verdict import Verdict, of_exit_code
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from floe_ci.comparison import Comparison
+    from floe_ci.junit import Case
+
 STYLES: Final = {Verdict.PASSED: "green", Verdict.NOTHING_RAN: "yellow"}
 """Every other verdict is red."""
 SLOWEST: Final = 10
 LINES: Final = 10
 """How many lines of a failure's reason are shown."""
 MOST_FAILURES: Final = 50
+MOST_CHANGES: Final = 100
+_OF_TEXT: Final = frozenset(
+    {"Suite", "Slowest tests", "Step", "Outcome", "Before", "After", "Test", "Reason", "Slower"}
+)
+"""Columns that hold no numbers."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +58,7 @@ class Overview:
     flaky: tuple[str, ...]
     """Tests that passed only when they were tried again."""
     slowest: tuple[tuple[str, float], ...]
+    tests: tuple[Case, ...]
 
     @classmethod
     def read(cls, folder: Path) -> Self:
@@ -58,7 +67,7 @@ class Overview:
         Raises:
             UserError: It is no results directory, its run has not ended, or something in it can't be read.
         """
-        _refuse_unended(folder)
+        refuse_unended(folder)
         try:
             code = int((folder / "exit-code").read_text(encoding="ascii"))
             timings = (folder / "timings.json").read_text(encoding="utf-8")
@@ -83,6 +92,7 @@ class Overview:
             tuple(Failed(case.title, plain(case.reason)) for case in document.cases if case.bad),
             tuple(case.title for case in tests if case.flaky),
             tuple(slowest[:SLOWEST]),
+            tuple(tests),
         )
 
     @property
@@ -135,11 +145,45 @@ def show(overview: Overview) -> None:
     show_briefly(overview)
 
 
+def show_comparison(before: Overview, after: Overview, comparison: Comparison) -> None:
+    """Print what differs between two runs."""
+    console = Console(highlight=False)
+    changes = [[each.before or "-", each.after or "-", each.test, each.message] for each in comparison.changes]
+    _print_table(console, ("Before", "After", "Test", "Reason"), changes[:MOST_CHANGES])
+    if len(changes) > MOST_CHANGES:
+        console.print(f"and {len(changes) - MOST_CHANGES} more; --json has them all")
+    slower = [[each.test, f"{each.before:.2f}", f"{each.after:.2f}"] for each in comparison.slower]
+    _print_table(console, ("Slower", "Seconds before", "Seconds after"), slower[:MOST_CHANGES])
+    worse = sum(change.is_worse for change in comparison.changes)
+    told = f"came to something else: {len(changes)}, of them failing now: {worse}; got slower: {len(slower)}"
+    for name, overview in (("before", before), ("after", after)):
+        console.print(Text(f"{name}: "), _headline(overview), Text(f", in {overview.folder}"), sep="", soft_wrap=True)
+    console.print(told, soft_wrap=True)
+
+
+def comparison_as_json(before: Overview, after: Overview, comparison: Comparison) -> dict[str, Any]:
+    """Return all of a comparison, for machines."""
+    runs = {"before": before, "after": after}
+    return {
+        **{
+            name: {
+                "results": str(each.folder),
+                "run_id": each.measured.run_id,
+                "verdict": each.verdict,
+                "seconds": each.measured.total_seconds,
+            }
+            for name, each in runs.items()
+        },
+        "changes": [asdict(change) for change in comparison.changes],
+        "slower": [asdict(each) for each in comparison.slower],
+    }
+
+
 def _print_table(console: Console, header: tuple[str, ...], rows: list[list[str]]) -> None:
     if rows:
         table = Table(*header, title_justify="left")
         for column in table.columns:
-            numeric = column.header not in {"Suite", "Slowest tests", "Step", "Outcome"}
+            numeric = column.header not in _OF_TEXT
             column.justify = "right" if numeric else "left"
             column.overflow = "fold"
         for row in rows:
@@ -168,7 +212,12 @@ def _headline(overview: Overview) -> Text:
     return headline.append(f": tier {measured.tier}, {told}, {measured.total_seconds:.0f} s", style="not bold default")
 
 
-def _refuse_unended(folder: Path) -> None:
+def refuse_unended(folder: Path) -> None:
+    """Refuse the results of a run that has not ended.
+
+    Raises:
+        UserError: It has not.
+    """
     run = read_run(folder)
     if run is None or run["state"] == "ended":
         return

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from floe_testing.contract import ENV_RESULTS_DIR
+from floe_testing.contract import ENV_RESULTS_DIR, REQUIREMENT_PROPERTY
 from floe_testing.results.output import RunningOutput, Watch
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from floe_testing.results.junit import StreamingLog
 
-REQUIREMENT: Final = "requirement"
+REQUIREMENT: Final = REQUIREMENT_PROPERTY
 """The marker, and the property of a test case in `junit.xml`."""
 TERMINATED: Final = 128 + signal.SIGTERM
 

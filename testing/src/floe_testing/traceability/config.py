@@ -6,12 +6,13 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field
 
+from floe_testing.contract import REQUIREMENT_PROPERTY
 from floe_testing.settings import Table
 
 TABLE: Final = "traceability"
 MARKER: Final = "requirement"
-PROPERTY: Final = "requirement"
-"""A property of a test's case in `junit.xml`, one for each requirement it names; `floe_testing.results` adds them."""
+PROPERTY: Final = REQUIREMENT_PROPERTY
+"""`floe_testing.results` adds it to each test's case in `junit.xml`."""
 
 DEFAULT_PATTERN: Final = r"^\d{3}-FR-\d{3}[a-z]?$"
 

@@ -190,3 +190,61 @@ def test_time_without_a_zone(call: Call, tmp_path: Path) -> None:
     """A start that names no zone is read as UTC."""
     told = call("results", "show", str(make(tmp_path / "r", timings=TIMINGS | {"started_at": "2025-01-01T00:00:00"})))
     assert told.exit_code == 0
+
+
+BROKEN = PASSED.replace("/></testsuite>", '><failure message="assert 0"/></testcase></testsuite>')
+SLOW = PASSED.replace('time="1"', 'time="3"')
+
+
+def test_compare(call: Call, tmp_path: Path) -> None:
+    """What differs between two runs is told as tables, with both verdicts and a count at the end."""
+    before, after = make(tmp_path / "a"), make(tmp_path / "b", BROKEN, code="1\n")
+    told = call("results", "compare", str(before), str(after))
+    assert told.exit_code == 0
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in told.stdout.splitlines() if "│" in line]
+    assert rows == [["passed", "failed", "t::a", "assert 0"]]
+    assert told.stdout.splitlines()[-3:] == [
+        f"before: passed: tier unit, 1 passed, 1 s, in {before}",
+        f"after: failed: tier unit, 1 failed, 1 s, in {after}",
+        "came to something else: 1, of them failing now: 1; got slower: 0",
+    ]
+
+
+def test_compare_for_machines(call: Call, tmp_path: Path) -> None:
+    """The same as one JSON document."""
+    before, after = make(tmp_path / "a"), make(tmp_path / "b", SLOW)
+    told = json.loads(call("results", "compare", "--json", str(before), str(after)).stdout)
+    run = {"run_id": "abc", "verdict": "passed", "seconds": 1.0}
+    assert told == {
+        "before": {"results": str(before), **run},
+        "after": {"results": str(after), **run},
+        "changes": [],
+        "slower": [{"test": "t::a", "before": 1.0, "after": 3.0}],
+    }
+
+
+def test_tiers_by_name(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tier stands for its folder in `results`, unless there is a folder of that name with results of its own."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "unit").mkdir()
+    make(tmp_path / "results" / "unit", SLOW)
+    assert json.loads(call("results", "show", "unit", "--json").stdout)["results"] == "results/unit"
+    make(tmp_path / "unit")
+    assert json.loads(call("results", "show", "unit", "--json").stdout)["results"] == "unit"
+
+
+def test_compare_with_nothing(call: Call, tmp_path: Path) -> None:
+    """Where one of the two is no results folder, that one is named."""
+    told = call("results", "compare", str(make(tmp_path / "a")), str(tmp_path / "none"))
+    assert told.exit_code == 2
+    assert told.stderr.startswith(f"floe-ci: {tmp_path}/none: no results of a run")
+
+
+def test_open_without_a_page(call: Call, tmp_path: Path) -> None:
+    """Results of an earlier version have no page, which is told, and what to do."""
+    told = call("results", "open", str(make(tmp_path / "r")))
+    assert told.exit_code == 2
+    page = tmp_path / "r" / "report.html"
+    assert (
+        told.stderr == f"floe-ci: {page}: there is no such page; `floe-ci results show` tells of results without one\n"
+    )
