@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from floe_ci import contract as ci_contract
 from floe_ci.driver import job
+from floe_ci.local.kept import Kept
 from floe_ci.manifests import Manifests, read_documents
 
 from floe_testing import contract as testing_contract
@@ -24,7 +25,7 @@ PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
 
 def public(module: ModuleType) -> dict[str, Any]:
     """Return what a contract module says, without what it imports and what pytest puts into it."""
-    imported = {"Final"}
+    imported = {"Final", "hashlib"}
     return {
         name: value
         for name, value in vars(module).items()
@@ -118,10 +119,23 @@ def test_contract_has_constants() -> None:
     assert {"RESULTS_DIR", "SERVICE_VARIABLES", "CREDENTIALS_SECRET"} <= set(constants(ci_contract))
 
 
-def test_only_function_is_compared() -> None:
-    """`service_variable` is the contracts' only function, so that comparing its results compares them all."""
+def test_every_function_is_compared() -> None:
+    """The contracts' functions are those whose results are compared below."""
     functions = set(public(ci_contract)) - set(constants(ci_contract))
-    assert functions == {"service_variable"}
+    assert functions == {"service_variable", "up_name"}
+
+
+@pytest.mark.parametrize("source", ["/home/me/orders", "/home/me/größe \udcff"])
+def test_same_record(source: str) -> None:
+    """Both contracts call the record of a repository the same, also where its path is no UTF-8."""
+    assert ci_contract.up_name(source) == testing_contract.up_name(source)
+
+
+def test_record_has_the_keys_that_are_read() -> None:
+    """What `floe-ci up` records is what the plugin reads: its format, and the keys of services and variables."""
+    fields = Kept.model_fields
+    assert fields["format"].default == testing_contract.UP_FORMAT
+    assert {testing_contract.UP_SERVICES, testing_contract.UP_ENVIRONMENT} <= set(fields)
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -139,6 +142,25 @@ def test_services_that_are_up_are_used(here_kept: Here) -> None:
     assert lasting(here_kept) == running
     assert here_kept.run("down", "--on", "local")[0] == 0
     assert here_kept.wait_until_clean() == ([], [])
+
+
+def test_plain_pytest_uses_what_is_up(here_kept: Here) -> None:
+    """Between `up` and `down` pytest itself finds the services and the tier's variables, as `exec` hands them on."""
+    assert here_kept.run("up", "--on", "local")[0] == 0
+    selected = ("-m", "pytest", "-p", "no:cacheprovider", "-k", "listens or expanded", "tests")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("FLOE_", "COV_"))}
+    done = subprocess.run(
+        [sys.executable, *selected],
+        cwd=here_kept.repository,
+        env=environment | {"XDG_CACHE_HOME": str(here_kept.cache), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "3 passed" in done.stdout, done.stdout
+    assert "floe services: postgres, minio" in done.stdout
+    code, said = here_kept.run("exec", "--", sys.executable, *selected, "--no-floe-up")
+    assert (code, "3 passed" in said) == (0, True), said
 
 
 def test_failed_run_can_leave_its_services(here_kept: Here) -> None:

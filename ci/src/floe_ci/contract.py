@@ -4,6 +4,7 @@
 Neither imports the other.
 """
 
+import hashlib
 from typing import Final
 
 RESULTS_DIR: Final = "/results"
@@ -34,6 +35,18 @@ SERVICE_VARIABLES: Final = {
 ABSENT: Final = "ABSENT"
 """The end of the variable that says why a service of the tier can't be where the tests run: they are skipped then."""
 
+UP_FOLDER: Final = ("floe-ci", "up")
+"""Below the user's folder of caches: where `floe-ci up --on local` records what it left, in `<up_name>.json`.
+
+The record counts as long as somebody has locked `<up_name>.lock` beside it with `flock`.
+"""
+UP_FORMAT: Final = 3
+"""What a record says of its `format`; one that says something else means something else."""
+UP_SERVICES: Final = "services"
+"""The key of the names of services in a record."""
+UP_ENVIRONMENT: Final = "environment"
+"""The key of the variables in a record that tests get, those of the tier's configuration too."""
+
 LABEL_NAME: Final = "app.kubernetes.io/name"
 """The service that an object belongs to."""
 LABEL_MANAGED_BY: Final = "app.kubernetes.io/managed-by"
@@ -52,3 +65,8 @@ CREDENTIALS_SECRET: Final = "floe-credentials"  # noqa: S105 - the object's name
 def service_variable(service: str, end: str) -> str:
     """Return a service's variable: `service_variable("postgres", "HOST")` is `FLOE_POSTGRES_HOST`."""
     return f"FLOE_{service.upper().replace('-', '_')}_{end}"
+
+
+def up_name(source: str) -> str:
+    """Return the name of the record of a repository, by the path of its folder without symbolic links."""
+    return hashlib.sha256(source.encode(errors="surrogateescape")).hexdigest()[:16]

@@ -3,6 +3,7 @@
 `floe_ci.contract` holds the same names; `tests/contract` compares the two. Neither imports the other.
 """
 
+import hashlib
 from typing import Final
 
 RESULTS_DIR: Final = "/results"
@@ -33,6 +34,18 @@ SERVICE_VARIABLES: Final = {
 ABSENT: Final = "ABSENT"
 """The end of the variable with the reason why a service can't be here; what needs it is skipped."""
 
+UP_FOLDER: Final = ("floe-ci", "up")
+"""Below the user's folder of caches: where `floe-ci up --on local` records what it left, in `<up_name>.json`.
+
+The record counts as long as somebody has locked `<up_name>.lock` beside it with `flock`.
+"""
+UP_FORMAT: Final = 3
+"""What a record says of its `format`; one that says something else means something else."""
+UP_SERVICES: Final = "services"
+"""The key of the names of services in a record."""
+UP_ENVIRONMENT: Final = "environment"
+"""The key of the variables in a record that tests get, those of the tier's configuration too."""
+
 LABEL_NAME: Final = "app.kubernetes.io/name"
 """Which service an object is of."""
 LABEL_MANAGED_BY: Final = "app.kubernetes.io/managed-by"
@@ -52,3 +65,8 @@ def service_variable(service: str, end: str) -> str:
     """Return the whole name of a variable: `FLOE_MINIO_HOST` for `("minio", "HOST")`."""
     prefix = service.replace("-", "_").upper()
     return f"FLOE_{prefix}_{end}"
+
+
+def up_name(source: str) -> str:
+    """Return the name of the record of a repository, by the path of its folder without symbolic links."""
+    return hashlib.sha256(source.encode(errors="surrogateescape")).hexdigest()[:16]

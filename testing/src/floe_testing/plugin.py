@@ -3,6 +3,7 @@
 import pytest
 
 PLUGINS = (
+    "floe_testing.fixtures.up",
     "floe_testing.fixtures.run",
     "floe_testing.fixtures.postgres",
     "floe_testing.fixtures.minio",

@@ -20,6 +20,8 @@ COMMANDS: Final[Mapping[str, str]] = {
     "build-runner": "Build the test-runner image.",
     "up": "Bring a tier's services up and leave them, for the inner loop.",
     "down": "Remove what `up` left.",
+    "env": "Print the variables of what is up.",
+    "exec": "Run a command with the variables of what is up.",
     "status": "List what is up.",
     "shell": "Open a shell in the cluster that is up.",
     "results": "Show the results of a run, open their page, or compare two runs.",

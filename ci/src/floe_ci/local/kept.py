@@ -7,7 +7,6 @@ lock's file and the record beside it say counts only as long as the lock is held
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
 import signal
 import time
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import psutil
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from floe_ci import contract
 from floe_ci.errors import UserError
 from floe_ci.local.files import cache, write_whole
 
@@ -36,13 +36,15 @@ class Kept(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    format: Literal[2] = 2
+    format: Literal[3] = contract.UP_FORMAT
     """Of this record: another version's may mean something else."""
     worker: int
     """The process that keeps them running, and ends them when it is asked to."""
     services: tuple[str, ...]
     variables: dict[str, str]
     """How they are reached, passwords included."""
+    environment: dict[str, str]
+    """What tests get that `floe-ci` does not start: these variables, and those of the tier's configuration."""
     passwords: tuple[str, ...]
     pids: Path
     logs: Path
@@ -166,6 +168,6 @@ def _try(descriptor: int, kind: int) -> bool:
 
 
 def _files(source: Path) -> tuple[Path, Path]:
-    folder = cache("up")
-    name = hashlib.sha256(str(source.resolve()).encode(errors="surrogateescape")).hexdigest()[:16]
+    folder = cache(*contract.UP_FOLDER[1:])
+    name = contract.up_name(str(source.resolve()))
     return folder / f"{name}.json", folder / f"{name}.lock"

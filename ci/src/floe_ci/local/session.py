@@ -262,6 +262,7 @@ def record(offer: Offer, services: Services) -> Kept:
         worker=os.getpid(),
         services=offer.services,
         variables=services.variables,
+        environment=variables.beside(offer, {**services.variables, contract.ENV_SERVICES_DIR: str(services.pids)}),
         passwords=services.passwords,
         pids=services.pids,
         logs=services.logs,

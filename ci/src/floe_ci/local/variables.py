@@ -9,9 +9,11 @@ from __future__ import annotations
 import os
 from fnmatch import fnmatchcase
 from ipaddress import ip_address
+from string import Template
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from floe_ci import contract
 from floe_ci.config import expand_environment
 
 if TYPE_CHECKING:
@@ -69,6 +71,24 @@ def environment(
         # The source is the developer's; what Python makes of it stays out of it.
         "PYTHONPYCACHEPREFIX": str(packages / "pycache"),
     }
+
+
+def beside(offer: Offer, services: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables of tests that somebody else starts, such as an editor, beside services that stay.
+
+    Each such start is a run of its own, so the variables that a run is told by are not among them.
+    """
+    plan = offer.plan
+    run_variables = {**offer.absent_variables(), **services, **plan.variables()}
+    of_one_run = (contract.ENV_RUN_ID, contract.ENV_RESULTS_DIR)
+    lasting = {name: value for name, value in run_variables.items() if name not in of_one_run}
+    # A value of the tier's that is made of what only a run has can't be told.
+    settled = {
+        name: value
+        for name, value in offer.environment.items()
+        if not set(of_one_run).intersection(Template(value).get_identifiers())
+    }
+    return {**expand_environment(settled, run_variables), **lasting}
 
 
 def passed(caller: Mapping[str, str], also: Iterable[str] = ()) -> dict[str, str]:

@@ -73,7 +73,10 @@ class LocalPlace:
             if died:
                 msg = f"the worker that was to keep the services {died}"
                 raise RunError(msg)
-        return "services are up: `floe-ci test --on local` uses them, `floe-ci down --on local` ends them"
+        return (
+            "services are up: plain `pytest` finds them where floe-testing is installed, `floe-ci exec -- COMMAND` and "
+            "`floe-ci test --on local` use them, `floe-ci down --on local` ends them"
+        )
 
     def down(self, request: RunRequest, progress: Progress) -> str:
         """End the services that are kept for the repository.

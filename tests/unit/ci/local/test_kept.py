@@ -18,7 +18,15 @@ from floe_ci.local.kept import Kept
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SERVICES = Kept(worker=1, services=("postgres",), variables={}, passwords=("x",), pids=Path("p"), logs=Path("l"))
+SERVICES = Kept(
+    worker=1,
+    services=("postgres",),
+    variables={},
+    environment={"URL": "x y"},
+    passwords=("x",),
+    pids=Path("p"),
+    logs=Path("l"),
+)
 WORKER = """
 import signal, sys
 from pathlib import Path
@@ -26,6 +34,7 @@ from floe_ci.local import kept
 signal.signal(signal.SIGTERM, lambda *_: sys.exit())
 with kept.claim(Path(sys.argv[1])) as make_known:
     known = {"worker": 1, "services": ["postgres"], "variables": {}, "passwords": ["x"], "pids": "p", "logs": "l"}
+    known["environment"] = {"URL": "x y"}
     make_known(kept.Kept.model_validate(known))
     print("claimed", flush=True)
     signal.pause()
@@ -109,7 +118,7 @@ def test_record_is_private(tmp_path: Path) -> None:
         assert record(tmp_path).stat().st_mode & 0o077 == 0
 
 
-@pytest.mark.parametrize("text", ["{garbage", "", "[]", "\xff\xfe", '{"format": 3}'])
+@pytest.mark.parametrize("text", ["{garbage", "", "[]", "\xff\xfe", '{"format": 4}'])
 def test_record_of_another_version_is_explained(tmp_path: Path, worker: subprocess.Popen[str], text: str) -> None:
     """A record that can't be read is told with the way out, and the services can be ended all the same."""
     record(tmp_path).write_text(text, encoding="latin-1")

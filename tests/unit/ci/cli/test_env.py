@@ -1,0 +1,97 @@
+"""`floe-ci env` and `floe-ci exec` hand on what is up."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from floe_ci.cli.env import as_dotenv, as_json, as_shell
+from floe_ci.local import kept
+from floe_ci.local.kept import Kept
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from click.testing import Result
+
+    Call = Callable[..., Result]
+
+VALUES = {"URL": "postgresql://u:p@h/x?a=b", "ODD": 'it\'s $HOME `x` "quoted" \\ #1', "EMPTY": ""}
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a repository without anything up, and with a cache of the test's own."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path
+
+
+@pytest.fixture
+def up(repository: Path) -> Iterator[Path]:
+    """Yield the repository while services are kept for it."""
+    with kept.claim(repository) as make_known:
+        made = {"worker": 1, "services": ("postgres",), "variables": {}, "environment": VALUES, "passwords": ()}
+        make_known(Kept.model_validate({**made, "pids": Path("p"), "logs": Path("l")}))
+        yield repository
+
+
+def test_shell_reads_it() -> None:
+    """A shell that evaluates the lines has every value as it is."""
+    script = f'{as_shell(VALUES)}\nprintf \'%s\\n\' "$URL" "$ODD" "$EMPTY"'
+    done = subprocess.run(["/bin/sh", "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split("\n")[:3] == list(VALUES.values())
+
+
+def test_dotenv_quotes_what_has_to_be() -> None:
+    """A value that is more than a word is quoted, so that nothing in it is replaced."""
+    assert as_dotenv({"A": "x", "B": "a b$c", "C": "it's $x"}) == "A=x\nB='a b$c'\nC=\"it's \\$x\""
+
+
+def test_json_is_one_object() -> None:
+    """Programs get an object of names and values."""
+    assert json.loads(as_json(VALUES)) == VALUES
+
+
+def test_env_prints_what_is_up(call: Call, up: Path) -> None:
+    """The command prints the variables of what is up for the repository."""
+    told = call("env", "--format", "json", "--source", str(up))
+    assert (told.exit_code, json.loads(told.stdout)) == (0, VALUES)
+
+
+@pytest.mark.parametrize("command", [("env",), ("exec",)])
+def test_nothing_is_up(call: Call, repository: Path, command: tuple[str, ...]) -> None:
+    """Where nothing is up, both say how to bring it up, print nothing else, and exit with 2."""
+    told = call(*command, "--source", str(repository), *(["--", "true"] if command == ("exec",) else []))
+    assert (told.exit_code, told.stdout) == (2, "")
+    assert "`floe-ci up --on local` brings them up" in told.stderr
+
+
+def test_exec_runs_with_it(up: Path) -> None:
+    """The command gets the variables and its own arguments as they are, and its exit code is that of `exec`."""
+    code = "import os, sys; print(os.environ['ODD'], sys.argv[1:]); sys.exit(7)"
+    command = [
+        sys.executable,
+        "-m",
+        "floe_ci",
+        "exec",
+        "--source",
+        str(up),
+        "--",
+        sys.executable,
+        "-c",
+        code,
+        "-x",
+        "--help",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (7, f"{VALUES['ODD']} ['-x', '--help']\n")
+
+
+def test_exec_of_nothing_that_is_there(call: Call, up: Path) -> None:
+    """A command that isn't there is named, and exits with 2."""
+    told = call("exec", "--source", str(up), "--", "no-such-command")
+    assert (told.exit_code, told.stderr) == (2, "floe-ci: no-such-command: No such file or directory\n")
