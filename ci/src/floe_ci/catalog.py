@@ -130,6 +130,11 @@ class Service:
         """Whether it is one of this package's."""
         return self.path.startswith(f"{PACKAGE}/")
 
+    @property
+    def shown(self) -> str:
+        """Where its folder is, for messages: as its own repository calls it."""
+        return self.path.removeprefix(f"{REPOSITORY}/")
+
     @cached_property
     def manifests(self) -> Manifests:
         """Its manifests, as they are written.

@@ -39,7 +39,7 @@ def lacking(service: Service, table: Local) -> str | None:
     program = table.command[0]
     if is_locked(service) or program in PYTHON or shutil.which(program, path=_path()):
         return None
-    return f"'{program}', which {service.path}/service.toml starts, is not on PATH"
+    return f"'{program}', which {service.shown}/service.toml starts, is not on PATH"
 
 
 async def process(service: Service, table: Local, site: Site) -> Process:

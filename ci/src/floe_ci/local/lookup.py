@@ -29,7 +29,7 @@ def local_service(service: Service) -> LocalService | None:
     if table and table.command:
         return command.local_service(service, table)
     if table and table.service:
-        return _load(EntryPoint(service.name, table.service, GROUP), f"{service.path}/{FILE}: local.service")
+        return _load(EntryPoint(service.name, table.service, GROUP), f"{service.shown}/{FILE}: local.service")
     for each in entry_points(group=GROUP, name=service.name):
         return _load(each, f"entry point {GROUP}: {each.name}")
     return None

@@ -91,7 +91,7 @@ def look(catalog: Catalog, name: str) -> Offered | str:
         return f"{name} is not in Python's package index, so it needs a container on this machine; {ELSEWHERE}"
     if here is None:
         return (
-            f"{service.path}/service.toml has no table 'local' that says how it runs without a container; {ELSEWHERE}"
+            f"{service.shown}/service.toml has no table 'local' that says how it runs without a container; {ELSEWHERE}"
         )
     if reason := here.lacking():
         return f"{reason}; {ELSEWHERE}"
