@@ -68,8 +68,10 @@ def rendered() -> Iterator[Manifest]:
 
 
 def examples() -> Iterator[Manifest]:
-    """Yield the resources of the examples, which are applied as they are."""
+    """Yield the resources of the examples that are applied as they are; others are rendered."""
     for file in tracked(f"{EXAMPLES}/**/*.yaml"):
+        if (file.parent / "kustomization.yaml").exists():
+            continue
         said = file.read_text(encoding="utf-8")
         yield from (Manifest(file, content) for content in yaml.safe_load_all(said) if content)
 

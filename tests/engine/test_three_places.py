@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from floe_ci.catalog import Catalog
 from floe_ci.local.offer import why_absent
 from junitparser import JUnitXml, Skipped
 
@@ -87,6 +88,6 @@ def verdict(case: TestCase) -> str:
 
 def lacks_service(case: TestCase) -> bool:
     """Tell whether a test was skipped for the one reason that counts: a server that this machine can't have."""
-    reason = why_absent("minio")
+    reason = why_absent(Catalog.of_package(), "minio")
     skipped = [result for result in case.result if isinstance(result, Skipped)]
     return bool(reason and skipped and all(reason in str(result.message) for result in skipped))

@@ -9,7 +9,7 @@ from importlib.metadata import distributions
 from typing import TYPE_CHECKING
 
 import pytest
-from floe_ci.config import read_file
+from floe_ci.config import read_repository
 from floe_ci.errors import UserError
 from floe_ci.local.environments import of_tests, ready
 from floe_ci.requirements import RETRYING, RUNNER_TOOLS
@@ -56,7 +56,7 @@ def uv(folder: Path, *arguments: str, **environment: str) -> None:
 
 def packages(source: Path) -> Path:
     """Return the site-packages of the environment of a repository's tests."""
-    environment = of_tests(source, read_file(source / "pyproject.toml"))
+    environment = of_tests(source, read_repository(source)[0])
     (found,) = asyncio.run(ready(environment)).glob("lib/python*/site-packages")
     return found
 

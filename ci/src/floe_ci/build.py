@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import starmap
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
 from floe_ci import render, runner, service_build, toolbox
+from floe_ci.catalog import FILE, PACKAGE, REPOSITORY, Catalog
 from floe_ci.cluster import layout
-from floe_ci.config import read_config
+from floe_ci.config import read_config, service_folders
 from floe_ci.images import Images, Reference, node_image_of
 from floe_ci.plan import Plan
 from floe_ci.registry import Registry
@@ -60,9 +63,10 @@ class Build:
             origin.source.exists(pyproject),
             origin.k8s.file(pinned).contents(),
         )
-        config = read_config(await origin.source.file(pyproject).contents() if there else "")
+        text = await origin.source.file(pyproject).contents() if there else ""
+        catalog = await read_catalog(origin, service_folders(text))
         registry = Registry(Images.parse(images, f"k8s/{pinned}"), request.registry)
-        return cls(origin, Plan.of(request, config), registry, steps)
+        return cls(origin, Plan.of(request, read_config(text, catalog=catalog), catalog), registry, steps)
 
     @property
     def tools(self) -> dagger.Container:
@@ -92,7 +96,7 @@ class Build:
         """Render the tier's services and the runner's Job; return the plan with them."""
         with self.steps.step("render manifests", BUILDING):
             services, job = await together(
-                render.services(tools, self.origin.k8s, self.origin.source, self.plan.tier),
+                render.services(tools, self.origin.k8s, self.origin.source, self.plan.tier, self.plan.catalog),
                 render.folder(tools, self.origin.k8s, "runner"),
             )
         return self.plan.with_manifests(services, job)
@@ -104,10 +108,12 @@ class Build:
         return dict(zip(names, images, strict=True))
 
     async def service(self, reference: Reference) -> dagger.Container:
-        """Return one service's image."""
+        """Return one service's image: pulled, or built from the service's own folder."""
         if reference.is_built:
-            folder = self.origin.k8s.directory(f"base/{reference.repository}/image")
-            return await service_build.image(folder, reference.name, self.registry)
+            folder = self.plan.catalog.image_folder(reference)
+            root, _, path = folder.partition("/")
+            tree = self.origin.source if root == REPOSITORY else self.origin.k8s
+            return await service_build.image(tree.directory(path), reference.name, self.registry)
         return self.registry.pull(reference.canonical)
 
     async def load_nodes(self, cluster: Cluster, start: Awaitable[None]) -> None:
@@ -146,3 +152,19 @@ async def loaded_name(name: str, image: dagger.Directory) -> str:
         return reference.tagged
     digest = (await image.digest()).partition(":")[2]
     return f"{reference.host}/{reference.repository}:{digest[:16]}"
+
+
+async def read_catalog(origin: Origin, folders: tuple[str, ...]) -> Catalog:
+    """Return the services that there are for a run: this package's, and those in folders of the repository.
+
+    Raises:
+        UserError: One of the repository's is none.
+    """
+    files = ["**/*.yaml", "**/*.yml", f"**/{FILE}"]
+    with TemporaryDirectory(prefix="floe-ci-") as private:
+        base, source = Path(private) / PACKAGE, Path(private) / REPOSITORY
+        await origin.k8s.directory(Path(PACKAGE).name).filter(include=files).export(str(base))
+        if folders:
+            chosen = [f"{folder.strip('/')}/{each}" for folder in folders for each in files]
+            await origin.source.filter(include=chosen).export(str(source))
+        return Catalog.read(base).with_folders(source, folders)

@@ -3,9 +3,8 @@
 Everything has a default. The table is validated as a whole, and every problem is told at once.
 """
 
-import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
 from string import Template
@@ -14,17 +13,15 @@ from typing import Annotated, Any, Final, Literal, Self, get_args
 from packaging.requirements import InvalidRequirement, Requirement
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
-    ValidationError,
     ValidationInfo,
     field_validator,
     model_validator,
 )
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic_core import PydanticCustomError
 
+from floe_ci.catalog import Catalog
 from floe_ci.contract import (
     ENV_NAMESPACE,
     ENV_RESULTS_DIR,
@@ -32,45 +29,27 @@ from floe_ci.contract import (
     ENV_SERVICES_DIR,
     ENV_TIER,
     ENV_TIMEOUTS,
-    SERVICE_VARIABLES,
     TIMEOUTS,
-    service_variable,
 )
 from floe_ci.errors import UserError, shown, suggest
 from floe_ci.markers import marker_problem
+from floe_ci.tables import RepositoryPath, Table, Text, Value, inside, problem, read, without_nul
+from floe_ci.templates import faults
 from floe_ci.toml_files import parse_toml, read_text
 
 TABLE: Final = "floe-ci"
 TierName = Literal["unit", "integration", "e2e"]
 TIERS: Final[tuple[TierName, ...]] = get_args(TierName)
 
-_BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+")
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _DEBIAN_PACKAGE: Final = re.compile(r"[a-z0-9][a-z0-9+.-]+(:[a-z0-9-]+)?(=[A-Za-z0-9.+~:-]+)?")
 LONGEST_TIME: Final = 7 * 86_400
 """Seconds; what waits for longer than a week waits for nothing, and a timer takes no number of any size."""
 MOST_RETRIES: Final = 100
 MOST_PATHS: Final = 1000
-LONGEST_TEXT: Final = 100_000
-"""Characters of one argument or variable: a process takes no more."""
 RUN_VARIABLES: Final = (ENV_RUN_ID, ENV_TIER, ENV_NAMESPACE, ENV_RESULTS_DIR, ENV_SERVICES_DIR, *ENV_TIMEOUTS.values())
 """The variables that every run has of its own."""
 _PASSED: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\*?")
-
-_REASONS: Final = {
-    "literal_error": "must be {expected}, not {value}",
-    "tuple_type": "must be a list of strings, not {value}",
-    "string_type": "must be a string in quotes, not {value}",
-    "int_type": "must be a whole number, not {value}",
-    "greater_than_equal": "must be at least {ge}, not {value}",
-    "less_than_equal": "must be at most {le}, not {value}",
-    "string_too_long": "must not be longer than {max_length} characters",
-    "model_type": "must be a table, not {value}",
-    "mapping_type": "must be a table, not {value}",
-    "dict_type": "must be a table, not {value}",
-    "string_too_short": "must not be empty",
-}
-"""Pydantic's kinds of errors, in words for a reader of TOML."""
 
 
 def parse_tier(text: str) -> TierName:
@@ -84,85 +63,66 @@ def parse_tier(text: str) -> TierName:
     raise UserError(msg)
 
 
-def _problem(text: str) -> PydanticCustomError:
-    return PydanticCustomError("floe_ci", "{text}", {"text": text})
-
-
-def _inside(path: str) -> str:
-    """Refuse a path that leaves the repository, or that a command would take for an option."""
-    if PurePosixPath(path).is_absolute():
-        reason = f"must be relative to the repository, not absolute: {shown(path)}"
-        raise _problem(reason)
-    if ".." in PurePosixPath(path).parts:
-        reason = f"must stay inside the repository, without '..': {shown(path)}"
-        raise _problem(reason)
-    if path.startswith(("-", "@")):
-        reason = f"must not start with '{path[0]}', which pytest takes for something else: {shown(path)}"
-        raise _problem(reason)
-    return _printable(path)
-
-
-def _without_nul(text: str) -> str:
-    if "\0" in text:
-        reason = f"must not hold a NUL character, which ends a text for the system: {shown(text)}"
-        raise _problem(reason)
-    return text
-
-
-def _printable(text: str) -> str:
-    if not text.isprintable():
-        reason = f"must not hold control characters: {shown(text)}"
-        raise _problem(reason)
-    return text
-
-
 def _requirement(text: str) -> str:
     """Refuse what is no requirement; options, paths and addresses are uv's to judge."""
-    _without_nul(text)
+    without_nul(text)
     if text.startswith(("-", ".")) or any(char in text for char in "/\\:") or text.endswith((".txt", ".in", ".whl")):
         return text
     try:
         Requirement(text)
     except InvalidRequirement as error:
         reason = f"not a requirement: {shown(text)}: {str(error).splitlines()[0]}"
-        raise _problem(reason) from None
+        raise problem(reason) from None
     return text
 
 
 def _marker(expression: str) -> str:
-    if problem := marker_problem(expression):
-        raise _problem(problem)
+    if reason := marker_problem(expression):
+        raise problem(reason)
     return expression
 
 
 def _passed_name(name: str) -> str:
     if not _PASSED.fullmatch(name):
         reason = f"not the name of a variable, nor the beginning of some with a '*' at its end: {shown(name)}"
-        raise _problem(reason)
+        raise problem(reason)
     return name
 
 
-def _known_service(name: str) -> str:
-    if name not in SERVICE_VARIABLES:
-        reason = f"unknown service {shown(name)}; {suggest(name, SERVICE_VARIABLES)}"
-        raise _problem(reason)
+def _catalog(info: ValidationInfo) -> Catalog:
+    """Return the services that the table is read with; one that is made in Python knows this package's."""
+    return (info.context or {}).get("catalog") or Catalog.of_package()
+
+
+def _known_service(name: str, info: ValidationInfo) -> str:
+    catalog = _catalog(info)
+    if name not in catalog.services:
+        reason = f"unknown service {shown(name)}; {suggest(name, catalog.services)}"
+        raise problem(reason)
+    return name
+
+
+def _known_tier(name: object) -> object:
+    if name not in TIERS:
+        reason = f"unknown tier; {suggest(str(name), TIERS)}"
+        raise problem(reason)
     return name
 
 
 def _variable_name(name: str) -> str:
     if not _VARIABLE.fullmatch(name):
         reason = "not a name for an environment variable: use letters, digits and '_', no digit first"
-        raise _problem(reason)
+        raise problem(reason)
     if name in RUN_VARIABLES:
         reason = "is the run's own variable, which can't be set here"
-        raise _problem(reason)
+        raise problem(reason)
     return name
 
 
 def _debian_package(name: str) -> str:
     if not _DEBIAN_PACKAGE.fullmatch(name):
         reason = f"not the name of a Debian package: {shown(name)}"
-        raise _problem(reason)
+        raise problem(reason)
     return name
 
 
@@ -170,10 +130,10 @@ def _some(paths: tuple[str, ...]) -> tuple[str, ...]:
     # Not a `min_length`: pydantic tells that as well when an item is refused.
     if not paths:
         reason = "must not be empty"
-        raise _problem(reason)
+        raise problem(reason)
     if len(paths) > MOST_PATHS:
         reason = f"must not name more than {MOST_PATHS} paths: name a folder above them"
-        raise _problem(reason)
+        raise problem(reason)
     return paths
 
 
@@ -181,37 +141,22 @@ def _integer(value: object) -> object:
     # To Python, and so to pydantic, `true` is as good as 1.
     if type(value) is not int:
         reason = f"must be a whole number, not {shown(value)}"
-        raise _problem(reason)
+        raise problem(reason)
     return value
 
 
-Text = Annotated[str, Field(min_length=1, max_length=LONGEST_TEXT), AfterValidator(_without_nul)]
-Value = Annotated[str, Field(max_length=LONGEST_TEXT), AfterValidator(_without_nul)]
-"""Of a variable or an argument: it may be empty."""
 Marker = Annotated[Text, AfterValidator(_marker)]
 InstallArgument = Annotated[Text, AfterValidator(_requirement)]
 PassedName = Annotated[str, AfterValidator(_passed_name)]
-RepositoryPath = Annotated[Text, AfterValidator(_inside)]
 Service = Annotated[str, AfterValidator(_known_service)]
+Tier = Annotated[TierName, BeforeValidator(_known_tier)]
 Variable = Annotated[str, AfterValidator(_variable_name)]
 DebianPackage = Annotated[str, AfterValidator(_debian_package)]
 Seconds = Annotated[int, Field(strict=True, ge=1, le=LONGEST_TIME)]
 Times = Annotated[int, Field(strict=True, ge=0, le=MOST_RETRIES)]
 
 
-class _Table(BaseModel):
-    """A table of the file: keys in kebab-case, and no others than those named."""
-
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        alias_generator=lambda name: name.replace("_", "-"),
-        validate_by_alias=True,
-        validate_by_name=True,  # for Python's own callers; `read_config` takes the kebab-case names only
-    )
-
-
-class RunnerConfig(_Table):
+class RunnerConfig(Table):
     """What the runner image holds beside the repository's tests."""
 
     groups: tuple[Text, ...] = ()
@@ -231,11 +176,11 @@ class RunnerConfig(_Table):
     def _one_source_of_dependencies(self) -> "RunnerConfig":
         if self.install and (self.groups or self.extras):
             reason = "'install' takes the place of the lock file: remove it, or 'groups' and 'extras'"
-            raise _problem(reason)
+            raise problem(reason)
         return self
 
 
-class TierConfig(_Table):
+class TierConfig(Table):
     """One tier: which tests it holds, and what must be there for them."""
 
     paths: Annotated[tuple[RepositoryPath, ...], AfterValidator(_some)] = ("tests",)
@@ -243,7 +188,7 @@ class TierConfig(_Table):
     marker: Marker | None = None
     """The pytest marker expression that selects its tests."""
     services: tuple[Service, ...] = ()
-    """Services that the module brings."""
+    """Services that this package brings, or a folder of `service-folders`."""
     manifests: tuple[RepositoryPath, ...] = ()
     """Kustomize folders or YAML files of the repository, applied beside the services."""
     environment: Mapping[Variable, Value] = Field(default_factory=dict)
@@ -260,21 +205,36 @@ class TierConfig(_Table):
     @field_validator("environment")
     @classmethod
     def _refers_to_what_is_there(cls, environment: Mapping[str, str], info: ValidationInfo) -> Mapping[str, str]:
-        services = info.data.get("services")
+        services, catalog = info.data.get("services"), _catalog(info)
         # What the repository's own manifests bring is known only when they are rendered.
         open_ended = services is None or info.data.get("manifests") != ()
-        there = [*RUN_VARIABLES, *(each for service in services or () for each in service_variables(service))]
+        there = [*RUN_VARIABLES, *(each for service in services or () for each in catalog.variables(service))]
         problems = [
-            f"{name}: {problem}"
+            f"{name}: {fault}"
             for name, value in environment.items()
-            for problem in _template_problems(Template(value), None if open_ended else there)
+            for fault in faults(value, None if open_ended else there, catalog.bringing)
         ]
         if problems:
-            raise _problem("; ".join(problems))
+            raise problem("; ".join(problems))
         return environment
 
+    @model_validator(mode="after")
+    def _has_what_services_need(self, info: ValidationInfo) -> Self:
+        if not self.manifests:  # the repository's own may bring it
+            catalog = _catalog(info)
+            lacking = [
+                f"'{name}' needs '{need}' too; add it to the tier's services"
+                for name in self.services
+                for need in catalog.needs(name)
+                if need not in self.services
+            ]
+            if lacking:
+                reason = f"services: {'; '.join(dict.fromkeys(lacking))}"
+                raise problem(reason)
+        return self
 
-class Timeouts(_Table):
+
+class Timeouts(Table):
     """How long a thing may take, in seconds."""
 
     job: Seconds = TIMEOUTS["job"]
@@ -293,14 +253,16 @@ class Timeouts(_Table):
         return {ENV_TIMEOUTS[name]: str(seconds) for name, seconds in self.model_dump().items()}
 
 
-class Config(_Table):
+class Config(Table):
     """The whole table."""
 
     coverage: tuple[RepositoryPath, ...] = ()
     """Packages or paths to measure; none: the whole source."""
+    service_folders: tuple[RepositoryPath, ...] = ()
+    """Folders of services that the repository brings itself, each in a folder of its own as in `k8s/base`."""
     runner: RunnerConfig = RunnerConfig()
     timeouts: Timeouts = Timeouts()
-    tiers: Mapping[TierName, TierConfig] = Field(default_factory=dict, validate_default=True)
+    tiers: Mapping[Tier, TierConfig] = Field(default_factory=dict, validate_default=True)
 
     @field_validator("tiers", mode="before")
     @classmethod
@@ -332,54 +294,53 @@ def _default_tier(tier: str) -> dict[str, object]:
     return {"paths": [f"tests/{tier}"], "nodes": 3 if tier == "e2e" else 1}
 
 
-def read_file(path: Path) -> Config:
-    """Return what a `pyproject.toml` says; where there is no such file, everything has its default.
+def read_repository(folder: Path) -> tuple[Config, Catalog]:
+    """Return what a repository's `pyproject.toml` says, and the services that there are for it.
 
     Raises:
-        UserError: It can't be read, is no TOML, or its table is wrong: every problem is told.
+        UserError: The file can't be read, is no TOML, or its table is wrong: every problem is told. Or one of its
+            services is none.
     """
-    text = read_text(path)
-    return Config() if text is None else read_config(text, str(path))
+    path = folder / "pyproject.toml"
+    text = read_text(path) or ""
+    catalog = Catalog.of_package().with_folders(folder, service_folders(text, str(path)))
+    return read_config(text, str(path), catalog), catalog
 
 
-def read_config(pyproject: str, where: str = "pyproject.toml") -> Config:
-    """Return what the text of a `pyproject.toml` says; no table means the defaults."""
+def service_folders(pyproject: str, where: str = "pyproject.toml") -> tuple[str, ...]:
+    """Return the folders of a repository's own services; what is wrong with them is told by `read_config`."""
     table = _find_table(parse_toml(pyproject, where), where)
-    try:
-        # A snake_case key must be refused, or a file would work here and nowhere else.
-        return Config.model_validate(table, by_alias=True, by_name=False)
-    except ValidationError as error:
-        raise UserError.of([_explain(detail) for detail in error.errors(include_url=False)], where) from None
+    given = table.get("service-folders") if isinstance(table, Mapping) else None
+    return tuple(path for path in given if _is_inside(path)) if isinstance(given, list) else ()
+
+
+def read_config(pyproject: str, where: str = "pyproject.toml", catalog: Catalog | None = None) -> Config:
+    """Return what the text of a `pyproject.toml` says; no table means the defaults.
+
+    Args:
+        pyproject: The text.
+        where: The file, for messages.
+        catalog: The services that there are; None: this package's.
+
+    Raises:
+        UserError: It is no TOML, or the table is wrong: every problem is told.
+    """
+    return read(Config, _find_table(parse_toml(pyproject, where), where), where, f"tool.{TABLE}", catalog=catalog)
 
 
 def expand_environment(environment: Mapping[str, str], variables: Mapping[str, str]) -> dict[str, str]:
     """Return `environment` with each `${NAME}` replaced by that variable; `$$` is a plain dollar."""
-    problems = [
-        f"{name}: {problem}"
-        for name, value in environment.items()
-        for problem in _template_problems(Template(value), list(variables))
-    ]
+    problems = [f"{name}: {fault}" for name, value in environment.items() for fault in faults(value, variables)]
     if problems:
         raise UserError.of(problems, "environment")
     return {name: Template(value).substitute(variables) for name, value in environment.items()}
 
 
-def service_variables(service: str) -> list[str]:
-    """Return the names of a service's variables."""
-    return [service_variable(service, end) for end in SERVICE_VARIABLES[service]]
-
-
-def _template_problems(template: Template, variables: list[str] | None) -> Iterator[str]:
-    """Return what is wrong with a value; where it isn't known which variables there are, only its form is judged."""
-    if not template.is_valid():
-        yield f"a '$' without a name in {shown(template.template)}; write '$$' for a plain one"
-        return
-    for name in template.get_identifiers():
-        if variables is None or name in variables:
-            continue
-        service = next((each for each in SERVICE_VARIABLES if name in service_variables(each)), None)
-        remedy = f"add '{service}' to the tier's services" if service else suggest(name, variables)
-        yield f"'{name}' is no variable of this run; {remedy}"
+def _is_inside(path: object) -> bool:
+    try:
+        return isinstance(path, str) and bool(inside(path))
+    except PydanticCustomError:
+        return False
 
 
 def _find_table(document: Mapping[str, Any], where: str) -> object:
@@ -404,41 +365,3 @@ def _is_like_ours(name: str) -> bool:
 
 def _keys(value: object) -> list[str]:
     return list(value) if isinstance(value, Mapping) else []
-
-
-def _explain(error: ErrorDetails) -> str:
-    place = error["loc"]
-    if place and place[-1] == "[key]":
-        place = place[:-1]
-    return f"{_dotted(place)}: {_reason(error, place)}"
-
-
-def _reason(error: ErrorDetails, place: tuple[int | str, ...]) -> str:
-    value, kind = error["input"], error["type"]
-    if kind == "extra_forbidden":
-        return f"unknown key; {suggest(str(place[-1]), _known_keys(place[:-1]))}"
-    if error["loc"][-1:] == ("[key]",) and kind == "literal_error":
-        return f"unknown tier; {suggest(str(value), TIERS)}"
-    reason = _REASONS.get(kind, error["msg"].replace("{", "{{").replace("}", "}}"))
-    instead = f"; write [{shown(value)}]" if kind == "tuple_type" and isinstance(value, str) else ""
-    return reason.format(**error.get("ctx", {}) | {"value": shown(value)}) + instead
-
-
-def _known_keys(place: tuple[int | str, ...]) -> list[str]:
-    tables: dict[int | str, type[_Table]] = {
-        "runner": RunnerConfig,
-        "timeouts": Timeouts,
-        "tiers": TierConfig,
-    }
-    table = tables[place[0]] if place else Config
-    return [field.alias or name for name, field in table.model_fields.items()]
-
-
-def _dotted(place: tuple[int | str, ...]) -> str:
-    text = f"tool.{TABLE}"
-    for part in place:
-        if isinstance(part, int):
-            text += f"[{part}]"
-        else:
-            text += f".{part if _BARE_KEY.fullmatch(part) else json.dumps(part)}"
-    return text

@@ -22,16 +22,6 @@ TIMEOUTS: Final = {"job": 3600, "test": 300, "services": 600, "probe": 30, "migr
 ENV_TIMEOUTS: Final = {name: f"FLOE_TIMEOUT_{name.upper()}" for name in TIMEOUTS}
 """The variables that hand a run's timeouts to the test process."""
 
-SERVICE_VARIABLES: Final = {
-    "postgres": ("HOST", "PORT", "USER", "PASSWORD", "DATABASE"),
-    "minio": ("HOST", "PORT", "ACCESS_KEY", "SECRET_KEY"),
-    "dagster": ("HOST", "PORT"),
-    "iceberg-rest": ("HOST", "PORT"),
-    "redis": ("HOST", "PORT", "PASSWORD"),
-    "otel-collector": ("HOST", "PORT"),
-    "jaeger": ("HOST", "PORT"),
-}
-"""Per service, the ends of its variables: `FLOE_POSTGRES_HOST` and so on."""
 ABSENT: Final = "ABSENT"
 """The end of the variable that says why a service of the tier can't be where the tests run: they are skipped then."""
 

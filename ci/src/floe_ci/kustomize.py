@@ -13,20 +13,21 @@ import yaml
 from floe_ci.errors import UserError
 
 if TYPE_CHECKING:
+    from floe_ci.catalog import Catalog
     from floe_ci.config import TierConfig
 
 COMMAND: Final = ("kustomize", "--load-restrictor", "LoadRestrictionsNone")
 """The arguments for kubectl, before the folder."""
 
 
-def kustomization(tier: TierConfig) -> str | None:
+def kustomization(tier: TierConfig, catalog: Catalog) -> str | None:
     """Return the `kustomization.yaml` of a tier's services; None where it has none."""
     if not (tier.services or tier.manifests):
         return None
     return yaml.safe_dump(
         {
             "resources": [
-                *(f"../k8s/base/{service}" for service in tier.services),
+                *(f"../{catalog.services[service].path}" for service in tier.services),
                 *(f"../source/{path}" for path in tier.manifests),
             ],
             "components": ["../k8s/images"],

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Self
 
 from floe_ci import contract, selection
-from floe_ci.config import read_file
+from floe_ci.catalog import Catalog
+from floe_ci.config import read_repository
 from floe_ci.driver.spec import RunSpec
 from floe_ci.errors import UserError
 from floe_ci.manifests import Manifests
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 NONE: Final = Manifests(())
 """Where there is nothing to apply."""
+UNKNOWN: Final = Catalog({})
+"""Where no service is asked for."""
 
 
 @dataclass(frozen=True)
@@ -34,12 +37,14 @@ class Plan:
     """The rendered manifests of its services; empty where the place has no cluster."""
     job: Manifests = NONE
     """Those of the runner's Job."""
+    catalog: Catalog = UNKNOWN
+    """The services that there are for the repository."""
 
     @classmethod
-    def of(cls, request: RunRequest, config: Config) -> Self:
-        """Return the plan for what is asked, by the repository's configuration."""
+    def of(cls, request: RunRequest, config: Config, catalog: Catalog | None = None) -> Self:
+        """Return the plan for what is asked, by the repository's configuration and the services that there are."""
         config = config.with_job_timeout(request.timeout)
-        return cls(request, config, config.tier(request.tier))
+        return cls(request, config, config.tier(request.tier), catalog=catalog or Catalog.of_package())
 
     @classmethod
     def read(cls, request: RunRequest) -> Self:
@@ -56,7 +61,7 @@ class Plan:
         if not is_folder:
             msg = f"--source {request.source}: there is no such folder"
             raise UserError(msg)
-        return cls.of(request, read_file(request.source / "pyproject.toml"))
+        return cls.of(request, *read_repository(request.source))
 
     def with_manifests(self, services: Manifests, job: Manifests) -> Self:
         """Return the plan with what was rendered for it."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import tomlkit
 
+from floe_ci.catalog import Catalog
 from floe_ci.config import TABLE, TIERS, read_config
 from floe_ci.errors import UserError
 from floe_ci.toml_files import parse_toml, read_text
@@ -19,14 +20,6 @@ if TYPE_CHECKING:
 
     from tomlkit.items import Table
 
-CLIENTS: Final = {
-    "postgres": {"asyncpg", "dagster-postgres", "pg8000", "psycopg", "psycopg2", "psycopg2-binary"},
-    "minio": {"aioboto3", "aiobotocore", "boto3", "dagster-aws", "minio", "s3fs"},
-    "dagster": {"dagster", "dagster-webserver"},
-}
-"""Packages that speak to each service, as the names in a list of dependencies."""
-IMPLIED: Final = {"dagster": "postgres"}
-"""A service that keeps its data in another."""
 TEST_GROUPS: Final = ("test", "tests", "testing")
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -44,15 +37,12 @@ class Proposal:
     @classmethod
     def of(cls, repository: Path, pyproject: dict[str, Any]) -> Proposal:
         """Look at what a repository depends on, where its tests are, and whether it has a lock file."""
-        named = set(_dependencies(pyproject))
-        services = {service for service, clients in CLIENTS.items() if named & clients}
-        services |= {needed for service, needed in IMPLIED.items() if service in services}
         groups = tuple(name for name in TEST_GROUPS if name in _table(pyproject, "dependency-groups"))
         extras = [name for name in TEST_GROUPS if name in _table(pyproject, "project", "optional-dependencies")]
         locked = (repository / "uv.lock").is_file()
         install = () if locked else (f".[{','.join(extras)}]" if extras else ".",)
         return cls(
-            services=tuple(service for service in CLIENTS if service in services),
+            services=Catalog.of_package().suggested(_dependencies(pyproject)),
             paths=_paths(repository),
             groups=groups if locked else (),
             install=install,
@@ -74,7 +64,7 @@ class Proposal:
             tier.add("paths", list(self.paths))
         if self.services:
             tier.add("services", list(self.services))
-            tier["services"].comment("of postgres, minio and dagster: what the tests connect to")
+            tier["services"].comment(f"what the tests connect to, of {', '.join(Catalog.of_package().services)}")
         tiers = tomlkit.table(is_super_table=True)
         if tier:
             tiers.add("integration" if self.services else "unit", tier)

@@ -11,18 +11,19 @@ from floe_ci import kustomize
 from floe_ci.manifests import Manifests
 
 if TYPE_CHECKING:
+    from floe_ci.catalog import Catalog
     from floe_ci.config import TierConfig
 
 
 async def services(
-    tools: dagger.Container, k8s: dagger.Directory, source: dagger.Directory, tier: TierConfig
+    tools: dagger.Container, k8s: dagger.Directory, source: dagger.Directory, tier: TierConfig, catalog: Catalog
 ) -> Manifests:
-    """Return the manifests of a tier: the module's services that it names, and the repository's own.
+    """Return the manifests of a tier: those of the services that it names, and the repository's own.
 
     Raises:
         UserError: A manifest is not there or does not parse.
     """
-    kustomization = kustomize.kustomization(tier)
+    kustomization = kustomize.kustomization(tier, catalog)
     if kustomization is None:
         return Manifests(())
     tree = (

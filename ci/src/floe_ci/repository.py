@@ -88,11 +88,13 @@ def key(plan: Plan, names: Iterable[str]) -> str:
         names: The repository's files.
     """
     source, tests = plan.request.source, set(plan.config.test_files())
-    # Manifests may refer to any file beside them, and stand among the tests.
-    only_python = bool(plan.tier.manifests)
+    # Manifests may refer to any file beside them, and stand among the tests; a service has an image besides.
+    services = {folder.strip("/") for folder in plan.config.service_folders}
+    only_python = bool(plan.tier.manifests or services)
     digest = hashlib.sha256("\0".join((plan.request.tier, plan.request.registry, *_product())).encode())
     for name in names:
-        if _is_below(name, tests) and (name.endswith(".py") or not only_python):
+        is_test = _is_below(name, tests) and not _is_below(name, services)
+        if is_test and (name.endswith(".py") or not only_python):
             continue
         path = source / name
         content = bytes(path.readlink()) if path.is_symlink() else path.read_bytes()

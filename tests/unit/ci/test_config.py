@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
-from floe_ci.config import Config, TierConfig, expand_environment, parse_tier, read_config, read_file
+from floe_ci.config import Config, TierConfig, expand_environment, parse_tier, read_config, read_repository
 from floe_ci.errors import UserError
 from floe_ci.markers import marker_problem
 
@@ -126,7 +126,7 @@ def test_whole_table() -> None:
         ),
         (
             "[tool.floe-ci]\nzzz = 1",
-            "tool.floe-ci.zzz: unknown key; known: coverage, runner, tiers, timeouts",
+            "tool.floe-ci.zzz: unknown key; known: coverage, runner, service-folders, tiers, timeouts",
         ),
         (
             '[tool.floe-ci.runner]\n"a b" = 1',
@@ -259,6 +259,21 @@ def test_wrong_values(table: str, message: str) -> None:
     assert problems(table) == f"pyproject.toml: tool.floe-ci.{message}"
 
 
+@pytest.mark.parametrize(
+    ("services", "told"),
+    [
+        (["dagster"], "'dagster' needs 'postgres' too; add it to the tier's services"),
+        (["iceberg-rest", "postgres"], "'iceberg-rest' needs 'minio' too; add it to the tier's services"),
+    ],
+)
+def test_service_without_what_it_needs(services: list[str], told: str) -> None:
+    """A service without the one that it keeps its data in is refused before anything starts, with what to add."""
+    where = "pyproject.toml: tool.floe-ci.tiers.unit: services"
+    assert problems(f"[tool.floe-ci.tiers.unit]\nservices = {services}") == f"{where}: {told}"
+    config = read_config(f'[tool.floe-ci.tiers.unit]\nservices = {services}\nmanifests = ["own"]')
+    assert config.tier("unit").services == tuple(services), "the repository's own manifests may bring it"
+
+
 def test_variable_of_another_repositorys_manifests_is_left_to_the_run() -> None:
     """What manifests of the repository's own bring is not known before they are rendered."""
     config = read_config('[tool.floe-ci.tiers.unit]\nmanifests = ["k8s"]\nenvironment = { A = "${FLOE_MINE_HOST}" }\n')
@@ -344,7 +359,7 @@ def test_file_that_is_no_configuration_is_told(tmp_path: Path, content: bytes, r
     file = tmp_path / "pyproject.toml"
     file.write_bytes(content)
     with pytest.raises(UserError) as caught:
-        read_file(file)
+        read_repository(tmp_path)
     assert str(caught.value).startswith(f"{file}: {reason}")
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 300
@@ -353,18 +368,18 @@ def test_file_that_is_no_configuration_is_told(tmp_path: Path, content: bytes, r
 def test_what_is_no_file_is_told(tmp_path: Path) -> None:
     """A folder, a pipe and a link to nothing in the file's place are told; where there is nothing, all is default."""
     file = tmp_path / "pyproject.toml"
-    assert read_file(file) == Config()
+    assert read_repository(tmp_path)[0] == Config()
     file.symlink_to("nothing")
     with pytest.raises(UserError, match="is a link to nothing, which is not there"):
-        read_file(file)
+        read_repository(tmp_path)
     file.unlink()
     os.mkfifo(file)
     with pytest.raises(UserError, match="is something else, where a file should be"):
-        read_file(file)
+        read_repository(tmp_path)
     file.unlink()
     file.mkdir()
     with pytest.raises(UserError, match="is a folder, where a file should be"):
-        read_file(file)
+        read_repository(tmp_path)
 
 
 def test_many_problems_are_counted() -> None:

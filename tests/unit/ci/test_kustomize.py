@@ -2,12 +2,15 @@
 
 import yaml
 from floe_ci import kustomize
+from floe_ci.catalog import Catalog
 from floe_ci.config import TierConfig
+
+CATALOG = Catalog.of_package()
 
 
 def test_services_and_manifests() -> None:
     """A tier's services are this package's folders, its manifests the repository's, and images are pinned."""
-    text = kustomize.kustomization(TierConfig(services=("postgres",), manifests=("deploy/redis.yaml",)))
+    text = kustomize.kustomization(TierConfig(services=("postgres",), manifests=("deploy/redis.yaml",)), CATALOG)
     assert yaml.safe_load(text or "") == {
         "resources": ["../k8s/base/postgres", "../source/deploy/redis.yaml"],
         "components": ["../k8s/images"],
@@ -16,7 +19,7 @@ def test_services_and_manifests() -> None:
 
 def test_nothing_to_render() -> None:
     """Kustomize refuses an empty list of resources, and is not asked."""
-    assert kustomize.kustomization(TierConfig()) is None
+    assert kustomize.kustomization(TierConfig(), CATALOG) is None
 
 
 def test_refusal() -> None:

@@ -148,6 +148,21 @@ def test_key_of_manifests_among_tests(source: Path) -> None:
     assert snapshot(source).key == changed.key
 
 
+def test_key_of_a_service_among_tests(source: Path) -> None:
+    """A service of the repository's own has an image: whatever is in its folder counts, also among the tests."""
+    table = '[tool.floe-ci]\nservice-folders = ["tests/integration/services/"]\n'
+    service = "tests/integration/services/search"
+    write(source, "pyproject.toml", table + TABLE + '[tool.floe-ci.tiers.integration]\nservices = ["search"]\n')
+    write(source, f"{service}/service.toml", 'about = "a search engine"\n')
+    write(source, f"{service}/kustomization.yaml", "resources: []\n")
+    before = snapshot(source)
+    write(source, f"{service}/image/search.py", "# changed\n")
+    changed = snapshot(source)
+    assert changed.key != before.key
+    write(source, "tests/integration/test_price.py", "# changed\n")
+    assert snapshot(source).key == changed.key
+
+
 def test_key_of_the_request(source: Path) -> None:
     """Another tier has other services, and another registry other images."""
     keys = {snapshot(source, **asked).key for asked in ({}, {"tier": "e2e"}, {"registry": "mirror:5000"})}

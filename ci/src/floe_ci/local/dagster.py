@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from floe_ci import bundled
 from floe_ci.images import Reference
 from floe_ci.local import environments
+from floe_ci.local.local_service import LocalService
 from floe_ci.local.probes import HOST, answers, listens, succeeds
 from floe_ci.local.processes import Process
 
@@ -76,3 +77,15 @@ def _process(site: Site, container: Mapping[str, Any], home: Path, packages: Pat
     else:
         ready = listens(site.ports[name])  # it speaks gRPC
     return Process(name, localized(container["args"]), variables, home, ready)
+
+
+async def _installed(site: Site) -> list[Process]:
+    return processes(site, await environments.ready(environment()))
+
+
+SERVICE = LocalService(
+    name=NAME,
+    origin=lambda: "Dagster's webserver, daemon and code location, from the cluster's lock file",
+    lacking=lambda: None,  # its packages come when it is needed
+    processes=_installed,
+)

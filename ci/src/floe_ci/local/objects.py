@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from floe_ci.local.files import write_whole
+from floe_ci.local.local_service import NOT_INSTALLED, LocalService
 from floe_ci.local.probes import HOST, answers
 from floe_ci.local.processes import Process
 from floe_ci.local.site import free_ports
@@ -43,7 +44,7 @@ def installation() -> Path | None:
     return Path(found) if found else None
 
 
-def processes(site: Site) -> list[Process]:
+async def processes(site: Site) -> list[Process]:
     """Return the server's process."""
     home = site.folder / NAME
     home.mkdir()
@@ -112,3 +113,12 @@ def _writable(filer: int, s3: int) -> Probe:
         return await written() or await open_to_clients()
 
     return look
+
+
+SERVICE = LocalService(
+    name=NAME,
+    origin=lambda: "SeaweedFS in MinIO's place, which is in no package index; it speaks S3 as well",
+    lacking=lambda: None if installation() else NOT_INSTALLED.format(NAME),
+    processes=processes,
+    give_back=give_back,
+)

@@ -7,23 +7,27 @@ from string import Template
 from typing import TYPE_CHECKING, Final
 
 from floe_ci import contract
-from floe_ci.config import expand_environment, service_variables
+from floe_ci.config import expand_environment
 from floe_ci.errors import UserError
-from floe_ci.local import objects, postgres
+from floe_ci.local import lookup
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
+    from floe_ci.catalog import Catalog, Service
     from floe_ci.config import TierConfig
+    from floe_ci.local.local_service import LocalService
     from floe_ci.plan import Plan
 
 ELSEWHERE: Final = "run it with --on dagger or --on cluster"
-INSTALLED: Final[Mapping[str, Callable[[], object]]] = {
-    postgres.NAME: postgres.installation,
-    objects.NAME: objects.installation,
-    "dagster": lambda: True,  # its packages come when it is needed
-}
-"""The services that this machine can run, and whether it has their binaries."""
+
+
+@dataclass(frozen=True)
+class Offered:
+    """A service that this machine can run."""
+
+    service: Service
+    here: LocalService
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,7 @@ class Offer:
     """What of a plan this machine can carry out."""
 
     plan: Plan
-    services: tuple[str, ...]
+    offered: tuple[Offered, ...]
     """The tier's services that this machine can run."""
     absent: Mapping[str, str]
     """The tier's other services, each with the reason; tests that need them are skipped with it."""
@@ -41,22 +45,29 @@ class Offer:
         """Look at what there is.
 
         Raises:
-            UserError: The tier asks for what only a cluster has, or for a variable that no run has.
+            UserError: The tier asks for what only a cluster has, or for a variable that no run has. Or who is to say
+                how a service runs can't be imported.
         """
         if problems := list(_only_in_clusters(plan.tier)):
             raise UserError.of([f"{problem}; {ELSEWHERE}" for problem in problems], f"tier {plan.request.tier}")
-        absent = {name: reason for name in plan.tier.services if (reason := why_absent(name))}
-        offer = cls(plan, tuple(name for name in plan.tier.services if name not in absent), absent)
+        looked = {name: look(plan.catalog, name) for name in plan.tier.services}
+        offered = tuple(found for found in looked.values() if isinstance(found, Offered))
+        offer = cls(plan, offered, {name: found for name, found in looked.items() if isinstance(found, str)})
         # A wrong reference is told now, not when everything is installed.
         names = [*plan.variables(), contract.ENV_SERVICES_DIR]
-        names += [name for service in offer.services for name in service_variables(service)]
+        names += [name for service in offer.services for name in plan.catalog.variables(service)]
         expand_environment(offer.environment, dict.fromkeys(names, ""))
         return offer
 
     @property
+    def services(self) -> tuple[str, ...]:
+        """The names of the services that this machine can run."""
+        return tuple(each.service.name for each in self.offered)
+
+    @property
     def environment(self) -> dict[str, str]:
         """The tier's variables, without those made of a service's that is not here: who needs it is skipped."""
-        gone = {name for service in self.absent for name in service_variables(service)}
+        gone = {name for service in self.absent for name in self.plan.catalog.variables(service)}
         return {
             name: value
             for name, value in self.plan.tier.environment.items()
@@ -68,14 +79,32 @@ class Offer:
         return {contract.service_variable(name, contract.ABSENT): reason for name, reason in self.absent.items()}
 
 
-def why_absent(service: str) -> str | None:
+def look(catalog: Catalog, name: str) -> Offered | str:
+    """Return how this machine runs a service, or why it can't.
+
+    Raises:
+        UserError: Who is to say how can't be imported.
+    """
+    service = catalog.services[name]
+    here = lookup.local_service(service)
+    if here is None and service.is_of_package:
+        return f"{name} is not in Python's package index, so it needs a container on this machine; {ELSEWHERE}"
+    if here is None:
+        return (
+            f"{service.shown}/service.toml has no table 'local' that says how it runs without a container; {ELSEWHERE}"
+        )
+    if reason := here.lacking():
+        return f"{reason}; {ELSEWHERE}"
+    for need in catalog.needs(name):
+        if isinstance(found := look(catalog, need), str):
+            return f"{name} needs {need}: {found}"
+    return Offered(service, here)
+
+
+def why_absent(catalog: Catalog, name: str) -> str | None:
     """Return why this machine can't run a service, or None where it can."""
-    installed = INSTALLED.get(service)
-    if installed is None:
-        return f"{service} is not in Python's package index, so it needs a container on this machine; {ELSEWHERE}"
-    if not installed():
-        return f"the package of {service}'s server is not installed, or there is none for this machine; {ELSEWHERE}"
-    return None
+    found = look(catalog, name)
+    return found if isinstance(found, str) else None
 
 
 def _only_in_clusters(tier: TierConfig) -> list[str]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from floe_ci.errors import UserError
 from floe_ci.local.files import write_whole
+from floe_ci.local.local_service import NOT_INSTALLED, LocalService
 from floe_ci.local.probes import HOST, succeeds
 from floe_ci.local.processes import Account, Process, run
 
@@ -29,6 +30,7 @@ NAMED: Final = "FLOE_CI_POSTGRES"
 """The variable that names the folder of another server, with `bin/postgres` in it: `/usr/lib/postgresql/17`."""
 EXTENSIONS: Final = ("pgcrypto", "uuid-ossp", "hstore", "pg_trgm", "citext")
 """The extensions of PostgreSQL's own that repositories use most; all are in the image of a cluster."""
+OWN: Final = "PostgreSQL's own server"
 NOBODY: Final = "nobody"
 """The account that the server gets where this one is root's, which it refuses; every system has it."""
 _MEMORY: Final = 6
@@ -73,14 +75,14 @@ def lacking(folder: Path) -> list[str]:
     return [name for name in EXTENSIONS if name not in {file.stem for file in files}]
 
 
-def lack() -> str:
-    """Return what this server lacks of a cluster's, as the end of a sentence; empty where it lacks nothing."""
+def origin() -> str:
+    """Return what the server is, and what it lacks of a cluster's."""
     folder = installation()
     missing = lacking(folder) if folder else []
     if not missing:
-        return ""
+        return OWN
     remedy = "" if NAMED in os.environ or _newest(PACKAGES[1]) else "; `pip install 'floe-ci[contrib]'` brings most"
-    return f", without the extensions {', '.join(missing)}, and without ICU collations{remedy}"
+    return f"{OWN}, without the extensions {', '.join(missing)}, and without ICU collations{remedy}"
 
 
 def refuse_closed(folder: Path) -> None:
@@ -154,6 +156,15 @@ async def processes(site: Site) -> list[Process]:
     ]
 
 
+def outside(folder: Path) -> tuple[Path, ...]:
+    """Return the folder that the server of a run has outside of the run's, if it has one."""
+    with suppress(OSError):
+        home = (folder / NAME).readlink()
+        if home.name.startswith(_PREFIX):
+            return (home.resolve(),)
+    return ()
+
+
 def give_back(folder: Path) -> None:
     """Free what the server of a run has outside of the run's folder: memory that it shared, and its own folder.
 
@@ -162,10 +173,8 @@ def give_back(folder: Path) -> None:
     with suppress(OSError, ValueError, IndexError):
         _key, segment = (folder / NAME / "data" / "postmaster.pid").read_text().splitlines()[_MEMORY].split()
         ctypes.CDLL(None).shmctl(int(segment), _REMOVE, None)
-    with suppress(OSError):
-        home = (folder / NAME).readlink()
-        if home.name.startswith(_PREFIX):
-            shutil.rmtree(home, ignore_errors=True)
+    for home in outside(folder):
+        shutil.rmtree(home, ignore_errors=True)
 
 
 def _account() -> Account | None:
@@ -200,3 +209,14 @@ def _binaries(home: Path, account: Account | None) -> Path:
     if libraries.is_dir():
         shutil.copytree(libraries, home / libraries.name)
     return copy
+
+
+SERVICE = LocalService(
+    name=NAME,
+    origin=origin,
+    lacking=lambda: None if installation() else NOT_INSTALLED.format(NAME),
+    processes=processes,
+    refuse=refuse_closed,
+    outside=outside,
+    give_back=give_back,
+)

@@ -32,6 +32,24 @@ def answers(port: int, path: str, *, method: str = "GET", body: bytes = b"") -> 
     return _guarded(_connect(port, head.encode() + body), port)
 
 
+def replies(port: int, request: bytes, answer: bytes) -> Probe:
+    """Return a probe of a server that sends exactly `answer` to what a client says, in any protocol of its own."""
+
+    async def look() -> str | None:
+        reader, writer = await asyncio.open_connection(HOST, port)
+        try:
+            writer.write(request)
+            await writer.drain()
+            said = b""
+            while len(said) < len(answer) and said == answer[: len(said)] and (more := await reader.read(4096)):
+                said += more
+        finally:
+            writer.close()
+        return None if said == answer else f"port {port} answers {said.decode(errors='replace').strip() or 'nothing'}"
+
+    return _guarded(look, port)
+
+
 def succeeds(command: tuple[str, ...], environment: Mapping[str, str], folder: Path) -> Probe:
     """Return a probe of a command that exits with 0 in a folder; what it prints otherwise is the state."""
 

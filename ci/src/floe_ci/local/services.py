@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from floe_ci.errors import RunError
-from floe_ci.local import dagster, environments, objects, postgres
 from floe_ci.local.processes import Keeper
 from floe_ci.local.site import Site
 from floe_ci.tasks import together
@@ -15,22 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from floe_ci.local.processes import Process
+    from floe_ci.local.local_service import LocalService
+    from floe_ci.local.offer import Offered
     from floe_ci.local.workspace import Workspace
     from floe_ci.steps import Timings
-
-ORIGINS: Final = {
-    postgres.NAME: "PostgreSQL's own server",
-    objects.NAME: "SeaweedFS in MinIO's place, which is in no package index; it speaks S3 as well",
-    dagster.NAME: "Dagster's webserver, daemon and code location, from the cluster's lock file",
-}
-"""What each service is on this machine, for the first lines of a run."""
-
-
-def origin(service: str) -> str:
-    """Return what a service is on this machine, and what it lacks of what a cluster's has."""
-    lack = postgres.lack() if service == postgres.NAME else ""
-    return ORIGINS[service] + lack
 
 
 class ServiceError(RunError):
@@ -65,14 +52,14 @@ class Services:
 
     async def start(
         self,
-        names: tuple[str, ...],
+        offered: tuple[Offered, ...],
         timeout: float,  # noqa: ASYNC109 - seconds, told in the error
         known: Callable[[tuple[str, ...]], None] = lambda _: None,
     ) -> None:
         """Start services and wait until all are ready, each for `timeout` seconds at most.
 
         Args:
-            names: Which.
+            offered: Which.
             timeout: In seconds.
             known: Takes the passwords, before anything can write one down.
 
@@ -80,39 +67,27 @@ class Services:
             ServiceError: One of them can't be started, or isn't ready in time: the first that failed.
             UserError: One of them needs another that isn't named, or can't work in the folder for temporary files.
         """
-        if postgres.NAME in names:
-            postgres.refuse_closed(self._workspace.folder)
-        self.names = names
+        for each in offered:
+            each.here.refuse(self._workspace.folder)
+        self.names = tuple(each.here.name for each in offered)
         self.pids.mkdir(exist_ok=True)
         self.logs.mkdir(parents=True, exist_ok=True)
-        site = Site.plan(names, self._workspace.folder)
+        site = Site.plan((each.service for each in offered), self._workspace.folder)
         self.variables, self.passwords = site.variables, tuple(site.passwords.values())
         known(self.passwords)
-        await together(*(self._start(name, site, timeout) for name in names))
+        await together(*(self._start(each.here, site, timeout) for each in offered))
 
-    async def _start(self, name: str, site: Site, timeout: float) -> None:  # noqa: ASYNC109 - as above
+    async def _start(self, here: LocalService, site: Site, timeout: float) -> None:  # noqa: ASYNC109 - as above
         try:
-            await self._bring_up(name, site, timeout)
+            with self._timings.step(f"prepare {here.name}"):
+                processes = await here.processes(site)
+            with self._timings.step(here.name):
+                keepers = [Keeper(process, self.pids, self.logs, self._note) for process in processes]
+                for keeper in keepers:
+                    self._workspace.keep(keeper)
+                await together(*(keeper.wait_ready(timeout) for keeper in keepers))
         except RunError as error:
-            raise ServiceError(name, error) from None
-
-    async def _bring_up(self, name: str, site: Site, timeout: float) -> None:  # noqa: ASYNC109 - as above
-        processes = await self._prepare(name, site)
-        with self._timings.step(name):
-            keepers = [Keeper(process, self.pids, self.logs, self._note) for process in processes]
-            for keeper in keepers:
-                self._workspace.keep(keeper)
-            await together(*(keeper.wait_ready(timeout) for keeper in keepers))
-
-    async def _prepare(self, name: str, site: Site) -> list[Process]:
-        if name == dagster.NAME:
-            with self._timings.step("install dagster"):
-                packages = await environments.ready(dagster.environment())
-            return dagster.processes(site, packages)
-        if name == postgres.NAME:
-            with self._timings.step("make a database"):
-                return await postgres.processes(site)
-        return objects.processes(site)
+            raise ServiceError(here.name, error) from None
 
     def _note(self, event: str) -> None:
         self._events.append(f"{datetime.now(UTC).isoformat(timespec='milliseconds')}  {event}\n")

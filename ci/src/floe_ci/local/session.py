@@ -17,7 +17,7 @@ from floe_ci.local import environments, kept, variables
 from floe_ci.local.kept import Kept
 from floe_ci.local.offer import Offer
 from floe_ci.local.processes import ended_after, spawn
-from floe_ci.local.services import Services, origin
+from floe_ci.local.services import Services
 from floe_ci.local.workspace import Workspace
 from floe_ci.plan import Plan
 from floe_ci.tasks import in_thread, together
@@ -83,7 +83,7 @@ class LocalStay:
         jobs = [self._install()] if self._run.with_tests else []
         if isinstance(self._there, Services):
             limit = self._offer.plan.config.timeouts.services
-            jobs.append(self._there.start(self._offer.services, limit, self._run.folder.redactor.add))
+            jobs.append(self._there.start(self._offer.offered, limit, self._run.folder.redactor.add))
         elif self._there:
             self._run.folder.redactor.add(self._there.passwords)
         if self._there:
@@ -247,7 +247,7 @@ async def interrupted(child: asyncio.subprocess.Process, grace: float) -> None:
 
 def first_lines(offer: Offer) -> tuple[str, ...]:
     """Return what the reader should know of where the tests run."""
-    here = [f"{service}: {origin(service)}" for service in offer.services]
+    here = [f"{each.here.name}: {each.here.origin()}" for each in offer.offered]
     missing = [
         f"{service}: not here, and the tests that need it are skipped: {why}" for service, why in offer.absent.items()
     ]

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from floe_ci import bundled, contract
+from floe_ci import contract
 from floe_ci.errors import RunError, UserError
 from floe_ci.local.probes import HOST
 from floe_ci.manifests import Manifests
@@ -17,6 +17,8 @@ from floe_ci.manifests import Manifests
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
+
+    from floe_ci.catalog import Service
 
 PORTS: Final = range(20_000, 32_768)
 """Below those that the kernel gives to outgoing connections, one of which could take a port before its service does."""
@@ -33,24 +35,33 @@ class Site:
     ports: Mapping[str, int]
     """The port of each Kubernetes Service, on this machine."""
     passwords: Mapping[str, str]
+    services: tuple[Service, ...]
 
     @classmethod
-    def plan(cls, services: Iterable[str], folder: Path) -> Site:
+    def plan(cls, services: Iterable[Service], folder: Path) -> Site:
         """Choose free ports and new passwords for services."""
-        base = bundled.manifests() / "base"
-        files = [path for name in services for path in sorted((base / name).glob("*.yaml"))]
-        texts = [path.read_text(encoding="utf-8") for path in files if path.name != "kustomization.yaml"]
-        manifests = Manifests.parse("\n---\n".join(texts), "k8s/base")
-        names = [each["metadata"]["name"] for each in manifests.documents if each["kind"] == "Service"]
+        chosen = tuple(services)
+        manifests = Manifests(tuple(document for each in chosen for document in each.manifests.documents))
+        names = [name for each in chosen for name in each.ports]
         keys = manifests.credential_keys(contract.CREDENTIALS_SECRET)
         passwords = {key: secrets.token_urlsafe(24) for key in keys}
-        return cls(folder, manifests, dict(zip(names, free_ports(len(names)), strict=True)), passwords)
+        return cls(folder, manifests, dict(zip(names, free_ports(len(names)), strict=True)), passwords, chosen)
 
     @property
     def variables(self) -> dict[str, str]:
         """How the tests reach the services, passwords included."""
         connections = self.manifests.connection_configmaps(contract.LABEL_CONNECTION)
         return {key: value for name in connections for key, value in self.settings(name).items()} | dict(self.passwords)
+
+    def variables_of(self, service: Service) -> dict[str, str]:
+        """Return the variables of a service and of those that it needs, and the passwords that it asks for."""
+        known = {service.name, *service.description.needs}
+        settings: dict[str, str] = {}
+        for each in (each for each in self.services if each.name in known):
+            for name in each.manifests.connection_configmaps(contract.LABEL_CONNECTION):
+                settings |= self.settings(name)
+        asked = service.manifests.credential_keys(contract.CREDENTIALS_SECRET)
+        return settings | {key: self.passwords[key] for key in asked}
 
     def settings(self, configmap: str) -> dict[str, str]:
         """Return the entries of a ConfigMap; a Service's host and port are those of this machine.

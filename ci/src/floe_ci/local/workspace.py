@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from floe_ci.errors import UserError
-from floe_ci.local import objects, postgres
+from floe_ci.local import lookup
 from floe_ci.local.files import temporary
 from floe_ci.local.processes import end_all, end_those_of
 
@@ -85,12 +85,13 @@ def remove_orphans() -> None:
                 continue
             with lock.open("a") as file:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                end_those_of([lock.parent, (lock.parent / postgres.NAME).resolve()])
+                outside = [folder for each in lookup.every() for folder in each.outside(lock.parent)]
+                end_those_of([lock.parent, *outside])
                 clear(lock.parent)
 
 
 def clear(folder: Path) -> None:
     """Remove a run's folder, and what services that were killed have outside of it."""
-    postgres.give_back(folder)
-    objects.give_back(folder)
+    for each in lookup.every():
+        each.give_back(folder)
     shutil.rmtree(folder, ignore_errors=True)

@@ -184,7 +184,7 @@ def render(k8s: Path, plan: Plan) -> tuple[Manifests, Manifests]:
         (root / "k8s").symlink_to(k8s.resolve())
         (root / "source").symlink_to(plan.request.source.resolve())
         (root / "run").mkdir()
-        text = kustomize.kustomization(plan.tier)
+        text = kustomize.kustomization(plan.tier, plan.catalog)
         if text:
             (root / "run" / "kustomization.yaml").write_text(text, encoding="utf-8")
         services = _render(root, "run") if text else Manifests(())

@@ -95,9 +95,9 @@ class DaggerPlace:
             UserError: It didn't come up; the message has what the process said.
         """
         from floe_ci import held_cluster  # noqa: PLC0415 - only `up` and `down` need it
-        from floe_ci.config import read_file  # noqa: PLC0415 - as above
+        from floe_ci.config import read_repository  # noqa: PLC0415 - as above
 
-        read_file(request.source / "pyproject.toml")  # what is wrong with it is told before anything is started
+        read_repository(request.source)  # what is wrong with it is told before anything is started
         held, is_new = held_cluster.up(request, progress)
         state = "is up" if is_new else "is up already"
         return (

@@ -40,13 +40,16 @@ class LocalPlace:
         lacking = [name for name in NEEDED if find_spec(name) is None]
         if lacking:
             return [Finding("packages", "missing", ", ".join(lacking), EXTRA)]
-        from floe_ci.local import offer  # noqa: PLC0415 - an extra, and not for Windows
+        from floe_ci.catalog import Catalog  # noqa: PLC0415 - as below
+        from floe_ci.local import lookup  # noqa: PLC0415 - an extra, and not for Windows
 
         found = [Finding("packages", "here", ", ".join(NEEDED))]
-        for service in offer.INSTALLED:
-            reason = offer.why_absent(service)
-            # Without it there are still the tests that don't need it.
-            found.append(Finding(f"service {service}", "missing" if reason else "here", reason or "", needed=False))
+        for service in Catalog.of_package().services.values():
+            if here := lookup.local_service(service):
+                reason = here.lacking()
+                told = reason or here.origin()
+                # Without it there are still the tests that don't need it.
+                found.append(Finding(f"service {here.name}", "missing" if reason else "here", told, needed=False))
         return found
 
     def run(self, request: RunRequest, progress: Progress) -> Outcome:

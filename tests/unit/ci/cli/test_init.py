@@ -54,10 +54,10 @@ def test_services_are_proposed_by_dependencies(call: Call, repository: Path) -> 
     """What the dependencies speak to is proposed, and what they are installed from is found."""
     told = call("init", "--source", str(repository))
     config = read_config((repository / "pyproject.toml").read_text())
-    assert config.tier("integration").services == ("postgres", "minio")
+    assert config.tier("integration").services == ("minio", "postgres")
     assert config.tier("integration").paths == ("tests",)
     assert config.runner.install == (".[test]",)
-    assert "services of the integration tier: postgres, minio" in told.output
+    assert "services of the integration tier: minio, postgres" in told.output
 
 
 def test_lock_file_and_tiers_are_found(call: Call, repository: Path) -> None:
@@ -71,7 +71,7 @@ def test_lock_file_and_tiers_are_found(call: Call, repository: Path) -> None:
     assert config.runner.groups == ("test",)
     assert config.runner.install == ()
     assert config.tier("integration").paths == ("tests/integration",)
-    assert config.tier("integration").services == ("postgres", "minio", "dagster")
+    assert config.tier("integration").services == ("minio", "postgres", "dagster")
 
 
 def test_repository_without_services(call: Call, repository: Path) -> None:

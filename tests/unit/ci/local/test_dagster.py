@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from floe_ci import bundled
+from floe_ci.catalog import Catalog
 from floe_ci.local import dagster
 from floe_ci.local.probes import HOST
 from floe_ci.local.site import Site
@@ -21,7 +22,7 @@ SERVICES = ("postgres", "dagster")
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
     """Return where the services are."""
-    return Site.plan(SERVICES, tmp_path)
+    return Site.plan((Catalog.of_package().services[name] for name in SERVICES), tmp_path)
 
 
 @pytest.fixture

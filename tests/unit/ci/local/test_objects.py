@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from floe_ci.catalog import Catalog
 from floe_ci.local import objects
 from floe_ci.local.site import Site
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+MINIO = Catalog.of_package().services["minio"]
 
 
 @pytest.fixture
@@ -31,7 +35,7 @@ def sockets(process_command: tuple[str, ...]) -> list[Path]:
 @pytest.mark.skipif(objects.installation() is None, reason="the object store's package is not installed")
 def test_sockets_of_a_deep_folder_are_in_a_short_one(deep: Path) -> None:
     """Where the run's folder is too deep, sockets are in a private folder that is short, and gone with the run's."""
-    (process,) = objects.processes(Site.plan(("minio",), deep))
+    (process,) = asyncio.run(objects.processes(Site.plan([MINIO], deep)))
     found = sockets(process.command)
     assert len(found) == 2
     for path in found:
@@ -46,5 +50,5 @@ def test_sockets_of_a_deep_folder_are_in_a_short_one(deep: Path) -> None:
 def test_sockets_of_a_short_folder_are_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where there is room, nothing is made outside of the run's folder."""
     monkeypatch.setattr(objects, "LONGEST_SOCKET", len(str(tmp_path)) + 50)
-    (process,) = objects.processes(Site.plan(("minio",), tmp_path))
+    (process,) = asyncio.run(objects.processes(Site.plan([MINIO], tmp_path)))
     assert [path.parent for path in sockets(process.command)] == [tmp_path / "minio"] * 2

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from floe_ci.errors import UserError
-from floe_ci.local import offer
 from floe_ci.local.offer import Offer
 from floe_ci.local.session import first_lines
 from floe_ci.plan import Plan
 from floe_ci.request import RunRequest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -55,29 +55,35 @@ def test_manifests_need_a_cluster(repository: Path) -> None:
         read(repository)
 
 
-def test_absent_service_is_named_with_its_reason(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_absent_service_is_named_with_its_reason(repository: Path, installed: Callable[..., None]) -> None:
     """A service without a package is left out, and the first lines and the tests' environment say why."""
-    monkeypatch.setattr(offer, "INSTALLED", {"postgres": lambda: True, "minio": lambda: None, "dagster": lambda: True})
+    installed("postgres", "dagster")
     offered = read(repository)
     assert offered.services == ("postgres", "dagster")
     assert set(offered.absent_variables()) == {"FLOE_MINIO_ABSENT"}
-    assert "the package of minio's server is not installed" in offered.absent_variables()["FLOE_MINIO_ABSENT"]
+    assert "minio is not installed" in offered.absent_variables()["FLOE_MINIO_ABSENT"]
     assert any(
         line.startswith("minio: not here, and the tests that need it are skipped") for line in first_lines(offered)
     )
 
 
-def test_service_that_no_package_has(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A service of the contract that this machine has no way to run is absent as well."""
-    monkeypatch.setattr(offer, "INSTALLED", {"postgres": lambda: True, "dagster": lambda: True})
-    assert read(repository).absent["minio"].startswith("minio is not in Python's package index")
+def test_service_whose_need_is_absent(repository: Path, installed: Callable[..., None]) -> None:
+    """A service that needs one that is not here is not here either, and the reason names both."""
+    installed("minio", "dagster")
+    assert read(repository).absent["dagster"].startswith("dagster needs postgres: postgres is not installed")
+
+
+def test_service_that_no_package_has(repository: Path) -> None:
+    """A service that this machine has no way to run is absent as well."""
+    (repository / "pyproject.toml").write_text('[tool.floe-ci.tiers.integration]\nservices = ["jaeger"]\n')
+    assert read(repository).absent["jaeger"].startswith("jaeger is not in Python's package index")
 
 
 def test_first_lines_tell_the_stand_in_and_what_is_not_installed(
-    repository: Path, monkeypatch: pytest.MonkeyPatch
+    repository: Path, installed: Callable[..., None]
 ) -> None:
     """The reader learns what each service is here, and which Debian packages are not looked after."""
-    monkeypatch.setattr(offer, "INSTALLED", dict.fromkeys(("postgres", "minio", "dagster"), lambda: True))
+    installed("postgres", "minio", "dagster")
     lines = first_lines(read(repository))
     assert lines[1] == "minio: SeaweedFS in MinIO's place, which is in no package index; it speaks S3 as well"
     assert lines[-1].endswith("libpq5")

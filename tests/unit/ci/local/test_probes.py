@@ -67,6 +67,25 @@ def test_http_answer(port: int) -> None:
     assert "404" in str(look(probes.answers(port, "/other")))
 
 
+def test_reply_in_a_protocol_of_its_own() -> None:
+    """A server that sends the very answer, in pieces too, is ready; another answer is the state."""
+    said = [b"+O", b"K\r\n"]
+
+    async def story(expected: bytes) -> str | None:
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            assert await reader.readline() == b"PING\r\n"
+            for part in said:
+                writer.write(part)
+                await writer.drain()
+            writer.close()
+
+        async with await asyncio.start_server(serve, probes.HOST, 0) as server:
+            return await probes.replies(server.sockets[0].getsockname()[1], b"PING\r\n", expected)()
+
+    assert asyncio.run(story(b"+OK\r\n")) is None
+    assert str(asyncio.run(story(b"+PONG\r\n"))).endswith("answers +OK")
+
+
 def test_command(tmp_path: Path) -> None:
     """A command that exits with 0 is ready; another one's last line is the state; it runs in the folder given."""
     shell = ("sh", "-c")

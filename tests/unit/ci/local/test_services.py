@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from floe_ci.catalog import Catalog
 from floe_ci.errors import RunError, UserError
-from floe_ci.local import postgres
+from floe_ci.local.lookup import local_service
+from floe_ci.local.offer import Offered
 from floe_ci.local.processes import telling_line
 from floe_ci.local.services import ServiceError, Services
 from floe_ci.steps import Timings
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from pathlib import Path
+
+    from floe_ci.local.processes import Process
+    from floe_ci.local.site import Site
 
 
 class Folder:
@@ -27,21 +34,28 @@ class Folder:
         """Start nothing."""
 
 
-def test_first_cause_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def offered(name: str, processes: Callable[[Site], Awaitable[list[Process]]] | None = None) -> Offered:
+    """Return one of this package's services, with another way to start it where there is one."""
+    service = Catalog.of_package().services[name]
+    here = local_service(service)
+    assert here is not None
+    return Offered(service, replace(here, processes=processes, refuse=lambda _: None) if processes else here)
+
+
+def test_first_cause_is_named(tmp_path: Path) -> None:
     """Of services that start at once, the first that fails is told, by its name, and not one that it takes along."""
 
-    async def prepare(_self: Services, name: str, _site: object) -> list[object]:
-        if name == "postgres":
-            reason = "initdb: could not create directory"
-            raise RunError(reason)
+    async def fail(_site: Site) -> list[Process]:
+        reason = "initdb: could not create directory"
+        raise RunError(reason)
+
+    async def wait(_site: Site) -> list[Process]:
         await asyncio.Event().wait()
         return []
 
-    monkeypatch.setattr(Services, "_prepare", prepare)
-    monkeypatch.setattr(postgres, "refuse_closed", lambda _: None)
     services = Services(Folder(tmp_path), tmp_path / "logs", Timings())  # type: ignore[arg-type]
     with pytest.raises(ServiceError, match=r"^postgres: initdb: could not create directory$") as caught:
-        asyncio.run(services.start(("minio", "postgres"), 5))
+        asyncio.run(services.start((offered("minio", wait), offered("postgres", fail)), 5))
     assert caught.value.service == "postgres"
 
 
@@ -51,7 +65,7 @@ def test_folder_that_will_not_do_is_refused_before_anything_starts(tmp_path: Pat
     folder.mkdir()
     services = Services(Folder(folder), folder / "logs", Timings())  # type: ignore[arg-type]
     with pytest.raises(UserError, match="quotation mark"):
-        asyncio.run(services.start(("postgres",), 5))
+        asyncio.run(services.start((offered("postgres"),), 5))
     assert [*folder.iterdir()] == []
 
 

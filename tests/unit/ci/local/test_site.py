@@ -6,27 +6,41 @@ import socket
 from pathlib import Path
 
 import pytest
-from floe_ci import contract
+from floe_ci.catalog import Catalog
 from floe_ci.errors import RunError, UserError
 from floe_ci.local import site as sites
 from floe_ci.local.probes import HOST
 from floe_ci.local.site import Site, free_ports
 
-SERVICES = tuple(contract.SERVICE_VARIABLES)
+CATALOG = Catalog.of_package()
+SERVICES = tuple(CATALOG.services)
+
+
+def plan(*names: str) -> Site:
+    """Return the site of some of this package's services."""
+    return Site.plan((CATALOG.services[name] for name in names), Path())
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_variables_are_the_contracts(service: str) -> None:
-    """Tests find in their environment what the contract promises of a service, as in a cluster."""
-    needed = ("postgres", service) if service == "dagster" else (service,)
-    variables = Site.plan(dict.fromkeys(needed), Path()).variables
-    promised = {contract.service_variable(name, end) for name in needed for end in contract.SERVICE_VARIABLES[name]}
-    assert promised <= set(variables)
+def test_variables_are_the_folders(service: str) -> None:
+    """Tests find in their environment what a service's folder says of it and of those that it needs, and no more."""
+    needed = (service, *CATALOG.needs(service))
+    assert set(plan(*needed).variables) == {each for name in needed for each in CATALOG.variables(name)}
+
+
+def test_variables_of_one_service() -> None:
+    """A service is told of itself and of what it needs, and of no other's address or password."""
+    site = plan(*SERVICES)
+    assert set(site.variables_of(CATALOG.services["dagster"])) == {
+        *CATALOG.variables("dagster"),
+        *CATALOG.variables("postgres"),
+    }
+    assert set(site.variables_of(CATALOG.services["minio"])) == set(CATALOG.variables("minio"))
 
 
 def test_addresses_are_of_this_machine() -> None:
     """Every host is this machine, and every port one that the service was given."""
-    site = Site.plan(SERVICES, Path())
+    site = plan(*SERVICES)
     assert {value for key, value in site.variables.items() if key.endswith("_HOST")} == {HOST}
     ports = {int(value) for key, value in site.variables.items() if key.endswith("_PORT")}
     assert ports <= set(site.ports.values())
@@ -37,7 +51,7 @@ def test_addresses_are_of_this_machine() -> None:
 
 def test_each_run_has_its_own_passwords() -> None:
     """No two runs have a password in common."""
-    first, second = (Site.plan(SERVICES, Path()).passwords for _ in range(2))
+    first, second = (plan(*SERVICES).passwords for _ in range(2))
     assert set(first) == set(second) == {"FLOE_POSTGRES_PASSWORD", "FLOE_MINIO_SECRET_KEY", "FLOE_REDIS_PASSWORD"}
     assert not set(first.values()) & set(second.values())
     assert all(len(value) >= 24 for value in first.values())
@@ -45,14 +59,14 @@ def test_each_run_has_its_own_passwords() -> None:
 
 def test_service_that_needs_another() -> None:
     """A service without the one that it keeps its data in is refused, and the message names what to add."""
-    site = Site.plan(["dagster"], Path())
+    site = plan("dagster")
     with pytest.raises(UserError, match="needs 'postgres' too"):
         site.settings("postgres-connection")
 
 
 def test_container_variables() -> None:
     """A container's variables are its ConfigMaps' entries and, for a password, the run's."""
-    site = Site.plan(SERVICES, Path())
+    site = plan(*SERVICES)
     (webserver,) = [
         container
         for document in site.manifests.documents

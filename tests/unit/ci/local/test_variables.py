@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import pytest
 from floe_ci import contract
 from floe_ci.errors import UserError
-from floe_ci.local import offer as offers
 from floe_ci.local.offer import Offer
 from floe_ci.local.variables import environment, passed
 from floe_ci.plan import Plan
 from floe_ci.request import RunRequest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 CONFIG = """
@@ -48,9 +48,9 @@ OF_A_DEVELOPER = {
 
 
 @pytest.fixture
-def offer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Offer:
+def offer(tmp_path: Path, installed: Callable[..., None]) -> Offer:
     """Return the plan of a run whose tests need variables of their own, on a machine that has PostgreSQL."""
-    monkeypatch.setattr(offers, "INSTALLED", {"postgres": lambda: True})
+    installed("postgres")
     (tmp_path / "pyproject.toml").write_text(CONFIG)
     return Offer.of(Plan.read(RunRequest(source=tmp_path, run_id="abc")))
 
