@@ -25,13 +25,6 @@ HOST = "cluster"
 KUBECONFIG = "/run/floe/kubeconfig"
 SCRIPTS = f"{HOME}/src/floe_ci/scripts"
 SEND = 'while [ $# -gt 0 ]; do skopeo copy --quiet --dest-tls-verify=false "$1" "$2"; shift 2; done'
-PULL = """
-pulling=
-for node in $(kind get nodes --name floe); do
-  docker exec "$node" crictl pull "$1" > /dev/null & pulling="$pulling $!"
-done
-for each in $pulling; do wait "$each"; done
-"""
 VOLUME, VOLUME_NAME = "/var/lib/docker", "floe-ci-docker"
 KNOWN = f"cd {VOLUME}; ls -d kept-*/ 2> /dev/null | sed 's#^kept-##; s#/$##'; test -d \"kept-$1/docker\""
 """Whether there is a cluster of a name; it tells which there are."""
@@ -110,11 +103,6 @@ class Cluster:
             .sync()
         )
         return replace(self, client=self.client.with_file(KUBECONFIG, created.file(KUBECONFIG)))
-
-    async def pull(self, name: str) -> None:
-        """Have every node pull an image that was loaded, so that no pod has to wait for it."""
-        image = Reference.parse(name).tagged
-        await self.client.with_exec(["sh", "-euc", PULL, "sh", image]).sync()
 
     @asynccontextmanager
     async def opened_api(self, preferred: int = 0) -> AsyncIterator[int]:

@@ -302,15 +302,18 @@ def _wait_until_open(name: str, holder: subprocess.Popen[bytes], told: Progress,
 
     def observe() -> str | None:
         nonlocal shown
+        has_ended = holder.poll() is not None
         said = _log(name).splitlines()
-        for line in said[shown:]:
+        new, shown = said[shown:], len(said)
+        if has_ended:
+            # What it ended with is what is new.
+            why = "\n".join(new or said[-1:]) or "it said nothing"
+            msg = f"cluster {name} did not come up: {why[-SHOWN:]}"
+            raise UserError(msg)
+        for line in new:
             told.note(line)
-        shown = len(said)
         if file(name, "json").exists():
             return None
-        if holder.poll() is not None:
-            msg = f"cluster {name} did not come up: {said[-1] if said else 'it said nothing'}"
-            raise UserError(msg)
         return said[-1] if said else "nothing yet"
 
     try:

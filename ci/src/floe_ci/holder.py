@@ -33,6 +33,7 @@ from floe_ci.errors import RunError, UserError
 from floe_ci.held_cluster import Deployed, Held
 from floe_ci.lines import Lines
 from floe_ci.local import messages
+from floe_ci.manifests import Manifests
 from floe_ci.named_clusters import bring_up, forget
 from floe_ci.origin import of_this_machine, source_of
 from floe_ci.places.kind import SERVICES_NAMESPACE, connect
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from floe_ci.cluster import Cluster
     from floe_ci.driver.apis import Apis
     from floe_ci.driver.spec import RunSpec
+    from floe_ci.manifests import Document
     from floe_ci.origin import Origin
     from floe_ci.steps import Listener, Step
 
@@ -55,6 +57,9 @@ LOOKING: Final = 0.3
 """Seconds between two looks at whether to stop."""
 FORGETTING: Final = 60.0
 """Seconds that the removal of what the cluster was may take."""
+
+
+KEEPS_RUNNER: Final = "floe-runner-image"
 
 
 class NoLogs:
@@ -105,9 +110,9 @@ class Holder:
             runner, plan = await together(build.runner(), build.manifests(self.cluster.tools))
             images = await build.services(plan) | {RUNNER_IMAGE: runner}
             names = await build.load(self.cluster, images)
-            with timings.step("pull runner"):
-                await self.cluster.pull(names[RUNNER_IMAGE])
-            spec = plan.spec(names.__getitem__, namespace=SERVICES_NAMESPACE)
+            pulled = replace(plan, services=Manifests((*plan.services.documents, runner_on_every_node())))
+            # The services' own names end in nothing: those of runs do.
+            spec = pulled.spec(names.__getitem__, namespace=SERVICES_NAMESPACE).model_copy(update={"suffix": ""})
             with timings.step("services ready"):
                 await in_thread(lambda: self._deploy(spec))
             # A file that was changed meanwhile may be in it or not.
@@ -185,7 +190,8 @@ async def hold(asked: RunRequest) -> None:
             try:
                 async with opened(name, cluster) as (kubeconfig, apis), listening() as (server, path):
                     holder = Holder(name, asked, origin, cluster, apis, kubeconfig, path, datetime.now(UTC))
-                    await holder.refresh(asked, told)
+                    with explained():
+                        await holder.refresh(asked, told)
                     async with await asyncio.start_unix_server(holder.answer, sock=server):
                         await told_to_stop(name, asked.idle)
             finally:
@@ -193,6 +199,29 @@ async def hold(asked: RunRequest) -> None:
                     await cluster.kill()
                     with anyio.move_on_after(FORGETTING):
                         await forget(origin, name, asked, missing_ok=True)
+
+
+def runner_on_every_node() -> Document:
+    """Return what has every node pull the runner image before a run needs it, and keep it."""
+    labels = {"app.kubernetes.io/name": KEEPS_RUNNER}
+    container = {
+        "name": "runner",
+        "image": RUNNER_IMAGE,
+        "imagePullPolicy": "IfNotPresent",
+        "command": ["sleep", "infinity"],
+        "resources": {"requests": {"cpu": "1m", "memory": "1Mi"}, "limits": {"memory": "16Mi"}},
+    }
+    pod = {
+        "automountServiceAccountToken": False,
+        "terminationGracePeriodSeconds": 0,
+        "containers": [container],
+    }
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "DaemonSet",
+        "metadata": {"name": KEEPS_RUNNER, "labels": labels},
+        "spec": {"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": pod}},
+    }
 
 
 async def build_ahead(origin: Origin, asked: RunRequest) -> None:
@@ -260,8 +289,13 @@ def main() -> None:
     asked = TypeAdapter(RunRequest).validate_json(sys.stdin.buffer.read())
     try:
         anyio.run(hold, asked)
-    except (UserError, RunError) as error:
-        sys.exit(str(error))
+    except BaseException as error:
+        first: BaseException = error
+        while isinstance(first, BaseExceptionGroup):
+            first = first.exceptions[0]
+        if not isinstance(first, UserError | RunError):
+            raise
+        sys.exit(str(first))
 
 
 if __name__ == "__main__":

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
 import urllib3
@@ -72,7 +74,7 @@ class Upkeep:
 
 def everything() -> list[Upkeep]:
     """Return all that is up, oldest first."""
-    return sorted(map(of_cluster, held_cluster.everyone()), key=lambda each: each.since)
+    return sorted([*map(of_cluster, held_cluster.everyone()), *services()], key=lambda each: each.since)
 
 
 def of_cluster(held: Held) -> Upkeep:
@@ -109,6 +111,19 @@ def sizes(held: Held) -> tuple[int | None, int | None]:
     except (OSError, KeyError, TypeError, client.ApiException, urllib3.exceptions.HTTPError):
         return None, None
     return memory, disk
+
+
+def services() -> list[Upkeep]:
+    """Return the services that are kept on this machine itself."""
+    if sys.platform == "win32" or find_spec("psutil") is None:
+        return []  # nothing can be kept here
+    from floe_ci.local import kept  # noqa: PLC0415 - an extra
+
+    reached = "plain pytest finds them; `floe-ci exec -- COMMAND` runs anything else with their variables"
+    return [
+        Upkeep("local", ", ".join(each.services) or "no service", each.source, since, more=reached)
+        for since, each in kept.everyone()
+    ]
 
 
 def _long(time_: timedelta) -> str:

@@ -11,6 +11,7 @@ import os
 import signal
 import time
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path  # noqa: TC003 - pydantic reads the annotation
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -38,6 +39,8 @@ class Kept(BaseModel):
 
     format: Literal[3] = contract.UP_FORMAT
     """Of this record: another version's may mean something else."""
+    source: Path
+    """The repository that they are for."""
     worker: int
     """The process that keeps them running, and ends them when it is asked to."""
     services: tuple[str, ...]
@@ -69,6 +72,18 @@ def find(source: Path) -> Kept | None:
             "can't be read: `floe-ci down --on local` ends them, then bring them up again"
         )
         raise UserError(msg) from None
+
+
+def everyone() -> list[tuple[datetime, Kept]]:
+    """Return what is kept for all repositories, as far as it can be read, and since when."""
+    found = []
+    for record in sorted(cache(*contract.UP_FOLDER[1:]).glob("*.json")):
+        with suppress(OSError, ValidationError):
+            since = datetime.fromtimestamp(record.stat().st_mtime, UTC)
+            kept = Kept.model_validate_json(record.read_bytes())
+            if claimed(kept.source):
+                found.append((since, kept))
+    return found
 
 
 def claimed(source: Path) -> bool:

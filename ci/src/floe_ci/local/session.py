@@ -259,6 +259,7 @@ def first_lines(offer: Offer) -> tuple[str, ...]:
 def record(offer: Offer, services: Services) -> Kept:
     """Return what a later run has to know of services."""
     return Kept(
+        source=offer.plan.request.source,
         worker=os.getpid(),
         services=offer.services,
         variables=services.variables,

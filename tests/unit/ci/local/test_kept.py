@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SERVICES = Kept(
+    source=Path("/shop"),
     worker=1,
     services=("postgres",),
     variables={},
@@ -34,7 +35,7 @@ from floe_ci.local import kept
 signal.signal(signal.SIGTERM, lambda *_: sys.exit())
 with kept.claim(Path(sys.argv[1])) as make_known:
     known = {"worker": 1, "services": ["postgres"], "variables": {}, "passwords": ["x"], "pids": "p", "logs": "l"}
-    known["environment"] = {"URL": "x y"}
+    known |= {"source": sys.argv[1], "environment": {"URL": "x y"}}
     make_known(kept.Kept.model_validate(known))
     print("claimed", flush=True)
     signal.pause()
@@ -187,3 +188,14 @@ def test_lock_is_the_kernels(tmp_path: Path) -> None:
     with lock.open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         assert kept.claimed(tmp_path)
+
+
+def test_everyone(tmp_path: Path) -> None:
+    """What is kept for any repository is listed for as long as its worker lives."""
+    source = tmp_path / "one"
+    with kept.claim(source) as make_known:
+        assert kept.everyone() == []
+        make_known(SERVICES.model_copy(update={"source": source}))
+        ((_, there),) = kept.everyone()
+        assert there.source == source
+    assert kept.everyone() == []
