@@ -35,7 +35,7 @@ def up(repository: Path) -> Iterator[Path]:
     """Yield the repository while services are kept for it."""
     with kept.claim(repository) as make_known:
         made = {"worker": 1, "services": ("postgres",), "variables": {}, "environment": VALUES, "passwords": ()}
-        make_known(Kept.model_validate({**made, "pids": Path("p"), "logs": Path("l")}))
+        make_known(Kept.model_validate({**made, "source": repository, "pids": Path("p"), "logs": Path("l")}))
         yield repository
 
 

@@ -104,7 +104,7 @@ def test_claim_beside_those_who_look(tmp_path: Path) -> None:
 
 def test_killed_worker_leaves_no_record(tmp_path: Path, worker: subprocess.Popen[str]) -> None:
     """What a killed worker has written counts for nothing, and is removed with its passwords by whoever looks next."""
-    assert kept.find(tmp_path) == SERVICES
+    assert kept.find(tmp_path) == SERVICES.model_copy(update={"source": tmp_path})
     worker.kill()
     worker.wait(timeout=10)
     assert record(tmp_path).exists()
