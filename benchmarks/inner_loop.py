@@ -92,7 +92,7 @@ def make(source: Path) -> None:
     """Make the repository."""
     (source / "tests" / "integration").mkdir(parents=True)
     (source / "pyproject.toml").write_text(PYPROJECT, encoding="utf-8")
-    subprocess.run(["git", "init", "--quiet", str(source)], check=True)
+    subprocess.run(["git", "init", "--quiet", str(source)], check=True)  # nosec B607 - as it is found on PATH
     write(source, 0)
 
 

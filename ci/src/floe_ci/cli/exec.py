@@ -24,7 +24,7 @@ def command(*, source: Path, command_line: tuple[str, ...]) -> None:
     environment = os.environ | standing.find(source).environment
     try:
         # In this process's place: signals, the terminal and the exit code are the command's own.
-        os.execvpe(command_line[0], command_line, environment)  # noqa: S606 - as the caller says
+        os.execvpe(command_line[0], command_line, environment)  # noqa: S606 # nosec B606 - as the caller says
     except OSError as error:
         msg = f"{command_line[0]}: {error.strerror}"
         raise UserError(msg) from None
