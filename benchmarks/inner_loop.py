@@ -40,7 +40,7 @@ def test_number():
     assert NUMBER == {number}
 
 def test_database():
-    parts = {{"host": "HOST", "port": "PORT", "user": "USER", "password": "PASSWORD", "dbname": "DATABASE"}}
+    parts = {{name: name.upper() for name in ("host", "port", "user", "password")}} | {{"dbname": "DATABASE"}}
     with psycopg.connect(**{{name: os.environ[f"FLOE_POSTGRES_{{end}}"] for name, end in parts.items()}}) as database:
         assert database.execute("select {number}").fetchone() == ({number},)
 """

@@ -50,7 +50,7 @@ def test_price():
 
 
 def test_database():
-    parts = {{"host": "HOST", "port": "PORT", "user": "USER", "password": "PASSWORD", "dbname": "DATABASE"}}
+    parts = {{name: name.upper() for name in ("host", "port", "user", "password")}} | {{"dbname": "DATABASE"}}
     with psycopg.connect(**{{name: os.environ[f"FLOE_POSTGRES_{{end}}"] for name, end in parts.items()}}) as database:
         assert database.execute("select 1").fetchone() == (1,)
 
