@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime  # noqa: TC003 - pydantic reads the annotation
 from pathlib import Path  # noqa: TC003 - as above
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 from platformdirs import user_state_path
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
@@ -29,6 +29,7 @@ from floe_ci.driver.poll import Stopped, wait_until
 from floe_ci.errors import RunError, UserError
 from floe_ci.local import messages
 from floe_ci.request import RunRequest
+from floe_ci.steps import Listener
 
 if TYPE_CHECKING:
     import threading
@@ -41,6 +42,13 @@ UP_TIMEOUT, DOWN_TIMEOUT, REFRESHING = 1800.0, 120.0, 3600.0
 SHOWN: Final = 2000
 """How many characters of a holder's log are shown."""
 _LOOKING: Final = 0.2
+
+
+class Hearer(Listener, Protocol):
+    """Is told what a holder does."""
+
+    def note(self, line: str) -> None:
+        """Take a line that the reader should see."""
 
 
 class Deployed(BaseModel):
@@ -142,7 +150,7 @@ def down(source: Path, told: Progress, *, wait: bool = True) -> str | None:
     return name
 
 
-def refresh(held: Held, request: RunRequest, told: Progress, stop: threading.Event) -> Held:
+def refresh(held: Held, request: RunRequest, told: Hearer, stop: threading.Event) -> Held:
     """Have a cluster's holder bring services and runner up to date; return what is there then.
 
     Args:

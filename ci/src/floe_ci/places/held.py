@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from floe_ci.tasks import in_thread
 if TYPE_CHECKING:
     from floe_ci.held_cluster import Held
     from floe_ci.run import Run
+    from floe_ci.steps import Step
 
 
 class HeldStay:
@@ -44,7 +46,7 @@ class HeldStay:
         self._held = held
         self._use.enter_context(held_cluster.using(held))
         if not tests.key or tests.key != held.deployed.key:
-            held = await in_thread(lambda: held_cluster.refresh(held, run.request, run.told, stop))
+            held = await in_thread(lambda: held_cluster.refresh(held, run.request, Heard(run), stop))
         there = held.deployed
         plan = plan.with_manifests(
             Manifests.parse(there.services, "the cluster's services"), Manifests.parse(there.job, "the runner's Job")
@@ -85,6 +87,26 @@ class HeldStay:
             source, told = self._held.source, self._run.told
             with self._run.step("end cluster"):
                 await in_thread(lambda: held_cluster.down(source, told, wait=not hurry))
+
+
+class Heard:
+    """Takes what the holder does for a run as steps of that run."""
+
+    def __init__(self, run: Run) -> None:
+        """Begin the holder's clock."""
+        self._run, self._zero = run, run.timings.elapsed
+
+    def note(self, line: str) -> None:
+        """Take a line for the reader."""
+        self._run.told.note(line)
+
+    def begin(self, step: str) -> None:
+        """Take a step that begins."""
+        self._run.told.begin(step)
+
+    def end(self, step: Step) -> None:
+        """Take a step that has ended."""
+        self._run.timings.record(replace(step, started=step.started + self._zero))
 
 
 def age(held: Held) -> str:
