@@ -113,7 +113,7 @@ class Plan:
             environment=dict(self.tier.environment),
             timeouts=self.config.timeouts,
             reporter=reporter(),
-            suffix=f"-{self.request.run_id}" if namespace else "",
+            suffix=f"-{self.request.run_id}" if namespace and self.job.documents else "",
         )
 
 
