@@ -95,6 +95,47 @@ class Shop(Repository):
         return {step["name"]: step["seconds"] for step in timings["steps"]}
 
 
+def test_failed_run_that_is_kept(tmp_path: Path, dagger: Dagger) -> None:  # noqa: ARG001 - there is an engine
+    """With `--keep`, a failed run's cluster is entered and deleted with the two commands that are printed."""
+    there = Shop(tmp_path / "kept")
+    there.write("tests/integration/test_shop.py", TESTS.format(price=7))
+    try:
+        failed = there.test("--keep")
+        assert failed.returncode == 1, failed.stderr
+        assert "`floe-ci shell`" in failed.stderr
+        assert "`floe-ci down --on dagger`" in failed.stderr
+        pods = there.floe_ci("shell", "--", "kubectl", "get", "pods", "--output=name")
+        assert "pod/floe-test-runner" in pods.stdout, pods.stderr
+    finally:
+        ended = there.floe_ci("down", "--on", "dagger")
+    assert ended.returncode == 0, ended.stderr
+    gone = there.floe_ci("shell")
+    assert gone.returncode == 2
+    assert "no cluster is up" in gone.stderr
+
+
+def test_named_cluster_that_is_not_there(dagger: Dagger, tmp_path: Path) -> None:
+    """`dagger call test --cluster` refuses a name under which nothing was left, and makes nothing."""
+    refused = dagger.test("integration", ROOT, tmp_path / "results", "--cluster", "no-such-cluster")
+    assert refused.code != 0
+    assert "there is no cluster 'no-such-cluster'" in refused.message
+
+
+def test_named_cluster(dagger: Dagger, tmp_path: Path) -> None:
+    """`dagger call test --cluster` runs in the cluster that `cluster --name` has left, and leaves it again."""
+    shop = Shop(tmp_path / "shop")
+    call = ("cluster", "--name", "stays", *dagger.options, "kubeconfig", "contents")
+    made = dagger.call(*call, where=shop.folder, timeout=900)
+    assert made.code == 0, made.errors
+    try:
+        done = dagger.test("integration", shop.folder, tmp_path / "results", "--cluster", "stays", timeout=900)
+        assert done.code == 0, done.errors
+        assert (tmp_path / "results" / "exit-code").read_text(encoding="utf-8").strip() == "0"
+    finally:
+        gone = dagger.call("delete-cluster", "--name", "stays", *dagger.registry)
+    assert gone.code == 0, gone.errors
+
+
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory, dagger: Dagger) -> Iterator[Shop]:  # noqa: ARG001 - there is an engine
     """Return a repository whose cluster is up."""
@@ -201,40 +242,3 @@ def test_services_that_change(restored: Shop) -> None:
     assert done.returncode == 0, done.stderr
     found = restored.floe_ci("shell", "--", "kubectl", "get", "configmap", "settings", "--output=name")
     assert found.stdout.strip() == "configmap/settings", found.stderr
-
-
-def test_failed_run_that_is_kept(tmp_path: Path, dagger: Dagger) -> None:  # noqa: ARG001 - there is an engine
-    """With `--keep`, a failed run's cluster is entered and deleted with the two commands that are printed."""
-    there = Shop(tmp_path / "kept")
-    there.write("tests/integration/test_shop.py", TESTS.format(price=7))
-    failed = there.test("--keep")
-    assert failed.returncode == 1, failed.stderr
-    said = failed.stdout + failed.stderr
-    assert "`floe-ci shell`" in said
-    assert "`floe-ci down --on dagger`" in said
-    pods = there.floe_ci("shell", "--", "kubectl", "get", "pods", "--output=name")
-    assert "pod/floe-test-runner" in pods.stdout, pods.stderr
-    assert there.floe_ci("down", "--on", "dagger").returncode == 0
-    gone = there.floe_ci("shell")
-    assert gone.returncode == 2
-    assert "no cluster is up" in gone.stderr
-
-
-def test_named_cluster_that_is_not_there(dagger: Dagger, tmp_path: Path) -> None:
-    """`dagger call test --cluster` refuses a name under which nothing was left, and makes nothing."""
-    refused = dagger.test("integration", ROOT, tmp_path / "results", "--cluster", "no-such-cluster")
-    assert refused.code != 0
-    assert "there is no cluster 'no-such-cluster'" in refused.message
-
-
-def test_named_cluster(dagger: Dagger, shop: Shop, tmp_path: Path) -> None:
-    """`dagger call test --cluster` runs in the cluster that `cluster --name` has left, and leaves it again."""
-    made = dagger.call("cluster", "--name", "stays", *dagger.options, "service", "id", where=shop.folder, timeout=900)
-    assert made.code == 0, made.errors
-    try:
-        done = dagger.test("integration", shop.folder, tmp_path / "results", "--cluster", "stays", timeout=900)
-        assert done.code == 0, done.errors
-        assert (tmp_path / "results" / "exit-code").read_text(encoding="utf-8").strip() == "0"
-    finally:
-        gone = dagger.call("delete-cluster", "--name", "stays", *dagger.registry)
-    assert gone.code == 0, gone.errors

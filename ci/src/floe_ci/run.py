@@ -234,6 +234,8 @@ async def run(request: RunRequest, place: Place, told: Progress, interrupts: Int
             with anyio.CancelScope(shield=True):
                 outcome, keep = await finish(this, stay, end)
                 this.told.verdict(outcome)
+                for line in stay.kept() if keep else ():
+                    this.told.note(line)
                 await leave(this, stay, keep=keep)
             background.cancel_scope.cancel()
     return outcome
