@@ -26,6 +26,8 @@ Key = tuple[str, str]
 
 PROBLEM_SUITE: Final = "floe-ci"
 """The suite for what failed outside of pytest."""
+PROBLEM_KIND: Final = "Problem"
+"""The type of its one error, whose text is the whole problem."""
 ATTEMPTS: Final = "attempts"
 """The property of a case that says how often it was tried; one that was tried once has none."""
 
@@ -421,6 +423,8 @@ def seconds(text: str) -> float:
 def _reason(result: Result) -> str:
     """Return a result's message, and where it came from; of a collection error its own lines."""
     body = plain(result.text).rstrip()
+    if result.kind == PROBLEM_KIND:
+        return body or result.message
     if result.message == _COLLECTION or not result.message.strip():
         return telling(body) or result.message
     last = body.rpartition("\n")[2]

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from floe_ci import junit, reasons, report, verdict
-from floe_ci.junit import PROBLEM_SUITE, Case, Document, Result, Suite
+from floe_ci.junit import PROBLEM_KIND, PROBLEM_SUITE, Case, Document, Result, Suite
 from floe_ci.summary import Page
 from floe_ci.verdict import Evidence, Judgement, Verdict
 
@@ -105,7 +105,7 @@ def problem_suite(steps: Iterable[Step], problem: str, step: str | None = None) 
     first = min(failed, key=lambda each: each.started + each.seconds, default=None)
     named = next((each for each in steps if each.name == step), None)
     culprit = named or (None if step else first)
-    result = Result("errored", junit.first_line(problem) or "unknown problem", problem, "Problem")
+    result = Result("errored", junit.first_line(problem) or "unknown problem", problem, PROBLEM_KIND)
     told = "\n".join(map(_step_line, steps))
     name = step or (first.name if first else "run")
     return Suite(

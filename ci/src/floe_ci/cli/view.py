@@ -89,7 +89,7 @@ class Overview:
             code,
             measured,
             _by_suite(document),
-            tuple(Failed(case.title, plain(case.reason)) for case in document.cases if case.bad),
+            tuple(_failed(suite.name, case) for suite in document.suites for case in suite.cases if case.bad),
             tuple(case.title for case in tests if case.flaky),
             tuple(slowest[:SLOWEST]),
             tuple(tests),
@@ -189,6 +189,11 @@ def _print_table(console: Console, header: tuple[str, ...], rows: list[list[str]
         for row in rows:
             table.add_row(*map(Text, row))
         console.print(table)
+
+
+def _failed(suite: str, case: Case) -> Failed:
+    """Return a test that failed; what ended a run beside its tests is called by the step that it happened in."""
+    return Failed(case.name if suite == PROBLEM_SUITE else case.title, plain(case.reason))
 
 
 def _print_failures(console: Console, overview: Overview) -> None:

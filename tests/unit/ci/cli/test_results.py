@@ -65,6 +65,21 @@ def test_whole_reason(call: Call, tmp_path: Path) -> None:
     assert "line 20" not in told
 
 
+PROBLEM = """<testsuite name="floe-ci"><testcase classname="floe-ci" name="configure"><error type="Problem"
+message="pyproject.toml: 2 problems">pyproject.toml: 2 problems
+  tool.floe-ci.a: unknown key
+  tool.floe-ci.b: unknown key</error></testcase></testsuite>"""
+
+
+def test_every_problem_is_told(call: Call, tmp_path: Path) -> None:
+    """What ended a run before its tests is told whole, by the step that it happened in."""
+    shown = call("results", "show", str(make(tmp_path / "r", PROBLEM, code="2"))).stdout
+    assert "configure pyproject.toml: 2 problems" in shown
+    assert "tool.floe-ci.a: unknown key" in shown
+    assert "tool.floe-ci.b: unknown key" in shown
+    assert "floe-ci::" not in shown
+
+
 def test_newest_is_the_default(call: Call, results: Path) -> None:
     """Without a folder the results that were written last are shown; a hidden one is no run's."""
     call("test", "--on", "local", "--tier", "unit")
