@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from tests.engine.conftest import Dagger
 
-pytestmark = [pytest.mark.engine, pytest.mark.requirement("REQ-648")]
+pytestmark = [pytest.mark.engine, pytest.mark.requirement("REQ-648"), pytest.mark.timeout(1200)]
 
 PYPROJECT = """
 [project]
