@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import threading
 from typing import TYPE_CHECKING, Any, Final, Protocol, get_args
 from xml.sax.saxutils import quoteattr
 
@@ -160,17 +161,36 @@ class JunitFile:
     """The `junit.xml` of a run that goes on: whole after each test, and each is written once."""
 
     def __init__(self, folder: RunFolder, tier: str, live: LiveTests) -> None:
-        """Write a document without tests."""
-        self._path, self._redactor, self._live = folder.path / "junit.xml", folder.redactor, live
-        self._written = 0
-        head, _, _, *end = write([Suite(tier)])
-        folder.write("junit.xml", "".join([head, "<testsuites>\n", f"<testsuite name={quoteattr(tier)}>\n", *end]))
-        self._end = "".join(end).encode()
-        self._at = self._path.stat().st_size - len(self._end)
+        """Prepare; nothing is written yet."""
+        self._folder, self._tier, self._live = folder, tier, live
+        self._path, self._redactor = folder.path / "junit.xml", folder.redactor
+        self._written = self._at = 0
+        self._end = b""
+        self._is_closed = False
+        self._lock = threading.Lock()
 
     def update(self) -> None:
         """Add the tests that have ended since; a disk that is full makes the file wait, not the run."""
-        new: Sequence[Case] = self._live.cases[self._written :]
+        with self._lock:
+            if not self._is_closed:
+                if not self._at:
+                    self._begin()
+                self._add(self._live.cases[self._written :])
+
+    def close(self) -> None:
+        """Write no more: the file becomes the results' own. A thread that is late would write into the middle of it."""
+        with self._lock:
+            self._is_closed = True
+
+    def _begin(self) -> None:
+        """Write a document without tests."""
+        head, _, _, *end = write([Suite(self._tier)])
+        opening = f"<testsuite name={quoteattr(self._tier)}>\n"
+        self._folder.write("junit.xml", "".join([head, "<testsuites>\n", opening, *end]))
+        self._end = "".join(end).encode()
+        self._at = self._path.stat().st_size - len(self._end)
+
+    def _add(self, new: Sequence[Case]) -> None:
         if not new:
             return
         text = self._redactor.text("".join(map(case_xml, new))).encode(errors="replace")

@@ -99,6 +99,7 @@ class Run:
         self.told = Discreet(self.told, self.folder.redactor)
         self.timings = Timings(listener=self.told)
         self.live = LiveTests(self, redactor=self.folder.redactor)
+        self.growing = JunitFile(self.folder, self.request.tier, self.live)
         self.held = Held(self.background)
 
     def step(self, name: str, limit: float | None = None) -> AbstractContextManager[None]:
@@ -291,6 +292,7 @@ async def finish(this: Run, stay: Entrance, end: End) -> tuple[Outcome, bool]:
     """
     limit = HURRY if this.interrupts.signal is not None else COLLECTING
     notes: tuple[str, ...] = ()
+    await in_thread(this.growing.close)
     try:
         with anyio.move_on_after(limit) as scope:
             notes = await stay.collect()
@@ -329,9 +331,8 @@ async def grow(this: Run) -> None:
     """Have `junit.xml` grow with each test that ends."""
     while not this.live.heard:  # noqa: ASYNC110 - it is heard of in another thread
         await anyio.sleep(GROWING)
-    junit = await in_thread(lambda: JunitFile(this.folder, this.request.tier, this.live))
     while True:
-        await in_thread(junit.update)
+        await in_thread(this.growing.update)
         await anyio.sleep(GROWING)
 
 

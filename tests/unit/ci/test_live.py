@@ -165,6 +165,7 @@ def test_file_grows(folder: RunFolder) -> None:
     folder.redactor.add(["hunter22"])
     live = LiveTests()
     file = JunitFile(folder, "unit", live)
+    file.update()
     path = folder.path / "junit.xml"
     for number in range(5):
         document = junit.read(path)
@@ -180,10 +181,25 @@ def test_file_that_is_gone(folder: RunFolder) -> None:
     """Where the file can't be written, the run goes on."""
     live = LiveTests()
     file = JunitFile(folder, "unit", live)
+    file.update()
     (folder.path / "junit.xml").unlink()
     live.feed(ended("a"))
     file.update()
     assert [case.name for case in live.cases] == ["a"]
+
+
+@pytest.mark.parametrize("had_begun", [False, True])
+def test_file_that_is_the_results_own(folder: RunFolder, had_begun: bool) -> None:  # noqa: FBT001
+    """Once the results are written, a look that comes late changes nothing in them."""
+    live = LiveTests()
+    file = JunitFile(folder, "unit", live)
+    if had_begun:
+        file.update()
+    file.close()
+    folder.write("junit.xml", "<testsuites/>")
+    live.feed(ended("a"))
+    file.update()
+    assert (folder.path / "junit.xml").read_text() == "<testsuites/>"
 
 
 def test_cost(folder: RunFolder) -> None:
