@@ -76,3 +76,10 @@ class CommandError(RunError):
         self.said = said
         last = said.strip()[-self.SHOWN :]
         super().__init__(f"`{command}` failed with {end}" + (f":\n{last}" if last else ", and said nothing"))
+
+
+def first_of(error: BaseException) -> BaseException:
+    """Return the first error of a group of them, and of those in it; any other as it is."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

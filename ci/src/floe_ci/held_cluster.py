@@ -8,7 +8,6 @@ needs Dagger, so that a run in a cluster that is there begins at once.
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
 import re
 import socket
@@ -19,17 +18,18 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime  # noqa: TC003 - pydantic reads the annotation
 from pathlib import Path  # noqa: TC003 - as above
-from typing import TYPE_CHECKING, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Final, Literal
 
 from platformdirs import user_state_path
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from floe_ci.config import TierName  # noqa: TC001 - as above
+from floe_ci.contract import up_name
 from floe_ci.driver.poll import Stopped, wait_until
 from floe_ci.errors import RunError, UserError
 from floe_ci.local import messages
+from floe_ci.locks import try_lock
 from floe_ci.request import RunRequest
-from floe_ci.steps import Listener
 
 if TYPE_CHECKING:
     import threading
@@ -42,13 +42,6 @@ UP_TIMEOUT, DOWN_TIMEOUT, REFRESHING = 1800.0, 120.0, 3600.0
 SHOWN: Final = 2000
 """How many characters of a holder's log are shown."""
 _LOOKING: Final = 0.2
-
-
-class Hearer(Listener, Protocol):
-    """Is told what a holder does."""
-
-    def note(self, line: str) -> None:
-        """Take a line that the reader should see."""
 
 
 class Deployed(BaseModel):
@@ -150,7 +143,7 @@ def down(source: Path, told: Progress, *, wait: bool = True) -> str | None:
     return name
 
 
-def refresh(held: Held, request: RunRequest, told: Hearer, stop: threading.Event) -> Held:
+def refresh(held: Held, request: RunRequest, told: messages.Hearer, stop: threading.Event) -> Held:
     """Have a cluster's holder bring services and runner up to date; return what is there then.
 
     Args:
@@ -168,13 +161,10 @@ def refresh(held: Held, request: RunRequest, told: Hearer, stop: threading.Event
     with _asking(held) as connection:
         connection.sendall(TypeAdapter(RunRequest).dump_json(_absolute(request)) + b"\n")
         for line in _lines(connection, until, stop):
-            match messages.read(line):
-                case messages.Note(text=text):
-                    told.note(text)
-                case messages.Begin(step=name):
-                    told.begin(name)
-                case messages.End(step=step):
-                    told.end(step)
+            message = messages.read(line)
+            if messages.hand_on(message, told):
+                continue
+            match message:
                 case messages.Refused(text=text, broken=broken):
                     raise (RunError if broken else UserError)(text)
                 case messages.Up():
@@ -217,11 +207,7 @@ def using(held: Held) -> Iterator[None]:
 def unused_since(name: str) -> float | None:
     """Return when a cluster was used last, as a time of `time.time`; None while it is in use."""
     with file(name, "use").open("a") as use:
-        try:
-            fcntl.flock(use, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return None
-        return os.fstat(use.fileno()).st_mtime
+        return os.fstat(use.fileno()).st_mtime if try_lock(use.fileno(), fcntl.LOCK_EX) else None
 
 
 @contextmanager
@@ -232,11 +218,9 @@ def holding(name: str) -> Iterator[None]:
         UserError: Another process holds it.
     """
     with file(name, "lock").open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not try_lock(lock.fileno(), fcntl.LOCK_EX):
             msg = f"cluster {name} is held by another process"
-            raise UserError(msg) from None
+            raise UserError(msg)
         lock.truncate(0)
         lock.write(f"{os.getpid()}\n")  # for who reads it: nothing is done by this number
         lock.flush()
@@ -259,7 +243,7 @@ def write(held: Held) -> None:
 def name_of(source: Path) -> str:
     """Return what the cluster of a repository is called."""
     path = source.resolve()
-    digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:8]
+    digest = up_name(str(path))[:8]
     plain = re.sub(r"[^a-z0-9]+", "-", path.name.lower()).strip("-")[:30].strip("-")
     return f"{plain}-{digest}" if plain else digest
 
@@ -298,11 +282,7 @@ def _is_held(name: str) -> bool:
     if not lock.exists():
         return False
     with lock.open("a") as opened:
-        try:
-            fcntl.flock(opened, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
+        return not try_lock(opened.fileno(), fcntl.LOCK_SH)
 
 
 def _wait_until_open(name: str, holder: subprocess.Popen[bytes], told: Progress, stop: threading.Event | None) -> Held:

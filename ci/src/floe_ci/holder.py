@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import anyio
+import yaml
 from pydantic import TypeAdapter
 
 from floe_ci import held_cluster
@@ -29,7 +30,7 @@ from floe_ci.build import RUNNER_IMAGE, Build
 from floe_ci.cluster import API_PORT
 from floe_ci.driver.run import ClusterRun
 from floe_ci.engine import explained
-from floe_ci.errors import RunError, UserError
+from floe_ci.errors import RunError, UserError, first_of
 from floe_ci.held_cluster import Deployed, Held
 from floe_ci.lines import Lines
 from floe_ci.local import messages
@@ -38,7 +39,7 @@ from floe_ci.named_clusters import bring_up, forget
 from floe_ci.origin import of_this_machine, source_of
 from floe_ci.places.kind import SERVICES_NAMESPACE, connect
 from floe_ci.plan import Plan
-from floe_ci.repository import Snapshot
+from floe_ci.repository import current_key
 from floe_ci.request import RunRequest
 from floe_ci.steps import Timings
 from floe_ci.tasks import in_thread, together
@@ -51,7 +52,7 @@ if TYPE_CHECKING:
     from floe_ci.driver.spec import RunSpec
     from floe_ci.manifests import Document
     from floe_ci.origin import Origin
-    from floe_ci.steps import Listener, Step
+    from floe_ci.steps import Listener
 
 LOOKING: Final = 0.3
 """Seconds between two looks at whether to stop."""
@@ -104,7 +105,7 @@ class Holder:
             timings = Timings(listener=listener)
             request = replace(asked, tier=self.asked.tier, run_id=self.asked.run_id)
             origin = replace(self.origin, source=source_of(request, fresh=True))
-            before = await in_thread(lambda: Snapshot.of(Plan.read(request)))
+            before = await in_thread(lambda: current_key(Plan.read(request)))
             with timings.step("configure"):
                 build = await Build.read(origin, request, timings)
             runner, plan = await together(build.runner(), build.manifests(self.cluster.tools))
@@ -116,8 +117,8 @@ class Holder:
             with timings.step("services ready"):
                 await in_thread(lambda: self._deploy(spec))
             # A file that was changed meanwhile may be in it or not.
-            after = await in_thread(lambda: Snapshot.of(Plan.read(request)))
-            key = before.key if before.key == after.key else ""
+            after = await in_thread(lambda: current_key(Plan.read(request)))
+            key = before if before == after else ""
             deployed = Deployed(key=key, services=spec.services, job=spec.runner, runner_image=names[RUNNER_IMAGE])
             held_cluster.write(self._held(deployed))
 
@@ -156,25 +157,17 @@ class Holder:
             writer.close()
 
 
-class Said:
-    """Tells a run of steps; where it listens no more, nothing is lost."""
+class Said(messages.Teller):
+    """Tells a run of steps, through its connection."""
 
     def __init__(self, writer: asyncio.StreamWriter) -> None:
         """Prepare."""
         self._writer = writer
 
     def send(self, message: messages.Message) -> None:
-        """Send a message."""
+        """Write a message."""
         if not self._writer.is_closing():
             self._writer.write(f"{message.model_dump_json()}\n".encode())
-
-    def begin(self, step: str) -> None:
-        """Tell that a step begins."""
-        self.send(messages.Begin(step=step))
-
-    def end(self, step: Step) -> None:
-        """Tell that a step has ended."""
-        self.send(messages.End(step=step))
 
 
 async def hold(asked: RunRequest) -> None:
@@ -245,8 +238,6 @@ async def opened(name: str, cluster: Cluster) -> AsyncIterator[tuple[Path, Apis]
 
 def in_namespace(kubeconfig: str) -> str:
     """Return a kubeconfig whose context is in the services' namespace."""
-    import yaml  # noqa: PLC0415 - only here
-
     document = yaml.safe_load(kubeconfig)
     for each in document["contexts"]:
         each["context"]["namespace"] = SERVICES_NAMESPACE
@@ -290,9 +281,7 @@ def main() -> None:
     try:
         anyio.run(hold, asked)
     except BaseException as error:
-        first: BaseException = error
-        while isinstance(first, BaseExceptionGroup):
-            first = first.exceptions[0]
+        first = first_of(error)
         if not isinstance(first, UserError | RunError):
             raise
         sys.exit(str(first))

@@ -62,6 +62,12 @@ class Snapshot:
         return cls(key(plan, names), base64.b64encode(packed).decode())
 
 
+def current_key(plan: Plan) -> str:
+    """Return the key of what a repository holds now, by which a snapshot is known; empty where that can't be told."""
+    names = files(plan.request.source)
+    return "" if names is None else key(plan, names)
+
+
 def files(source: Path) -> tuple[str, ...] | None:
     """Return the paths of a repository's source files, relative to it and sorted; None where Git can't tell them."""
     kept = _git(source, "--cached", "--others", _ONLY_GITIGNORE)

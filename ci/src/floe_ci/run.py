@@ -13,7 +13,7 @@ import anyio
 
 from floe_ci import results
 from floe_ci.ends import End, Problem
-from floe_ci.errors import BrokenError, NothingToRunError, RunError, UserError
+from floe_ci.errors import BrokenError, NothingToRunError, RunError, UserError, first_of
 from floe_ci.folder import RunFolder
 from floe_ci.interrupts import Interrupts
 from floe_ci.live import JunitFile, LiveTests
@@ -345,8 +345,7 @@ def interruption(this: Run) -> Problem:
 
 def problem_of(error: BaseException, this: Run) -> Problem:
     """Return what an exception says of how a run ended; one that nobody has foreseen is written down whole."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
+    error = first_of(error)
     step = this.timings.failed
     match error:
         case BrokenError():

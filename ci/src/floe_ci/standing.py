@@ -39,10 +39,15 @@ def find(source: Path) -> Standing:
     raise UserError(msg)
 
 
+def can_be_kept() -> bool:
+    """Tell whether services could be kept on this machine: Windows can't, and elsewhere an extra is needed."""
+    return sys.platform != "win32" and find_spec("psutil") is not None
+
+
 def on_this_machine(source: Path) -> Standing | None:
     """Return the services that are kept on this machine."""
-    if sys.platform == "win32" or find_spec("psutil") is None:
-        return None  # nothing can be kept here
+    if not can_be_kept():
+        return None
     from floe_ci.local import kept  # noqa: PLC0415 - an extra
 
     there = kept.find(source)

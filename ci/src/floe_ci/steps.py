@@ -207,10 +207,6 @@ class Timings:
         """Return what was measured until now."""
         return Measured(run_id, tier, self._started_at, self.elapsed, self._first_test, self.steps)
 
-    def to_json(self, run_id: str, tier: str) -> str:
-        """Return the text of `timings.json`."""
-        return self.measured(run_id, tier).to_json()
-
 
 @contextmanager
 def _limited(name: str, limit: float) -> Iterator[None]:

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
-import urllib3
-from kubernetes import client
-
 from floe_ci import held_cluster
-from floe_ci.driver.apis import Apis
+from floe_ci.standing import can_be_kept
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -96,6 +91,12 @@ def of_cluster(held: Held) -> Upkeep:
 
 def sizes(held: Held) -> tuple[int | None, int | None]:
     """Return the bytes of memory and of disk that a cluster's nodes take, by their own word; None: they say nothing."""
+    # The client takes seconds to import, and most who ask have no cluster.
+    import urllib3  # noqa: PLC0415
+    from kubernetes import client  # noqa: PLC0415
+
+    from floe_ci.driver.apis import Apis  # noqa: PLC0415
+
     try:
         apis = Apis.of_kubeconfig(held.kubeconfig.read_text(encoding="utf-8"))
         until = time.monotonic() + ANSWER
@@ -115,8 +116,8 @@ def sizes(held: Held) -> tuple[int | None, int | None]:
 
 def services() -> list[Upkeep]:
     """Return the services that are kept on this machine itself."""
-    if sys.platform == "win32" or find_spec("psutil") is None:
-        return []  # nothing can be kept here
+    if not can_be_kept():
+        return []
     from floe_ci.local import kept  # noqa: PLC0415 - an extra
 
     reached = "plain pytest finds them; `floe-ci exec -- COMMAND` runs anything else with their variables"

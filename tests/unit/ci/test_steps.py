@@ -104,7 +104,7 @@ def test_json(timings: Timings, clock: Clock) -> None:
     timings.first_test(40.0)
     timings.first_test(41.0)
 
-    assert json.loads(timings.to_json("r1", "integration")) == {
+    assert json.loads(timings.measured("r1", "integration").to_json()) == {
         "run_id": "r1",
         "tier": "integration",
         "started_at": "2025-03-01T12:30:00+00:00",
@@ -119,7 +119,7 @@ def test_json(timings: Timings, clock: Clock) -> None:
 
 def test_no_test_began(timings: Timings) -> None:
     """Without a first test its time is null."""
-    assert json.loads(timings.to_json("r1", "unit"))["time_to_first_test_seconds"] is None
+    assert json.loads(timings.measured("r1", "unit").to_json())["time_to_first_test_seconds"] is None
 
 
 def test_first_test_is_now(timings: Timings, clock: Clock) -> None:
@@ -135,7 +135,7 @@ def test_json_is_read_back(timings: Timings, clock: Clock) -> None:
     with timings.step("cluster"):
         clock.time += 1
 
-    assert Measured.from_json(timings.to_json("r1", "e2e")) == timings.measured("r1", "e2e")
+    assert Measured.from_json(timings.measured("r1", "e2e").to_json()) == timings.measured("r1", "e2e")
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"run_id": "x"}', "null"])

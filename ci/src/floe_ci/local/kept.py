@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from floe_ci import contract
 from floe_ci.errors import UserError
 from floe_ci.local.files import cache, write_whole
+from floe_ci.locks import try_lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -90,7 +91,7 @@ def claimed(source: Path) -> bool:
     """Tell whether a worker lives that has claimed a repository; what a killed one has left is removed."""
     record, lock = _files(source)
     with lock.open("a") as file:
-        if not _try(file.fileno(), fcntl.LOCK_SH):
+        if not try_lock(file.fileno(), fcntl.LOCK_SH):
             return True
         record.unlink(missing_ok=True)  # nobody can claim it meanwhile
         return False
@@ -106,7 +107,7 @@ def claim(source: Path) -> Iterator[Callable[[Kept], None]]:
     record, lock = _files(source)
     with lock.open("a+", encoding="utf-8") as file:
         deadline = time.monotonic() + PATIENCE
-        while not _try(file.fileno(), fcntl.LOCK_EX):
+        while not try_lock(file.fileno(), fcntl.LOCK_EX):
             if time.monotonic() > deadline:
                 msg = f"services for {source} are up already; `floe-ci down --on local` ends them"
                 raise UserError(msg)
@@ -172,14 +173,6 @@ def _has_open(process: psutil.Process, path: str) -> bool:
         return "floe_ci.local" in process.cmdline() and any(file.path == path for file in process.open_files())
     except psutil.Error:
         return False  # it has ended, or is someone else's
-
-
-def _try(descriptor: int, kind: int) -> bool:
-    try:
-        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _files(source: Path) -> tuple[Path, Path]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from contextlib import suppress
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from floe_ci.request import RunRequest  # noqa: TC001 - pydantic reads the annotation
-from floe_ci.steps import Step  # noqa: TC001 - as above
+from floe_ci.steps import Listener, Step
 from floe_ci.verdict import Verdict  # noqa: TC001 - as above
 
 if TYPE_CHECKING:
@@ -119,7 +120,48 @@ def read(line: str) -> Message:
     return _MESSAGE.validate_json(line)
 
 
-class Channel:
+class Hearer(Listener, Protocol):
+    """Is told what another process does."""
+
+    def note(self, line: str) -> None:
+        """Take a line that the reader should see."""
+
+
+def hand_on(message: Message, told: Hearer) -> bool:
+    """Hand on a line for the reader, or a step; return whether the message was one of these."""
+    match message:
+        case Note(text=text):
+            told.note(text)
+        case Begin(step=name):
+            told.begin(name)
+        case End(step=step):
+            told.end(step)
+        case _:
+            return False
+    return True
+
+
+class Teller(ABC):
+    """Tells another process of steps, and of what the reader should see."""
+
+    @abstractmethod
+    def send(self, message: Message) -> None:
+        """Send a message; where nobody listens any more, nothing is lost by it."""
+
+    def note(self, line: str) -> None:
+        """Tell a line for the reader."""
+        self.send(Note(text=line))
+
+    def begin(self, step: str) -> None:
+        """Tell that a step begins."""
+        self.send(Begin(step=step))
+
+    def end(self, step: Step) -> None:
+        """Tell that a step has ended."""
+        self.send(End(step=step))
+
+
+class Channel(Teller):
     """The worker's end: it tells what happens."""
 
     def __init__(self, stream: TextIO) -> None:
@@ -135,7 +177,7 @@ class Channel:
         self.stays = True
 
     def send(self, message: Message) -> None:
-        """Send a message; where nobody listens any more, nothing is lost by it."""
+        """Write a message."""
         with suppress(BrokenPipeError):
             self._stream.write(f"{message.model_dump_json()}\n")
             self._stream.flush()
@@ -147,18 +189,6 @@ class Channel:
         nowhere = os.open(os.devnull, os.O_RDWR)
         for stream in (0, 1, 2):
             os.dup2(nowhere, stream)
-
-    def note(self, line: str) -> None:
-        """Tell a line for the reader."""
-        self.send(Note(text=line))
-
-    def begin(self, step: str) -> None:
-        """Tell that a step begins."""
-        self.send(Begin(step=step))
-
-    def end(self, step: Step) -> None:
-        """Tell that a step has ended."""
-        self.send(End(step=step))
 
     def collected(self, count: int) -> None:
         """Tell how many tests there are."""

@@ -19,7 +19,7 @@ from floe_ci.existing import images, ownership, target, tenancy
 from floe_ci.existing.kinds import Kinds
 from floe_ci.manifests import Manifests
 from floe_ci.places import Finding
-from floe_ci.places.driven import Driven
+from floe_ci.places.driven import Driven, DrivenStay
 from floe_ci.plan import Plan, namespace
 from floe_ci.run import run, up
 from floe_ci.tasks import in_thread
@@ -104,14 +104,13 @@ class ClusterPlace:
         return f"deleted {', '.join(left)}"
 
 
-class ClusterStay:
+class ClusterStay(DrivenStay):
     """A run's stay in somebody else's cluster: it is let in, makes what it needs, and leaves nothing behind."""
 
     def __init__(self, run: Run) -> None:
         """Prepare; nothing is asked of the cluster yet."""
         self._run = run
         self._tenancy: Tenancy | None = None
-        self._driven: Driven | None = None
 
     async def enter(self) -> None:
         """Ask the cluster whether it lets the run in, push or find the images, and claim what is the run's."""
@@ -128,28 +127,13 @@ class ClusterStay:
         stop = self._run.interrupts.stop
         self._driven = Driven(self._run, let_in.apis, spec, claim=lambda: let_in.claim(spec, stop))
 
-    async def services(self) -> None:
-        """Deploy the services and wait for them."""
-        assert self._driven  # noqa: S101 - the story enters first
-        await in_thread(self._driven.services)
-
-    async def tests(self) -> int:
-        """Run the tests as a Job."""
-        assert self._driven  # noqa: S101 - the story enters first
-        return await in_thread(self._driven.tests)
-
-    async def collect(self) -> tuple[str, ...]:
-        """Copy out of the cluster what is there."""
-        return await in_thread(self._driven.collect) if self._driven else ()
-
     def kept(self) -> tuple[str, ...]:
         """Return how to look at what was left, and how to be rid of it."""
         return self._tenancy.kept() if self._tenancy else ()
 
     async def leave(self, *, keep: bool, hurry: bool) -> None:
         """Delete what the run made; in a hurry the cluster is told to, and not waited for."""
-        if self._driven:
-            await in_thread(self._driven.close)
+        await self.let_go()
         if self._tenancy and self._driven and not keep:
             let_in = self._tenancy
             with self._run.step("leave the cluster"):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from floe_ci.driver.run import ClusterRun
 from floe_ci.errors import BrokenError
+from floe_ci.tasks import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -104,3 +105,32 @@ class Driven:
     def close(self) -> None:
         """Read the logs to where they are, and follow nothing any more."""
         self._cluster.__exit__()
+
+
+class DrivenStay:
+    """What the stays have in common whose services and tests are driven through a cluster's API."""
+
+    _driven: Driven | None = None
+    """The run's part in the cluster, once it has entered."""
+
+    async def services(self) -> None:
+        """Deploy the services and wait for them."""
+        await in_thread(self._there.services)
+
+    async def tests(self) -> int:
+        """Run the tests as a Job."""
+        return await in_thread(self._there.tests)
+
+    async def collect(self) -> tuple[str, ...]:
+        """Copy out of the cluster what is there."""
+        return await in_thread(self._driven.collect) if self._driven else ()
+
+    async def let_go(self) -> None:
+        """Stop to follow what happens in the cluster."""
+        if self._driven:
+            await in_thread(self._driven.close)
+
+    @property
+    def _there(self) -> Driven:
+        assert self._driven  # noqa: S101 - the story enters first
+        return self._driven

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from floe_ci import held_cluster
 from floe_ci.driver.apis import Apis
 from floe_ci.manifests import Manifests
-from floe_ci.places.driven import Driven
+from floe_ci.places.driven import Driven, DrivenStay
 from floe_ci.plan import Plan
 from floe_ci.repository import Snapshot
 from floe_ci.tasks import in_thread
@@ -21,14 +21,13 @@ if TYPE_CHECKING:
     from floe_ci.steps import Step
 
 
-class HeldStay:
+class HeldStay(DrivenStay):
     """A run's stay in a repository's cluster that was up before, or that is brought up to be looked at."""
 
     def __init__(self, run: Run, held: Held | None) -> None:
         """Prepare; without a cluster, one is brought up, and is kept only if the run says so."""
         self._run, self._held = run, held
         self._is_own = held is None
-        self._driven: Driven | None = None
         self._use = ExitStack()
 
     async def enter(self) -> None:
@@ -59,17 +58,7 @@ class HeldStay:
 
     async def services(self) -> None:
         """See that the services are ready."""
-        assert self._driven  # noqa: S101 - the story enters first
-        await in_thread(self._driven.found)
-
-    async def tests(self) -> int:
-        """Run the tests as a Job."""
-        assert self._driven  # noqa: S101 - the story enters first
-        return await in_thread(self._driven.tests)
-
-    async def collect(self) -> tuple[str, ...]:
-        """Copy out of the cluster what is there."""
-        return await in_thread(self._driven.collect) if self._driven else ()
+        await in_thread(self._there.found)
 
     def kept(self) -> tuple[str, ...]:
         """Return how to enter the cluster, and how to be rid of it."""
@@ -78,10 +67,9 @@ class HeldStay:
 
     async def leave(self, *, keep: bool, hurry: bool) -> None:
         """Take the tests out of the cluster, which stays; one of the run's own ends, unless it is kept."""
-        if self._driven:
-            await in_thread(self._driven.close)
-            if not keep and not self._is_own:
-                await in_thread(self._driven.clear)
+        await self.let_go()
+        if self._driven and not keep and not self._is_own:
+            await in_thread(self._driven.clear)
         self._use.close()
         if self._is_own and self._held and not keep:
             source, told = self._held.source, self._run.told

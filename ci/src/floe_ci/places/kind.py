@@ -14,7 +14,7 @@ from floe_ci.config import expand_environment
 from floe_ci.contract import CREDENTIALS_SECRET, LABEL_CONNECTION
 from floe_ci.driver.apis import Apis
 from floe_ci.engine import explained
-from floe_ci.places.driven import Driven
+from floe_ci.places.driven import Driven, DrivenStay
 from floe_ci.tasks import in_thread, together
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ CREATING: Final = 600.0
 """Seconds until Docker, and until the cluster, must be there."""
 
 
-class KindStay:
+class KindStay(DrivenStay):
     """A run's stay in a cluster of its own."""
 
     def __init__(
@@ -58,7 +58,6 @@ class KindStay:
         self._run, self._origin, self._namespace, self._is_there = run, origin, namespace, is_there
         self._name = name or (run.request.run_id if run.request.keep else None)
         self._cluster: Cluster | None = None
-        self._driven: Driven | None = None
 
     async def enter(self) -> None:
         """Create the cluster, while the images are built that go into it."""
@@ -76,18 +75,6 @@ class KindStay:
             kubeconfig = await created.kubeconfig()
         spec = plan.spec(names.__getitem__, namespace=self._namespace)
         self._driven = Driven(self._run, connect(kubeconfig, url), spec)
-
-    async def services(self) -> None:
-        """Deploy the services and wait for them."""
-        await in_thread(self._there.services)
-
-    async def tests(self) -> int:
-        """Run the tests as a Job."""
-        return await in_thread(self._there.tests)
-
-    async def collect(self) -> tuple[str, ...]:
-        """Copy out of the cluster what is there."""
-        return await in_thread(self._driven.collect) if self._driven else ()
 
     def kept(self) -> tuple[str, ...]:
         """Return how to enter the cluster, and how to be rid of it."""
@@ -107,21 +94,11 @@ class KindStay:
             with self._run.step("leave cluster" if keep else "kill cluster"), explained():
                 await (self._cluster.leave() if keep else self._cluster.kill())
 
-    async def let_go(self) -> None:
-        """Stop to follow what happens in the cluster, which stays."""
-        if self._driven:
-            await in_thread(self._driven.close)
-
     @property
     def cluster(self) -> Cluster:
         """The cluster, once the run has entered."""
-        assert self._cluster  # noqa: S101 - as below
+        assert self._cluster  # noqa: S101 - the story enters first
         return self._cluster
-
-    @property
-    def _there(self) -> Driven:
-        assert self._driven  # noqa: S101 - the story enters first
-        return self._driven
 
 
 async def create(build: Build, cluster: Cluster, run: Steps) -> Cluster:

@@ -162,13 +162,10 @@ class Hearing:
 
         progress = self._progress
         for line in told:
-            match messages.read(line):
-                case messages.Note(text=text):
-                    progress.note(text)
-                case messages.Begin(step=name):
-                    progress.begin(name)
-                case messages.End(step=step):
-                    progress.end(step)
+            message = messages.read(line)
+            if messages.hand_on(message, progress):
+                continue
+            match message:
                 case messages.Collected(count=count):
                     progress.collected(count)
                 case messages.TestBegins(test=test):
@@ -180,7 +177,7 @@ class Hearing:
 
                     self.outcome = Outcome(judged.verdict, judged.exit_code, self._request.results, judged.summary)
                     progress.verdict(self.outcome)
-                case last:
+                case messages.Done() | messages.Refused() | messages.Up() as last:
                     return last
         return None
 
