@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 
 from floe_ci.ansi import plain
-from floe_ci.junit import first_line
+from floe_ci.junit import BAD, first_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,7 +17,6 @@ FACTOR: Final = 1.5
 """A test got slower that takes more than so many times as long,"""
 SECONDS: Final = 0.5
 """and so many seconds longer; less is noise. As in floe-testing, unless a repository says otherwise there."""
-_BAD: Final = frozenset({"failed", "errored"})
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,7 @@ class Change:
     @property
     def is_worse(self) -> bool:
         """Whether it fails, and did not."""
-        return self.after in _BAD and self.before not in _BAD
+        return self.after in BAD and self.before not in BAD
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Outcome = Literal["passed", "failed", "errored", "skipped"]
+BAD: Final[frozenset[Outcome]] = frozenset({"failed", "errored"})
+"""What a test came to that did not pass and should have."""
 Key = tuple[str, str]
 """A test's class and name."""
 
@@ -100,7 +102,7 @@ class Case:
     @property
     def bad(self) -> bool:
         """Whether it failed or errored."""
-        return self.outcome in {"failed", "errored"}
+        return self.outcome in BAD
 
     @property
     def flaky(self) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -94,7 +93,7 @@ class Heard:
 
     def end(self, step: Step) -> None:
         """Take a step that has ended."""
-        self._run.timings.record(replace(step, started=step.started + self._zero))
+        self._run.timings.extend([step], self._zero)
 
 
 def age(held: Held) -> str:
