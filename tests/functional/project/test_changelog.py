@@ -33,7 +33,7 @@ def test_fragments_become_the_newest_version(copy: Path) -> None:
     before = (copy / "CHANGELOG.md").read_text(encoding="utf-8")
     made = build(copy)
     newest = made[made.index("## 9.8.7") : made.index("## 0.1.0")]
-    assert "### Fixed\n\n- A run that is told apart." in newest
+    assert "\n- A run that is told apart.\n" in newest[newest.index("### Fixed") :]
     words = {path: " ".join(path.read_text(encoding="utf-8").split()) for path in FRAGMENTS}
     assert [path.name for path, text in words.items() if text not in " ".join(newest.split())] == []
     assert made.endswith(before[before.index("## 0.1.0") :])
