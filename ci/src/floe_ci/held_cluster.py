@@ -27,8 +27,10 @@ from floe_ci.config import TierName  # noqa: TC001 - as above
 from floe_ci.contract import up_name
 from floe_ci.driver.poll import Stopped, wait_until
 from floe_ci.errors import RunError, UserError
+from floe_ci.hearing import Hearing, finish_for, signals_to
 from floe_ci.local import messages
 from floe_ci.locks import try_lock
+from floe_ci.repository import product
 from floe_ci.request import RunRequest
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from floe_ci.request import Progress
+    from floe_ci.results import Outcome
 
 UP_TIMEOUT, DOWN_TIMEOUT, REFRESHING = 1800.0, 120.0, 3600.0
 """Seconds until a cluster must be open, until its holder must have ended, and until it must be up to date."""
@@ -79,6 +82,8 @@ class Held(BaseModel):
     kubeconfig: Path
     socket: Path
     """Where its holder listens."""
+    product: str
+    """Of this program, as the holder has loaded it."""
     deployed: Deployed
 
 
@@ -158,8 +163,9 @@ def refresh(held: Held, request: RunRequest, told: messages.Hearer, stop: thread
         Stopped: The wait was told to stop.
     """
     until = time.monotonic() + REFRESHING
-    with _asking(held) as connection:
-        connection.sendall(TypeAdapter(RunRequest).dump_json(_absolute(request)) + b"\n")
+    with _connected(held) as connection:
+        order = messages.Order(action="up", request=_absolute(request))
+        connection.sendall(f"{order.model_dump_json()}\n".encode())
         for line in _lines(connection, until, stop):
             message = messages.read(line)
             if messages.hand_on(message, told):
@@ -172,6 +178,35 @@ def refresh(held: Held, request: RunRequest, told: messages.Hearer, stop: thread
     raise RunError(_said(held.name, f"what holds cluster {held.name} has ended"))
 
 
+def run(held: Held, request: RunRequest, told: Progress) -> Outcome:
+    """Have a cluster's holder carry out a run, which has all that takes time to load.
+
+    Args:
+        held: The cluster.
+        request: What to run.
+        told: Is told of it as it happens.
+
+    Raises:
+        UserError: The place for the results can't be taken.
+    """
+    hearing = Hearing(told, request)
+    order = messages.Order(action="test", request=_absolute(request))
+    try:
+        with _connected(held) as connection, connection.makefile("rw", encoding="utf-8") as stream:
+            connection.settimeout(None)
+            stream.write(f"{order.model_dump_json()}\n")
+            stream.flush()
+            with signals_to(stream):
+                last = hearing.listen(stream)
+    except (RunError, OSError) as error:
+        problem = str(error)
+    else:
+        if isinstance(last, messages.Refused):
+            raise UserError(last.text)
+        problem = "" if last else _said(held.name, f"what holds cluster {held.name} has ended")
+    return hearing.outcome or finish_for(request, "dagger", told, problem)
+
+
 def find(source: Path) -> Held | None:
     """Return the cluster that is up for a repository, or None.
 
@@ -180,6 +215,19 @@ def find(source: Path) -> Held | None:
     """
     name = name_of(source)
     return _record(name) if _is_held(name) and file(name, "json").exists() else None
+
+
+def usable(source: Path) -> Held | None:
+    """Return the cluster that is up for a repository, and whose holder is this program, or None.
+
+    Raises:
+        UserError: There is one, and another version of this program holds it.
+    """
+    held = find(source)
+    if held and held.product != product():
+        msg = f"another version of floe-ci holds cluster {held.name}: `floe-ci down` ends it, then bring it up again"
+        raise UserError(msg)
+    return held
 
 
 def everyone() -> list[Held]:
@@ -324,7 +372,7 @@ def _wait_until_gone(name: str) -> None:
 
 
 @contextmanager
-def _asking(held: Held) -> Iterator[socket.socket]:
+def _connected(held: Held) -> Iterator[socket.socket]:
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(_LOOKING)
         try:

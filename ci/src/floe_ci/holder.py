@@ -1,8 +1,9 @@
 """`python -m floe_ci.holder`: the process that keeps a cluster for one repository, and brings it up to date when asked.
 
 It reads a request, brings the cluster up with its services in one Dagger session, opens its API on this machine, and
-waits until it is told to stop or nobody has used it for long. Whoever runs tests in it asks through a socket: the
-session that has the cluster is the one whose engine can put images into it.
+waits until it is told to stop or nobody has used it for long. Runs are ordered through a socket, and carried out here:
+the session that has the cluster is the one whose engine can put images into it, and all that takes long to load is
+loaded.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ import sys
 import tempfile
 import threading
 import time
-from contextlib import asynccontextmanager
+import uuid
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,30 +30,38 @@ from pydantic import TypeAdapter
 from floe_ci import held_cluster
 from floe_ci.build import RUNNER_IMAGE, Build
 from floe_ci.cluster import API_PORT
+from floe_ci.driver import job
 from floe_ci.driver.run import ClusterRun
 from floe_ci.engine import explained
 from floe_ci.errors import RunError, UserError, first_of
 from floe_ci.held_cluster import Deployed, Held
+from floe_ci.interrupts import Interrupts
 from floe_ci.lines import Lines
 from floe_ci.local import messages
 from floe_ci.manifests import Manifests
 from floe_ci.named_clusters import bring_up, forget
 from floe_ci.origin import of_this_machine, source_of
+from floe_ci.places.held import HeldStay
 from floe_ci.places.kind import SERVICES_NAMESPACE, connect
 from floe_ci.plan import Plan
-from floe_ci.repository import current_key
+from floe_ci.repository import current_key, product
 from floe_ci.request import RunRequest
+from floe_ci.run import run
 from floe_ci.steps import Timings
 from floe_ci.tasks import in_thread, together
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from anyio.abc import TaskGroup
+
     from floe_ci.cluster import Cluster
     from floe_ci.driver.apis import Apis
     from floe_ci.driver.spec import RunSpec
     from floe_ci.manifests import Document
     from floe_ci.origin import Origin
+    from floe_ci.request import PlaceName
+    from floe_ci.run import Run
     from floe_ci.steps import Listener
 
 LOOKING: Final = 0.3
@@ -89,13 +99,19 @@ class Holder:
     kubeconfig: Path
     socket: Path
     since: datetime
+    background: TaskGroup
+    """For what nobody waits for; it ends with the cluster."""
 
     def __post_init__(self) -> None:
         """Begin without knowing what is there."""
+        self.held: Held | None = None
+        """What is known of the cluster, once it is up."""
         self._lock = anyio.Lock()
+        self._spec: RunSpec | None = None
+        self._ahead: list[RunSpec] = []
 
-    async def refresh(self, asked: RunRequest, listener: Listener) -> None:
-        """Bring services and runner up to what the repository holds now, and make it known.
+    async def refresh(self, asked: RunRequest, listener: Listener) -> Held:
+        """Bring services and runner up to what the repository holds now, make that known and return it.
 
         Raises:
             UserError: The repository asks for what can't be.
@@ -120,7 +136,35 @@ class Holder:
             after = await in_thread(lambda: current_key(Plan.read(request)))
             key = before if before == after else ""
             deployed = Deployed(key=key, services=spec.services, job=spec.runner, runner_image=names[RUNNER_IMAGE])
-            held_cluster.write(self._held(deployed))
+            self.held = self._held(deployed)
+            held_cluster.write(self.held)
+            await in_thread(lambda: self._wait_with(spec))
+            return self.held
+
+    def ahead(self) -> str:
+        """Return what the names of a pod end in that waits for a run's tests, which is that run's now; or nothing."""
+        return self._ahead.pop().suffix if self._ahead else ""
+
+    async def be_ahead(self) -> None:
+        """Have a pod wait for the tests of the next run; without one, that makes its own."""
+        async with self._lock:
+            if self._spec and not self._ahead:
+                spec = self._spec
+                with suppress(UserError, RunError):
+                    await in_thread(lambda: self._make_ahead(spec))
+
+    def _wait_with(self, spec: RunSpec) -> None:
+        """Let go of the pods that wait with what was there before, and have one wait with this."""
+        old, self._ahead = self._ahead, []
+        for each in old:
+            job.clear(self.apis, each)
+        self._spec = spec
+        self._make_ahead(spec)
+
+    def _make_ahead(self, spec: RunSpec) -> None:
+        ahead = spec.model_copy(update={"suffix": f"-{uuid.uuid4().hex[:8]}", "waits": True})
+        ClusterRun(self.apis, ahead, NoLogs(), threading.Event()).make_job()
+        self._ahead.append(ahead)
 
     def _deploy(self, spec: RunSpec) -> None:
         with ClusterRun(self.apis, spec, NoLogs(), threading.Event()) as run:
@@ -138,36 +182,80 @@ class Holder:
             namespace=SERVICES_NAMESPACE,
             kubeconfig=self.kubeconfig,
             socket=self.socket,
+            product=product(),
             deployed=deployed,
         )
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Carry out what one run asks for, and tell it of each step."""
+        """Carry out an order, and tell whoever gave it of each step."""
         said = Said(writer)
         try:
-            asked = TypeAdapter(RunRequest).validate_json(await reader.readline())
+            order = messages.Order.model_validate_json(await reader.readline())
             with explained():
-                await self.refresh(asked, said)
-            said.send(messages.Up())
+                if order.action == "up":
+                    await self.refresh(order.request, said)
+                    said.send(messages.Up())
+                else:
+                    await self._run(order.request, reader, said)
+                    said.send(messages.Done())
         except (UserError, RunError) as error:
             said.send(messages.Refused(text=str(error), broken=isinstance(error, RunError)))
         except Exception as error:  # noqa: BLE001 - the cluster stays, whatever one run asked for
             said.send(messages.Refused(text=f"{type(error).__name__}: {error}", broken=True))
         finally:
-            writer.close()
+            said.close()
+
+    async def _run(self, request: RunRequest, reader: asyncio.StreamReader, said: Said) -> None:
+        """Carry out a run; whoever asked for it hands its signals on, and is one itself when it is gone."""
+        interrupts = Interrupts(said.note, ours=False)
+
+        async def hear() -> None:
+            while line := await reader.readline():
+                interrupts.interrupt(int(line))
+            interrupts.interrupt(signal.SIGHUP)
+
+        async with anyio.create_task_group() as hearing:
+            hearing.start_soon(hear)
+            await run(request, HolderPlace(self), said, interrupts)
+            hearing.cancel_scope.cancel()
+        self.background.start_soon(self.be_ahead)
+
+
+class HolderPlace:
+    """The cluster, as a place that the story of a run is told of."""
+
+    name: PlaceName = "dagger"
+
+    def __init__(self, holder: Holder) -> None:
+        """Take who holds it."""
+        self._holder = holder
+
+    def stay(self, run: Run) -> HeldStay:
+        """Return a run's stay."""
+        return HeldStay(run, self._holder.held, self._refreshed, self._holder.ahead)
+
+    async def _refreshed(self, _held: Held, asked: RunRequest, told: Listener) -> Held:
+        return await self._holder.refresh(asked, told)
 
 
 class Said(messages.Teller):
-    """Tells a run of steps, through its connection."""
+    """Tells whoever gave an order what is done, through their connection, from any thread."""
 
     def __init__(self, writer: asyncio.StreamWriter) -> None:
         """Prepare."""
-        self._writer = writer
+        self._writer, self._loop = writer, asyncio.get_running_loop()
 
     def send(self, message: messages.Message) -> None:
         """Write a message."""
+        self._loop.call_soon_threadsafe(self._write, f"{message.model_dump_json()}\n".encode())
+
+    def close(self) -> None:
+        """Say no more, once all has been said."""
+        self._loop.call_soon_threadsafe(self._writer.close)
+
+    def _write(self, line: bytes) -> None:
         if not self._writer.is_closing():
-            self._writer.write(f"{message.model_dump_json()}\n".encode())
+            self._writer.write(line)
 
 
 async def hold(asked: RunRequest) -> None:
@@ -181,12 +269,18 @@ async def hold(asked: RunRequest) -> None:
                 build_ahead(origin, asked),
             )
             try:
-                async with opened(name, cluster) as (kubeconfig, apis), listening() as (server, path):
-                    holder = Holder(name, asked, origin, cluster, apis, kubeconfig, path, datetime.now(UTC))
+                async with (
+                    opened(name, cluster) as (kubeconfig, apis),
+                    listening() as (server, path),
+                    anyio.create_task_group() as background,
+                ):
+                    since = datetime.now(UTC)
+                    holder = Holder(name, asked, origin, cluster, apis, kubeconfig, path, since, background)
                     with explained():
                         await holder.refresh(asked, told)
                     async with await asyncio.start_unix_server(holder.answer, sock=server):
                         await told_to_stop(name, asked.idle)
+                    background.cancel_scope.cancel()
             finally:
                 with anyio.CancelScope(shield=True):
                     await cluster.kill()

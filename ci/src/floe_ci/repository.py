@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import gzip
 import hashlib
 import io
@@ -46,8 +45,8 @@ class Snapshot:
 
     key: str
     """Empty: it can't be told from here whether anything has changed."""
-    packed: str
-    """The tests, as a compressed tar archive in Base64; empty: they are to be those of an image."""
+    packed: bytes
+    """The tests, as a compressed tar archive; empty: they are to be those of an image."""
 
     @classmethod
     def of(cls, plan: Plan) -> Snapshot:
@@ -55,11 +54,11 @@ class Snapshot:
         source = plan.request.source
         names = files(source)
         if names is None:
-            return cls("", "")
+            return cls("", b"")
         packed = archive(source, runner_files(names, plan.config))
         if len(packed) > MOST:
-            return cls("", "")
-        return cls(key(plan, names), base64.b64encode(packed).decode())
+            return cls("", b"")
+        return cls(key(plan, names), packed)
 
 
 def current_key(plan: Plan) -> str:
@@ -97,7 +96,7 @@ def key(plan: Plan, names: Iterable[str]) -> str:
     # Manifests may refer to any file beside them, and stand among the tests; a service has an image besides.
     services = {folder.strip("/") for folder in plan.config.service_folders}
     only_python = bool(plan.tier.manifests or services)
-    digest = hashlib.sha256("\0".join((plan.request.tier, plan.request.registry, *_product())).encode())
+    digest = hashlib.sha256(f"{plan.request.tier}\0{plan.request.registry}\0{product()}".encode())
     for name in names:
         is_test = _is_below(name, tests) and not _is_below(name, services)
         if is_test and (name.endswith(".py") or not only_python):
@@ -107,6 +106,15 @@ def key(plan: Plan, names: Iterable[str]) -> str:
         mode = path.lstat().st_mode & 0o111
         digest.update(f"{name}\0{mode}\0{len(content)}\0".encode(errors="surrogateescape") + content)
     return digest.hexdigest()
+
+
+@cache
+def product() -> str:
+    """Return a digest that tells one state of this program from another: of its files' times and sizes."""
+    package = Path(__file__).parent
+    found = sorted(path for path in package.rglob("*.*") if path.suffix in {".py", ".sh"})
+    told = [f"{path.relative_to(package)} {path.stat().st_mtime_ns} {path.stat().st_size}" for path in found]
+    return hashlib.sha256("\0".join(told).encode()).hexdigest()
 
 
 def archive(source: Path, names: Iterable[str]) -> bytes:
@@ -151,11 +159,3 @@ def _is_below(name: str, folders: set[str]) -> bool:
     """Tell whether a path is one of those, or below one."""
     path = PurePosixPath(name)
     return any(str(each) in folders for each in (path, *path.parents)) or "." in folders
-
-
-@cache
-def _product() -> tuple[str, ...]:
-    """Return what tells one state of this product from another."""
-    package = Path(__file__).parent
-    found = sorted(path for path in package.rglob("*.*") if path.suffix in {".py", ".sh"})
-    return tuple(f"{path.relative_to(package)} {path.stat().st_mtime_ns} {path.stat().st_size}" for path in found)

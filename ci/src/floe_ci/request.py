@@ -54,6 +54,8 @@ class RunRequest:
     """Run in a cluster of the run's own, whatever is up."""
     idle: float = 4 * 3600.0
     """Seconds without a run after which a cluster that stays ends."""
+    from_there: str = ""
+    """What a command needs to find the repository from where this was asked: ` --source FOLDER`, or nothing."""
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex[:8])
 
 

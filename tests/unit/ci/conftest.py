@@ -99,6 +99,8 @@ class ApiServer:
     """Runs a command in a container: yields its messages, each with the number of its channel."""
     commands: list[list[str]] = field(default_factory=list)
     """The commands that it was asked to run."""
+    given: bytearray = field(default_factory=bytearray)
+    """What came on the standard input of those whose last two arguments say how much that is."""
     apis: Apis = field(init=False)
     """Clients of it."""
 
@@ -120,7 +122,7 @@ class Handler(BaseHTTPRequestHandler):
         query = parse_qs(url.query)
         self.api.asked.append(self.path)
         if url.path.endswith("/exec"):
-            self.run_command(url.path, query["command"])
+            self.run_command(url.path, query["command"], has_input="stdin" in query)
         elif url.path.endswith("/log"):
             self.tell_log(query)
         else:
@@ -143,7 +145,7 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
         self.wfile.write(b"0\r\n\r\n")
 
-    def run_command(self, path: str, command: list[str]) -> None:
+    def run_command(self, path: str, command: list[str], *, has_input: bool) -> None:
         """Answer with a command's messages, over a web socket."""
         self.api.commands.append(command)
         refusal = self.api.objects.get(path)
@@ -159,10 +161,24 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Sec-WebSocket-Protocol", self.headers["Sec-WebSocket-Protocol"])
         self.end_headers()
         self.close_connection = True
+        if has_input:
+            self.take(sum(map(int, command[-2:])))
         with suppress(ConnectionError):  # who is asked to stop does not read on
             for channel, text in self.api.run(command):
                 data = bytes([channel]) + text
                 self.wfile.write(b"\x82\x7f" + struct.pack(">Q", len(data)) + data)
+
+    def take(self, size: int) -> None:
+        """Take what a command is given, frame by frame, each of them masked as a client's have to be."""
+        while len(self.api.given) < size:
+            _, length = self.rfile.read(2)
+            length &= 0x7F
+            if length >= 126:
+                length = int.from_bytes(self.rfile.read(2 if length == 126 else 8), "big")
+            mask = self.rfile.read(4)
+            frame = bytes(byte ^ mask[at % 4] for at, byte in enumerate(self.rfile.read(length)))
+            assert frame[0] == 0, "what is no standard input"
+            self.api.given += frame[1:]
 
     def do_POST(self) -> None:
         """Take an object, unless a refusal stands under its path."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import subprocess
 import sys
@@ -16,12 +17,15 @@ from floe_ci.driver.poll import Stopped
 from floe_ci.errors import RunError, UserError
 from floe_ci.held_cluster import Deployed, Held
 from floe_ci.local import messages
+from floe_ci.repository import product
 from floe_ci.request import RunRequest
 from floe_ci.steps import Step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from floe_ci.results import Outcome
 
 pytestmark = pytest.mark.requirement("REQ-648")
 
@@ -78,6 +82,7 @@ def record(source: Path, **other: object) -> Held:
         "since": datetime(2026, 1, 1, tzinfo=UTC),
         "idle": 60.0,
         "run_id": "up",
+        "product": product(),
         "namespace": "floe-test",
         "kubeconfig": source / "kubeconfig",
         "socket": source / "socket",
@@ -240,3 +245,74 @@ def test_interrupted(source: Path) -> None:
     stop.set()
     with answering(there), pytest.raises(Stopped):
         refresh(there, Told(), stop)
+
+
+class Listener(Told):
+    """Notes what a run is told of its tests, too."""
+
+    def collected(self, count: int) -> None:
+        """Take how many there are."""
+        self.lines.append(f"{count} tests")
+
+    def started(self, test: str) -> None:
+        """Take a test that begins."""
+
+    def ended(self, test: str, outcome: str, *_: object) -> None:
+        """Take a test that has ended."""
+        self.lines.append(f"{test} {outcome}")
+
+    def verdict(self, outcome: Outcome) -> None:
+        """Take the verdict."""
+        self.lines.append(f"verdict {outcome.verdict}")
+
+
+def asked(there: Held, told: Listener) -> Outcome:
+    """Have the holder carry out a run."""
+    return held_cluster.run(there, RunRequest(source=there.source, results=there.source / "results"), told)
+
+
+def test_run_in_the_holder(source: Path) -> None:
+    """The holder carries out the run, and whoever asked is told of each step and test as if it were here."""
+    there, told = record(source), Listener()
+    ended = messages.TestEnds(test="t", outcome="failed", seconds=1, message="no", done=1, total=1)
+    judged = messages.Judged(verdict="failed", exit_code=1, summary="1 failed")
+    said = (messages.Begin(step="tests"), messages.Collected(count=1), ended, judged, messages.Done())
+    with answering(there, *said) as orders:
+        outcome = asked(there, told)
+    assert (outcome.verdict, outcome.exit_code, outcome.folder) == ("failed", 1, source / "results")
+    assert told.lines == ["tests …", "1 tests", "t failed", "verdict failed"]
+    assert json.loads(orders[0])["action"] == "test"
+
+
+def test_run_whose_holder_dies(source: Path) -> None:
+    """A run whose holder dies is errored, and its results say what the holder said last."""
+    there = record(source)
+    held_cluster.file(there.name, "log").write_text("Killed\n", encoding="utf-8")
+    with answering(there, messages.Begin(step="tests")):
+        outcome = asked(there, Listener())
+    assert (outcome.verdict, outcome.exit_code) == ("errored", 3)
+    assert "Killed" in (source / "results/summary.md").read_text(encoding="utf-8")
+
+
+def test_run_whose_holder_does_not_answer(source: Path) -> None:
+    """A run that nobody takes is errored, with results; none of an earlier run's are left to be taken for its own."""
+    (source / "results").mkdir()
+    assert asked(record(source), Listener()).verdict == "errored"
+    assert "does not answer" in (source / "results/summary.md").read_text(encoding="utf-8")
+
+
+def test_run_that_is_refused(source: Path) -> None:
+    """What the holder refuses is bad input."""
+    there = record(source)
+    with answering(there, messages.Refused(text="--results: taken")), pytest.raises(UserError, match="taken"):
+        asked(there, Listener())
+
+
+def test_holder_of_another_version(source: Path) -> None:
+    """A cluster that another version of this program holds is not used: what that would run is not what is here."""
+    there = record(source, product="other")
+    with held(there.name):
+        held_cluster.write(there)
+        with pytest.raises(UserError, match=r"another version of floe-ci holds cluster .*: `floe-ci down` ends it"):
+            held_cluster.usable(source)
+        assert held_cluster.find(source) == there

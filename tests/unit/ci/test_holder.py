@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import stat
-from typing import TYPE_CHECKING
+import subprocess
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
 import yaml
 from floe_ci import held_cluster, holder
+from floe_ci.held_cluster import Deployed
+from floe_ci.local import messages
+from floe_ci.plan import Plan
+from floe_ci.repository import current_key
+from floe_ci.request import RunRequest
 
 from tests.unit.ci.test_held_cluster import record
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from pathlib import Path
+
+    from floe_ci.held_cluster import Held
 
 pytestmark = [pytest.mark.requirement("REQ-648"), pytest.mark.anyio]
 
@@ -80,3 +91,61 @@ def test_namespace() -> None:
     given = {"contexts": [{"name": "kind-floe", "context": {"cluster": "kind-floe", "user": "kind-floe"}}]}
     (context,) = yaml.safe_load(holder.in_namespace(yaml.safe_dump(given)))["contexts"]
     assert context["context"] == {"cluster": "kind-floe", "user": "kind-floe", "namespace": "floe-test"}
+
+
+@asynccontextmanager
+async def holding(there: Held) -> AsyncIterator[None]:
+    """Have a holder listen that knows of a cluster which is gone."""
+    nothing: Any = None
+    asked = RunRequest(source=there.source)
+    one = holder.Holder(
+        there.name, asked, nothing, nothing, nothing, there.kubeconfig, there.socket, there.since, nothing
+    )
+    one.held = there
+    async with anyio.create_task_group() as one.background, await asyncio.start_unix_server(one.answer, there.socket):
+        yield
+        one.background.cancel_scope.cancel()
+
+
+@pytest.fixture
+def there(tmp_path: Path) -> Held:
+    """Return a cluster that is gone, of a repository that is here."""
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop/pyproject.toml").write_text("[tool.floe-ci.tiers.integration]\nservices = []\n", encoding="utf-8")
+    subprocess.run(["git", "init", "--quiet", str(tmp_path / "shop")], check=True, timeout=30)
+    key = current_key(Plan.read(RunRequest(source=tmp_path / "shop")))
+    deployed = Deployed(key=key, services="", job="", runner_image="floe.local/runner:1")
+    return record(tmp_path / "shop", socket=tmp_path / "holder", deployed=deployed)
+
+
+async def judged(there: Held, *, says: str = "", goes: bool = False) -> int:
+    """Order a run, say something more, and go or stay; return the run's exit code."""
+    request = RunRequest(source=there.source, results=there.source / "results")
+    order = messages.Order(action="test", request=request).model_dump_json()
+    async with holding(there):
+        reader, writer = await asyncio.open_unix_connection(there.socket)
+        writer.write(f"{order}\n{says}".encode())
+        if goes:
+            writer.write_eof()
+        heard = [messages.read(line.decode()) async for line in reader]
+        writer.close()
+    (verdict,) = [message for message in heard if isinstance(message, messages.Judged)]
+    return verdict.exit_code
+
+
+async def test_run(there: Held) -> None:
+    """A run that is ordered is carried out, and ends with results; here without its cluster."""
+    assert await judged(there) == 3
+    assert "kubeconfig" in (there.source / "results/summary.md").read_text(encoding="utf-8")
+
+
+async def test_interrupted_run(there: Held) -> None:
+    """A signal that whoever ordered a run hands on ends it in order, with results."""
+    assert await judged(there, says="15\n") == 143
+    assert (there.source / "results/summary.md").exists()
+
+
+async def test_run_that_nobody_waits_for(there: Held) -> None:
+    """The end of whoever ordered a run ends it in order, with results."""
+    assert await judged(there, goes=True) == 129
+    assert (there.source / "results/summary.md").exists()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import io
+import json
 import os
 import signal
 import subprocess
@@ -164,53 +164,84 @@ def reporting(spec: RunSpec) -> dict[str, dict[str, Any]]:
 
 
 @pytest.fixture
-def sent(spec: RunSpec) -> RunSpec:
-    """Return a run beside others, whose tests are sent: more of them than one ConfigMap takes."""
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
-        for name, content in {"tests/test_a.py": b"def test_a(): ...", "tests/noise": os.urandom(1_500_000)}.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            archive.addfile(member, io.BytesIO(content))
-    return spec.model_copy(update={"suffix": "-r2", "tests": base64.b64encode(packed.getvalue()).decode()})
+def waiting(spec: RunSpec) -> RunSpec:
+    """Return a run beside others, whose pod waits for its tests."""
+    return spec.model_copy(update={"suffix": "-r2", "waits": True, "tests": b"tests", "reporter": "x"})
 
 
-def test_names_beside_other_runs(sent: RunSpec) -> None:
+def test_names_beside_other_runs(waiting: RunSpec) -> None:
     """In a namespace that other runs use too, all that is this run's alone has names of its own."""
-    documents = job.prepare(sent.model_copy(update={"reporter": "x"}), SERVICES).documents
+    documents = job.prepare(waiting, SERVICES).documents
     names = {document["metadata"]["name"] for document in documents if document["kind"] in {"Job", "ConfigMap"}}
-    assert names == {
-        "floe-test-runner-r2",
-        "floe-reporter-r2",
-        "floe-tests-0-r2",
-        "floe-tests-1-r2",
-        "floe-tests-2-r2",
-    }
+    assert names == {"floe-test-runner-r2", "floe-reporter-r2"}
     (found,) = [document for document in documents if document["kind"] == "Job"]
-    text = str(found)
-    assert "'floe-reporter-r2'" in text
-    assert "'floe-environment-r2'" in text
+    assert "'floe-reporter-r2'" in str(found)
 
 
-def test_tests_that_are_sent(sent: RunSpec, tmp_path: Path) -> None:
-    """What is sent in parts is unpacked before the tests begin, as it was, where they can read it and not write."""
-    documents = job.prepare(sent, SERVICES).documents
-    parts = [part for each in documents if each["kind"] == "ConfigMap" for part in each["data"].items()]
-    assert all(len(content) < 1_000_000 for _, content in parts)
-    for name, content in parts:
-        (tmp_path / name).write_text(content, encoding="ascii")
-    (found,) = [document for document in documents if document["kind"] == "Job"]
-    pod = found["spec"]["template"]["spec"]
-    (unpack,) = pod["initContainers"]
-    script = unpack["command"][-1].replace(job.TESTS_DIR, str(tmp_path)).replace(job.APP, str(tmp_path / "app"))
-    (tmp_path / "app").mkdir()
-    subprocess.run(["sh", "-euc", script], check=True)
-    assert (tmp_path / "app/tests/test_a.py").read_text() == "def test_a(): ..."
-    assert (tmp_path / "app/tests/noise").stat().st_size == 1_500_000
-    mounts = {mount["mountPath"]: mount.get("readOnly", False) for mount in containers(found)["runner"]["volumeMounts"]}
-    assert mounts["/app"]
-    sources = [volume for volume in pod["volumes"] if volume["name"] == job.TESTS]
-    assert [each["configMap"]["name"] for each in sources[0]["projected"]["sources"]] == [*job.parts(sent)]
+def test_pod_that_waits(waiting: RunSpec) -> None:
+    """A pod that waits knows nothing of its run, has all the time, and can't write where its tests are going to be."""
+    (found,) = [each for each in job.prepare(waiting, SERVICES).documents if each["kind"] == "Job"]
+    assert "activeDeadlineSeconds" not in found["spec"]
+    assert "floe-environment" not in str(found)
+    assert "tests/integration" not in str(found)
+    runner = containers(found)["runner"]
+    assert {mount["mountPath"]: mount.get("readOnly", False) for mount in runner["volumeMounts"]}["/app"]
+
+
+def running(name: str) -> client.V1ContainerStatus:
+    """Return the status of a container that runs."""
+    return status(name, client.V1ContainerState(running=client.V1ContainerStateRunning()))
+
+
+def test_order(api: ApiServer, waiting: RunSpec) -> None:
+    """The tests are sent, with the command and the variables that the pod doesn't say itself."""
+    found = pods(running(job.RUNNER), running(job.KEEPER))
+    own = [client.V1EnvVar(name="HOME", value="/home/runner")]
+    found.items[0].spec = client.V1PodSpec(containers=[client.V1Container(name=job.RUNNER, env=own)])
+    api.objects[PODS] = found
+    job.send(api.apis, waiting, {"HOME": "/elsewhere", "PRICE": "5 €"})
+    assert api.given.startswith(b"tests")
+    order = json.loads(api.given.removeprefix(b"tests"))
+    assert order["environment"] == {"PRICE": "5 €"}
+    assert order["command"][-5:] == ["60", "pytest", "tests/integration", "-k", "a b"]
+
+
+def gone() -> client.V1PodList:
+    """Return a pod that is being deleted."""
+    found = pods(running(job.RUNNER), running(job.KEEPER))
+    found.items[0].metadata.deletion_timestamp = datetime(2026, 1, 1, tzinfo=UTC)
+    return found
+
+
+@pytest.mark.parametrize(
+    "left",
+    [client.V1PodList(items=[]), gone(), pods(state(job.RUNNER, 143), running(job.KEEPER))],
+    ids=["none", "deleted", "ended"],
+)
+def test_pod_that_does_not_wait_any_more(api: ApiServer, waiting: RunSpec, left: client.V1PodList) -> None:
+    """A pod that was made ahead, and is gone when its tests come, is made anew."""
+    api.objects[PODS] = left
+    with pytest.raises(job.NotStarted, match="the pod that waited for tests is gone"):
+        job.send(api.apis, waiting.model_copy(update={"is_there": True}), {})
+
+
+def test_order_that_is_not_taken(api: ApiServer, waiting: RunSpec) -> None:
+    """Where the tests don't come through, nothing of them has run, and the pod is made anew."""
+    found = pods(running(job.RUNNER), running(job.KEEPER))
+    found.items[0].spec = client.V1PodSpec(containers=[client.V1Container(name=job.RUNNER)])
+    api.objects[PODS] = found
+    causes = [{"reason": "ExitCode", "message": "2"}]
+    failed = json.dumps({"status": "Failure", "details": {"causes": causes}}).encode()
+    api.run = lambda _: [(2, b"tar: no space"), (3, failed)]
+    with pytest.raises(
+        job.NotStarted, match="could not be sent to their pod: it ended with exit code 2: tar: no space"
+    ):
+        job.send(api.apis, waiting, {})
+
+
+def test_time_of_tests_that_had_to_wait(spec: RunSpec) -> None:
+    """The time that a pod has waited is none of its tests', which ran into no limit when they are killed early."""
+    assert job.end_of(ended(137, seconds=90), spec, (), took=3.0).problem is None
 
 
 def test_reporter(spec: RunSpec) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 import os
 import subprocess
@@ -55,7 +54,7 @@ def snapshot(source: Path, **asked: str) -> Snapshot:
 
 def unpacked(taken: Snapshot) -> dict[str, tarfile.TarInfo]:
     """Return the files that were packed."""
-    with tarfile.open(fileobj=io.BytesIO(base64.b64decode(taken.packed)), mode="r:gz") as archive:
+    with tarfile.open(fileobj=io.BytesIO(taken.packed), mode="r:gz") as archive:
         return {member.name: member for member in archive}
 
 
@@ -93,7 +92,7 @@ def test_no_repository(tmp_path: Path) -> None:
     """Where Git can't list the files it is not known what the source is, and so not whether it has changed."""
     write(tmp_path, "pyproject.toml", TABLE)
     assert repository.files(tmp_path) is None
-    assert snapshot(tmp_path) == Snapshot("", "")
+    assert snapshot(tmp_path) == Snapshot("", b"")
 
 
 def test_submodule(source: Path, tmp_path: Path) -> None:
@@ -209,4 +208,4 @@ def test_packed_the_same(source: Path) -> None:
 def test_more_than_can_be_sent(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests that are too large to be sent are an image's."""
     monkeypatch.setattr(repository, "MOST", 10)
-    assert snapshot(source) == Snapshot("", "")
+    assert snapshot(source) == Snapshot("", b"")

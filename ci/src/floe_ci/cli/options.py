@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -74,4 +75,5 @@ def request(  # noqa: PLR0913 - a request is made of all options
     """Return what the options ask for."""
     selection = Selection(keyword, marker, pytest_args)
     where = results or Path("results") / tier
-    return RunRequest(tier=tier, source=source, results=where, selection=selection, **others)
+    from_there = "" if source == Path() else f" --source {shlex.quote(str(source))}"
+    return RunRequest(tier=tier, source=source, results=where, selection=selection, from_there=from_there, **others)

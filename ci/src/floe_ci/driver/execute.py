@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from floe_ci.driver.apis import Apis
 
 PROTOCOL: Final = "v4.channel.k8s.io"
-STDOUT, STDERR, STATUS = 1, 2, 3
+STDIN, STDOUT, STDERR, STATUS = 0, 1, 2, 3
 """The channels of a connection; each message begins with its channel's number."""
 CONNECT: Final = 10.0
 """Seconds until the command must have begun."""
@@ -38,6 +38,8 @@ SILENCE: Final = 60.0
 """Seconds without a byte after which a connection counts as lost."""
 GLANCE: Final = 0.25
 """Seconds between two glances at whether to stop."""
+FRAME: Final = 32 * 1024
+"""Bytes of a command's input that are sent at once."""
 MOST_SAID: Final = 64 * 1024
 """Bytes of its errors that are kept."""
 
@@ -71,14 +73,18 @@ class Execution:
         self.received = 0
         """Bytes of its output that came."""
 
-    def open(self, command: Sequence[str]) -> Self:
+    def open(self, command: Sequence[str], given: bytes = b"") -> Self:
         """Begin the command.
+
+        Args:
+            command: The command, which has to know where what it is given ends: its input stays open.
+            given: What comes on its standard input.
 
         Raises:
             NotBegun: The cluster refuses, or does not answer.
-            Broken: There is no such container.
+            Broken: There is no such container, or it did not take what it was given.
         """
-        url, options = connection(self._container, command)
+        url, options = connection(self._container, command, stdin=bool(given))
         self._socket = websocket.WebSocket(sslopt=options.pop("sslopt"), skip_utf8_validation=True)
         try:
             self._socket.connect(url, timeout=CONNECT, **options)  # type: ignore[no-untyped-call]  # the library's
@@ -89,6 +95,12 @@ class Execution:
         except (websocket.WebSocketException, OSError) as error:
             msg = f"no connection for a command: {error}"
             raise NotBegun(msg) from error
+        try:
+            for begin in range(0, len(given), FRAME):
+                self._socket.send_binary(bytes((STDIN,)) + given[begin : begin + FRAME])
+        except (websocket.WebSocketException, OSError) as error:
+            msg = f"the connection was lost: {error}"
+            raise Broken(msg) from error
         self._socket.settimeout(GLANCE)
         return self
 
@@ -171,14 +183,21 @@ class Execution:
             yield payload
 
 
-def run(container: Container, command: Sequence[str], *, timeout: float, stop: threading.Event | None = None) -> None:
-    """Run a command whose output is of no interest.
+def run(
+    container: Container,
+    command: Sequence[str],
+    given: bytes = b"",
+    *,
+    timeout: float,
+    stop: threading.Event | None = None,
+) -> None:
+    """Run a command whose output is of no interest; it may be given something on its standard input.
 
     Raises:
         Broken: It could not be run to its end, or failed.
         Stopped: It was told to stop.
     """
-    with Execution(container).open(command) as running:
+    with Execution(container).open(command, given) as running:
         for _ in running.output(until=time.monotonic() + timeout, stop=stop):
             pass
         if running.exit_code:
@@ -186,12 +205,13 @@ def run(container: Container, command: Sequence[str], *, timeout: float, stop: t
             raise Broken(msg)
 
 
-def connection(container: Container, command: Sequence[str]) -> tuple[str, dict[str, Any]]:
+def connection(container: Container, command: Sequence[str], *, stdin: bool = False) -> tuple[str, dict[str, Any]]:
     """Return the address of a command's connection, and how to connect: credentials, certificates and proxy."""
     api_client = container.apis.api_client
     settings = api_client.configuration
     headers: dict[str, str] = {}
     query = [("container", container.name), ("stdout", "true"), ("stderr", "true")]
+    query += [("stdin", "true")] if stdin else []
     query += [("command", each) for each in command]
     path = f"/api/v1/namespaces/{container.namespace}/pods/{container.pod}/exec"
     api_client.update_params_for_auth(headers, query, ["BearerToken"])

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from kubernetes.client import ApiException
 
 from floe_ci import contract, reporter
-from floe_ci.driver import closer, deploy, nodes, pods, poll
+from floe_ci.driver import closer, deploy, nodes, order, pods, poll
 from floe_ci.driver.apis import CALL
 from floe_ci.driver.execute import Broken, Container, run
 from floe_ci.driver.fetch import fetch
@@ -21,7 +20,7 @@ from floe_ci.manifests import Manifests
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from kubernetes.client import V1ContainerState, V1ContainerStateTerminated, V1Pod
@@ -44,13 +43,6 @@ EVENTS: Final = ".floe-events.jsonl"
 REPORTER: Final = "floe-reporter"
 """The ConfigMap with the reporter."""
 REPORTER_DIR: Final = f"/{REPORTER}"
-TESTS: Final = "floe-tests"
-"""The ConfigMaps with the tests, where they are not the image's own, and the container that unpacks them."""
-TESTS_DIR: Final = f"/{TESTS}"
-APP: Final = "/app"
-PART: Final = 900_000
-"""Bytes of Base64 text in one of these ConfigMaps: the API takes no more than a megabyte."""
-UNPACK: Final = f"cat {TESTS_DIR}/*.part | base64 --decode | tar --extract --gzip --directory {APP}"
 DEADLINE: Final = "DeadlineExceeded"
 KILLED: Final = 137
 """The exit code of a process that was killed, such as one that `timeout` could not end otherwise."""
@@ -58,6 +50,8 @@ TIMED_OUT: Final = 124
 """The exit code that `timeout` gives, for tests that ran into their deadline."""
 REMOVING: Final = 120.0
 """Seconds until a pod that could not start must be gone."""
+GLANCE: Final = 0.1
+"""Seconds between two looks at whether the pod can be sent the tests."""
 MARK: Final = 10.0
 """Seconds to tell the keeper to end."""
 KEEP: Final = f"""\
@@ -87,21 +81,15 @@ def prepare(spec: RunSpec, services: Manifests) -> Manifests:
             document["roleRef"]["name"] += f"-{spec.namespace}"
         if document["kind"] == "Job":
             prepare_job(document, spec, services)
-    brought = [configmap(name, data) for name, data in parts(spec).items()]
-    if spec.reporter:
-        brought.append(configmap(f"{REPORTER}{spec.suffix}", {f"{reporter.REPORTER}.py": spec.reporter}))
-    return Manifests((*brought, *manifests.documents))
-
-
-def configmap(name: str, data: dict[str, str]) -> Document:
-    """Return a ConfigMap."""
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data}
-
-
-def parts(spec: RunSpec) -> dict[str, dict[str, str]]:
-    """Return what the ConfigMaps with the tests hold, by their names; none where the image's own are run."""
-    cut = [spec.tests[begin : begin + PART] for begin in range(0, len(spec.tests), PART)]
-    return {f"{TESTS}-{number}{spec.suffix}": {f"{number:03}.part": part} for number, part in enumerate(cut)}
+    if not spec.reporter:
+        return manifests
+    brought = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": f"{REPORTER}{spec.suffix}"},
+        "data": {f"{reporter.REPORTER}.py": spec.reporter},
+    }
+    return Manifests((brought, *manifests.documents))
 
 
 def prepare_job(document: Document, spec: RunSpec, services: Manifests) -> None:
@@ -110,44 +98,48 @@ def prepare_job(document: Document, spec: RunSpec, services: Manifests) -> None:
     configmaps = services.connection_configmaps(contract.LABEL_CONNECTION)
     sources = [{"configMapRef": {"name": name}} for name in configmaps]
     sources += [{"secretRef": {"name": contract.CREDENTIALS_SECRET}}]
-    sources += [{"secretRef": {"name": f"{deploy.ENVIRONMENT_SECRET}{spec.suffix}"}}]
-    # The test process ends itself before the deadline of the Job, which has to leave time to collect.
-    document["spec"]["activeDeadlineSeconds"] = spec.timeouts.job + 300
     pod = document["spec"]["template"]["spec"]
-    for container in pod["containers"]:
-        if container["name"] == RUNNER:
-            container["command"] = ["timeout", "--kill-after=30", str(spec.timeouts.job), "pytest"]
-            container["args"] = list(spec.pytest_args)
-            container["envFrom"] = sources
-            if spec.reporter:
-                add_reporter(container)
-        elif container["name"] == KEEPER and spec.reporter:
-            container["command"] = ["/bin/sh", "-c", KEEP]
+    runner, keeper = (container_of(pod, name) for name in (RUNNER, KEEPER))
     if spec.reporter:
-        brought = {"name": REPORTER, "configMap": {"name": f"{REPORTER}{spec.suffix}"}}
-        pod["volumes"] = [*(pod.get("volumes") or ()), brought]
-    if spec.tests:
-        add_tests(pod, spec)
+        keeper["command"] = ["/bin/sh", "-c", KEEP]
+        pod["volumes"] = [
+            *(pod.get("volumes") or ()),
+            {"name": REPORTER, "configMap": {"name": f"{REPORTER}{spec.suffix}"}},
+        ]
+        add_reporter(runner)
+    if spec.waits:
+        # Nobody knows for how long; whoever waits for its end has a limit.
+        document["spec"].pop("activeDeadlineSeconds", None)
+        order.have_wait(pod, runner, keeper)
+    else:
+        # The test process ends itself before the deadline of the Job, which has to leave time to collect.
+        document["spec"]["activeDeadlineSeconds"] = spec.timeouts.job + 300
+        sources += [{"secretRef": {"name": f"{deploy.ENVIRONMENT_SECRET}{spec.suffix}"}}]
+        runner["command"], runner["args"] = command_of(spec), list(spec.pytest_args)
+    runner["envFrom"] = sources
 
 
-def add_tests(pod: dict[str, Any], spec: RunSpec) -> None:
-    """Have the tests unpacked before the test process begins, which finds them as it would in its image: read-only."""
-    runner = next(each for each in pod["containers"] if each["name"] == RUNNER)
-    keeper = next(each for each in pod["containers"] if each["name"] == KEEPER)
-    unpacking = {key: keeper[key] for key in ("image", "imagePullPolicy", "resources", "securityContext")}
-    mounts = [
-        {"name": TESTS, "mountPath": TESTS_DIR, "readOnly": True},
-        {"name": "app", "mountPath": APP},
-    ]
-    unpack = {"name": TESTS, "command": ["/bin/sh", "-euc", UNPACK], "volumeMounts": mounts, **unpacking}
-    pod["initContainers"] = [*(pod.get("initContainers") or ()), unpack]
-    runner["volumeMounts"] = [*(runner.get("volumeMounts") or ()), {"name": "app", "mountPath": APP, "readOnly": True}]
-    sources = [{"configMap": {"name": name}} for name in parts(spec)]
-    pod["volumes"] = [
-        *(pod.get("volumes") or ()),
-        {"name": TESTS, "projected": {"sources": sources}},
-        {"name": "app", "emptyDir": {}},
-    ]
+def container_of(pod: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return one of a pod's containers, which is there."""
+    return next(each for each in pod["containers"] if each["name"] == name)
+
+
+def command_of(spec: RunSpec) -> list[str]:
+    """Return the command of the test process, without its arguments."""
+    command = ["timeout", "--kill-after=30", str(spec.timeouts.job), "pytest"]
+    if not spec.reporter:
+        return command
+    # A variable of the container would hide the one of the tier's environment, or of the image.
+    script = f'export PYTHONPATH="{REPORTER_DIR}${{PYTHONPATH:+:$PYTHONPATH}}"; exec "$@"'
+    return ["/bin/sh", "-c", script, "sh", *command]
+
+
+def add_reporter(runner: dict[str, Any]) -> None:
+    """Have the test process find the reporter, and tell it where to write."""
+    events = {"name": reporter.ENV_EVENTS, "value": f"{contract.RESULTS_DIR}/{EVENTS}"}
+    runner["env"] = [*(runner.get("env") or ()), events]
+    mount = {"name": REPORTER, "mountPath": REPORTER_DIR, "readOnly": True}
+    runner["volumeMounts"] = [*(runner.get("volumeMounts") or ()), mount]
 
 
 def name_of(spec: RunSpec) -> str:
@@ -155,15 +147,51 @@ def name_of(spec: RunSpec) -> str:
     return f"{JOB}{spec.suffix}"
 
 
-def add_reporter(container: dict[str, Any]) -> None:
-    """Have the test process load the reporter, and tell it where to write."""
-    # A variable of the container would hide the one of the tier's environment, or of the image.
-    script = f'export PYTHONPATH="{REPORTER_DIR}${{PYTHONPATH:+:$PYTHONPATH}}"; exec "$@"'
-    container["command"] = ["/bin/sh", "-c", script, "sh", *container["command"]]
-    events = {"name": reporter.ENV_EVENTS, "value": f"{contract.RESULTS_DIR}/{EVENTS}"}
-    container["env"] = [*(container.get("env") or ()), events]
-    mount = {"name": REPORTER, "mountPath": REPORTER_DIR, "readOnly": True}
-    container["volumeMounts"] = [*(container.get("volumeMounts") or ()), mount]
+def send(apis: Apis, spec: RunSpec, environment: Mapping[str, str], stop: threading.Event | None = None) -> float:
+    """Wait for the pod that waits, and send the tests to it with the order to run them.
+
+    Returns:
+        When they began, as a time of `time.monotonic`.
+
+    Raises:
+        NotStarted: The pod could not be begun, or was made earlier and is gone; nothing has run in it.
+        RunError: It can't run.
+        Stopped: The wait was told to stop.
+    """
+    there: list[V1Pod] = []
+
+    def observe() -> str | None:
+        found = job_pod(apis, spec)
+        states = [pods.container_state(found, name) for name in (RUNNER, KEEPER)] if found else []
+        refuse_unstarted(*states)
+        is_lost = (
+            found.metadata.deletion_timestamp or any(state and state.terminated for state in states) if found else True
+        )
+        if spec.is_there and is_lost:
+            msg = "the pod that waited for tests is gone"
+            raise NotStarted(msg)
+        if found is None:
+            return "the Job has no pod yet"
+        if reason := pods.failure(found):
+            msg = f"{reason}\n{closer.look(apis, spec.namespace, [found])}"
+            raise failure_of(found)(msg)
+        there[:] = [found]
+        return None if all(state and state.running for state in states) else pods.state(found)
+
+    def look() -> str:
+        return closer.look(apis, spec.namespace, there)
+
+    apis.wait_until("the tests' pod", observe, timeout=spec.timeouts.services, interval=GLANCE, look=look, stop=stop)
+    (pod,) = there
+    runner = next(each for each in pod.spec.containers if each.name == RUNNER)
+    own = {each.name for each in runner.env or ()}
+    given = {name: value for name, value in environment.items() if name not in own}
+    keeper = Container(apis, spec.namespace, pod.metadata.name, KEEPER)
+    try:
+        return order.send(keeper, spec.tests, [*command_of(spec), *spec.pytest_args], given, stop)
+    except Broken as error:
+        msg = f"the tests could not be sent to their pod: {error}"
+        raise NotStarted(msg) from error
 
 
 def wait_for_end(apis: Apis, spec: RunSpec, stop: threading.Event | None = None) -> V1Pod:
@@ -252,12 +280,11 @@ def clear(apis: Apis, spec: RunSpec, *, timeout: float = CALL) -> None:
     Raises:
         RunError: The cluster refuses.
     """
-    names = [*parts(spec), f"{REPORTER}{spec.suffix}"]
     core, namespace = apis.core, spec.namespace
     calls: list[Callable[[], object]] = [
         lambda: apis.batch.delete_namespaced_job(name_of(spec), namespace, propagation_policy="Background"),
         lambda: core.delete_namespaced_secret(f"{deploy.ENVIRONMENT_SECRET}{spec.suffix}", namespace),
-        *(partial(core.delete_namespaced_config_map, name, namespace) for name in names),
+        lambda: core.delete_namespaced_config_map(f"{REPORTER}{spec.suffix}", namespace),
     ]
 
     def delete() -> None:
@@ -313,11 +340,18 @@ class TestsEnd:
     notes: tuple[str, ...] = ()
 
 
-def end_of(pod: V1Pod, spec: RunSpec, others: Iterable[V1Pod]) -> TestsEnd:
-    """Return how the tests ended, by their own pod and by what became of the services' meanwhile."""
+def end_of(pod: V1Pod, spec: RunSpec, others: Iterable[V1Pod], took: float | None = None) -> TestsEnd:
+    """Return how the tests ended, by their own pod and by what became of the services' meanwhile.
+
+    Args:
+        pod: Their own.
+        spec: What they were.
+        others: The services'.
+        took: Seconds that they took; None: as long as their container ran.
+    """
     end: V1ContainerStateTerminated = pods.container_state(pod, RUNNER).terminated  # type: ignore[union-attr]  # see above
     code = end.exit_code
-    if code == TIMED_OUT or (code == KILLED and lasted(end) >= spec.timeouts.job):
+    if code == TIMED_OUT or (code == KILLED and (lasted(end) if took is None else took) >= spec.timeouts.job):
         return TestsEnd(code, Problem("timeout", f"the tests took longer than {spec.timeouts.job} s"))
     memory = [reason for each in (pod, *others) if (reason := pods.out_of_memory(each))]
     if memory and code:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import TYPE_CHECKING, Final, Self
 
 import urllib3
@@ -65,6 +66,8 @@ class ClusterRun:
         self._services = Manifests.parse(spec.services, "the rendered manifests")
         follower = LogFollower(apis, spec.namespace, logs, self._feed_of(feed, spec), since=spec.since)
         self._watcher = Watcher(apis, spec, follower)
+        self._environment: dict[str, str] = {}
+        """What the tests have beside the services' variables."""
         self.problem: Problem | None = None
         """What ended the tests, if not they themselves: time or memory; known when they have ended."""
         self.notes: tuple[str, ...] = ()
@@ -88,7 +91,10 @@ class ClusterRun:
         """
         core, spec = self._apis.core, self._spec
         self._apis.ask(f"Namespace {spec.namespace}", lambda: deploy.make_namespace(core, spec), stop=self._stop)
-        return self._apis.ask("Secrets", lambda: deploy.make_secrets(core, spec, self._services), stop=self._stop)
+        passwords, self._environment = self._apis.ask(
+            "Secrets", lambda: deploy.make_secrets(core, spec, self._services), stop=self._stop
+        )
+        return passwords
 
     def nodes(self) -> None:
         """Wait for the nodes: pods that come before them would all go to the one that happens to be Ready first.
@@ -128,9 +134,13 @@ class ClusterRun:
         """
         self._watcher.begin()
         again: tuple[str, ...] = ()
+        began: float | None = None
         while True:
-            deploy.apply(self._apis, self._spec, job.prepare(self._spec, self._services), self._stop)
+            if again or not self._spec.is_there:
+                self.make_job()
             try:
+                if self._spec.waits:
+                    began = job.send(self._apis, self._spec, self._environment, self._stop)
                 pod = job.wait_for_end(self._apis, self._spec, self._stop)
                 break
             except job.NotStarted as error:
@@ -138,9 +148,20 @@ class ClusterRun:
                     raise
                 again = (*again, f"tried again: {error}")
                 job.remove(self._apis, self._spec, self._stop)
-        end = job.end_of(pod, self._spec, self._others())
+                self._spec = self._spec.model_copy(update={"is_there": False})
+        took = None if began is None else time.monotonic() - began
+        end = job.end_of(pod, self._spec, self._others(), took)
         self.problem, self.notes = end.problem, (*again, *end.notes)
         return end.exit_code
+
+    def make_job(self) -> None:
+        """Make the Job of the tests with all that belongs to it.
+
+        Raises:
+            RunError: The cluster refuses.
+            Stopped: The run was told to stop.
+        """
+        deploy.apply(self._apis, self._spec, job.prepare(self._spec, self._services), self._stop)
 
     def collect(self, raw: Path, *, timeout: float = 600, stop: threading.Event | None = None) -> tuple[str, ...]:
         """Copy what the tests have written until now into `raw`, a folder, and return what was left out.

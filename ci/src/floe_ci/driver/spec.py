@@ -25,8 +25,12 @@ class RunSpec(BaseModel):
     runner_image: str = ""
     suffix: str = ""
     """What the names of the tests' own objects end in, where other runs' may be in the namespace too."""
-    tests: str = ""
-    """The tests and what is beside them, as a compressed tar archive in Base64; empty: the image's own are run."""
+    waits: bool = False
+    """Whether the tests' pod waits until it is sent what it is to run."""
+    is_there: bool = False
+    """Whether that pod was made before the run."""
+    tests: bytes = b""
+    """What is sent to it: the tests and what is beside them, as a compressed tar archive."""
     since: datetime | None = None
     """Where logs and events begin; None: where there are any."""
     reporter: str = ""

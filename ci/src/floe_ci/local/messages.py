@@ -142,7 +142,7 @@ def hand_on(message: Message, told: Hearer) -> bool:
 
 
 class Teller(ABC):
-    """Tells another process of steps, and of what the reader should see."""
+    """Tells another process what a run does, as it does it."""
 
     @abstractmethod
     def send(self, message: Message) -> None:
@@ -159,6 +159,24 @@ class Teller(ABC):
     def end(self, step: Step) -> None:
         """Tell that a step has ended."""
         self.send(End(step=step))
+
+    def collected(self, count: int) -> None:
+        """Tell how many tests there are."""
+        self.send(Collected(count=count))
+
+    def started(self, test: str) -> None:
+        """Tell that a test begins."""
+        self.send(TestBegins(test=test))
+
+    def ended(  # noqa: PLR0913, PLR0917 - as the protocol has it
+        self, test: str, outcome: str, seconds: float, message: str, done: int, total: int | None
+    ) -> None:
+        """Tell that a test has ended."""
+        self.send(TestEnds(test=test, outcome=outcome, seconds=seconds, message=message, done=done, total=total))
+
+    def verdict(self, outcome: Outcome) -> None:
+        """Tell that the results are in place."""
+        self.send(Judged(verdict=outcome.verdict, exit_code=outcome.exit_code, summary=outcome.summary))
 
 
 class Channel(Teller):
@@ -189,21 +207,3 @@ class Channel(Teller):
         nowhere = os.open(os.devnull, os.O_RDWR)
         for stream in (0, 1, 2):
             os.dup2(nowhere, stream)
-
-    def collected(self, count: int) -> None:
-        """Tell how many tests there are."""
-        self.send(Collected(count=count))
-
-    def started(self, test: str) -> None:
-        """Tell that a test begins."""
-        self.send(TestBegins(test=test))
-
-    def ended(  # noqa: PLR0913, PLR0917 - as the protocol has it
-        self, test: str, outcome: str, seconds: float, message: str, done: int, total: int | None
-    ) -> None:
-        """Tell that a test has ended."""
-        self.send(TestEnds(test=test, outcome=outcome, seconds=seconds, message=message, done=done, total=total))
-
-    def verdict(self, outcome: Outcome) -> None:
-        """Tell that the results are in place."""
-        self.send(Judged(verdict=outcome.verdict, exit_code=outcome.exit_code, summary=outcome.summary))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import anyio
 
 from floe_ci import engine_probe
+from floe_ci.errors import RunError, UserError
 from floe_ci.places import Finding
 
 if TYPE_CHECKING:
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from floe_ci.engine_probe import Probe
+    from floe_ci.held_cluster import Held
     from floe_ci.origin import Origin
     from floe_ci.request import PlaceName, Progress, RunRequest
     from floe_ci.results import Outcome
@@ -40,8 +43,12 @@ class DaggerPlace:
 
     def stay(self, run: Run) -> Stay:
         """Return a run's stay: in Kind, or for the unit tier in a container."""
-        if self._origin is None and (stays := self._where_it_stays(run)):
-            return stays
+        if self._origin is None and run.request.tier != "unit" and not run.request.fresh:
+            self._look_for_one_that_stays(run)
+            if run.request.keep:
+                from floe_ci.places.held import HeldStay  # noqa: PLC0415 - as below
+
+                return HeldStay(run)
         # The SDK takes a second to import, and who asks what there is should not wait for it.
         from floe_ci.origin import of_this_machine  # noqa: PLC0415
         from floe_ci.places.container import ContainerStay  # noqa: PLC0415
@@ -55,22 +62,23 @@ class DaggerPlace:
         return KindStay(run, origin)
 
     @staticmethod
-    def _where_it_stays(run: Run) -> Stay | None:
-        """Return a run's stay in its repository's cluster that is up, or is to be kept; None where there is neither."""
-        from floe_ci import held_cluster  # noqa: PLC0415 - as below
-        from floe_ci.places.held import HeldStay  # noqa: PLC0415 - as below
+    def _look_for_one_that_stays(run: Run) -> None:
+        """Tell why a cluster that is up is not used.
 
-        request = run.request
-        if request.tier == "unit" or request.fresh:
-            return None
-        held = held_cluster.find(request.source)
-        if held and held.tier != request.tier:
-            run.note(f"cluster {held.name} is up for tier {held.tier}; tier {request.tier} takes a new one")
-            return None
-        return HeldStay(run, held) if held or request.keep else None
+        Raises:
+            UserError: It could be, were it not for what holds it.
+        """
+        from floe_ci import held_cluster  # noqa: PLC0415 - as below
+
+        if held := held_cluster.usable(run.request.source):
+            run.note(f"cluster {held.name} is up for tier {held.tier}; tier {run.request.tier} takes a new one")
 
     def run(self, request: RunRequest, progress: Progress) -> Outcome:
-        """Run a tier, and leave its results."""
+        """Run a tier, and leave its results: in the repository's cluster that is up, if there is one."""
+        if held := _in_use(request):
+            from floe_ci import held_cluster  # noqa: PLC0415 - as above
+
+            return held_cluster.run(held, request, progress)
         from floe_ci.run import run  # noqa: PLC0415 - as above
 
         return anyio.run(run, request, self, progress)
@@ -115,6 +123,18 @@ class DaggerPlace:
 
         name = held_cluster.down(request.source, progress)
         return f"cluster {name} is deleted" if name else f"no cluster is up for {request.source.resolve()}"
+
+
+def _in_use(request: RunRequest) -> Held | None:
+    """Return the cluster that a run finds; where that can't be told, the run's own story says why."""
+    if request.tier == "unit" or request.fresh:
+        return None
+    from floe_ci import held_cluster  # noqa: PLC0415 - only where there may be one
+
+    with suppress(UserError, RunError):
+        held = held_cluster.usable(request.source)
+        return held if held and held.tier == request.tier else None
+    return None
 
 
 def _finding(what: str, probe: Probe, remedy: str) -> Finding:

@@ -15,17 +15,31 @@ from floe_ci.repository import Snapshot
 from floe_ci.tasks import in_thread
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from floe_ci.held_cluster import Held
+    from floe_ci.request import RunRequest
     from floe_ci.run import Run
     from floe_ci.steps import Step
+
+    Refresh = Callable[[Held, RunRequest, "Heard"], Awaitable[Held]]
 
 
 class HeldStay(DrivenStay):
     """A run's stay in a repository's cluster that was up before, or that is brought up to be looked at."""
 
-    def __init__(self, run: Run, held: Held | None) -> None:
-        """Prepare; without a cluster, one is brought up, and is kept only if the run says so."""
-        self._run, self._held = run, held
+    def __init__(
+        self, run: Run, held: Held | None = None, refresh: Refresh | None = None, ahead: Callable[[], str] = str
+    ) -> None:
+        """Prepare.
+
+        Args:
+            run: Whose stay it is.
+            held: The cluster; None: one is brought up, and is kept only if the run says so.
+            refresh: Brings the cluster up to date; None: its holder is asked to.
+            ahead: Returns what the names of a pod end in that waits for tests; empty: there is none.
+        """
+        self._run, self._held, self._refresh, self._ahead = run, held, refresh or self._ask_holder, ahead
         self._is_own = held is None
         self._use = ExitStack()
 
@@ -44,15 +58,21 @@ class HeldStay(DrivenStay):
         self._held = held
         self._use.enter_context(held_cluster.using(held))
         if not tests.key or tests.key != held.deployed.key:
-            held = await in_thread(lambda: held_cluster.refresh(held, run.request, Heard(run), stop))
+            held = await self._refresh(held, run.request, Heard(run))
         there = held.deployed
         plan = plan.with_manifests(
             Manifests.parse(there.services, "the cluster's services"), Manifests.parse(there.job, "the runner's Job")
         )
         began = datetime.now(UTC).replace(microsecond=0)
-        spec = plan.spec(namespace=held.namespace).model_copy(
-            update={"runner_image": there.runner_image, "tests": tests.packed, "since": began}
-        )
+        brought = {
+            "runner_image": there.runner_image,
+            "tests": tests.packed,
+            "since": began,
+            "waits": bool(tests.packed),
+        }
+        spec = plan.spec(namespace=held.namespace).model_copy(update=brought)
+        if spec.waits and (suffix := self._ahead()):
+            spec = spec.model_copy(update={"suffix": suffix, "is_there": True})
         self._driven = Driven(run, Apis.of_kubeconfig(held.kubeconfig.read_text(encoding="utf-8")), spec)
 
     async def services(self) -> None:
@@ -61,8 +81,8 @@ class HeldStay(DrivenStay):
 
     def kept(self) -> tuple[str, ...]:
         """Return how to enter the cluster, and how to be rid of it."""
-        source = "" if self._run.request.source.resolve().samefile(".") else f" --source {self._run.request.source}"
-        return (f"enter it: `floe-ci shell{source}`", f"delete it: `floe-ci down --on dagger{source}`")
+        from_there = self._run.request.from_there
+        return (f"enter it: `floe-ci shell{from_there}`", f"delete it: `floe-ci down --on dagger{from_there}`")
 
     async def leave(self, *, keep: bool, hurry: bool) -> None:
         """Take the tests out of the cluster, which stays; one of the run's own ends, unless it is kept."""
@@ -74,6 +94,10 @@ class HeldStay(DrivenStay):
             source, told = self._held.source, self._run.told
             with self._run.step("end cluster"):
                 await in_thread(lambda: held_cluster.down(source, told, wait=not hurry))
+
+    async def _ask_holder(self, held: Held, request: RunRequest, told: Heard) -> Held:
+        stop = self._run.interrupts.stop
+        return await in_thread(lambda: held_cluster.refresh(held, request, told, stop))
 
 
 class Heard:

@@ -5,21 +5,17 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from contextlib import contextmanager, suppress
 from dataclasses import replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
 from floe_ci.errors import RunError, UserError
+from floe_ci.hearing import Hearing, finish_for, signals_to
 from floe_ci.places import Finding
-from floe_ci.signals import SIGNALS, early
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from types import FrameType
-    from typing import IO, Literal
+    from typing import Literal
 
-    from floe_ci.local.messages import Done, Refused, Up
     from floe_ci.request import PlaceName, Progress, RunRequest
     from floe_ci.results import Outcome
 
@@ -59,7 +55,7 @@ class LocalPlace:
             UserError: The place for the results can't be taken.
         """
         judged, last = _ask("test", request, progress)
-        return judged or _finish_for(request, progress, f"the worker that had the run {last}")
+        return judged or finish_for(request, self.name, progress, f"the worker that had the run {last}")
 
     def up(self, request: RunRequest, progress: Progress) -> str:
         """Start the tier's services unless they are up, and leave a worker that keeps them.
@@ -131,7 +127,7 @@ def _ask(action: Literal["test", "up"], request: RunRequest, progress: Progress)
     with worker.stdin as orders, worker.stdout as told:
         orders.write(f"{order.model_dump_json()}\n")
         orders.flush()
-        with _interrupts(orders):
+        with signals_to(orders):
             last = hearing.listen(told)
     match last:
         case messages.Refused(text=text):
@@ -147,75 +143,5 @@ def _ask(action: Literal["test", "up"], request: RunRequest, progress: Progress)
             return hearing.outcome, f"ended with {_described(worker.wait())}"
 
 
-class Hearing:
-    """Hands on what a worker tells."""
-
-    def __init__(self, progress: Progress, request: RunRequest) -> None:
-        """Prepare; `progress` is told of it."""
-        self.outcome: Outcome | None = None
-        """What the run came to, once it is told."""
-        self._progress, self._request = progress, request
-
-    def listen(self, told: IO[str]) -> Done | Refused | Up | None:
-        """Hand on all that is told, and return the worker's last word; None where it died."""
-        from floe_ci.local import messages  # noqa: PLC0415 - an extra
-
-        progress = self._progress
-        for line in told:
-            message = messages.read(line)
-            if messages.hand_on(message, progress):
-                continue
-            match message:
-                case messages.Collected(count=count):
-                    progress.collected(count)
-                case messages.TestBegins(test=test):
-                    progress.started(test)
-                case messages.TestEnds() as test:
-                    progress.ended(test.test, test.outcome, test.seconds, test.message, test.done, test.total)
-                case messages.Judged() as judged:
-                    from floe_ci.results import Outcome  # noqa: PLC0415 - only where a run is asked for
-
-                    self.outcome = Outcome(judged.verdict, judged.exit_code, self._request.results, judged.summary)
-                    progress.verdict(self.outcome)
-                case messages.Done() | messages.Refused() | messages.Up() as last:
-                    return last
-        return None
-
-
-def _finish_for(request: RunRequest, progress: Progress, problem: str) -> Outcome:
-    """End a run whose worker has died: what it had written until then are the results."""
-    from floe_ci import results  # noqa: PLC0415 - only where it is needed
-    from floe_ci.ends import End, Problem  # noqa: PLC0415 - as above
-    from floe_ci.folder import RunFolder  # noqa: PLC0415 - as above
-    from floe_ci.steps import Timings  # noqa: PLC0415 - as above
-
-    folder = RunFolder.resume(request.results, run_id=request.run_id, tier=request.tier, place="local")
-    end = End(problem=Problem("infrastructure", problem))
-    outcome = results.finish(folder, request.tier, request.run_id, end, Timings(), None)
-    progress.verdict(outcome)
-    return outcome
-
-
 def _described(code: int) -> str:
     return signal.Signals(-code).name if code < 0 else f"exit code {code}"
-
-
-@contextmanager
-def _interrupts(orders: IO[str]) -> Iterator[None]:
-    """Hand the first signal on to the worker, which ends the run in order; the next one ends this process at once."""
-
-    def interrupted(number: int, _frame: FrameType | None) -> None:
-        for each in SIGNALS:
-            signal.signal(each, signal.SIG_DFL)
-        with suppress(BrokenPipeError, ValueError):
-            orders.write(f"{number}\n")
-            orders.flush()
-
-    before = {number: signal.signal(number, interrupted) for number in SIGNALS}
-    if number := early():
-        interrupted(number, None)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
