@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import textwrap
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
@@ -210,16 +211,54 @@ def test_two_at_once(shop: Shop) -> None:
         assert set(shop.cases(f"results/{name}")) == {f"tests.integration.test_shop::test_{name}"}
 
 
-def test_nothing_is_left_of_a_run(shop: Shop) -> None:
-    """What a run brings into the cluster goes with it: only the services stay."""
-    assert shop.test("-k", "price").returncode == 0
+def left_in(shop: Shop) -> list[str]:
+    """Return what is in the cluster once a run's Job is gone, and the next run's waits."""
     script = """
-        kubectl wait --for=delete job --selector=floe.dev/run-id --timeout=60s > /dev/null 2>&1
+        timeout 60 sh -c 'until [ "$(kubectl get jobs --output=name | wc -l)" = 1 ]; do :; done' &&
         kubectl get jobs,configmaps,secrets --output=name
     """
-    left = shop.floe_ci("shell", "--", "sh", "-c", textwrap.dedent(script)).stdout.split()
-    assert not [name for name in left if "floe-tests" in name or "runner" in name or "environment-" in name]
-    assert "secret/floe-credentials" in left
+    return shop.floe_ci("shell", "--", "sh", "-c", textwrap.dedent(script)).stdout.split()
+
+
+def test_nothing_is_left_of_a_run(shop: Shop) -> None:
+    """What a run brings into the cluster goes with it: only the services stay, and the pod of the next run."""
+    before = left_in(shop)
+    assert shop.test("-k", "price").returncode == 0
+    after = left_in(shop)
+    runners = [[name for name in names if "runner" in name or "reporter" in name] for names in (before, after)]
+    assert [len(names) for names in runners] == [2, 2]
+    assert set(runners[0]).isdisjoint(runners[1])
+    assert set(before) - set(runners[0]) == set(after) - set(runners[1])
+    assert "secret/floe-credentials" in after
+
+
+def test_pod_that_waits_in_vain(shop: Shop) -> None:
+    """Where the pod that waited for the next run is gone, the run makes another, and says so."""
+    assert len(left_in(shop))
+    gone = shop.floe_ci("shell", "--", "kubectl", "delete", "pods", "--selector=job-name", "--now")
+    assert "floe-test-runner" in gone.stdout, gone.stderr
+    done = shop.test("-k", "price")
+    assert done.returncode == 0, done.stderr
+    assert "tried again: the pod that waited for tests is gone" in done.stderr
+
+
+def test_interrupted_run(restored: Shop) -> None:
+    """A run that is told to end leaves what there is within seconds, and the cluster as it was."""
+    hanging = "import threading\ndef test_a(): ...\ndef test_b():\n    threading.Event().wait(300)\n"
+    restored.write("tests/integration/test_new.py", hanging)
+    command = [sys.executable, "-m", "floe_ci", "test", "--on", "dagger", *OPTIONS, "-k", "test_new"]
+    with subprocess.Popen(command, cwd=restored.folder, stderr=subprocess.PIPE, text=True) as running:
+        assert running.stderr
+        for line in running.stderr:
+            if "1 of 2" in line:
+                break
+        running.terminate()
+        told = time.monotonic()
+        running.communicate(timeout=120)
+    assert running.returncode == 143
+    assert time.monotonic() - told < 30, "quiet, it is 3 s"
+    assert restored.cases()["tests.integration.test_new::test_a"] == "passed"
+    assert len([name for name in left_in(restored) if name.startswith("job")]) == 1
 
 
 def test_status(shop: Shop) -> None:

@@ -131,6 +131,11 @@ async def build_environment(
     builder = uv.with_uv(packaged, environment="/opt/venv").with_workdir("/app")
     # The image's own, whatever `.python-version` names: the environment goes into an image with just that.
     builder = builder.with_env_variable("UV_PYTHON", "/usr/local/bin/python3")
+    # Nothing can be written where the tests run: each run would compile all that it imports. By time, each of the
+    # steps compiles what it has installed, and leaves what those before it have.
+    builder = builder.with_env_variable("UV_COMPILE_BYTECODE", "1").with_env_variable(
+        "PYC_INVALIDATION_MODE", "TIMESTAMP"
+    )
     missing = ["sh", "-c", INSTALL_MISSING, "sh", *(part for tool in tools for part in (tool.pinned, tool.fitting))]
     # Filtered first: what the engine keeps of a whole source is thrown away with each change of it.
     code = source.filter(exclude=tests)
