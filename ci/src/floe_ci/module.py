@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import dagger
-from dagger import Doc, dag, field, function, object_type
+from dagger import Doc, check, dag, field, function, object_type
 from dagger.mod._exceptions import FunctionError  # the SDK's own way to fail without a traceback
 
 from floe_ci.engine import explained
@@ -114,6 +114,18 @@ class FloeCi:
                 raise UserError(outcome.summary)
         return dag.current_module().workdir(str(RESULTS))
 
+    @check
+    @function(cache="never")
+    async def unit(self, ws: dagger.Workspace, registry: Mirror = "") -> str:
+        """Check that the unit tier passes."""
+        return await checked("unit", ws, registry, "")
+
+    @check
+    @function(cache="never")
+    async def integration(self, ws: dagger.Workspace, registry: Mirror = "", node_image: NodeImage = "") -> str:
+        """Check that the integration tier passes."""
+        return await checked("integration", ws, registry, node_image)
+
     @function
     async def build_runner(
         self, ws: dagger.Workspace, source: Source = None, registry: Mirror = ""
@@ -178,6 +190,15 @@ def told_plainly() -> Iterator[None]:
         yield
     except (UserError, RunError) as error:
         raise Failure(str(error)) from None
+
+
+async def checked(tier: str, ws: dagger.Workspace, mirror: str, node_image: str) -> str:
+    """Run a tier's tests, and return what it came to, unless they don't pass."""
+    with told_plainly():
+        outcome = await run_tier(tier, repository(None, ws), Selection(), 0, mirror, node_image, keep=False, cluster="")
+        if not outcome.passed:
+            raise UserError(outcome.summary)
+    return outcome.summary
 
 
 async def run_tier(
