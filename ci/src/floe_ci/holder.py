@@ -162,12 +162,13 @@ class Holder:
         self._make_ahead(spec)
 
     def _make_ahead(self, spec: RunSpec) -> None:
-        ahead = spec.model_copy(update={"suffix": f"-{uuid.uuid4().hex[:8]}", "waits": True})
+        ahead = spec.model_copy(update={"suffix": f"-{uuid.uuid4().hex[:8]}", "is_ahead": True})
         ClusterRun(self.apis, ahead, NoLogs(), threading.Event()).make_job()
         self._ahead.append(ahead)
 
     def _deploy(self, spec: RunSpec) -> None:
-        with ClusterRun(self.apis, spec, NoLogs(), threading.Event()) as run:
+        alone = spec.model_copy(update={"runner": ""})
+        with ClusterRun(self.apis, alone, NoLogs(), threading.Event()) as run:
             run.prepare()
             run.services(follow=False)
 

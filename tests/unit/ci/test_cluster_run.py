@@ -14,7 +14,7 @@ from floe_ci.errors import RunError, UserError
 from kubernetes import client
 
 from tests.unit.ci.test_follow import Files
-from tests.unit.ci.test_job import MANIFESTS, packed, pods, state
+from tests.unit.ci.test_job import MANIFESTS, packed, pods, state, until_sent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,11 +79,11 @@ def test_story(cluster: ApiServer, make: Callable[..., ClusterRun], files: Files
         run.services()
         found = pods(state("runner", 1), state("results", None))
         found.items[0].metadata.uid = "1"
-        cluster.objects[PODS] = found
+        cluster.objects[PODS] = until_sent(cluster, found)
         assert run.tests() == 1
         assert run.collect(tmp_path) == ()
     made = {each["metadata"]["name"]: each for each in cluster.created}
-    assert list(made) == ["ns", "floe-credentials", "floe-environment"]
+    assert list(made) == ["ns", "floe-credentials"]
     assert made["floe-credentials"]["stringData"] == {"FLOE_WEB_PASSWORD": password}
     assert [each["kind"] for each in cluster.applied][:1] == ["Deployment"]
     assert "Job" in [each["kind"] for each in cluster.applied]
@@ -95,7 +95,7 @@ def test_story(cluster: ApiServer, make: Callable[..., ClusterRun], files: Files
 
 def test_time_of_the_tests(cluster: ApiServer, make: Callable[..., ClusterRun]) -> None:
     """Tests that were ended for their time are told so, beside their code."""
-    cluster.objects[PODS] = pods(state("runner", 124), state("results", None))
+    cluster.objects[PODS] = until_sent(cluster, pods(state("runner", 124), state("results", None)))
     run = make(runner=MANIFESTS, timeouts=Timeouts(job=60, services=1))
     assert run.tests() == 124
     assert run.problem
@@ -145,8 +145,7 @@ def test_api_that_fails_once(cluster: ApiServer, make: Callable[..., ClusterRun]
     run.nodes()
     once(PODS)
     run.services()
-    cluster.objects[PODS] = found
-    once(PODS)
+    cluster.objects[PODS] = until_sent(cluster, found)
     assert run.tests() == 0
     cluster.objects[PODS] = found
     once(PODS)

@@ -64,7 +64,7 @@ def test_password_that_is_there_stays(api: ApiServer, run_spec: Callable[..., Ru
     """A password that a service was set up with, in a cluster that was kept, is not made anew."""
     kept = {"data": {"FLOE_WEB_PASSWORD": base64.b64encode(b"as it was").decode()}}
     api.objects["/api/v1/namespaces/ns/secrets/floe-credentials"] = kept
-    passwords, _ = deploy.make_secrets(api.apis.core, run_spec(), SERVICES)
+    passwords, _ = deploy.make_credentials(api.apis.core, run_spec(), SERVICES)
     assert passwords == ("as it was",)
 
 
@@ -82,21 +82,20 @@ def secrets(api: ApiServer) -> dict[str, dict[str, str]]:
 
 def test_password_for_each_key(api: ApiServer, run_spec: Callable[..., RunSpec]) -> None:
     """The run's Secret has a value for each key that a manifest takes from it, and for no other."""
-    values, _ = deploy.make_secrets(api.apis.core, run_spec(), SERVICES)
+    values, _ = deploy.make_credentials(api.apis.core, run_spec(), SERVICES)
     assert secrets(api)["floe-credentials"] == {"FLOE_WEB_PASSWORD": values[0]}
 
 
 def test_passwords_differ(api: ApiServer, run_spec: Callable[..., RunSpec]) -> None:
     """No two runs have the same password."""
-    first, second = (deploy.make_secrets(api.apis.core, run_spec(), SERVICES)[0] for _ in range(2))
+    first, second = (deploy.make_credentials(api.apis.core, run_spec(), SERVICES)[0] for _ in range(2))
     assert first != second
 
 
 def test_environment(api: ApiServer, run_spec: Callable[..., RunSpec]) -> None:
     """The configured environment may refer to addresses and to passwords, and tells the run and its timeouts."""
     told = run_spec(environment={"URL": "http://u:${FLOE_WEB_PASSWORD}@${FLOE_WEB_HOST}"})
-    (password,), environment = deploy.make_secrets(api.apis.core, told, SERVICES)
-    assert secrets(api)["floe-environment"] == environment
+    (password,), environment = deploy.make_credentials(api.apis.core, told, SERVICES)
     assert environment == {
         "URL": f"http://u:{password}@web",
         "FLOE_RUN_ID": "abc",
@@ -105,19 +104,13 @@ def test_environment(api: ApiServer, run_spec: Callable[..., RunSpec]) -> None:
         "FLOE_RESULTS_DIR": "/results",
         **told.timeouts.variables(),
     }
-
-
-def test_environment_that_is_sent(api: ApiServer, run_spec: Callable[..., RunSpec]) -> None:
-    """Of tests that are sent to a pod that waits, the environment goes with them, and is no Secret of its own."""
-    _, environment = deploy.make_secrets(api.apis.core, run_spec(waits=True, suffix="-x"), SERVICES)
-    assert environment["FLOE_RUN_ID"] == "abc"
-    assert set(secrets(api)) == {"floe-credentials"}
+    assert list(secrets(api)) == ["floe-credentials"]
 
 
 def test_environment_of_unknown_variables(api: ApiServer, run_spec: Callable[..., RunSpec]) -> None:
     """A variable that the run doesn't have is the caller's to mend, and no Secret is made."""
     with pytest.raises(UserError, match="FLOE_WEP_HOST"):
-        deploy.make_secrets(api.apis.core, run_spec(environment={"URL": "${FLOE_WEP_HOST}"}), SERVICES)
+        deploy.make_credentials(api.apis.core, run_spec(environment={"URL": "${FLOE_WEP_HOST}"}), SERVICES)
     assert not api.created
 
 

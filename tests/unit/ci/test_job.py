@@ -10,13 +10,14 @@ import subprocess
 import tarfile
 import threading
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from floe_ci.config import Timeouts
 from floe_ci.driver import job
+from floe_ci.driver.pods import JOB_NAME
 from floe_ci.driver.poll import Stopped
 from floe_ci.driver.problems import OutOfMemory, TimedOut
 from floe_ci.errors import RunError
@@ -97,8 +98,8 @@ def state(name: str, exit_code: int | None, reason: str = "Error") -> client.V1C
 def pods(*statuses: client.V1ContainerStatus, phase: str = "Running", **status: object) -> client.V1PodList:
     """Return the Job's one pod, as a list."""
     found = client.V1Pod(
-        metadata=client.V1ObjectMeta(name="floe-test-runner-x"),
-        spec=client.V1PodSpec(containers=[], node_name="worker"),
+        metadata=client.V1ObjectMeta(name="floe-test-runner-x", labels={JOB_NAME: job.JOB}),
+        spec=client.V1PodSpec(containers=[client.V1Container(name=job.RUNNER)], node_name="worker"),
         status=client.V1PodStatus(phase=phase, container_statuses=list(statuses) or None, **status),
     )
     return client.V1PodList(items=[found])
@@ -109,28 +110,21 @@ def test_image(prepared: dict[str, Any]) -> None:
     assert {each["image"] for each in containers(prepared).values()} == {"floe.local/runner:abc"}
 
 
-def test_arguments(prepared: dict[str, Any]) -> None:
-    """The arguments for pytest reach it as they are."""
-    assert containers(prepared)["runner"]["args"] == ["tests/integration", "-k", "a b"]
-
-
-def test_process_ends_itself(prepared: dict[str, Any]) -> None:
-    """The test process is ended when its time is over."""
-    command = containers(prepared)["runner"]["command"]
-    assert command == ["timeout", "--kill-after=30", "60", "pytest"]
+def test_command(spec: RunSpec) -> None:
+    """The test process has the arguments for pytest as they are, and is ended when its time is over."""
+    assert job.command_of(spec) == ["timeout", "--kill-after=30", "60", "pytest", "tests/integration", "-k", "a b"]
 
 
 def test_job_outlives_the_process(prepared: dict[str, Any]) -> None:
-    """The Job's own deadline leaves time to collect after the process was ended."""
-    assert prepared["spec"]["activeDeadlineSeconds"] >= 60 + 30 + 60
+    """The Job's own deadline leaves time for the services, and to collect after the process was ended."""
+    assert prepared["spec"]["activeDeadlineSeconds"] >= 1 + 60 + 30 + 60
 
 
 def test_environment(prepared: dict[str, Any]) -> None:
-    """The test process has the services' addresses, the passwords, and what the configuration asks for."""
+    """The test process has the services' addresses and the passwords."""
     assert containers(prepared)["runner"]["envFrom"] == [
         {"configMapRef": {"name": "web-connection"}},
         {"secretRef": {"name": "floe-credentials"}},
-        {"secretRef": {"name": "floe-environment"}},
     ]
 
 
@@ -166,7 +160,7 @@ def reporting(spec: RunSpec) -> dict[str, dict[str, Any]]:
 @pytest.fixture
 def waiting(spec: RunSpec) -> RunSpec:
     """Return a run beside others, whose pod waits for its tests."""
-    return spec.model_copy(update={"suffix": "-r2", "waits": True, "tests": b"tests", "reporter": "x"})
+    return spec.model_copy(update={"suffix": "-r2", "tests": b"tests", "reporter": "x"})
 
 
 def test_names_beside_other_runs(waiting: RunSpec) -> None:
@@ -178,14 +172,19 @@ def test_names_beside_other_runs(waiting: RunSpec) -> None:
     assert "'floe-reporter-r2'" in str(found)
 
 
-def test_pod_that_waits(waiting: RunSpec) -> None:
-    """A pod that waits knows nothing of its run, has all the time, and can't write where its tests are going to be."""
-    (found,) = [each for each in job.prepare(waiting, SERVICES).documents if each["kind"] == "Job"]
+def test_pod_that_is_ahead(waiting: RunSpec) -> None:
+    """A pod that is made ahead knows nothing of its run, has all the time, and can't write where its tests will be."""
+    ahead = waiting.model_copy(update={"is_ahead": True, "tests": b""})
+    (found,) = [each for each in job.prepare(ahead, SERVICES).documents if each["kind"] == "Job"]
     assert "activeDeadlineSeconds" not in found["spec"]
-    assert "floe-environment" not in str(found)
     assert "tests/integration" not in str(found)
     runner = containers(found)["runner"]
     assert {mount["mountPath"]: mount.get("readOnly", False) for mount in runner["volumeMounts"]}["/app"]
+
+
+def until_sent(api: ApiServer, then: client.V1PodList) -> Callable[[], client.V1PodList]:
+    """Return what answers with a pod that waits, until it has been sent its tests, and with another one then."""
+    return lambda: then if api.given else pods(running(job.RUNNER), running(job.KEEPER))
 
 
 def running(name: str) -> client.V1ContainerStatus:
@@ -196,8 +195,7 @@ def running(name: str) -> client.V1ContainerStatus:
 def test_order(api: ApiServer, waiting: RunSpec) -> None:
     """The tests are sent, with the command and the variables that the pod doesn't say itself."""
     found = pods(running(job.RUNNER), running(job.KEEPER))
-    own = [client.V1EnvVar(name="HOME", value="/home/runner")]
-    found.items[0].spec = client.V1PodSpec(containers=[client.V1Container(name=job.RUNNER, env=own)])
+    found.items[0].spec.containers[0].env = [client.V1EnvVar(name="HOME", value="/home/runner")]
     api.objects[PODS] = found
     job.send(api.apis, waiting, {"HOME": "/elsewhere", "PRICE": "5 €"})
     assert api.given.startswith(b"tests")
@@ -222,14 +220,12 @@ def test_pod_that_does_not_wait_any_more(api: ApiServer, waiting: RunSpec, left:
     """A pod that was made ahead, and is gone when its tests come, is made anew."""
     api.objects[PODS] = left
     with pytest.raises(job.NotStarted, match="the pod that waited for tests is gone"):
-        job.send(api.apis, waiting.model_copy(update={"is_there": True}), {})
+        job.send(api.apis, waiting.model_copy(update={"is_ahead": True}), {})
 
 
 def test_order_that_is_not_taken(api: ApiServer, waiting: RunSpec) -> None:
     """Where the tests don't come through, nothing of them has run, and the pod is made anew."""
-    found = pods(running(job.RUNNER), running(job.KEEPER))
-    found.items[0].spec = client.V1PodSpec(containers=[client.V1Container(name=job.RUNNER)])
-    api.objects[PODS] = found
+    api.objects[PODS] = pods(running(job.RUNNER), running(job.KEEPER))
     causes = [{"reason": "ExitCode", "message": "2"}]
     failed = json.dumps({"status": "Failure", "details": {"causes": causes}}).encode()
     api.run = lambda _: [(2, b"tar: no space"), (3, failed)]
@@ -239,39 +235,33 @@ def test_order_that_is_not_taken(api: ApiServer, waiting: RunSpec) -> None:
         job.send(api.apis, waiting, {})
 
 
-def test_time_of_tests_that_had_to_wait(spec: RunSpec) -> None:
-    """The time that a pod has waited is none of its tests', which ran into no limit when they are killed early."""
-    assert job.end_of(ended(137, seconds=90), spec, (), took=3.0).problem is None
-
-
 def test_reporter(spec: RunSpec) -> None:
     """The reporter comes in a ConfigMap of the run's, which only the tests have."""
     first, *_ = job.prepare(spec.model_copy(update={"reporter": "print(1)\n"}), SERVICES).documents
     assert (first["kind"], first["data"]) == ("ConfigMap", {"floe_ci_reporter.py": "print(1)\n"})
     found = reporting(spec)
-    assert found[""]["volumes"][-1] == {"name": "floe-reporter", "configMap": {"name": first["metadata"]["name"]}}
+    assert {"name": "floe-reporter", "configMap": {"name": first["metadata"]["name"]}} in found[""]["volumes"]
     mount = {"name": "floe-reporter", "mountPath": "/floe-reporter", "readOnly": True}
-    assert found["runner"]["volumeMounts"][-1] == mount
+    assert mount in found["runner"]["volumeMounts"]
     assert mount not in found["results"]["volumeMounts"]
 
 
 def test_no_reporter(spec: RunSpec, prepared: dict[str, Any]) -> None:
     """Without a reporter, nothing of it is in the manifests."""
     assert "reporter" not in str(job.prepare(spec, SERVICES).documents)
-    assert containers(prepared)["runner"]["command"][0] == "timeout"
+    assert "/app" not in str(containers(prepared)["runner"]["volumeMounts"]), "the image has the tests"
 
 
 @pytest.mark.parametrize("path", [None, "/app/lib:/app/more lib"])
 def test_command_that_reports(spec: RunSpec, tmp_path: Path, path: str | None) -> None:
     """The tests find the reporter before what the tier's environment names, and their arguments stay as they are."""
     runner = reporting(spec)["runner"]
+    command = job.command_of(spec.model_copy(update={"reporter": "print(1)\n"}))
     there = tmp_path / "timeout"
     there.write_text('#!/bin/sh\nprintf "%s\\n" "$PYTHONPATH" "$@"\n')
     there.chmod(0o755)
     environment = {"PATH": f"{tmp_path}:/usr/bin:/bin"} | ({"PYTHONPATH": path} if path else {})
-    done = subprocess.run(
-        [*runner["command"], *runner["args"]], env=environment, capture_output=True, text=True, check=True, timeout=30
-    )
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=30)
     first, *rest = done.stdout.splitlines()
     assert first == (f"/floe-reporter:{path}" if path else "/floe-reporter")
     assert rest == ["--kill-after=30", "60", "pytest", "tests/integration", "-k", "a b"]
@@ -327,13 +317,13 @@ def test_end(api: ApiServer, spec: RunSpec, exit_code: int) -> None:
     """The wait ends with the test process, while the pod lives on."""
     api.objects[PODS] = pods(state("results", None), state("runner", exit_code))
     found = job.wait_for_end(api.apis, spec)
-    assert job.end_of(found, spec, ()).exit_code == exit_code
+    assert job.end_of(found, spec, (), 1).exit_code == exit_code
 
 
 def test_end_of_the_other_container(api: ApiServer, spec: RunSpec) -> None:
     """The code of the container that keeps the pod is not taken for the tests'."""
     api.objects[PODS] = pods(state("results", 3), state("runner", 0))
-    assert job.end_of(job.wait_for_end(api.apis, spec), spec, ()).exit_code == 0
+    assert job.end_of(job.wait_for_end(api.apis, spec), spec, (), 1).exit_code == 0
 
 
 def test_results_can_not_be_had_yet(api: ApiServer, spec: RunSpec) -> None:
@@ -427,12 +417,9 @@ def test_stop(api: ApiServer, spec: RunSpec) -> None:
         job.wait_for_end(api.apis, spec, stop)
 
 
-def ended(code: int, reason: str = "Error", seconds: int = 1) -> client.V1Pod:
+def ended(code: int, reason: str = "Error") -> client.V1Pod:
     """Return the tests' pod after their process has ended."""
-    begun = datetime(2026, 1, 1, tzinfo=UTC)
-    end = client.V1ContainerStateTerminated(
-        exit_code=code, reason=reason, started_at=begun, finished_at=begun + timedelta(seconds=seconds)
-    )
+    end = client.V1ContainerStateTerminated(exit_code=code, reason=reason)
     found: client.V1Pod = pods(status("runner", client.V1ContainerState(terminated=end))).items[0]
     return found
 
@@ -449,28 +436,30 @@ def service(reason: str) -> client.V1Pod:
 
 
 @pytest.mark.parametrize(
-    ("pod", "others", "kind"),
+    ("pod", "others", "took", "kind"),
     [
-        (ended(1), [], None),
-        (ended(0), [service("Error")], None),
-        (ended(124), [], "timeout"),
-        (ended(137, seconds=90), [], "timeout"),
-        (ended(137), [], None),
-        (ended(137, "OOMKilled"), [], "memory"),
-        (ended(1, "OOMKilled"), [], "memory"),
-        (ended(1), [service("OOMKilled")], "memory"),
-        (ended(1), [service("Error")], None),
+        (ended(1), [], 1, None),
+        (ended(0), [service("Error")], 1, None),
+        (ended(124), [], 1, "timeout"),
+        (ended(137), [], 90, "timeout"),
+        (ended(137), [], 1, None),
+        (ended(137, "OOMKilled"), [], 1, "memory"),
+        (ended(1, "OOMKilled"), [], 1, "memory"),
+        (ended(1), [service("OOMKilled")], 1, "memory"),
+        (ended(1), [service("Error")], 1, None),
     ],
 )
-def test_what_ended_the_tests(spec: RunSpec, pod: client.V1Pod, others: list[client.V1Pod], kind: str | None) -> None:
+def test_what_ended_the_tests(
+    spec: RunSpec, pod: client.V1Pod, others: list[client.V1Pod], took: float, kind: str | None
+) -> None:
     """Time and memory are told from the tests' own verdict, of the tests and of services beside tests that failed."""
-    found = job.end_of(pod, spec, others).problem
+    found = job.end_of(pod, spec, others, took).problem
     assert (found and found.kind) == kind
 
 
 def test_memory_of_a_service_beside_tests_that_passed(spec: RunSpec) -> None:
     """Tests that passed all the same have passed, and it is noted."""
-    end = job.end_of(ended(0), spec, [service("OOMKilled")])
+    end = job.end_of(ended(0), spec, [service("OOMKilled")], 1)
     assert end.problem is None
     assert end.notes == ("pod web-0, container web: OOMKilled: it took more memory than its limit allows",)
 

@@ -14,7 +14,6 @@ from floe_ci.config import expand_environment
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Mapping
 
     from floe_ci.driver.apis import Apis
     from floe_ci.driver.spec import RunSpec
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 
 MANAGER = "floe-ci"
 """By this name the cluster knows whose the objects and their fields are."""
-ENVIRONMENT_SECRET = "floe-environment"  # noqa: S105 - a name # pragma: allowlist secret
 
 
 def labels(run_id: str) -> dict[str, str]:
@@ -44,12 +42,13 @@ def make_namespace(core: client.CoreV1Api, spec: RunSpec) -> None:
             raise
 
 
-def make_secrets(core: client.CoreV1Api, spec: RunSpec, services: Manifests) -> tuple[tuple[str, ...], dict[str, str]]:
-    """Create the run's Secrets.
+def make_credentials(
+    core: client.CoreV1Api, spec: RunSpec, services: Manifests
+) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Create the Secret with the services' passwords.
 
-    A password is generated for each key of the credentials Secret that a manifest refers to; one that is there
-    stays, since a service may have been set up with it. The environment that the configuration asks for is a
-    Secret too, since its values may contain those passwords; a pod that waits for its order gets it with that.
+    One is generated for each key of it that a manifest refers to; one that is there stays, since a service may have
+    been set up with it.
 
     Returns:
         The passwords, for redaction, and the variables that the tests have beside the services' own.
@@ -64,22 +63,15 @@ def make_secrets(core: client.CoreV1Api, spec: RunSpec, services: Manifests) -> 
     variables = services.connection_variables(contract.LABEL_CONNECTION) | passwords | spec.variables
     environment = expand_environment(spec.environment, variables) | spec.variables
     if passwords != there or not keys:
-        put_secret(core, spec, contract.CREDENTIALS_SECRET, passwords)
-    if not spec.waits:
-        put_secret(core, spec, f"{ENVIRONMENT_SECRET}{spec.suffix}", environment)
+        metadata = client.V1ObjectMeta(name=contract.CREDENTIALS_SECRET, labels=labels(spec.run_id))
+        secret = client.V1Secret(metadata=metadata, string_data=passwords)
+        try:
+            core.create_namespaced_secret(spec.namespace, secret)
+        except client.ApiException as error:
+            if error.status != HTTPStatus.CONFLICT:
+                raise
+            core.replace_namespaced_secret(contract.CREDENTIALS_SECRET, spec.namespace, secret)
     return tuple(passwords.values()), environment
-
-
-def put_secret(core: client.CoreV1Api, spec: RunSpec, name: str, values: Mapping[str, str]) -> None:
-    """Create a Secret in the run's namespace, or put it in the place of the one that is there."""
-    metadata = client.V1ObjectMeta(name=name, labels=labels(spec.run_id))
-    secret = client.V1Secret(metadata=metadata, string_data=dict(values))
-    try:
-        core.create_namespaced_secret(spec.namespace, secret)
-    except client.ApiException as error:
-        if error.status != HTTPStatus.CONFLICT:
-            raise
-        core.replace_namespaced_secret(name, spec.namespace, secret)
 
 
 def read_secret(core: client.CoreV1Api, spec: RunSpec, name: str) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
@@ -9,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 from kubernetes.client import ApiException
 
 from floe_ci import contract, reporter
-from floe_ci.driver import closer, deploy, nodes, order, pods, poll
+from floe_ci.driver import closer, nodes, order, pods, poll
 from floe_ci.driver.apis import CALL
-from floe_ci.driver.execute import Broken, Container, run
+from floe_ci.driver.execute import Broken, Container, NotBegun, run
 from floe_ci.driver.fetch import fetch
 from floe_ci.driver.problems import OutOfMemory, TimedOut
 from floe_ci.ends import Problem
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from floe_ci.driver.spec import RunSpec
     from floe_ci.manifests import Document
 
-JOB = "floe-test-runner"
+JOB = pods.TESTS_JOB
 RUNNER = "runner"
 """The container that runs the tests."""
 KEEPER = "results"
@@ -50,6 +51,8 @@ TIMED_OUT: Final = 124
 """The exit code that `timeout` gives, for tests that ran into their deadline."""
 REMOVING: Final = 120.0
 """Seconds until a pod that could not start must be gone."""
+PAUSE: Final = 1.0
+"""Seconds before the next try to send the tests."""
 GLANCE: Final = 0.1
 """Seconds between two looks at whether the pod can be sent the tests."""
 MARK: Final = 10.0
@@ -68,7 +71,7 @@ class NotStarted(RunError):  # noqa: N818 - what became of the pod, not of the r
 
 
 def prepare(spec: RunSpec, services: Manifests) -> Manifests:
-    """Return the runner's manifests for this run: its image, arguments, environment, deadline and reporter."""
+    """Return the runner's manifests for this run: its image, what it waits for, deadline and reporter."""
     manifests = Manifests.parse(spec.runner, "k8s/runner").with_images(lambda _: spec.runner_image)
     for document in manifests.documents:
         for subject in document.get("subjects", ()):
@@ -107,16 +110,14 @@ def prepare_job(document: Document, spec: RunSpec, services: Manifests) -> None:
             {"name": REPORTER, "configMap": {"name": f"{REPORTER}{spec.suffix}"}},
         ]
         add_reporter(runner)
-    if spec.waits:
-        # Nobody knows for how long; whoever waits for its end has a limit.
+    order.have_wait(pod, runner, keeper, with_tests=bool(spec.tests) or spec.is_ahead)
+    runner["envFrom"] = sources
+    if spec.is_ahead:
+        # Nobody knows for how long; whoever waits for the end of its tests has a limit.
         document["spec"].pop("activeDeadlineSeconds", None)
-        order.have_wait(pod, runner, keeper)
     else:
         # The test process ends itself before the deadline of the Job, which has to leave time to collect.
-        document["spec"]["activeDeadlineSeconds"] = spec.timeouts.job + 300
-        sources += [{"secretRef": {"name": f"{deploy.ENVIRONMENT_SECRET}{spec.suffix}"}}]
-        runner["command"], runner["args"] = command_of(spec), list(spec.pytest_args)
-    runner["envFrom"] = sources
+        document["spec"]["activeDeadlineSeconds"] = spec.timeouts.services + spec.timeouts.job + 300
 
 
 def container_of(pod: dict[str, Any], name: str) -> dict[str, Any]:
@@ -125,8 +126,8 @@ def container_of(pod: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def command_of(spec: RunSpec) -> list[str]:
-    """Return the command of the test process, without its arguments."""
-    command = ["timeout", "--kill-after=30", str(spec.timeouts.job), "pytest"]
+    """Return the command of the test process."""
+    command = ["timeout", "--kill-after=30", str(spec.timeouts.job), "pytest", *spec.pytest_args]
     if not spec.reporter:
         return command
     # A variable of the container would hide the one of the tier's environment, or of the image.
@@ -164,10 +165,8 @@ def send(apis: Apis, spec: RunSpec, environment: Mapping[str, str], stop: thread
         found = job_pod(apis, spec)
         states = [pods.container_state(found, name) for name in (RUNNER, KEEPER)] if found else []
         refuse_unstarted(*states)
-        is_lost = (
-            found.metadata.deletion_timestamp or any(state and state.terminated for state in states) if found else True
-        )
-        if spec.is_there and is_lost:
+        is_gone = found is None or found.metadata.deletion_timestamp or any(each and each.terminated for each in states)
+        if is_gone and spec.is_ahead:
             msg = "the pod that waited for tests is gone"
             raise NotStarted(msg)
         if found is None:
@@ -187,11 +186,16 @@ def send(apis: Apis, spec: RunSpec, environment: Mapping[str, str], stop: thread
     own = {each.name for each in runner.env or ()}
     given = {name: value for name, value in environment.items() if name not in own}
     keeper = Container(apis, spec.namespace, pod.metadata.name, KEEPER)
-    try:
-        return order.send(keeper, spec.tests, [*command_of(spec), *spec.pytest_args], given, stop)
-    except Broken as error:
-        msg = f"the tests could not be sent to their pod: {error}"
-        raise NotStarted(msg) from error
+    asked = time.monotonic()
+    while True:
+        try:
+            return order.send(keeper, spec.tests, command_of(spec), given, stop)
+        except Broken as error:
+            # An API that is away for a moment is no reason to begin anew.
+            if not isinstance(error, NotBegun) or time.monotonic() - asked > poll.PATIENCE:
+                msg = f"the tests could not be sent to their pod: {error}"
+                raise NotStarted(msg) from error
+        poll.pause(PAUSE, stop)
 
 
 def wait_for_end(apis: Apis, spec: RunSpec, stop: threading.Event | None = None) -> V1Pod:
@@ -283,7 +287,6 @@ def clear(apis: Apis, spec: RunSpec, *, timeout: float = CALL) -> None:
     core, namespace = apis.core, spec.namespace
     calls: list[Callable[[], object]] = [
         lambda: apis.batch.delete_namespaced_job(name_of(spec), namespace, propagation_policy="Background"),
-        lambda: core.delete_namespaced_secret(f"{deploy.ENVIRONMENT_SECRET}{spec.suffix}", namespace),
         lambda: core.delete_namespaced_config_map(f"{REPORTER}{spec.suffix}", namespace),
     ]
 
@@ -324,8 +327,7 @@ def job_pod(apis: Apis, spec: RunSpec) -> V1Pod | None:
 
 def is_of_another(pod: V1Pod, spec: RunSpec) -> bool:
     """Tell whether a pod is that of another run's tests."""
-    name = (pod.metadata.labels or {}).get(pods.JOB_NAME) or ""
-    return name != name_of(spec) and (name == JOB or name.startswith(f"{JOB}-"))
+    return pods.is_of_tests(pod) and pod.metadata.labels[pods.JOB_NAME] != name_of(spec)
 
 
 @dataclass(frozen=True)
@@ -340,28 +342,23 @@ class TestsEnd:
     notes: tuple[str, ...] = ()
 
 
-def end_of(pod: V1Pod, spec: RunSpec, others: Iterable[V1Pod], took: float | None = None) -> TestsEnd:
+def end_of(pod: V1Pod, spec: RunSpec, others: Iterable[V1Pod], took: float) -> TestsEnd:
     """Return how the tests ended, by their own pod and by what became of the services' meanwhile.
 
     Args:
         pod: Their own.
         spec: What they were.
         others: The services'.
-        took: Seconds that they took; None: as long as their container ran.
+        took: Seconds that they took: their container has waited before.
     """
     end: V1ContainerStateTerminated = pods.container_state(pod, RUNNER).terminated  # type: ignore[union-attr]  # see above
     code = end.exit_code
-    if code == TIMED_OUT or (code == KILLED and (lasted(end) if took is None else took) >= spec.timeouts.job):
+    if code == TIMED_OUT or (code == KILLED and took >= spec.timeouts.job):
         return TestsEnd(code, Problem("timeout", f"the tests took longer than {spec.timeouts.job} s"))
     memory = [reason for each in (pod, *others) if (reason := pods.out_of_memory(each))]
     if memory and code:
         return TestsEnd(code, Problem("memory", "; ".join(memory)))
     return TestsEnd(code, notes=tuple(memory))
-
-
-def lasted(end: V1ContainerStateTerminated) -> float:
-    """Return for how many seconds a container ran."""
-    return (end.finished_at - end.started_at).total_seconds() if end.started_at and end.finished_at else 0.0
 
 
 def fetch_results(

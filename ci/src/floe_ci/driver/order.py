@@ -31,7 +31,7 @@ os.execvpe(order["command"][0], order["command"], {{**os.environ, **order["envir
 """
 """What the runner does until it has its order."""
 TAKE: Final = f"""\
-head --bytes="$1" | tar --extract --gzip --directory {APP}
+[ "$1" = 0 ] || head --bytes="$1" | tar --extract --gzip --directory {APP}
 until [ -p {ORDER_DIR}/order ]; do sleep 0.1; done
 head --bytes="$2" > {ORDER_DIR}/order
 """
@@ -40,20 +40,23 @@ SENDING: Final = 120.0
 """Seconds that it may take."""
 
 
-def have_wait(pod: dict[str, Any], runner: dict[str, Any], keeper: dict[str, Any]) -> None:
+def have_wait(pod: dict[str, Any], runner: dict[str, Any], keeper: dict[str, Any], *, with_tests: bool) -> None:
     """Have a pod wait for its order.
 
     Args:
         pod: Its specification.
         runner: Its container that runs the tests.
         keeper: The one that lives on.
+        with_tests: Whether the tests come with the order, rather than in the image.
     """
     runner["command"], runner["args"] = ["python3", "-c", WAIT], []
-    app, order = {"name": "app", "mountPath": APP}, {"name": "order", "mountPath": ORDER_DIR}
-    runner["volumeMounts"] = [*(runner.get("volumeMounts") or ()), {**app, "readOnly": True}, order]
-    keeper["volumeMounts"] = [*(keeper.get("volumeMounts") or ()), app, order]
-    volumes = [{"name": each["name"], "emptyDir": {}} for each in (app, order)]
-    pod["volumes"] = [*(pod.get("volumes") or ()), *volumes]
+    shared = {"order": ORDER_DIR} | ({"app": APP} if with_tests else {})
+    for name, path in shared.items():
+        mount = {"name": name, "mountPath": path}
+        is_read_only = {"readOnly": True} if name == "app" else {}
+        runner["volumeMounts"] = [*(runner.get("volumeMounts") or ()), mount | is_read_only]
+        keeper["volumeMounts"] = [*(keeper.get("volumeMounts") or ()), mount]
+    pod["volumes"] = [*(pod.get("volumes") or ()), *({"name": name, "emptyDir": {}} for name in shared)]
 
 
 def send(
@@ -67,7 +70,7 @@ def send(
 
     Args:
         keeper: Its container that takes it.
-        tests: The tests and what is beside them, as a compressed tar archive.
+        tests: The tests and what is beside them, as a compressed tar archive; empty: the image has them.
         command: What the runner becomes.
         environment: Variables beside those that the runner has.
         stop: Ends it when it is set.

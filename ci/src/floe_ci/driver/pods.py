@@ -13,6 +13,8 @@ CRASH_LOOP = "CrashLoopBackOff"
 RUN_ERROR = "RunContainerError"
 JOB_NAME = "batch.kubernetes.io/job-name"
 """The label of a Job's pods."""
+TESTS_JOB = "floe-test-runner"
+"""What the Job of a run's tests is called; where there may be several, theirs begin so."""
 
 HOPELESS = frozenset(
     {
@@ -38,6 +40,12 @@ NOT_YET = ("failed to sync", "services have not yet been read", "context deadlin
 def is_ready(found: V1Pod | V1Node) -> bool:
     """Tell whether a pod or a node is Ready by its own word."""
     return any(c.type == "Ready" and c.status == "True" for c in found.status.conditions or ())
+
+
+def is_of_tests(pod: V1Pod) -> bool:
+    """Tell whether a pod is there to run tests, whichever run's they are."""
+    name = (pod.metadata.labels or {}).get(JOB_NAME) or ""
+    return name == TESTS_JOB or name.startswith(f"{TESTS_JOB}-")
 
 
 def is_well(status: V1ContainerStatus) -> bool:

@@ -33,7 +33,8 @@ def wait_for_services(apis: Apis, spec: RunSpec, services: Manifests, stop: thre
     waiting: list[V1Pod] = []
 
     def observe() -> str | None:
-        found = apis.core.list_namespaced_pod(spec.namespace).items
+        # The tests' pods wait beside them, and those of other runs.
+        found = [pod for pod in apis.core.list_namespaced_pod(spec.namespace).items if not pods.is_of_tests(pod)]
         refuse_hopeless(apis, spec, found)
         states = [rollout_state(apis, kind, name, spec.namespace) for kind, name in workloads]
         states += [job_state(apis, name, spec.namespace) for name in jobs]

@@ -92,7 +92,7 @@ class ClusterRun:
         core, spec = self._apis.core, self._spec
         self._apis.ask(f"Namespace {spec.namespace}", lambda: deploy.make_namespace(core, spec), stop=self._stop)
         passwords, self._environment = self._apis.ask(
-            "Secrets", lambda: deploy.make_secrets(core, spec, self._services), stop=self._stop
+            "Secrets", lambda: deploy.make_credentials(core, spec, self._services), stop=self._stop
         )
         return passwords
 
@@ -110,7 +110,7 @@ class ClusterRun:
 
         Args:
             follow: Whether logs are read.
-            apply: Whether they are applied, or known to be.
+            apply: Whether they are applied, or known to be; the tests' pod is made in either case, to wait for them.
 
         Raises:
             RunError: One of them is refused, or does not become ready.
@@ -121,6 +121,9 @@ class ClusterRun:
             self._watcher.begin()
         if apply:
             deploy.apply(self._apis, self._spec, self._services, self._stop)
+        if self._spec.runner and not self._spec.is_ahead:
+            # Its image is pulled, and its pod begun, while the services start.
+            self.make_job()
         wait_for_services(self._apis, self._spec, self._services, self._stop)
 
     def tests(self) -> int:
@@ -134,13 +137,9 @@ class ClusterRun:
         """
         self._watcher.begin()
         again: tuple[str, ...] = ()
-        began: float | None = None
         while True:
-            if again or not self._spec.is_there:
-                self.make_job()
             try:
-                if self._spec.waits:
-                    began = job.send(self._apis, self._spec, self._environment, self._stop)
+                began = job.send(self._apis, self._spec, self._environment, self._stop)
                 pod = job.wait_for_end(self._apis, self._spec, self._stop)
                 break
             except job.NotStarted as error:
@@ -148,9 +147,9 @@ class ClusterRun:
                     raise
                 again = (*again, f"tried again: {error}")
                 job.remove(self._apis, self._spec, self._stop)
-                self._spec = self._spec.model_copy(update={"is_there": False})
-        took = None if began is None else time.monotonic() - began
-        end = job.end_of(pod, self._spec, self._others(), took)
+                self._spec = self._spec.model_copy(update={"is_ahead": False})
+                self.make_job()
+        end = job.end_of(pod, self._spec, self._others(), time.monotonic() - began)
         self.problem, self.notes = end.problem, (*again, *end.notes)
         return end.exit_code
 
@@ -197,14 +196,14 @@ class ClusterRun:
             return f"the events could not be read: {error}\n"
 
     def _others(self) -> list[client.V1Pod]:
-        """Return the pods that are there beside the tests', as far as the cluster tells."""
+        """Return the services' pods, as far as the cluster tells."""
         try:
             found = poll.in_time(
                 lambda: self._apis.core.list_namespaced_pod(self._spec.namespace).items, timeout=EVENTS
             )
         except (client.ApiException, urllib3.exceptions.HTTPError, poll.NotInTime):
             return []
-        return [pod for pod in found if (pod.metadata.labels or {}).get(pods.JOB_NAME) != job.name_of(self._spec)]
+        return [pod for pod in found if not pods.is_of_tests(pod)]
 
     @staticmethod
     def _feed_of(

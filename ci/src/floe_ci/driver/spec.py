@@ -25,12 +25,10 @@ class RunSpec(BaseModel):
     runner_image: str = ""
     suffix: str = ""
     """What the names of the tests' own objects end in, where other runs' may be in the namespace too."""
-    waits: bool = False
-    """Whether the tests' pod waits until it is sent what it is to run."""
-    is_there: bool = False
-    """Whether that pod was made before the run."""
+    is_ahead: bool = False
+    """Whether the tests' pod is made before anybody knows of their run."""
     tests: bytes = b""
-    """What is sent to it: the tests and what is beside them, as a compressed tar archive."""
+    """The tests and what is beside them, as a compressed tar archive; empty: those of the image are run."""
     since: datetime | None = None
     """Where logs and events begin; None: where there are any."""
     reporter: str = ""

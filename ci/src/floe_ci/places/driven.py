@@ -64,7 +64,7 @@ class Driven:
         Raises:
             RunError: The cluster refuses.
         """
-        if self._began or self._spec.is_there:
+        if self._began or self._spec.is_ahead:
             hurry = self._run.interrupts.signal is not None
             self._cluster.clear(timeout=HURRY if hurry else EVENTS)
 

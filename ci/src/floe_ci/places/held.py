@@ -64,15 +64,10 @@ class HeldStay(DrivenStay):
             Manifests.parse(there.services, "the cluster's services"), Manifests.parse(there.job, "the runner's Job")
         )
         began = datetime.now(UTC).replace(microsecond=0)
-        brought = {
-            "runner_image": there.runner_image,
-            "tests": tests.packed,
-            "since": began,
-            "waits": bool(tests.packed),
-        }
+        brought = {"runner_image": there.runner_image, "tests": tests.packed, "since": began}
+        if tests.packed and (suffix := self._ahead()):
+            brought |= {"suffix": suffix, "is_ahead": True}
         spec = plan.spec(namespace=held.namespace).model_copy(update=brought)
-        if spec.waits and (suffix := self._ahead()):
-            spec = spec.model_copy(update={"suffix": suffix, "is_there": True})
         self._driven = Driven(run, Apis.of_kubeconfig(held.kubeconfig.read_text(encoding="utf-8")), spec)
 
     async def services(self) -> None:
