@@ -19,7 +19,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from floe_testing.suite import read_suite
+from floe_testing.suite.reading import read_suite
 
 JUDGED = Path(__file__).parents[1] / "docs" / "audits" / "precision.csv"
 SPECIFICATION = "# Every test\n\n- **001-FR-001**: Every test MUST name this requirement.\n"

@@ -114,7 +114,7 @@ def test_nobody_sleeps() -> None:
     A second one keeps the function for it, as it was before any test could replace it.
     """
     found = {str(path.relative_to(ROOT)) for path in sources(TESTING, ROOT / "tests") if sleeps(tree(path))}
-    assert found == {f"testing/src/floe_testing/{name}.py" for name in ("polling", "unpatched")}
+    assert found == {f"testing/src/floe_testing/{name}.py" for name in ("unpatched", "waiting/polling")}
 
 
 @pytest.mark.parametrize(

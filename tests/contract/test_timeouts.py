@@ -14,7 +14,7 @@ from floe_ci.plan import Plan
 from floe_ci.request import RunRequest
 
 from floe_testing.contract import TIMEOUTS
-from floe_testing.timeouts import Timeouts
+from floe_testing.waiting.timeouts import Timeouts
 
 pytestmark = pytest.mark.requirement("REQ-646")
 

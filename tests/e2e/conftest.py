@@ -10,17 +10,17 @@ import pytest
 from redis import Redis
 
 from floe_testing import PollingConfig, Unmet, wait_for_condition
-from floe_testing.clients.postgres import connect
-from floe_testing.naming import unique_name
+from floe_testing.isolation.naming import unique_name
 from floe_testing.services import locate
+from floe_testing.services.clients.postgres import connect
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from psycopg import Connection
 
-    from floe_testing.clients.dagster import DagsterClient
     from floe_testing.services import PostgresConfig
+    from floe_testing.services.clients.dagster import DagsterClient
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@
 import pytest
 from kubernetes.client import CoreV1Api
 
-from floe_testing.clients.kube import pods
+from floe_testing.cluster.kube import pods
 
 pytestmark = pytest.mark.requirement("REQ-641")
 

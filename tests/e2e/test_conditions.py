@@ -8,8 +8,8 @@ import pytest
 from kubernetes import client
 
 from floe_testing import HopelessError, PollingConfig, wait_for_condition, wait_for_service
+from floe_testing.base_classes.policies import own_pod
 from floe_testing.conditions import deployment_available, job_complete, pods_ready, statefulset_ready
-from floe_testing.policies import own_pod
 
 if TYPE_CHECKING:
     from kubernetes.client import CoreV1Api

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import pytest
 from kubernetes.client import CoreV1Api, V1ConfigMap, V1ObjectMeta
 
-from floe_testing.clients import namespaces
-from floe_testing.clients.namespaces import NamespaceStuckError
+from floe_testing.cluster import namespaces
+from floe_testing.cluster.namespaces import NamespaceStuckError
 from floe_testing.contract import ENV_RUN_ID
-from floe_testing.isolation import generate_unique_namespace
+from floe_testing.isolation.naming import generate_unique_namespace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,10 +8,10 @@ from duckdb import DuckDBPyConnection
 from minio import Minio
 from s3fs import S3FileSystem
 
-from floe_testing.clients.dagster import DagsterClient
-from floe_testing.clients.postgres import connect
-from floe_testing.naming import unique_name
+from floe_testing.isolation.naming import unique_name
 from floe_testing.services import PostgresConfig
+from floe_testing.services.clients.dagster import DagsterClient
+from floe_testing.services.clients.postgres import connect
 
 pytestmark = pytest.mark.requirement("REQ-641")
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from floe_testing import Unmet
-from floe_testing.clients.kube import service_pod
+from floe_testing.base_classes.network import NetworkChecks, host
+from floe_testing.cluster.kube import service_pod
 from floe_testing.conditions import dns_resolves, tcp_open
-from floe_testing.network import NetworkChecks, host
 from floe_testing.services import ServiceRequirement
 
 if TYPE_CHECKING:

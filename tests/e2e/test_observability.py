@@ -12,7 +12,7 @@ from floe_testing.conditions import span_found
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from floe_testing.clients.dagster import DagsterClient
+    from floe_testing.services.clients.dagster import DagsterClient
 
 pytestmark = pytest.mark.requirement("REQ-641")
 

@@ -12,9 +12,9 @@ from pyiceberg.schema import Schema
 from pyiceberg.typedef import Record
 from pyiceberg.types import LongType, NestedField, StringType
 
-from floe_testing.clients import polaris as client
-from floe_testing.naming import Made, run_tag, unique_name
+from floe_testing.isolation.naming import Made, run_tag, unique_name
 from floe_testing.services import check_service_health
+from floe_testing.services.clients import polaris as client
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

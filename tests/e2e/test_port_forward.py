@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from floe_testing.clients import minio as minio_client
-from floe_testing.clients.postgres import connect, wait_until_answers
 from floe_testing.services import ServiceNotFoundError, ServiceRequirement, check_service_health
+from floe_testing.services.clients import minio as minio_client
+from floe_testing.services.clients.postgres import connect, wait_until_answers
 from floe_testing.services.discovery import forward
 from floe_testing.services.place import Place
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from floe_testing.clients.minio import temporary_bucket
-from floe_testing.naming import unique_name
+from floe_testing.isolation.naming import unique_name
+from floe_testing.services.clients.minio import temporary_bucket
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from minio import Minio
     from s3fs import S3FileSystem
 
-    from floe_testing.clients.dagster import DagsterClient
+    from floe_testing.services.clients.dagster import DagsterClient
     from tests.e2e.conftest import Barrier
 
 pytestmark = pytest.mark.requirement("REQ-641", "REQ-645")

@@ -4,9 +4,9 @@ import pytest
 from kubernetes.client import CoreV1Api
 
 from floe_testing import PollingConfig, wait_for_condition
-from floe_testing.clients.dagster import DagsterClient, wait_until_answers
-from floe_testing.clients.kube import replaced, service_pod
+from floe_testing.cluster.kube import replaced, service_pod
 from floe_testing.services import DagsterConfig
+from floe_testing.services.clients.dagster import DagsterClient, wait_until_answers
 
 pytestmark = pytest.mark.requirement("REQ-641")
 

@@ -10,7 +10,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from floe_testing import PollingConfig, wait_for_condition
-from floe_testing.naming import unique_name
+from floe_testing.isolation.naming import unique_name
 from floe_testing.services import locate
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from floe_testing.clients import postgres as postgres_client
-from floe_testing.clients.kube import service_pod
+from floe_testing.cluster.kube import service_pod
+from floe_testing.services.clients import postgres as postgres_client
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,17 +10,17 @@ import pytest
 from kubernetes import client
 
 from floe_testing import PollingConfig, Unmet, wait_for_condition
-from floe_testing.clients.dagster import connect
-from floe_testing.clients.kube import pods, service_pod
+from floe_testing.cluster.kube import pods, service_pod
 from floe_testing.conditions import deployment_available
+from floe_testing.services.clients.dagster import connect
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from kubernetes.client import CoreV1Api
 
-    from floe_testing.clients.dagster import DagsterClient
     from floe_testing.services import DagsterConfig
+    from floe_testing.services.clients.dagster import DagsterClient
 
 pytestmark = pytest.mark.requirement("REQ-641")
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from floe_testing.clients.dagster import wait_until_answers
+from floe_testing.services.clients.dagster import wait_until_answers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from floe_testing.clients.dagster import DagsterClient
     from floe_testing.services import DagsterConfig
+    from floe_testing.services.clients.dagster import DagsterClient
     from tests.e2e.conftest import Barrier
 
 pytestmark = pytest.mark.requirement("REQ-641")

@@ -8,9 +8,9 @@ import pytest
 from kubernetes import client
 
 from floe_testing import PollingConfig, wait_for_condition
+from floe_testing.base_classes.policies import own_pod
+from floe_testing.cluster.watching import PodFailedError, PodWatcher
 from floe_testing.conditions import pod_ready
-from floe_testing.policies import own_pod
-from floe_testing.watching import PodFailedError, PodWatcher
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

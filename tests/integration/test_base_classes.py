@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pytest
 
 from floe_testing.base_classes import AdapterTestBase, IntegrationTestBase, PluginTestBase
-from floe_testing.clients import postgres as postgres_client
 from floe_testing.services import ServiceFixture, ServiceRequirement
+from floe_testing.services.clients import postgres as postgres_client
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import pytest
 from click.testing import CliRunner
 
-from floe_testing.cleanup import cleanup
-from floe_testing.clients import postgres as postgres_client
+from floe_testing.cleanup.cli import cleanup
 from floe_testing.contract import ENV_RUN_ID
-from floe_testing.naming import unique_name
+from floe_testing.isolation.naming import unique_name
+from floe_testing.services.clients import postgres as postgres_client
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,10 +5,10 @@ from decimal import Decimal
 
 import pytest
 
-from floe_testing.clients.dagster import DagsterClient, DagsterRefusedError
-from floe_testing.clients.postgres import connect
-from floe_testing.naming import unique_name
+from floe_testing.isolation.naming import unique_name
 from floe_testing.services import PostgresConfig
+from floe_testing.services.clients.dagster import DagsterClient, DagsterRefusedError
+from floe_testing.services.clients.postgres import connect
 
 pytestmark = pytest.mark.requirement("REQ-640", "T050")
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from floe_testing.clients import minio as minio_client
-from floe_testing.clients import postgres as postgres_client
-from floe_testing.naming import Made, run_tag, unique_name
+from floe_testing.isolation.naming import Made, run_tag, unique_name
+from floe_testing.services.clients import minio as minio_client
+from floe_testing.services.clients import postgres as postgres_client
 
 if TYPE_CHECKING:
     import psycopg

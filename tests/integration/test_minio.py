@@ -9,8 +9,8 @@ from minio import Minio
 from minio.error import S3Error
 from pydantic import SecretStr
 
-from floe_testing.clients.minio import connect
 from floe_testing.services import MinIOConfig
+from floe_testing.services.clients.minio import connect
 
 PART = 5 * 1024 * 1024
 """Bytes. The smallest part that S3 allows, but for the last."""

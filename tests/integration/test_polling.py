@@ -10,9 +10,10 @@ import psycopg
 import pytest
 
 from floe_testing import ConditionTimeoutError, PollingConfig, Unmet, wait_for_condition, wait_for_service_async
-from floe_testing.clients.postgres import connect
 from floe_testing.conditions import bucket_exists, http_ok, sql_answers
-from floe_testing.polling import wait_for_condition_async, wait_for_service
+from floe_testing.services.clients.postgres import connect
+from floe_testing.services.reaching import wait_for_service
+from floe_testing.waiting.polling import wait_for_condition_async
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from minio import Minio
 
     from floe_testing.services import DagsterConfig, PostgresConfig
-    from floe_testing.timeouts import Timeouts
+    from floe_testing.waiting.timeouts import Timeouts
 
 pytestmark = pytest.mark.requirement("T061")
 

@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 import pytest
 
-from floe_testing.clients.postgres import connect
 from floe_testing.services import PostgresConfig
+from floe_testing.services.clients.postgres import connect
 
 WRITERS = 8
 ROUNDS = 10

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-from floe_testing.clients import minio as minio_client
-from floe_testing.clients import postgres as postgres_client
+from floe_testing.services.clients import minio as minio_client
+from floe_testing.services.clients import postgres as postgres_client
 
 if TYPE_CHECKING:
     from collections.abc import Callable

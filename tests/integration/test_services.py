@@ -4,8 +4,8 @@ import socket
 
 import pytest
 
-from floe_testing.polling import wait_for_service
 from floe_testing.services import ServiceRequirement, check_service_health, locate, require_services
+from floe_testing.services.reaching import wait_for_service
 from floe_testing.services.registry import requirement_of
 
 pytestmark = pytest.mark.requirement("REQ-642")

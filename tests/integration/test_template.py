@@ -10,9 +10,9 @@ import psycopg
 import pytest
 
 from floe_testing import PollingConfig, wait_for_condition
-from floe_testing.clients.postgres import connect, databases, temporary_database
-from floe_testing.clients.template import MigrationFailedError, migrated_template
-from floe_testing.naming import Made, unique_name
+from floe_testing.isolation.naming import Made, unique_name
+from floe_testing.services.clients.postgres import connect, databases, temporary_database
+from floe_testing.services.clients.template import MigrationFailedError, migrated_template
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 from junitparser import JUnitXml
 
-from floe_testing.polling import PollingConfig, wait_for_condition
+from floe_testing.waiting.polling import PollingConfig, wait_for_condition
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,7 +7,6 @@ from floe_testing.lazy import names_of
 
 if TYPE_CHECKING:
     from floe_testing.base_classes import AdapterTestBase, IntegrationTestBase, PluginTestBase
-    from floe_testing.clients.template import alembic
     from floe_testing.conditions import (
         Condition,
         bucket_exists,
@@ -23,18 +22,7 @@ if TYPE_CHECKING:
         statefulset_ready,
         tcp_open,
     )
-    from floe_testing.isolation import generate_unique_namespace
-    from floe_testing.polling import (
-        ConditionTimeoutError,
-        HopelessError,
-        PollingConfig,
-        Unmet,
-        time_left,
-        wait_for_condition,
-        wait_for_condition_async,
-        wait_for_service,
-        wait_for_service_async,
-    )
+    from floe_testing.isolation.naming import generate_unique_namespace
     from floe_testing.services import (
         DagsterConfig,
         DuckDBConfig,
@@ -48,7 +36,18 @@ if TYPE_CHECKING:
         register,
         require_services,
     )
-    from floe_testing.timeouts import Timeouts
+    from floe_testing.services.clients.template import alembic
+    from floe_testing.services.reaching import wait_for_service, wait_for_service_async
+    from floe_testing.waiting.polling import (
+        ConditionTimeoutError,
+        HopelessError,
+        PollingConfig,
+        Unmet,
+        time_left,
+        wait_for_condition,
+        wait_for_condition_async,
+    )
+    from floe_testing.waiting.timeouts import Timeouts
 
 __all__ = [
     "AdapterTestBase",
@@ -102,7 +101,7 @@ __getattr__ = names_of(
             "IntegrationTestBase",
             "PluginTestBase",
         ),
-        "floe_testing.clients.template": ("alembic",),
+        "floe_testing.services.clients.template": ("alembic",),
         "floe_testing.conditions": (
             "Condition",
             "bucket_exists",
@@ -118,8 +117,8 @@ __getattr__ = names_of(
             "statefulset_ready",
             "tcp_open",
         ),
-        "floe_testing.isolation": ("generate_unique_namespace",),
-        "floe_testing.polling": (
+        "floe_testing.isolation.naming": ("generate_unique_namespace",),
+        "floe_testing.waiting.polling": (
             "ConditionTimeoutError",
             "HopelessError",
             "PollingConfig",
@@ -127,8 +126,6 @@ __getattr__ = names_of(
             "time_left",
             "wait_for_condition",
             "wait_for_condition_async",
-            "wait_for_service",
-            "wait_for_service_async",
         ),
         "floe_testing.services": (
             "DagsterConfig",
@@ -143,6 +140,7 @@ __getattr__ = names_of(
             "register",
             "require_services",
         ),
-        "floe_testing.timeouts": ("Timeouts",),
+        "floe_testing.services.reaching": ("wait_for_service", "wait_for_service_async"),
+        "floe_testing.waiting.timeouts": ("Timeouts",),
     },
 )

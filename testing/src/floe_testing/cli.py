@@ -10,7 +10,7 @@ from floe_testing.errors import FloeTestingError
 
 COMMANDS: Final = {
     "audit": "floe_testing.audit.cli:audit",
-    "cleanup": "floe_testing.cleanup:cleanup",
+    "cleanup": "floe_testing.cleanup.cli:cleanup",
     "trace": "floe_testing.traceability.cli:command",
     "trend": "floe_testing.measuring.cli:trend",
 }

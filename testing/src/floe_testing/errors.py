@@ -7,3 +7,7 @@ class FloeTestingError(Exception):
 
 class NoClusterError(FloeTestingError):
     """There is no cluster that a test could ask."""
+
+
+class NamespaceUnreadableError(FloeTestingError):
+    """The cluster can't be asked what it has in a namespace."""

@@ -56,8 +56,14 @@ def find_root() -> Path:
     return next((folder for folder in (here, *here.parents) if (folder / "pyproject.toml").is_file()), here)
 
 
-def read_settings(model: type[T], name: str, root: Path) -> T:
+def read_settings(model: type[T], name: str, root: Path, context: Mapping[str, object] | None = None) -> T:
     """Return what `[tool.floe-testing.<name>]` of the repository at `root` says; no table means the defaults.
+
+    Args:
+        model: What it should be.
+        name: The table's name.
+        root: The repository.
+        context: What the model's validators need to know beside the table.
 
     Raises:
         SettingsError: The file is no TOML, or the table says what can't be.
@@ -70,7 +76,7 @@ def read_settings(model: type[T], name: str, root: Path) -> T:
         if not isinstance(table, Mapping):
             message = f"{file.name}: {'.'.join(path[:depth])}: must be a table, not {_shown(table)}"
             raise SettingsError(message)
-    return validate(model, table, file.name, ".".join(path))
+    return validate(model, table, file.name, ".".join(path), context)
 
 
 def load_toml(file: Path, where: str) -> dict[str, Any]:
@@ -90,7 +96,9 @@ def load_toml(file: Path, where: str) -> dict[str, Any]:
         raise SettingsError(message) from None
 
 
-def validate(model: type[T], table: object, where: str, name: str = "") -> T:
+def validate(
+    model: type[T], table: object, where: str, name: str = "", context: Mapping[str, object] | None = None
+) -> T:
     """Return the table as a model.
 
     Args:
@@ -98,13 +106,14 @@ def validate(model: type[T], table: object, where: str, name: str = "") -> T:
         table: What was written.
         where: The file, for messages.
         name: The table's dotted name, for messages.
+        context: What the model's validators need to know beside the table.
 
     Raises:
         SettingsError: Names every problem.
     """
     try:
         # A snake_case key must be refused, or a file could be written in two ways.
-        return model.model_validate(table, by_alias=True, by_name=False)
+        return model.model_validate(table, by_alias=True, by_name=False, context=context)
     except ValidationError as error:
         problems = [f"{_dotted(name, each['loc'])}: {_reason(model, each)}" for each in error.errors()]
         heading = f"{where}: " if len(problems) == 1 else f"{where}: {len(problems)} problems\n  "

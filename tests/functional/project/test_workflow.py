@@ -16,7 +16,7 @@ import psutil
 import pytest
 import yaml
 
-from floe_testing.polling import PollingConfig, wait_for_condition
+from floe_testing.waiting.polling import PollingConfig, wait_for_condition
 
 ROOT = Path(__file__).parents[3]
 TOOLS = Path(sys.executable).parent

@@ -9,7 +9,7 @@ from floe_ci import lines
 from floe_ci.lines import Lines
 from floe_ci.steps import Step
 
-from floe_testing.polling import PollingConfig, wait_for_condition
+from floe_testing.waiting.polling import PollingConfig, wait_for_condition
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

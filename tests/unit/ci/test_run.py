@@ -18,7 +18,7 @@ from floe_ci.run import run, up
 from floe_ci.signals import SIGNALS
 from junitparser import JUnitXml
 
-from floe_testing.polling import PollingConfig, wait_for_condition_async
+from floe_testing.waiting.polling import PollingConfig, wait_for_condition_async
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from floe_testing.audit.rule import all_rules
+from floe_testing.audit.registry import all_rules
 
 AUDITS = Path(__file__).parents[3] / "docs" / "audits"
 README = (AUDITS / "README.md").read_text(encoding="utf-8")

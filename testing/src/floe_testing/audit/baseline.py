@@ -10,7 +10,7 @@ from typing import Final
 
 from pydantic import TypeAdapter
 
-from floe_testing.audit.model import Finding
+from floe_testing.audit.model import Entry, Finding
 from floe_testing.errors import FloeTestingError
 from floe_testing.files import write_text
 
@@ -35,18 +35,6 @@ def with_fingerprints(findings: Iterable[Finding]) -> list[Finding]:
         text = "\0".join((*parts, str(seen[parts])))
         found.append(replace(finding, fingerprint=hashlib.sha256(text.encode()).hexdigest()[:20]))
     return found
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A finding that a baseline lists."""
-
-    fingerprint: str
-    rule: str
-    path: str
-    symbol: str = ""
-    content: str = ""
-    """A hash like the fingerprint, but whatever the file is called; empty in baselines of earlier versions."""
 
 
 Baseline = tuple[Entry, ...]

@@ -13,16 +13,18 @@ from floe_testing.audit.baseline import Baseline, read_baseline
 from floe_testing.audit.baseline import write_baseline as write_entries
 from floe_testing.audit.mending import mend_all
 from floe_testing.audit.model import Audit, Severity
-from floe_testing.audit.project import Project, read_project
+from floe_testing.audit.project import Project
+from floe_testing.audit.reading import read_project
+from floe_testing.audit.registry import all_rules
 from floe_testing.audit.reports import RENDERERS
 from floe_testing.audit.reports.machine import MOST_RESULTS, too_many
 from floe_testing.audit.reports.terminal import explain, not_collected, print_audit, summary
-from floe_testing.audit.rule import Rule, all_rules
+from floe_testing.audit.rule import Rule
 from floe_testing.audit.run import audit as run_audit
-from floe_testing.cache import default_folder
 from floe_testing.errors import FloeTestingError
 from floe_testing.files import write_text
 from floe_testing.settings import SettingsError, find_root, suggest
+from floe_testing.suite.cache import default_folder
 
 _FOUND: Final = 1
 

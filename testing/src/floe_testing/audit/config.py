@@ -5,24 +5,26 @@ from fnmatch import fnmatch
 from pathlib import PurePosixPath
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 
 from floe_testing.audit.model import Severity
-from floe_testing.audit.rule import Rule, all_rules
 from floe_testing.settings import Table, suggest
 
 TABLE: Final = "audit"
 Tier = Literal["unit", "contract", "integration", "e2e"]
 JOURNEY: Final = "journey"
 """The marker of a test that makes a journey, with the journey's name."""
+RULE_IDS: Final = "rule-ids"
+"""The key of all rules' ids in the context of a validation; without it, rules are not looked up."""
 Text = Annotated[str, Field(min_length=1)]
 
 
-def _known_rules(prefixes: Iterable[str]) -> Iterable[str]:
-    ids = [rule.id for rule in all_rules()]
-    for prefix in prefixes:
-        if not any(each.startswith(prefix) for each in ids):
-            message = f"no rule is called {prefix!r}; {suggest(prefix, ids)}"
+def _known_rules(prefixes: Iterable[str], info: ValidationInfo) -> Iterable[str]:
+    """Refuse what no rule's id starts with, where the context tells which ids there are."""
+    ids: Iterable[str] | None = (info.context or {}).get(RULE_IDS)
+    for prefix in prefixes if ids is not None else ():
+        if not any(each.startswith(prefix) for each in ids or ()):
+            message = f"no rule is called {prefix!r}; {suggest(prefix, ids or ())}"
             raise ValueError(message)
     return prefixes
 
@@ -87,11 +89,9 @@ class AuditConfig(Table):
     infrastructure: tuple[Text, ...] = ()
     """Packages of test infrastructure, for the inventory in the report."""
 
-    def rules(self) -> tuple[Rule, ...]:
-        """Return the rules to follow."""
-        return tuple(
-            rule for rule in all_rules() if rule.id.startswith(self.select or ("",)) and not self.is_ignored(rule.id)
-        )
+    def is_selected(self, rule: str) -> bool:
+        """Tell whether a rule is to be followed."""
+        return rule.startswith(self.select or ("",)) and not self.is_ignored(rule)
 
     def is_ignored(self, rule: str) -> bool:
         """Tell whether a rule is not to be followed."""

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from floe_testing.collection import CollectionRules, find_python_files
-from floe_testing.syntax import Names, dotted, parse, statements
+from floe_testing.suite.collection import CollectionRules, find_python_files
+from floe_testing.suite.syntax import Names, dotted, parse, statements
 
 
 @dataclass(frozen=True)

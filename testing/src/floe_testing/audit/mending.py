@@ -9,8 +9,8 @@ from typing import Final
 
 from floe_testing.audit.model import Finding
 from floe_testing.files import write_text
-from floe_testing.markers import Scope, module_scope
-from floe_testing.syntax import Names, parse, statements
+from floe_testing.suite.markers import Scope, module_scope
+from floe_testing.suite.syntax import Names, parse, statements
 
 _MISSPELT: Final = ("called", "awaited", "any_", "has_", "not_")
 

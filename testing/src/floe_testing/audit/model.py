@@ -5,10 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from textwrap import dedent
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from floe_testing.audit.baseline import Entry
+from typing import Final
 
 
 class Severity(StrEnum):
@@ -133,6 +130,18 @@ class Example:
 
 
 @dataclass(frozen=True)
+class Entry:
+    """A finding that a baseline lists."""
+
+    fingerprint: str
+    rule: str
+    path: str
+    symbol: str = ""
+    content: str = ""
+    """A hash like the fingerprint, but whatever the file is called; empty in baselines of earlier versions."""
+
+
+@dataclass(frozen=True)
 class Audit:
     """The outcome of an audit; everything in it is sorted."""
 
@@ -144,7 +153,7 @@ class Audit:
     modules: tuple[ModuleReport, ...] = ()
     gone: int = 0
     """Entries of the baseline that nothing matches any more."""
-    kept: "tuple[Entry, ...]" = ()
+    kept: tuple[Entry, ...] = ()
     """Entries of the baseline whose files were not looked at."""
     uncollected: tuple[str, ...] = ()
     """Modules that look like tests, and that pytest would not collect."""

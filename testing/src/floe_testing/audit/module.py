@@ -9,8 +9,8 @@ from functools import cached_property
 from typing import Final, Literal, NamedTuple, TypeVar
 
 from floe_testing.audit.model import TIERS, Check
-from floe_testing.suite import ParsedModule, TestFunction
-from floe_testing.syntax import FunctionNode, Names, comments
+from floe_testing.suite.reading import ParsedModule, TestFunction
+from floe_testing.suite.syntax import FunctionNode, Names, comments
 
 Node = TypeVar("Node", bound=ast.AST)
 Kind = Literal["test", "fixture", "setup", "helper", "module"]

@@ -1,25 +1,15 @@
-"""What a rule is, and which rules there are."""
+"""What a rule is."""
 
 import ast
 from abc import ABC
 from collections.abc import Iterator, Sequence
-from functools import cache
-from importlib.metadata import entry_points
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar
 
 from floe_testing.audit.model import Example, Fact, Finding, Severity
-from floe_testing.errors import FloeTestingError
 
 if TYPE_CHECKING:
     from floe_testing.audit.module import Function, Module
     from floe_testing.audit.project import Project
-
-ENTRY_POINTS: Final = "floe_testing.audit_rules"
-"""The entry point group by which other packages add rules; each entry is a `Rule` class."""
-
-
-class BrokenRuleError(FloeTestingError):
-    """An entry point is no rule."""
 
 
 class Rule(ABC):
@@ -74,32 +64,3 @@ class Rule(ABC):
     def finding_at(self, fact: Fact, message: str) -> Finding:
         """Return a finding where a fact was noted."""
         return Finding(fact.path, fact.line, 1, self.id, self.severity, message, fact.symbol, fact.text)
-
-
-@cache
-def all_rules() -> tuple[Rule, ...]:
-    """Return this package's rules and those of others, by id.
-
-    Raises:
-        BrokenRuleError: Names each entry point that is no rule, or takes an id that is taken.
-    """
-    from floe_testing.audit.rules import BUILT_IN  # noqa: PLC0415 - its modules import this one
-
-    found: dict[str, Rule] = {kind.id: kind() for kind in BUILT_IN}
-    problems: list[str] = []
-    for entry in entry_points(group=ENTRY_POINTS):
-        try:
-            kind = entry.load()
-        except Exception as error:  # noqa: BLE001 - whatever a package of someone else's raises
-            problems.append(f"{entry.name} = {entry.value!r} can't be loaded: {type(error).__name__}: {error}")
-            continue
-        if not (isinstance(kind, type) and issubclass(kind, Rule)):
-            problems.append(f"{entry.name} = {entry.value!r} is no class derived from floe_testing.audit.Rule")
-        elif kind.id in found:
-            problems.append(f"{entry.name} = {entry.value!r}: the id {kind.id} is taken by {found[kind.id].name}")
-        else:
-            found[kind.id] = kind()
-    if problems:
-        message = f"entry points of {ENTRY_POINTS}:\n  " + "\n  ".join(problems)
-        raise BrokenRuleError(message)
-    return tuple(rule for _, rule in sorted(found.items()))

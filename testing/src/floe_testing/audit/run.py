@@ -20,12 +20,13 @@ from floe_testing.audit.checks import checks
 from floe_testing.audit.model import Audit, Fact, Finding, ModuleReport, Severity
 from floe_testing.audit.module import Module
 from floe_testing.audit.project import PYPROJECT, Project
-from floe_testing.audit.rule import BrokenRuleError, Rule, all_rules
+from floe_testing.audit.registry import BrokenRuleError, all_rules, followed_rules
+from floe_testing.audit.rule import Rule
 from floe_testing.audit.suppression import apply_suppressions, find_in_toml, find_suppressions
-from floe_testing.cache import Cache, Form, digest
-from floe_testing.collection import CollectionRules, find_python_files, read_collection_rules
-from floe_testing.suite import ParsedModule, parse_module, workers
-from floe_testing.syntax import describe
+from floe_testing.suite.cache import Cache, Form, digest
+from floe_testing.suite.collection import CollectionRules, find_python_files, read_collection_rules
+from floe_testing.suite.reading import ParsedModule, parse_module, workers
+from floe_testing.suite.syntax import describe
 
 T = TypeVar("T")
 
@@ -125,7 +126,7 @@ def read_report(file: _File, root: Path, rules: CollectionRules, project: Projec
 
 def _looked_at(parsed: ParsedModule, project: Project) -> ModuleReport:
     module = Module(parsed, project.config.tier(parsed.module.relative), project.config.default_tier or "")
-    chosen = project.config.rules()
+    chosen = followed_rules(project.config)
     tests = [function for function in module.functions if function.test is not None]
     return ModuleReport(
         path=module.path,
@@ -157,10 +158,7 @@ def _of_each(rules: Iterable[Rule], module: Module, step: Callable[[Rule], Itera
 def version(project: Project, rules: CollectionRules) -> str:
     """Return a hash of all that a report of a file depends on, but the file."""
     package = Path(floe_testing.__file__).parent
-    sources = [
-        *sorted((package / "audit").rglob("*.py")),
-        *(package / f"{name}.py" for name in ("collection", "markers", "suite", "syntax")),
-    ]
+    sources = [path for room in ("audit", "suite") for path in sorted((package / room).rglob("*.py"))]
     others = {Path(inspect.getfile(type(rule))) for rule in all_rules()} - set(sources)
     seen = hashlib.sha256(f"{sys.version} {rules} {project.plugins} {project.config!r}".encode())
     for source in [*sources, *sorted(others)]:
@@ -219,7 +217,7 @@ def _conclude(modules: Sequence[ModuleReport], project: Project) -> list[Finding
     for module in modules:
         for fact in module.facts:
             facts[fact.rule].append(fact)
-    return [finding for rule in project.config.rules() for finding in rule.conclude(facts[rule.id], project)]
+    return [finding for rule in followed_rules(project.config) for finding in rule.conclude(facts[rule.id], project)]
 
 
 def _with_severities(findings: Iterable[Finding], project: Project) -> list[Finding]:

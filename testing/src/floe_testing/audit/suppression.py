@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from floe_testing.audit.model import Finding, Severity, Suppression
-from floe_testing.syntax import comments
+from floe_testing.suite.syntax import comments
 
 NO_REASON: Final = "FT001"
 UNUSED: Final = "FT002"

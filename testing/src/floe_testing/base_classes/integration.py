@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 import pytest
 
-from floe_testing.isolation import generate_unique_namespace
+from floe_testing.isolation.naming import generate_unique_namespace
 from floe_testing.services import ServiceRequirement, require_services
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class IntegrationTestBase:
 
     @classmethod
     def generate_unique_namespace(cls, prefix: str = "test") -> str:
-        """Return a name that nothing else has; see `floe_testing.isolation.generate_unique_namespace`."""
+        """Return a name that nothing else has; see `floe_testing.isolation.labels.generate_unique_namespace`."""
         return generate_unique_namespace(prefix)
 
     @property

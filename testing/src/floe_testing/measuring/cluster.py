@@ -77,7 +77,7 @@ def connect(stack: ExitStack, namespace: str) -> Sampler:
     with extra("kubernetes"):
         from kubernetes import client  # noqa: PLC0415 - an extra
 
-        from floe_testing.clients import kube  # noqa: PLC0415 - as above
+        from floe_testing.cluster import kube  # noqa: PLC0415 - as above
 
     core = stack.enter_context(kube.connect())
     metrics = client.CustomObjectsApi(core.api_client)

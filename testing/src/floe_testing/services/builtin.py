@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from psycopg import Connection
     from pyiceberg.catalog.rest import RestCatalog
 
-    from floe_testing.clients.dagster import DagsterClient
+    from floe_testing.services.clients.dagster import DagsterClient
 
 
 @contextmanager
 def _postgres(config: PostgresConfig) -> Iterator[Connection]:
     with extra("postgres"):
-        from floe_testing.clients import postgres as client  # noqa: PLC0415 - an extra
+        from floe_testing.services.clients import postgres as client  # noqa: PLC0415 - an extra
     # Databases are dropped outside transactions.
     with closing(client.connect(config, autocommit=True)) as connection:
         yield connection
@@ -32,7 +32,7 @@ def _postgres(config: PostgresConfig) -> Iterator[Connection]:
 @contextmanager
 def _minio(config: MinIOConfig) -> Iterator[Minio]:
     with extra("minio"):
-        from floe_testing.clients import minio as client  # noqa: PLC0415 - an extra
+        from floe_testing.services.clients import minio as client  # noqa: PLC0415 - an extra
     with client.connect(config) as connection:
         yield connection
 
@@ -40,7 +40,7 @@ def _minio(config: MinIOConfig) -> Iterator[Minio]:
 @contextmanager
 def _polaris(config: PolarisConfig) -> Iterator[RestCatalog]:
     with extra("polaris"):
-        from floe_testing.clients import polaris as client  # noqa: PLC0415 - an extra
+        from floe_testing.services.clients import polaris as client  # noqa: PLC0415 - an extra
     with client.connect(config, timeout=1.0) as catalog:
         yield catalog
 
@@ -48,7 +48,7 @@ def _polaris(config: PolarisConfig) -> Iterator[RestCatalog]:
 @contextmanager
 def _dagster(config: DagsterConfig) -> Iterator[DagsterClient]:
     with extra("dagster"):
-        from floe_testing.clients import dagster as client  # noqa: PLC0415 - an extra
+        from floe_testing.services.clients import dagster as client  # noqa: PLC0415 - an extra
     with client.connect(config) as connection:
         yield connection
 
@@ -57,7 +57,7 @@ def _lazily(module: str, function: str) -> Callable[..., Any]:
     """Return a client's function that is imported when it is called, since it needs an extra."""
 
     def call(*arguments: Any) -> Any:  # noqa: ANN401 - the client's own
-        return getattr(import_module(f"floe_testing.clients.{module}"), function)(*arguments)
+        return getattr(import_module(f"floe_testing.services.clients.{module}"), function)(*arguments)
 
     return call
 

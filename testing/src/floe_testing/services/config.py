@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from floe_testing.contract import SERVICE_VARIABLES, service_variable
-from floe_testing.errors import FloeTestingError
+from floe_testing.errors import FloeTestingError, NamespaceUnreadableError
 from floe_testing.services.discovery import PORT_FORWARD, ServiceNotFoundError, as_port, find, forward
-from floe_testing.services.place import NamespaceUnreadableError, Place, advice
+from floe_testing.services.place import Place, advice
 from floe_testing.services.requirement import Port  # noqa: TC001 - pydantic reads the annotation
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from floe_testing.contract import ENV_NAMESPACE, service_variable
-from floe_testing.errors import FloeTestingError
+from floe_testing.errors import FloeTestingError, NamespaceUnreadableError
 from floe_testing.extras import extra
-from floe_testing.polling import Unmet
-from floe_testing.services.place import NamespaceUnreadableError, Place
+from floe_testing.services.place import Place
+from floe_testing.waiting.polling import Unmet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -117,7 +117,7 @@ def forward(place: Place, service: str, port: int) -> Address:
         message = f"{ENV_NAMESPACE} is not set, and no cluster is used that nobody named"
         raise ServiceNotFoundError(message)
     with extra("kubernetes"):
-        from floe_testing.portforward import PortForwardError, port_forwards  # noqa: PLC0415 - an extra
+        from floe_testing.cluster.portforward import PortForwardError, port_forwards  # noqa: PLC0415 - an extra
 
     name = place.connections.get(service_variable(service, "HOST"), service).partition(".")[0]
     try:

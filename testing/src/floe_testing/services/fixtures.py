@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from floe_testing.errors import FloeTestingError
-from floe_testing.fixtures.failing import failing
-from floe_testing.naming import unique_name
-from floe_testing.polling import PollingConfig, wait_for_condition, wait_for_condition_async
+from floe_testing.isolation.naming import unique_name
+from floe_testing.services.failing import failing
+from floe_testing.waiting.polling import PollingConfig, wait_for_condition, wait_for_condition_async
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator

@@ -15,13 +15,13 @@ import pytest
 from floe_testing.contract import ABSENT, service_variable
 from floe_testing.errors import FloeTestingError
 from floe_testing.extras import MissingExtraError, extra
-from floe_testing.polling import ConditionTimeoutError, PollingConfig, Unmet, wait_for_condition
 from floe_testing.services.config import ServiceConfig, ServiceNotDescribedError
 from floe_testing.services.discovery import PORT_FORWARD, locate
 from floe_testing.services.place import Place, advice
 from floe_testing.services.registry import load_service, requirement_of, service_names
 from floe_testing.services.requirement import WrongRequirementError, as_requirement
-from floe_testing.timeouts import Timeouts
+from floe_testing.waiting.polling import ConditionTimeoutError, PollingConfig, Unmet, wait_for_condition
+from floe_testing.waiting.timeouts import Timeouts
 
 if TYPE_CHECKING:
     from floe_testing.services.requirement import Requirement, ServiceRequirement
@@ -137,7 +137,7 @@ def _look(required: ServiceRequirement) -> ServiceHealth:
 
 
 def _look_at_port(required: ServiceRequirement) -> ServiceHealth:
-    from floe_testing.conditions import tcp_open  # noqa: PLC0415 - it loads an HTTP client, which slows pytest's start
+    from floe_testing.services.network import tcp_open  # noqa: PLC0415 - it loads an HTTP client, which slows pytest's start
 
     address = locate(required.name, required.port, required.namespace)
     settle = _SETTLE if address.how == PORT_FORWARD else 0.0
@@ -188,7 +188,7 @@ def _report(missing: list[ServiceHealth], of: int) -> str:
 def _evidence(service: str, namespace: str) -> list[str]:
     try:
         with extra("kubernetes"):
-            from floe_testing.services import evidence  # noqa: PLC0415 - an extra
+            from floe_testing.cluster import evidence  # noqa: PLC0415 - an extra
     except MissingExtraError as error:
         return [str(error)]
     return evidence.of_service(service, namespace)

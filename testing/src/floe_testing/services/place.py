@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
 from floe_testing.contract import ENV_NAMESPACE, ENV_SERVICES_DIR
-from floe_testing.errors import FloeTestingError
+from floe_testing.errors import NamespaceUnreadableError
 from floe_testing.extras import MissingExtraError, extra
 
 if TYPE_CHECKING:
@@ -16,10 +16,6 @@ if TYPE_CHECKING:
 
 DEFAULT_NAMESPACE = "floe-test"
 """Where services are, unless the environment says otherwise."""
-
-
-class NamespaceUnreadableError(FloeTestingError):
-    """The cluster can't be asked what it has in a namespace."""
 
 
 def default_namespace(environ: Mapping[str, str] | None = None) -> str:
@@ -69,7 +65,7 @@ class Place:
             return {}
         try:
             with extra("kubernetes"):
-                from floe_testing.services.connection import read_connections  # noqa: PLC0415 - an extra
+                from floe_testing.cluster.connections import read_connections  # noqa: PLC0415 - an extra
             return read_connections(self.namespace)
         except MissingExtraError as error:
             return NamespaceUnreadableError(str(error))

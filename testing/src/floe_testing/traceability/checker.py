@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from floe_testing.settings import suggest
-from floe_testing.suite import read_suite
+from floe_testing.suite.reading import read_suite
 from floe_testing.traceability.config import Ids, TraceabilityConfig
 from floe_testing.traceability.marks import CaseMark, Marks, find_unmarked, read_marks
 from floe_testing.traceability.models import (

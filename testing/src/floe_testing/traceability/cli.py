@@ -6,9 +6,9 @@ from typing import Final
 
 import click
 
-from floe_testing.cache import default_folder
 from floe_testing.files import write_text
 from floe_testing.settings import find_root, read_settings, validate
+from floe_testing.suite.cache import default_folder
 from floe_testing.traceability.checker import Request, trace
 from floe_testing.traceability.config import TABLE, TraceabilityConfig
 from floe_testing.traceability.models import Trace

@@ -5,9 +5,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from floe_testing.markers import Case, Expression, Marker, Unread, Value
 from floe_testing.settings import suggest
-from floe_testing.suite import Problem, Suite, TestFunction
+from floe_testing.suite.markers import Case, Expression, Marker, Unread, Value
+from floe_testing.suite.reading import Problem, Suite, TestFunction
 from floe_testing.traceability.config import MARKER, Ids
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 
 from floe_testing.settings import SettingsError, Table, load_toml, validate
-from floe_testing.suite import Problem
+from floe_testing.suite.reading import Problem
 from floe_testing.traceability.config import Ids, Text
 from floe_testing.traceability.markdown import Document, Statement, read_gherkin, read_markdown
 from floe_testing.traceability.models import Mention, Requirement, Specification, TraceabilityError

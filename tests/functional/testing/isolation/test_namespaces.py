@@ -16,8 +16,9 @@ from kubernetes.client import (
     V1ObjectMeta,
 )
 
-from floe_testing.clients import namespaces
-from floe_testing.clients.namespaces import NamespaceStuckError
+from floe_testing.cluster import namespaces
+from floe_testing.cluster.namespaces import NamespaceStuckError
+from floe_testing.isolation.labels import labels, selector
 
 CONTENT = (
     "Some resources are remaining: "
@@ -45,7 +46,7 @@ class Cluster:
         metadata = V1ObjectMeta(
             name="shop",
             finalizers=list(finalizers),
-            labels=namespaces.isolation.labels("one"),
+            labels=labels("one"),
             annotations={"floe.dev/test": "test_shop.py::test_sells"},
         )
         self.namespace = V1Namespace(metadata=metadata, status=V1NamespaceStatus(conditions=[*conditions, fine]))
@@ -63,7 +64,7 @@ class Cluster:
 
     def list_namespace(self, label_selector: str, **_: object) -> V1NamespaceList:
         """Return the namespaces of tests."""
-        assert label_selector == namespaces.isolation.selector()
+        assert label_selector == selector()
         return V1NamespaceList(items=[self.namespace])
 
     def delete_namespace(self, name: str, **_: object) -> None:

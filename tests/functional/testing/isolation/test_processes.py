@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from floe_testing.clients import processes
-from floe_testing.clients.processes import NoProcessError
-from floe_testing.polling import ConditionTimeoutError, PollingConfig, wait_for_condition
+from floe_testing.services import processes
+from floe_testing.services.processes import NoProcessError
+from floe_testing.waiting.polling import ConditionTimeoutError, PollingConfig, wait_for_condition
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

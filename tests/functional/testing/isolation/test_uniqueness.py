@@ -2,7 +2,7 @@
 
 import pytest
 
-from floe_testing.isolation import generate_unique_namespace
+from floe_testing.isolation.naming import generate_unique_namespace
 
 
 @pytest.mark.requirement("T012")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 from junitparser import Error, JUnitXml, TestCase, TestSuite
 
-from floe_testing.polling import PollingConfig, Unmet, wait_for_condition
+from floe_testing.waiting.polling import PollingConfig, Unmet, wait_for_condition
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -14,7 +14,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from floe_testing.results.junit import NO_ROOM
-from floe_testing.naming import Made, unique_name
+from floe_testing.isolation.naming import Made, unique_name
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -22,7 +22,7 @@ from websocket import ABNF
 from websocket._abnf import frame_buffer
 
 from floe_testing import contract
-from floe_testing.portforward import port_forwards
+from floe_testing.cluster.portforward import port_forwards
 
 if TYPE_CHECKING:
     import socket

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, ClassVar
 import pytest
 from kubernetes.config import kube_config
 
-from floe_testing.polling import ConditionTimeoutError, PollingConfig, wait_for_service
 from floe_testing.services import (
     Address,
     PostgresConfig,
@@ -18,6 +17,8 @@ from floe_testing.services import (
     ServiceNotFoundError,
     locate,
 )
+from floe_testing.services.reaching import wait_for_service
+from floe_testing.waiting.polling import ConditionTimeoutError, PollingConfig
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from floe_testing.clients.kube import NoClusterError, connect
+from floe_testing.cluster.kube import NoClusterError, connect
 
 if TYPE_CHECKING:
     from collections.abc import Callable

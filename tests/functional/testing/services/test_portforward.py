@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from floe_testing import podstream
-from floe_testing.polling import PollingConfig, wait_for_condition
-from floe_testing.portforward import PortForward, PortForwardError, port_forwards
+from floe_testing.cluster import podstream
+from floe_testing.cluster.portforward import PortForward, PortForwardError, port_forwards
+from floe_testing.waiting.polling import PollingConfig, wait_for_condition
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pydantic import SecretStr
 
-from floe_testing.clients import dagster, minio, polaris, s3
 from floe_testing.services import DagsterConfig, MinIOConfig, PolarisConfig
+from floe_testing.services.clients import dagster, minio, polaris, s3
 from floe_testing.services.models import ServiceConfig
 
 if TYPE_CHECKING:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from floe_testing.collection import NoSuchPathError, read_collection_rules
-from floe_testing.markers import Expression
-from floe_testing.suite import Suite, read_suite
+from floe_testing.suite.collection import NoSuchPathError, read_collection_rules
+from floe_testing.suite.markers import Expression
+from floe_testing.suite.reading import Suite, read_suite
 
 pytestmark = pytest.mark.requirement("T039")
 
@@ -292,7 +292,7 @@ def test_cache_gives_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     (tests / "test_broken.py").write_text("def test_one(:\n", encoding="utf-8")
     first = read_suite([tests], tmp_path, folder)
     assert first == read_suite([tests], tmp_path)
-    monkeypatch.setattr("floe_testing.suite.parse_module", None)
+    monkeypatch.setattr("floe_testing.suite.reading.parse_module", None)
     again = read_suite([tests], tmp_path, folder)
     assert again == first
     assert [repr(test) for test in again.tests] == [repr(test) for test in first.tests]

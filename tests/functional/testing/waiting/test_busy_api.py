@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 from kubernetes import client
 
-from floe_testing.clients import kube, namespaces
-from floe_testing.clients.namespaces import NamespaceStuckError
-from floe_testing.isolation import labels
+from floe_testing.cluster import kube, namespaces
+from floe_testing.cluster.namespaces import NamespaceStuckError
+from floe_testing.isolation.labels import labels
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,7 +9,7 @@ import pytest
 
 from floe_testing import FloeTestingError, PollingConfig, Unmet, wait_for_condition
 from floe_testing.conditions import Condition
-from floe_testing.polling import HopelessError
+from floe_testing.waiting.polling import HopelessError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,7 +17,7 @@ from floe_testing.conditions import (
     pods_ready,
     statefulset_ready,
 )
-from floe_testing.polling import HopelessError
+from floe_testing.waiting.polling import HopelessError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from floe_testing.base_classes.network import NetworkChecks, NetworkError, connections_opened
+from floe_testing.base_classes.policies import NoPodError, own_pod, policies_not_enforced
 from floe_testing.conditions import Condition
-from floe_testing.network import NetworkChecks, NetworkError, connections_opened
-from floe_testing.policies import NoPodError, own_pod, policies_not_enforced
-from floe_testing.polling import ConditionTimeoutError, PollingConfig
 from floe_testing.services import ServiceRequirement
+from floe_testing.waiting.polling import ConditionTimeoutError, PollingConfig
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.requirement("REQ-643")
 
 SUITE = """
 import pytest
-from floe_testing.network import NetworkChecks
+from floe_testing.base_classes.network import NetworkChecks
 from floe_testing.services import ServiceRequirement
 
 WEB = ServiceRequirement(name="web", port={port})
@@ -48,8 +48,8 @@ class TestNetwork(NetworkChecks):
 @pytest.fixture
 def here(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have all services on this machine."""
-    monkeypatch.setattr("floe_testing.network.host", lambda _: "127.0.0.1")
-    monkeypatch.setattr("floe_testing.network.SOON", PollingConfig(timeout=1))
+    monkeypatch.setattr("floe_testing.base_classes.network.host", lambda _: "127.0.0.1")
+    monkeypatch.setattr("floe_testing.base_classes.network.SOON", PollingConfig(timeout=1))
 
 
 @pytest.fixture
@@ -58,8 +58,8 @@ def in_pod(server: Answers, pod: MakePod, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
     monkeypatch.setenv("FLOE_NAMESPACE", "ns")
     monkeypatch.setattr("socket.gethostname", lambda: "runner")
-    monkeypatch.setattr("floe_testing.policies.SOON", PollingConfig(timeout=1))
-    monkeypatch.setattr("floe_testing.policies._PORT", server.port)
+    monkeypatch.setattr("floe_testing.base_classes.policies.SOON", PollingConfig(timeout=1))
+    monkeypatch.setattr("floe_testing.base_classes.policies._PORT", server.port)
     own = pod("runner")
     own.spec.containers[0].image, own.metadata.namespace = "floe.local/runner:dev", "ns"
     listening = pod("listener", ready=True)
@@ -78,7 +78,7 @@ def enforce(server: Answers, monkeypatch: pytest.MonkeyPatch, *, until_allowed: 
 
         return Condition(f"{host}:{port}", look, probe=probe)
 
-    monkeypatch.setattr("floe_testing.policies.tcp_open", tcp_open)
+    monkeypatch.setattr("floe_testing.base_classes.policies.tcp_open", tcp_open)
 
 
 def run(pytester: pytest.Pytester, port: int, more: str = "") -> pytest.RunResult:
@@ -91,7 +91,7 @@ def run(pytester: pytest.Pytester, port: int, more: str = "") -> pytest.RunResul
 def test_sound_network(server: Answers, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each check is a test for each of its services, and passes where the network does what it must."""
     server.objects["/health"] = "well"
-    monkeypatch.setattr("floe_testing.network.policies_not_enforced", lambda *_: None)
+    monkeypatch.setattr("floe_testing.base_classes.network.policies_not_enforced", lambda *_: None)
     result = run(pytester, server.port)
     result.assert_outcomes(passed=5)
     result.stdout.fnmatch_lines_random(
@@ -109,15 +109,18 @@ def test_sound_network(server: Answers, pytester: pytest.Pytester, monkeypatch: 
 def test_broken_network(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     """A service that is out of reach fails the checks of its connection and of HTTP, and not that of its name."""
     monkeypatch.setattr(
-        "floe_testing.network.wait_for_condition", lambda condition, _=None: condition() or pytest.fail("no")
+        "floe_testing.base_classes.network.wait_for_condition",
+        lambda condition, _=None: condition() or pytest.fail("no"),
     )
-    monkeypatch.setattr("floe_testing.network.policies_not_enforced", lambda *_: None)
+    monkeypatch.setattr("floe_testing.base_classes.network.policies_not_enforced", lambda *_: None)
     run(pytester, 1).assert_outcomes(passed=2, failed=3)
 
 
 def test_name_that_does_not_resolve(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     """A name that doesn't resolve fails, and the message has the name that a pod would use."""
-    monkeypatch.setattr("floe_testing.network.wait_for_condition", lambda condition: pytest.fail(condition.description))
+    monkeypatch.setattr(
+        "floe_testing.base_classes.network.wait_for_condition", lambda condition: pytest.fail(condition.description)
+    )
     pytester.makepyfile(SUITE.format(port=80, more=""))
     result = pytester.runpytest_inprocess("-k", "test_name_resolves", "-p", "no:cacheprovider")
     result.assert_outcomes(failed=1)
@@ -156,7 +159,7 @@ def test_cluster_without_policies(
 ) -> None:
     """A cluster that enforces no policies never passes: that is reported, or a failure where they are required."""
     server.objects["/health"] = "well"
-    monkeypatch.setattr("floe_testing.network.policies_not_enforced", lambda *_: "they are only accepted")
+    monkeypatch.setattr("floe_testing.base_classes.network.policies_not_enforced", lambda *_: "they are only accepted")
     result = run(pytester, server.port, more)
     result.assert_outcomes(passed=4, **{"failed" if more else "xfailed": 1})
     result.stdout.fnmatch_lines([line])
@@ -172,7 +175,7 @@ def test_service_that_must_be_blocked(
     outcome: dict[str, int],
 ) -> None:
     """A service in reach that must not be is a failure, unless the cluster blocks nothing at all, which is told."""
-    monkeypatch.setattr("floe_testing.network.policies_not_enforced", lambda *_: problem)
+    monkeypatch.setattr("floe_testing.base_classes.network.policies_not_enforced", lambda *_: problem)
     pytester.makepyfile(SUITE.format(port=server.port, more="blocked = (WEB,)"))
     pytester.runpytest_inprocess("-k", "test_service_is_blocked", "-p", "no:cacheprovider").assert_outcomes(**outcome)
 

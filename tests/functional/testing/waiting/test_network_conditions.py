@@ -13,7 +13,7 @@ import pytest
 
 from floe_testing import Unmet
 from floe_testing.conditions import dns_resolves, http_ok, tcp_open
-from floe_testing.polling import HopelessError
+from floe_testing.waiting.polling import HopelessError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

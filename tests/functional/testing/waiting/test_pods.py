@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from floe_testing.pods import Failure, failures
+from floe_testing.cluster.pods import Failure, failures
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,14 +16,13 @@ from pydantic import ValidationError
 
 from floe_testing import ConditionTimeoutError, FloeTestingError, PollingConfig, Unmet, wait_for_condition
 from floe_testing.conditions import Condition
-from floe_testing.polling import (
+from floe_testing.services.reaching import wait_for_service, wait_for_service_async
+from floe_testing.waiting.polling import (
     HopelessError,
     NotAwaitedError,
     interruptions,
     time_left,
     wait_for_condition_async,
-    wait_for_service,
-    wait_for_service_async,
 )
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 import pytest
 
 from floe_testing.contract import ENV_TIMEOUTS, TIMEOUTS
-from floe_testing.timeouts import Timeouts, WrongTimeoutError
+from floe_testing.waiting.timeouts import Timeouts, WrongTimeoutError
 
 pytestmark = pytest.mark.requirement("REQ-646")
 

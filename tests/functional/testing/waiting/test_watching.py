@@ -10,8 +10,8 @@ import pytest
 from kubernetes import client
 
 from floe_testing import PollingConfig, wait_for_condition
-from floe_testing.polling import interruptions
-from floe_testing.watching import PodFailedError, PodWatcher
+from floe_testing.cluster.watching import PodFailedError, PodWatcher
+from floe_testing.waiting.polling import interruptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

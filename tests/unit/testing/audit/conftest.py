@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from floe_testing.audit.config import AuditConfig
-from floe_testing.audit.project import Project, read_plugins, read_project
+from floe_testing.audit.project import Project, read_plugins
+from floe_testing.audit.reading import read_project
 from floe_testing.audit.run import audit
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from click.testing import CliRunner
 
-from floe_testing.audit.rule import all_rules
+from floe_testing.audit.registry import all_rules
 from floe_testing.cli import group
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from textwrap import dedent
 import pytest
 
 from floe_testing.audit.module import Module
-from floe_testing.collection import CollectionRules
-from floe_testing.suite import ParsedModule, parse_module
+from floe_testing.suite.collection import CollectionRules
+from floe_testing.suite.reading import ParsedModule, parse_module
 
 
 def look(tmp_path: Path, code: str, tier: str = "", default_tier: str = "") -> Module:

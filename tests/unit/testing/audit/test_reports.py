@@ -12,10 +12,10 @@ from pydantic_sarif.model import StaticAnalysisResultsFormatSarifVersion210JsonS
 from rich.console import Console
 
 from floe_testing.audit.inventory import Entry, take_inventory
+from floe_testing.audit.registry import all_rules
 from floe_testing.audit.reports.machine import MOST_RESULTS, render_json, render_sarif
 from floe_testing.audit.reports.markdown import render_markdown
 from floe_testing.audit.reports.terminal import explain, print_audit
-from floe_testing.audit.rule import all_rules
 
 if TYPE_CHECKING:
     from pathlib import Path

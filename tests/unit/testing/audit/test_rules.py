@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from floe_testing.audit.model import Severity
-from floe_testing.audit.rule import all_rules
+from floe_testing.audit.registry import all_rules
 from floe_testing.audit.rules import BUILT_IN
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from floe_testing.audit.run import UNREADABLE, audit, version
-from floe_testing.cache import default_folder
-from floe_testing.collection import CollectionRules
+from floe_testing.suite.cache import default_folder
+from floe_testing.suite.collection import CollectionRules
 
 if TYPE_CHECKING:
     from pathlib import Path

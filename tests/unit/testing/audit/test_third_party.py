@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from floe_testing.audit import Example, Finding, Function, Module, Rule, Severity
-from floe_testing.audit import rule as rules
-from floe_testing.audit.rule import BrokenRuleError, all_rules
+from floe_testing.audit import registry as rules
+from floe_testing.audit.registry import BrokenRuleError, all_rules
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,8 +11,8 @@ import pytest
 from minio.error import S3Error
 from pydantic import SecretStr
 
-from floe_testing.clients.minio import wait_until_answers
 from floe_testing.services import MinIOConfig
+from floe_testing.services.clients.minio import wait_until_answers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 from click.testing import CliRunner
 
-from floe_testing import cleanup as command
-from floe_testing.clients.kube import NoClusterError
-from floe_testing.leftovers import Keeper, Leftover, keepers
-from floe_testing.naming import Made, run_tag
+from floe_testing.cleanup import cli as command
+from floe_testing.cleanup.leftovers import Keeper, Leftover, keepers
+from floe_testing.errors import NoClusterError
+from floe_testing.isolation.naming import Made, run_tag
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

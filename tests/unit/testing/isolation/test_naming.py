@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from floe_testing.contract import ENV_RUN_ID, LABEL_MANAGED_BY, LABEL_RUN_ID
-from floe_testing.isolation import generate_unique_namespace, labels, selector
-from floe_testing.naming import Made, current_run_id, run_tag, unique_name
+from floe_testing.isolation.labels import labels, selector
+from floe_testing.isolation.naming import Made, current_run_id, generate_unique_namespace, run_tag, unique_name
 
 RFC_1123 = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 LONG = "a-prefix-that-is-longer-than-there-is-room-for-in-a-label-of-kubernetes"

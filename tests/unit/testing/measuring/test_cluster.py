@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from floe_testing.clients.kube import NoClusterError
+from floe_testing.cluster.kube import NoClusterError
 from floe_testing.measuring import cluster
 from floe_testing.measuring.cluster import Sample, Sampler, connect
 

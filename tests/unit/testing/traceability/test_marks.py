@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from floe_testing.suite import read_suite
+from floe_testing.suite.reading import read_suite
 from floe_testing.traceability.config import Ids
 from floe_testing.traceability.marks import Marks, find_unmarked, read_marks
 

@@ -8,7 +8,8 @@ from urllib.parse import quote
 
 from floe_testing.audit.model import Audit, Finding, Severity
 from floe_testing.audit.project import Project
-from floe_testing.audit.rule import Rule, all_rules
+from floe_testing.audit.registry import all_rules, followed_rules
+from floe_testing.audit.rule import Rule
 from floe_testing.audit.run import UNREADABLE
 from floe_testing.audit.suppression import NO_REASON, UNUSED
 
@@ -31,7 +32,7 @@ def render_json(audit: Audit, project: Project) -> str:
         "summary": {
             "modules": len(audit.modules),
             "tests": sum(module.tests for module in audit.modules),
-            "rules": [rule.id for rule in project.config.rules()],
+            "rules": [rule.id for rule in followed_rules(project.config)],
             "findings": {severity.value: _count(audit, severity) for severity in Severity},
             "suppressed": len(audit.suppressed),
             "known": len(audit.known),

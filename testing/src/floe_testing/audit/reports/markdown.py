@@ -7,7 +7,7 @@ from typing import Final
 from floe_testing.audit.inventory import Entry, take_inventory
 from floe_testing.audit.model import TIERS, Audit, Finding, Severity, Strength
 from floe_testing.audit.project import Project
-from floe_testing.audit.rule import all_rules
+from floe_testing.audit.registry import all_rules
 
 _SECTIONS: Final = (
     ("Mock fallbacks", ("FT1",)),

@@ -10,7 +10,8 @@ from rich.syntax import Syntax
 from rich.text import Text
 
 from floe_testing.audit.model import Audit, Example, Finding, Severity
-from floe_testing.audit.rule import Rule, all_rules
+from floe_testing.audit.registry import all_rules
+from floe_testing.audit.rule import Rule
 
 _STYLES: Final = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
 _FEW: Final = 3

@@ -9,7 +9,7 @@ from floe_testing.audit.model import Example, Fact, Finding, Severity
 from floe_testing.audit.module import Function, Module
 from floe_testing.audit.project import Project
 from floe_testing.audit.rule import Rule
-from floe_testing.syntax import dotted
+from floe_testing.suite.syntax import dotted
 
 _PROCESS_CALLS: Final = {
     "os.chdir": "the working folder",

@@ -8,7 +8,7 @@ from floe_testing.audit.look import names_in
 from floe_testing.audit.model import Example, Finding, Severity
 from floe_testing.audit.module import Function, Module
 from floe_testing.audit.rule import Rule
-from floe_testing.syntax import dotted, statements
+from floe_testing.suite.syntax import dotted, statements
 
 _MUTATORS: Final = frozenset(
     {"append", "extend", "insert", "add", "update", "setdefault", "pop", "popitem", "remove", "discard", "appendleft"}

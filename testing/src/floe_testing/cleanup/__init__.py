@@ -1,0 +1,1 @@
+"""Removing what tests left behind."""

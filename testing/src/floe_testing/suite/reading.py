@@ -1,0 +1,408 @@
+"""The tests of a repository and their markers, read from syntax trees: nothing of it is imported."""
+
+import ast
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar, Final
+
+from floe_testing.suite import markers, syntax
+from floe_testing.suite.cache import Cache, Form, digest
+from floe_testing.suite.collection import CollectionRules, find_python_files, read_collection_rules
+from floe_testing.suite.markers import Case, Expression, Marker, Scope, Unread, Value, module_scope
+from floe_testing.suite.syntax import FunctionNode, Names, describe, parse, statements
+
+_FEW_FILES = 40
+"""Up to here one process is done before a second has started."""
+_PYTESTMARK: Final = "pytestmark"
+_PARAMETRIZE: Final = "pytest.mark.parametrize"
+_NO_MARKERS: Final = ("pytest.", "unittest.", "staticmethod", "classmethod", "property", "functools.", "contextlib.")
+
+
+@dataclass(frozen=True)
+class TestFunction:
+    """A test, as pytest would collect it before parameters are filled in."""
+
+    __test__: ClassVar = False
+
+    node_id: str
+    """As pytest writes it: `tests/test_orders.py::TestOrders::test_total`."""
+    name: str
+    class_name: str | None
+    """The class that pytest runs it in, `Outer.Inner` if nested."""
+    line: int
+    """Where `def` stands."""
+    markers: tuple[Marker, ...] = ()
+    """Its own, then its class's, then its module's."""
+    docstring: str | None = None
+    parameters: tuple[tuple[Case, ...], ...] = ()
+    """The sets of parameters of each `parametrize`, that written first coming first; none where they can't be read."""
+    unread: tuple[Unread, ...] = ()
+    """What stands where its markers do, and can't be read as one."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A file that could not be read."""
+
+    path: str
+    line: int
+    message: str
+
+    def __str__(self) -> str:
+        """Return `path:line: message`."""
+        return f"{self.path}:{self.line}: {self.message}"
+
+
+@dataclass(frozen=True)
+class TestModule:
+    """A file of tests."""
+
+    __test__: ClassVar = False
+
+    path: Path
+    relative: str
+    """From the root, with forward slashes."""
+    tests: tuple[TestFunction, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    unread: tuple[Unread, ...] = ()
+    """Statements that put markers on something, in a way that can't be read."""
+    others: Mapping[str, str] = field(default_factory=dict)
+    """The other modules that its markers lead to, each with the hash of what is in it."""
+
+    @property
+    def is_current(self) -> bool:
+        """Tell whether the other modules are as they were."""
+        return all(digest(Path(path)) == then for path, then in self.others.items())
+
+
+@dataclass(frozen=True)
+class ParsedModule:
+    """A module beside its syntax tree, which is too large to keep for a whole suite."""
+
+    module: TestModule
+    tree: ast.Module
+    source: bytes
+    nodes: Mapping[FunctionNode, TestFunction]
+    """The functions that are tests; one that is inherited has the first test that runs it."""
+
+
+@dataclass(frozen=True)
+class Suite:
+    """The modules of tests, sorted by path."""
+
+    modules: tuple[TestModule, ...]
+
+    @property
+    def tests(self) -> Iterator[TestFunction]:
+        """Every test."""
+        return (test for module in self.modules for test in module.tests)
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """Every file that could not be read."""
+        return tuple(problem for module in self.modules for problem in module.problems)
+
+
+def read_suite(paths: Sequence[Path], root: Path, cache_folder: Path | None = None) -> Suite:
+    """Return the tests under `paths`.
+
+    Args:
+        paths: Files and folders. A file is read whatever its name.
+        root: The repository, whose pytest configuration is honoured, and which node ids start from.
+        cache_folder: Where modules that were read before are; none: every file is read.
+
+    Raises:
+        NoSuchPathError: Names every path that is not there.
+    """
+    rules = read_collection_rules(root)
+    named = {path.resolve() for path in paths if path.is_file()}
+    files = [file for file in find_python_files(paths, rules) if file in named or rules.is_test_file(file)]
+    read = partial(read_module, root=root.resolve(), rules=rules)
+    if cache_folder is None:
+        return Suite(tuple(_each(read, files)))
+    form = Form(dump_module, load_module, lambda module: module.is_current)
+    cache = Cache(form, cache_folder, root.resolve(), _version(rules))
+    keys = [(str(file), digest(file)) for file in files]
+    return Suite(tuple(cache.complete(keys, lambda places: _each(read, [files[place] for place in places]))))
+
+
+def _each(read: partial[TestModule], files: Sequence[Path]) -> list[TestModule]:
+    if len(files) <= _FEW_FILES:
+        return list(map(read, files))
+    with ProcessPoolExecutor(max_workers=workers()) as pool:
+        return list(pool.map(read, files, chunksize=20))
+
+
+def _version(rules: CollectionRules) -> str:
+    """Return a hash of all that a module's tests depend on, but the file."""
+    sources = (syntax.__file__, markers.__file__, __file__)
+    return " ".join([sys.version, str(rules), *(digest(Path(each)) for each in sources)])
+
+
+def dump_module(module: TestModule) -> str:
+    """Return a module as JSON."""
+    return json.dumps(asdict(module), default=str)
+
+
+def load_module(text: str) -> TestModule:
+    """Return the module that was written as JSON."""
+    content = json.loads(text)
+    return TestModule(
+        path=Path(content["path"]),
+        relative=content["relative"],
+        tests=tuple(_load_test(each) for each in content["tests"]),
+        problems=tuple(Problem(**each) for each in content["problems"]),
+        unread=tuple(Unread(**each) for each in content["unread"]),
+        others=content["others"],
+    )
+
+
+def _load_test(content: dict[str, Any]) -> TestFunction:
+    parameters = tuple(tuple(map(_load_case, cases)) for cases in content["parameters"])
+    return TestFunction(**{**content, **_load_read(content), "parameters": parameters})
+
+
+def _load_case(content: dict[str, Any]) -> Case:
+    return Case(tuple(content["ids"]), **_load_read(content))
+
+
+def _load_read(content: dict[str, Any]) -> dict[str, Any]:
+    found = (
+        Marker(
+            each["name"],
+            tuple(map(_load_value, each["args"])),
+            {name: _load_value(value) for name, value in each["kwargs"].items()},
+            each["line"],
+        )
+        for each in content["markers"]
+    )
+    return {"markers": tuple(found), "unread": tuple(Unread(**each) for each in content["unread"])}
+
+
+def _load_value(value: Any) -> Value:  # noqa: ANN401 - JSON
+    if isinstance(value, list):
+        return tuple(map(_load_value, value))
+    return Expression(value["code"]) if isinstance(value, dict) else value
+
+
+def workers() -> int:
+    """Return how many processes may run at once."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def read_module(path: Path, root: Path, rules: CollectionRules) -> TestModule:
+    """Return a module's tests; one that can't be read has none, and a problem."""
+    parsed = parse_module(path, root, rules)
+    return parsed.module if isinstance(parsed, ParsedModule) else parsed
+
+
+def parse_module(path: Path, root: Path, rules: CollectionRules) -> ParsedModule | TestModule:
+    """Return a module and its syntax tree, or what is known of one that can't be read."""
+    relative = Path(os.path.relpath(path, root)).as_posix()
+    try:
+        source = path.read_bytes()
+        tree = parse(source, relative)
+        collector = _Collector(path, root, relative, rules)
+        found = collector.collect(tree)
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        problem = Problem(relative, getattr(error, "lineno", None) or 1, describe(error))
+        return TestModule(path, relative, problems=(problem,))
+    nodes: dict[FunctionNode, TestFunction] = {}
+    for node, test in found:
+        nodes.setdefault(node, test)
+    module = TestModule(
+        path,
+        relative,
+        tuple(test for _, test in found),
+        unread=tuple(collector.unread),
+        others={str(file): digest(file) for file in sorted(collector.others)},
+    )
+    return ParsedModule(module, tree, source, nodes)
+
+
+@dataclass(frozen=True)
+class _Read:
+    """What was read where markers stand."""
+
+    markers: tuple[Marker, ...] = ()
+    unread: tuple[Unread, ...] = ()
+    parameters: tuple[tuple[Case, ...], ...] = ()
+
+    def __add__(self, other: "_Read") -> "_Read":
+        return _Read(self.markers + other.markers, self.unread + other.unread, self.parameters + other.parameters)
+
+
+class _Collector:
+    """Finds one module's tests."""
+
+    def __init__(self, path: Path, root: Path, relative: str, rules: CollectionRules) -> None:
+        self._path = path
+        self._root = root
+        self._relative = relative
+        self._rules = rules
+        self._names = Names()
+        self._module = Scope(path, root, self._names, markers.Definitions())
+
+    @property
+    def others(self) -> set[Path]:
+        """The other modules that were read."""
+        return self._module.others
+
+    def collect(self, tree: ast.Module) -> list[tuple[FunctionNode, TestFunction]]:
+        body = list(statements(tree.body))
+        for statement in body:
+            self._names.see(statement)
+        self._module = module_scope(self._path, self._root, self._names, body)
+        self.unread = list(_put_on(body, self._module))
+        if _constant(body, "__test__") is False:
+            return []
+        return list(self._scope(body, (), self._read(self._module, [], marked=True), self._module, in_unittest=False))
+
+    def _scope(
+        self, body: Iterable[ast.stmt], classes: tuple[str, ...], outer: _Read, scope: Scope, *, in_unittest: bool
+    ) -> Iterator[tuple[FunctionNode, TestFunction]]:
+        # As at run time, the last definition of a name is the one there is.
+        defined = {
+            statement.name: statement
+            for statement in body
+            if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+        }
+        for name, node in defined.items():
+            if isinstance(node, ast.ClassDef):
+                yield from self._class(node, classes, outer, scope)
+            elif self._is_test(name, node, in_unittest=in_unittest):
+                read = self._read(scope, node.decorator_list) + outer
+                yield (
+                    node,
+                    TestFunction(
+                        node_id="::".join([self._relative, *classes, name]),
+                        name=name,
+                        class_name=".".join(classes) or None,
+                        line=node.lineno,
+                        markers=read.markers,
+                        docstring=ast.get_docstring(node),
+                        parameters=read.parameters,
+                        unread=read.unread,
+                    ),
+                )
+
+    def _class(
+        self, node: ast.ClassDef, classes: tuple[str, ...], outer: _Read, scope: Scope
+    ) -> Iterator[tuple[FunctionNode, TestFunction]]:
+        line = self._lineage(node)
+        in_unittest = any(self._is_unittest_base(base) for ancestor in line for base in ancestor.bases)
+        # Bases first, so that what a class redefines is its own.
+        body = [statement for ancestor in reversed(line) for statement in statements(ancestor.body)]
+        wanted = _constant(body, "__test__")
+        if wanted is False or not (in_unittest or wanted or self._rules.is_test_class(node.name)):
+            return
+        if not in_unittest and any(getattr(statement, "name", None) in {"__init__", "__new__"} for statement in body):
+            return
+        read = _Read()
+        for ancestor in line:
+            inside = scope.inner(markers.definitions_in(statements(ancestor.body)))
+            read += self._read(inside, ancestor.decorator_list, marked=True)
+        inside = scope.inner(markers.definitions_in(body))
+        yield from self._scope(body, (*classes, node.name), read + outer, inside, in_unittest=in_unittest)
+
+    def _lineage(self, node: ast.ClassDef) -> list[ast.ClassDef]:
+        """Return the class and those bases of it that this module defines, nearest first."""
+        line: list[ast.ClassDef] = []
+        waiting = [node]
+        while waiting:
+            this = waiting.pop(0)
+            if this in line:
+                continue
+            line.append(this)
+            bases = (self._module.definitions.classes.get(base.id) for base in this.bases if isinstance(base, ast.Name))
+            waiting += [base for base in bases if base is not None]
+        return line
+
+    def _is_unittest_base(self, base: ast.expr) -> bool:
+        # A base from elsewhere is known by its name only.
+        return (self._names.resolve(base) or "").endswith("TestCase")
+
+    def _is_test(self, name: str, node: FunctionNode, *, in_unittest: bool) -> bool:
+        if not (name.startswith("test") if in_unittest else self._rules.is_test_function(name)):
+            return False
+        return not any(self._is_fixture(decorator) for decorator in node.decorator_list)
+
+    def _is_fixture(self, decorator: ast.expr) -> bool:
+        name = self._names.resolve(decorator.func if isinstance(decorator, ast.Call) else decorator)
+        return name is not None and name.rpartition(".")[2] in {"fixture", "yield_fixture"}
+
+    def _read(self, scope: Scope, decorators: Sequence[ast.expr], *, marked: bool = False) -> _Read:
+        found: list[Marker | Unread] = []
+        cases: list[tuple[Case, ...]] = []
+        for expression in decorators:
+            if isinstance(expression, ast.Call) and self._names.resolve(expression.func) == _PARAMETRIZE:
+                cases.append(scope.cases(expression) or ())
+                if not cases[-1]:
+                    found.append(scope.unread(expression))
+            if not self._is_known(expression):
+                found += scope.markers(expression)
+        for expression in _pytestmark(scope) if marked else ():
+            found += scope.markers(expression)
+            calls = [each for each in ast.walk(expression) if isinstance(each, ast.Call)]
+            cases += [scope.cases(each) or () for each in calls if self._names.resolve(each.func) == _PARAMETRIZE]
+        return _Read(
+            tuple(each for each in found if isinstance(each, Marker)),
+            tuple(each for each in found if isinstance(each, Unread) and _may_name(each)),
+            tuple(cases),
+        )
+
+    def _is_known(self, decorator: ast.expr) -> bool:
+        """Tell whether a decorator is one of Python's or pytest's own that is no marker."""
+        name = self._names.resolve(decorator.func if isinstance(decorator, ast.Call) else decorator) or ""
+        return name.startswith(_NO_MARKERS) and not name.startswith("pytest.mark")
+
+
+def _may_name(unread: Unread) -> bool:
+    """Tell whether something that can't be read may be a marker: most decorators have nothing to do with any."""
+    return "mark" in unread.behind or any(sign in unread.code for sign in ("mark", "'", '"'))
+
+
+def _put_on(body: Iterable[ast.stmt], scope: Scope) -> Iterator[Unread]:
+    """Yield the statements of a module or class that put a marker on something by calling it."""
+    for statement in body:
+        if isinstance(statement, ast.ClassDef):
+            yield from _put_on(statements(statement.body), scope)
+        match statement:
+            case (
+                ast.Expr(value=ast.Call(func=ast.Call() as marker) as call)
+                | ast.Assign(value=ast.Call(func=ast.Call() as marker) as call)
+            ):
+                if (scope.names.resolve(marker.func) or "").startswith("pytest.mark."):
+                    yield scope.unread(call)
+            case ast.For(body=inner) | ast.While(body=inner):
+                calls = [next(_calls_in(each), None) for each in inner]
+                yield from (scope.unread(each) for each in calls if each is not None and "mark" in ast.unparse(each))
+
+
+def _calls_in(statement: ast.stmt) -> Iterator[ast.Call]:
+    return (each for each in ast.walk(statement) if isinstance(each, ast.Call))
+
+
+def _constant(body: Iterable[ast.stmt], name: str) -> object:
+    """Return the constant that a scope gives a name, None if it gives it none."""
+    found = None
+    for statement in body:
+        if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Constant):
+            found = statement.value.value if name in map(_target, statement.targets) else found
+    return found
+
+
+def _pytestmark(scope: Scope) -> list[ast.expr]:
+    found = scope.definitions
+    value = found.constants.get(_PYTESTMARK)
+    return [*([] if value is None else [value]), *found.added.get(_PYTESTMARK, ())]
+
+
+def _target(node: ast.expr | None) -> str | None:
+    return node.id if isinstance(node, ast.Name) else None
