@@ -5,14 +5,14 @@ import os
 import shutil
 import subprocess
 import sys
-import threading
 import tomllib
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from serving import Handler, Server, serving
 
 ROOT = Path(__file__).parents[3]
 SCRIPT = ROOT / "checks" / "vulnerabilities.py"
@@ -25,22 +25,15 @@ JETTY = "org.eclipse.jetty:jetty-servlet"
 pytestmark = pytest.mark.requirement("T052")
 
 
-class Database(ThreadingHTTPServer):
+class Database(Server):
     """Answers for each package with what it knows against it, and remembers what was asked."""
-
-    daemon_threads = True
 
     def __init__(self) -> None:
         """Listen on a port of its own."""
-        super().__init__(("127.0.0.1", 0), Answer)
+        super().__init__(Answer)
         self.known: dict[str, str] = {}
         self.asked: list[tuple[str, str, str]] = []
         self.broken = False
-
-    @property
-    def url(self) -> str:
-        """Where it is."""
-        return f"http://127.0.0.1:{self.server_port}/"
 
     def answer(self, query: dict[str, Any]) -> dict[str, Any]:
         """Return what is known against one version of a package."""
@@ -50,37 +43,24 @@ class Database(ThreadingHTTPServer):
         return {"vulns": [{"id": name, "summary": "a flaw", "affected": [{"package": package}]}]} if name else {}
 
 
-class Answer(BaseHTTPRequestHandler):
+class Answer(Handler):
     """One question to the database."""
 
     server: Database
 
     def do_POST(self) -> None:
         """Answer one query, or a batch of them."""
-        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        asked = json.loads(self.body())
         batch = self.path == "/v1/querybatch"
         told = {"results": [self.server.answer(query) for query in asked["queries"]]} if batch else None
-        body = json.dumps(told if batch else self.server.answer(asked)).encode()
-        self.send_response(500 if self.server.broken else 200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing: the test does."""
+        self.send_json(told if batch else self.server.answer(asked), 500 if self.server.broken else 200)
 
 
 @pytest.fixture
 def database() -> Iterator[Database]:
     """Return a database that knows nothing yet."""
-    with Database() as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join(timeout=30)
+    with serving(Database()) as server:
+        yield server
 
 
 @pytest.fixture

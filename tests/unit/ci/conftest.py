@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import struct
-import threading
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qs, urlsplit
 
@@ -22,6 +18,8 @@ from floe_ci.folder import RunFolder
 from floe_ci.plan import Plan
 from floe_ci.request import RunRequest
 from kubernetes import client
+
+from serving import Handler, Server, serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -105,16 +103,13 @@ class ApiServer:
     """Clients of it."""
 
 
-class Handler(BaseHTTPRequestHandler):
+class Answering(Handler):
     """Answers as the server's `ApiServer` says."""
-
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True  # a body would wait until the client has acknowledged the headers
 
     @property
     def api(self) -> ApiServer:
         """What to answer."""
-        return cast("Server", self.server).api
+        return cast("Listening", self.server).api
 
     def do_GET(self) -> None:
         """Answer with an object, with a log piece by piece, or with what a command says."""
@@ -153,14 +148,7 @@ class Handler(BaseHTTPRequestHandler):
         if isinstance(refusal, HTTPStatus):
             self.answer(refusal)
             return
-        key = self.headers["Sec-WebSocket-Key"] + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-        self.send_response(HTTPStatus.SWITCHING_PROTOCOLS)
-        self.send_header("Upgrade", "websocket")
-        self.send_header("Connection", "Upgrade")
-        self.send_header("Sec-WebSocket-Accept", base64.b64encode(hashlib.sha1(key.encode()).digest()).decode())  # noqa: S324 - the protocol's
-        self.send_header("Sec-WebSocket-Protocol", self.headers["Sec-WebSocket-Protocol"])
-        self.end_headers()
-        self.close_connection = True
+        self.become_websocket({"Sec-WebSocket-Protocol": self.headers["Sec-WebSocket-Protocol"]})
         if has_input:
             self.take(sum(map(int, command[-2:])))
         with suppress(ConnectionError):  # who is asked to stop does not read on
@@ -182,7 +170,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """Take an object, unless a refusal stands under its path."""
-        body = self.body()
+        body = self.sent()
         self.api.created.append(body)
         what = self.api.objects.get(
             f"POST {urlsplit(self.path).path}", self.api.objects.get(urlsplit(self.path).path, body)
@@ -191,11 +179,11 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_PUT(self) -> None:
         """Take an object anew."""
-        self.change(self.body())
+        self.change(self.sent())
 
     def do_PATCH(self) -> None:
         """Take what is applied."""
-        body = self.body()
+        body = self.sent()
         self.api.applied.append(body)
         self.change(body)
 
@@ -209,38 +197,26 @@ class Handler(BaseHTTPRequestHandler):
         what = self.api.objects.get(f"{self.command} {urlsplit(self.path).path}", default)
         self.answer(what(default) if callable(what) else what)
 
-    def body(self) -> dict[str, Any]:
-        """Return what was sent."""
-        return cast("dict[str, Any]", json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+    def sent(self) -> dict[str, Any]:
+        """Return the object that was sent."""
+        return cast("dict[str, Any]", json.loads(self.body()))
 
     def answer(self, what: object) -> None:
         """Send an object as JSON, or a refusal."""
-        refused = isinstance(what, HTTPStatus)
-        document = {"kind": "Status", "message": f"no: {what}"} if refused else what
-        text = json.dumps(client.ApiClient().sanitize_for_serialization(document)).encode()
-        self.send_response(what if isinstance(what, HTTPStatus) else HTTPStatus.OK)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(text)))
-        self.end_headers()
-        self.wfile.write(text)
+        self.send_object(what)
 
-    def log_message(self, *_: object) -> None:
-        """Say nothing of requests."""
+    def reason(self, status: HTTPStatus) -> dict[str, object]:
+        """Say no."""
+        return {"message": f"no: {status}"}
 
 
-class Server(ThreadingHTTPServer):
+class Listening(Server):
     """A server with something to answer."""
-
-    daemon_threads = True
-    block_on_close = False
 
     def __init__(self, api: ApiServer) -> None:
         """Listen on a free port."""
         self.api = api
-        super().__init__(("127.0.0.1", 0), Handler)
-
-    def handle_error(self, *_: object) -> None:
-        """Say nothing of an answer that a test breaks off."""
+        super().__init__(Answering)
 
 
 @pytest.fixture
@@ -256,18 +232,14 @@ def folder(tmp_path: Path) -> Iterator[RunFolder]:
 def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[ApiServer]:
     """Yield an API server that knows some kinds and no object, with clients of it."""
     api = ApiServer()
-    with Server(api) as server:
-        settings = client.Configuration(host=f"http://127.0.0.1:{server.server_port}")
+    with serving(Listening(api)) as server:
+        settings = client.Configuration(host=server.url)
         monkeypatch.setattr(client.Configuration, "_default", settings)
         api.apis = Apis(settings)
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
         try:
             yield api
         finally:
             api.apis.close()
-            server.shutdown()
-            thread.join()
 
 
 class Clock:

@@ -1,16 +1,15 @@
 """Writing digests into the file that pins the public images, from a real registry's answers."""
 
-import json
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from socket import socket
-from threading import Thread
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from floe_ci.errors import UserError
 from floe_ci.pin import MANIFESTS, main, pin
+
+from serving import Handler, Server, serving
 
 OLD, POSTGRES, NODE = (f"sha256:{digit * 64}" for digit in "0ab")
 FILE = f"""# Pinned here and nowhere else.
@@ -38,12 +37,12 @@ images:
 """
 
 
-class Registry(ThreadingHTTPServer):
+class Registry(Server):
     """A registry on the loopback: what it has, and whether it wants a token."""
 
     def __init__(self) -> None:
         """Listen; nothing is answered yet."""
-        super().__init__(("127.0.0.1", 0), Answers)
+        super().__init__(Answers)
         self.digests = {"library/postgres:17.12": POSTGRES, "kindest/node:v1.32.2": NODE}
         self.wants_token = True
         self.status = 200
@@ -55,7 +54,7 @@ class Registry(ThreadingHTTPServer):
         return f"127.0.0.1:{self.server_port}"
 
 
-class Answers(BaseHTTPRequestHandler):
+class Answers(Handler):
     """Answers as a registry and as the server of its tokens."""
 
     server: Registry
@@ -66,41 +65,26 @@ class Answers(BaseHTTPRequestHandler):
         self.server.accepted.append(self.headers["Accept"])
         if self.server.wants_token and self.headers.get("Authorization") != f"Bearer for {repository}":
             where = f'realm="http://{self.server.name}/token",service="here, there"'
-            self.answer(401, {"WWW-Authenticate": f'Bearer {where},scope="repository:{repository}:pull"'})
+            self.send(status=401, headers={"WWW-Authenticate": f'Bearer {where},scope="repository:{repository}:pull"'})
         elif digest := self.server.digests.get(f"{repository}:{tag}"):
-            self.answer(self.server.status, {"Docker-Content-Digest": digest})
+            self.send(status=self.server.status, headers={"Docker-Content-Digest": digest})
         else:
-            self.answer(404, {})
+            self.send(status=404)
 
     def do_GET(self) -> None:
         """Give a token for the scope that is asked for."""
         query = parse_qs(urlsplit(self.path).query)
         assert query["service"] == ["here, there"]
         repository = query["scope"][0].split(":")[1]
-        self.answer(200, {}, json.dumps({"token": f"for {repository}"}))
-
-    def answer(self, status: int, headers: dict[str, str], body: str = "") -> None:
-        """Send an answer."""
-        self.send_response(status)
-        for name, value in {**headers, "Content-Length": str(len(body))}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body.encode())
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        self.send_json({"token": f"for {repository}"})
 
 
 @pytest.fixture
 def registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[Registry]:
     """Return a registry that runs for the test."""
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    with Registry() as server:
-        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with serving(Registry()) as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import base64
-import hashlib
-import json
 import os
 import socketserver
 import threading
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import SHUT_RDWR, SHUT_WR, create_connection
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qs, urlsplit
@@ -23,6 +20,7 @@ from websocket._abnf import frame_buffer
 
 from floe_testing import contract
 from floe_testing.cluster.portforward import port_forwards
+from serving import Handler, Server, serving, write_kubeconfig
 
 if TYPE_CHECKING:
     import socket
@@ -34,8 +32,6 @@ if TYPE_CHECKING:
 
 
 NAMESPACE = "shop"
-_MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-"""What RFC 6455 has a server add to the client's key."""
 
 
 @dataclass
@@ -98,10 +94,8 @@ class Cluster:
         self.objects[f"secrets/{contract.CREDENTIALS_SECRET}"] = {"data": data}
 
 
-class ApiHandler(BaseHTTPRequestHandler):
+class ApiHandler(Handler):
     """Answers as the server's `Cluster` says."""
-
-    protocol_version = "HTTP/1.1"
 
     @property
     def cluster(self) -> Cluster:
@@ -122,18 +116,10 @@ class ApiHandler(BaseHTTPRequestHandler):
 
     def answer(self, found: Any, selector: str) -> None:  # noqa: ANN401 - JSON
         """Answer with what is there, those of a list that the selector finds."""
-        status = found if isinstance(found, HTTPStatus) else HTTPStatus.OK
-        if status != HTTPStatus.OK:
-            found = {"kind": "Status", "message": f"{status.phrase}, says the API", "code": status}
-        elif "items" in found:
+        if isinstance(found, dict) and "items" in found:
             wanted = dict(pair.split("=") for pair in selector.split(",") if pair)
             found = {"items": [each for each in found["items"] if wanted.items() <= each["metadata"]["labels"].items()]}
-        body = found.encode() if isinstance(found, str) else json.dumps(found).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+        self.send_object(found)
 
     def forward(self, pod: str, port: int) -> None:
         """Speak the WebSocket protocol of port-forwards: a data channel and an error channel."""
@@ -145,12 +131,7 @@ class ApiHandler(BaseHTTPRequestHandler):
         if refusal is not HTTPStatus.OK:
             self.answer(refusal, "")
             return
-        accept = base64.b64encode(hashlib.sha1(self.headers["Sec-WebSocket-Key"].encode() + _MAGIC).digest())  # noqa: S324 - as RFC 6455 has it
-        self.send_response(HTTPStatus.SWITCHING_PROTOCOLS)
-        self.send_header("Upgrade", "websocket")
-        self.send_header("Connection", "Upgrade")
-        self.send_header("Sec-WebSocket-Accept", accept.decode())
-        self.end_headers()
+        self.become_websocket()
         self.cluster.forwarded.append((pod, port))
         for channel in (0, 1):
             self.send_frame(bytes([channel]) + port.to_bytes(2, "little"))
@@ -194,39 +175,22 @@ class ApiHandler(BaseHTTPRequestHandler):
         """Send a frame; a server masks none."""
         self.wfile.write(ABNF(1, 0, 0, 0, opcode, 0, data).format())
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as in the base class
-        """Keep quiet."""
 
-
-class ApiServer(ThreadingHTTPServer):
+class ApiServer(Server):
     """The server of a `Cluster`."""
 
-    daemon_threads = True
-    request_queue_size = 128
-    cluster: Cluster
-
-
-@contextmanager
-def serving(server: socketserver.BaseServer) -> Iterator[Any]:
-    """Run a server in a thread, and yield its address."""
-    with server:
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        yield server.server_address
-        server.shutdown()
+    def __init__(self) -> None:
+        """Listen; there is nothing in the cluster."""
+        super().__init__(ApiHandler)
+        self.cluster = Cluster()
 
 
 @pytest.fixture
 def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
     """Yield a cluster that the kubeconfig names; its port-forwards are closed after."""
-    server = ApiServer(("127.0.0.1", 0), ApiHandler)
-    server.cluster = Cluster()
-    with serving(server) as (host, port):
-        named = [{"name": "fake", "cluster": {"server": f"http://{host}:{port}"}}]
-        contexts = [{"name": "fake", "context": {"cluster": "fake", "user": "fake"}}]
-        users = [{"name": "fake", "user": {}}]
-        config = {"clusters": named, "contexts": contexts, "users": users, "current-context": "fake"}
-        (tmp_path / "kubeconfig").write_text(json.dumps(config), encoding="utf-8")
-        monkeypatch.setattr(kube_config, "KUBE_CONFIG_DEFAULT_LOCATION", str(tmp_path / "kubeconfig"))
+    with serving(ApiServer()) as server:
+        config = write_kubeconfig(tmp_path / "kubeconfig", server.url)
+        monkeypatch.setattr(kube_config, "KUBE_CONFIG_DEFAULT_LOCATION", str(config))
         yield server.cluster
         port_forwards.close()
 
@@ -234,7 +198,7 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster
 @pytest.fixture
 def tcp_server() -> Iterator[TcpServer]:
     """Yield a function that serves each connection with a given function, on an address that it returns."""
-    servers: list[socketserver.BaseServer] = []
+    stack = ExitStack()
 
     def serve(connection: Callable[[socket.socket], None]) -> tuple[str, int]:
         class Handler(socketserver.BaseRequestHandler):
@@ -244,14 +208,11 @@ def tcp_server() -> Iterator[TcpServer]:
 
         server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
         server.daemon_threads = True
-        servers.append(server)
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        stack.enter_context(serving(server))
         return cast("tuple[str, int]", server.server_address)
 
-    yield serve
-    for server in servers:
-        server.shutdown()
-        server.server_close()
+    with stack:
+        yield serve
 
 
 @pytest.fixture

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 import shutil
-import threading
 import tomllib
 from collections import defaultdict
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from serving import Handler, Server, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,19 +34,17 @@ def describe(span: Span) -> dict[str, Any]:
     return {"spanID": span.span_id.hex(), "operationName": span.name, "references": parents, "tags": tags}
 
 
-class Backend(ThreadingHTTPServer):
+class Backend(Server):
     """A tracing backend in a few lines: it keeps spans by the name of their service."""
-
-    daemon_threads = True
 
     def __init__(self) -> None:
         """Listen, without any spans yet."""
-        super().__init__(("127.0.0.1", 0), BackendHandler)
+        super().__init__(BackendHandler)
         self.spans: dict[str, list[dict[str, Any]]] = defaultdict(list)
         self.status = HTTPStatus.OK
 
 
-class BackendHandler(BaseHTTPRequestHandler):
+class BackendHandler(Handler):
     """Takes spans as OTLP, and answers queries as Jaeger does."""
 
     @property
@@ -56,7 +54,7 @@ class BackendHandler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """Take spans."""
-        request = ExportTraceServiceRequest.FromString(self.rfile.read(int(self.headers["Content-Length"])))
+        request = ExportTraceServiceRequest.FromString(self.body())
         for resource in request.resource_spans:
             (name,) = [each.value.string_value for each in resource.resource.attributes if each.key == "service.name"]
             self.spans[name] += [describe(span) for scope in resource.scope_spans for span in scope.spans]
@@ -70,13 +68,7 @@ class BackendHandler(BaseHTTPRequestHandler):
 
     def answer(self, body: bytes) -> None:
         """Answer as the backend feels."""
-        self.send_response(cast("Backend", self.server).status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as in the base class
-        """Keep quiet."""
+        self.send(body, cast("Backend", self.server).status)
 
 
 @pytest.fixture
@@ -85,14 +77,11 @@ def backend(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, add_pack
     services = tomllib.loads((PLUGIN / "pyproject.toml").read_text(encoding="utf-8"))["project"]["entry-points"]
     add_package("floe-telemetry", PLUGIN / "src", services["floe_testing.services"])
     shutil.copytree(PLUGIN / "tests" / "integration", pytester.path / "integration")
-    server = Backend()
-    with server:
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    with serving(Backend()) as server:
         monkeypatch.setenv("FLOE_TELEMETRY_HOST", "127.0.0.1")
         for variable in ("FLOE_TELEMETRY_PORT", "FLOE_TELEMETRY_QUERY_PORT"):
-            monkeypatch.setenv(variable, str(server.server_address[1]))
+            monkeypatch.setenv(variable, str(server.server_port))
         yield server
-        server.shutdown()
 
 
 def test_its_own_tests_pass(pytester: pytest.Pytester, backend: Backend) -> None:

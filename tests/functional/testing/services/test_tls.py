@@ -6,7 +6,6 @@ import ssl
 import subprocess
 import threading
 from contextlib import ExitStack, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from queue import Queue
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from pydantic import SecretStr
 from floe_testing.services import DagsterConfig, MinIOConfig, PolarisConfig
 from floe_testing.services.clients import dagster, minio, polaris, s3
 from floe_testing.services.models import ServiceConfig
+from serving import Handler, Server, serving
 
 if TYPE_CHECKING:
     import socket
@@ -109,22 +109,16 @@ def serve(authority: tuple[Path, Path]) -> Iterator[Callable[[bytes], int]]:
     with ExitStack() as stack:
 
         def serve(text: bytes) -> int:
-            class Handler(BaseHTTPRequestHandler):
+            class Text(Handler):
                 def do_GET(self) -> None:
-                    self.send_response(200)
-                    self.send_header("Content-Length", str(len(text)))
-                    self.end_headers()
-                    self.wfile.write(text)
+                    self.send(text)
 
-                def log_message(self, *_: object) -> None:
-                    """Say nothing."""
-
-            server = stack.enter_context(ThreadingHTTPServer(("127.0.0.1", 0), Handler))
+            server = Server(Text)
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(*authority)
-            server.socket = context.wrap_socket(server.socket, server_side=True)
-            threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-            stack.callback(server.shutdown)
+            # Hands are shaken in a connection's own thread, which closes it where they are not.
+            server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+            stack.enter_context(serving(server))
             return server.server_port
 
         yield serve

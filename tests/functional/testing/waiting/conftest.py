@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
-import threading
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from kubernetes import client
 
+from serving import Handler, Server, serving
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 
 @dataclass
@@ -106,15 +106,13 @@ def pod() -> Callable[..., client.V1Pod]:
     return make_pod
 
 
-class Handler(BaseHTTPRequestHandler):
+class Answering(Handler):
     """Answers as the server's `Answers` say."""
-
-    protocol_version = "HTTP/1.1"
 
     def setup(self) -> None:
         """Count the connection."""
         super().setup()
-        self.answers = cast("Server", self.server).answers
+        self.answers = cast("Listening", self.server).answers
         self.answers.connections += 1
 
     def do_GET(self) -> None:
@@ -131,12 +129,12 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """Take an object, and give it back, unless there is a refusal for `POST` and the path."""
-        self.answers.made.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        self.answers.made.append(json.loads(self.body()))
         self.refuse_or_answer(self.answers.made[-1])
 
     def do_DELETE(self) -> None:
         """Delete nothing and say so, unless there is a refusal for `DELETE` and the path."""
-        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.body()
         self.refuse_or_answer({"kind": "Status", "status": "Success"})
 
     def refuse_or_answer(self, what: object) -> None:
@@ -149,57 +147,51 @@ class Handler(BaseHTTPRequestHandler):
     def do_HEAD(self) -> None:
         """Answer with the status alone."""
         found = self.answers.objects.get(urlsplit(self.path).path, HTTPStatus.NOT_FOUND)
-        self.send_response(found if isinstance(found, HTTPStatus) else HTTPStatus.OK)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
+        self.send(status=found if isinstance(found, HTTPStatus) else HTTPStatus.OK)
 
     def answer(self, what: object) -> None:
         """Send an object as JSON, a text as it is, or a refusal."""
-        status = what if isinstance(what, HTTPStatus) else HTTPStatus.OK
-        document = {"kind": "Status"} if status is what else client.ApiClient().sanitize_for_serialization(what)
-        text = (what if isinstance(what, str) else json.dumps(document)).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "text/plain" if isinstance(what, str) else "application/json")
-        self.send_header("Content-Length", str(len(text)))
-        if status == HTTPStatus.FOUND:
-            self.send_header("Location", "/elsewhere")
+        self.send_object(what)
+
+    def end_headers(self) -> None:
+        """Say that the connection ends, where it does."""
         if self.answers.hangs_up:
             self.send_header("Connection", "close")
-        self.end_headers()
-        self.wfile.write(text)
+        super().end_headers()
 
-    def log_message(self, *_: object) -> None:
-        """Say nothing of requests."""
+    def send(
+        self, body: bytes | str = b"", status: int = HTTPStatus.OK, headers: Mapping[str, str] | None = None
+    ) -> None:
+        """Send an answer, and where to look instead."""
+        elsewhere = {"Location": "/elsewhere"} if status == HTTPStatus.FOUND else {}
+        super().send(body, status, {**(headers or {}), **elsewhere})
+
+    def reason(self, _: HTTPStatus) -> Mapping[str, object]:
+        """Say nothing besides."""
+        return {}
 
 
-class Server(ThreadingHTTPServer):
+class Listening(Server):
     """A server with something to answer."""
-
-    daemon_threads = True
-    block_on_close = False
 
     def __init__(self, answers: Answers) -> None:
         """Listen on a free port."""
         self.answers = answers
-        super().__init__(("127.0.0.1", 0), Handler)
+        super().__init__(Answering)
 
 
 @pytest.fixture
 def server() -> Iterator[Answers]:
     """Yield a server that knows nothing yet, with a client of it as a cluster's API."""
     answers = Answers()
-    with Server(answers) as listening:
-        answers.url = f"http://127.0.0.1:{listening.server_port}"
+    with serving(Listening(answers)) as listening:
+        answers.url = listening.url
         settings = client.Configuration(host=answers.url)
         settings.proxy = None  # the environment may name one
         api = client.ApiClient(settings)
         answers.kube = client.CoreV1Api(api)
-        thread = threading.Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
         try:
             with closing(api):
                 yield answers
         finally:
             api.rest_client.pool_manager.clear()
-            listening.shutdown()
-            thread.join()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING
 
 import psutil
@@ -14,35 +12,28 @@ from floe_ci.errors import RunError
 from floe_ci.local import probes
 from floe_ci.local.site import free_ports
 
+from serving import Handler, Server, serving
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 
-class Server(BaseHTTPRequestHandler):
+class Data(Handler):
     """Takes what is put at /data, and has nothing else."""
 
     def do_PUT(self) -> None:
         """Answer 201 where the right thing came to the right place."""
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.send_response(201 if (self.path, body) == ("/data", b"x") else 404)
-        self.end_headers()
+        self.send(status=201 if (self.path, self.body()) == ("/data", b"x") else 404)
 
-    do_GET = do_PUT  # noqa: N815 - the server's name for it
-
-    def log_message(self, *_: object) -> None:
-        """Print nothing."""
+    do_GET = do_PUT
 
 
 @pytest.fixture
 def port() -> Iterator[int]:
     """Yield the port of a server."""
-    with HTTPServer((probes.HOST, 0), Server) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with serving(Server(Data)) as server:
         yield server.server_port
-        server.shutdown()
-        thread.join()
 
 
 def look(probe: probes.Probe) -> str | None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +11,7 @@ from pydantic import SecretStr
 
 from floe_testing.services import MinIOConfig
 from floe_testing.services.clients.minio import wait_until_answers
+from serving import HOST, Handler, Server, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,8 +27,7 @@ def server(*answers: tuple[int, bytes]) -> Iterator[tuple[MinIOConfig, list[str]
     """Yield how to reach a server that gives these answers, the last one again and again, and what it was asked."""
     asked: list[str] = []
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    class Answer(Handler):
         first: int | None = None
 
         def do_GET(self) -> None:
@@ -38,25 +36,11 @@ def server(*answers: tuple[int, bytes]) -> Iterator[tuple[MinIOConfig, list[str]
                 self.first = min(len(asked), len(answers) - 1)
             status, body = answers[self.first]
             asked.append(self.path)
-            self.send_response(status)
-            if body:
-                self.send_header("Content-Type", "application/xml")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            self.send(body, status, {"Content-Type": "application/xml"} if body else None)
 
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
-        thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            host, port = str(http.server_address[0]), http.server_port
-            yield MinIOConfig(host=host, port=port, access_key="floe", secret_key=SecretStr("any")), asked
-        finally:
-            http.shutdown()
-            thread.join()
+    with serving(Server(Answer)) as http:
+        config = MinIOConfig(host=HOST, port=http.server_port, access_key="floe", secret_key=SecretStr("any"))
+        yield config, asked
 
 
 @pytest.mark.parametrize("status", [404, 500])

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import threading
 from contextlib import ExitStack
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +11,7 @@ import pytest
 from floe_testing.cluster.kube import NoClusterError
 from floe_testing.measuring import cluster
 from floe_testing.measuring.cluster import Sample, Sampler, connect
+from serving import Handler, Server, serving, write_kubeconfig
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -50,43 +49,15 @@ def answers() -> dict[str, Any]:
 def api(answers: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Serve a Kubernetes API, to which the kubeconfig leads."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class Api(Handler):
         def do_GET(self) -> None:
-            answer = answers.get(self.path)
-            body = json.dumps(answer or {"kind": "Status", "code": 404}).encode()
-            self.send_response(200 if answer else 404)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            self.send_object(answers.get(self.path) or HTTPStatus.NOT_FOUND)
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    config = tmp_path / "kubeconfig"
-    url = f"http://127.0.0.1:{server.server_port}"
-    config.write_text(
-        json.dumps(
-            {
-                "apiVersion": "v1",
-                "kind": "Config",
-                "current-context": "c",
-                "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
-                "clusters": [{"name": "c", "cluster": {"server": url}}],
-                "users": [{"name": "u", "user": {}}],
-            }
-        ),
-        encoding="utf-8",
-    )
-    monkeypatch.setattr("kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(config))
-    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
-    yield
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(Server(Api)) as server:
+        config = write_kubeconfig(tmp_path / "kubeconfig", server.url)
+        monkeypatch.setattr("kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(config))
+        monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+        yield
 
 
 @pytest.fixture
