@@ -125,3 +125,10 @@ def test_tests_are_the_process_that_is_cancelled(guide: str) -> None:
     last = [line for line in (GUIDES / guide).read_text(encoding="utf-8").splitlines() if " test --on local" in line]
     assert len(last) == 1
     assert re.match(r"^ +(- )?exec \S+/floe-ci test ", last[0])
+
+
+def test_links_of_the_readme_lead_somewhere() -> None:
+    """Each relative link of the README leads to a file or folder that is there."""
+    targets = re.findall(r"\]\((?!https?://|#)([^)#]+)", (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert "docs/architecture.md" in targets
+    assert [target for target in targets if not (ROOT / target).exists()] == []

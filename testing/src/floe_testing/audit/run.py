@@ -14,7 +14,6 @@ from typing import Final, TypeVar
 
 from pydantic import TypeAdapter
 
-import floe_testing
 from floe_testing.audit.baseline import Baseline, compare, with_fingerprints
 from floe_testing.audit.checks import checks
 from floe_testing.audit.model import Audit, Fact, Finding, ModuleReport, Severity
@@ -157,7 +156,7 @@ def _of_each(rules: Iterable[Rule], module: Module, step: Callable[[Rule], Itera
 
 def version(project: Project, rules: CollectionRules) -> str:
     """Return a hash of all that a report of a file depends on, but the file."""
-    package = Path(floe_testing.__file__).parent
+    package = Path(__file__).parents[1]
     sources = [path for room in ("audit", "suite") for path in sorted((package / room).rglob("*.py"))]
     others = {Path(inspect.getfile(type(rule))) for rule in all_rules()} - set(sources)
     seen = hashlib.sha256(f"{sys.version} {rules} {project.plugins} {project.config!r}".encode())
