@@ -9,7 +9,7 @@ import pytest
 
 from floe_testing.isolation.naming import Made, run_tag, unique_name
 from floe_testing.services.clients import minio as minio_client
-from floe_testing.services.clients import postgres as postgres_client
+from floe_testing.services.clients import postgres as postgres_functions
 
 if TYPE_CHECKING:
     import psycopg
@@ -24,15 +24,15 @@ ALIASES = {"postgres_connection": "postgres", "minio_client": "minio", "duckdb_c
 
 def databases(config: PostgresConfig) -> list[str]:
     """Return the names of the server's databases."""
-    with postgres_client.connect(config) as connection:
-        return postgres_client.databases(connection)
+    with postgres_functions.connect(config) as connection:
+        return postgres_functions.databases(connection)
 
 
 def test_database_is_gone_after(postgres_config: PostgresConfig, run_id: str) -> None:
     """A test's database is dropped after it, though a connection to it is still open."""
     name = unique_name("after", run_id)
-    with postgres_client.temporary_database(postgres_config, name) as config:
-        left_open = postgres_client.connect(config)
+    with postgres_functions.temporary_database(postgres_config, name) as config:
+        left_open = postgres_functions.connect(config)
         assert name in databases(postgres_config)
     left_open.close()
     assert name not in databases(postgres_config)
@@ -41,7 +41,7 @@ def test_database_is_gone_after(postgres_config: PostgresConfig, run_id: str) ->
 def test_database_is_gone_after_a_failure(postgres_config: PostgresConfig, run_id: str) -> None:
     """A test that fails leaves no database."""
     name = unique_name("failed", run_id)
-    with pytest.raises(ZeroDivisionError), postgres_client.temporary_database(postgres_config, name):
+    with pytest.raises(ZeroDivisionError), postgres_functions.temporary_database(postgres_config, name):
         raise ZeroDivisionError
     assert name not in databases(postgres_config)
 
@@ -85,9 +85,16 @@ def test_module_shares_a_database_and_a_bucket(
     postgres_module: PostgresConfig, minio_module: str, minio: Minio, turn: int
 ) -> None:
     """What one test of a module leaves in the module's database and bucket, the next one finds."""
-    with postgres_client.connect(postgres_module) as connection:
+    with postgres_functions.connect(postgres_module) as connection:
         connection.execute("CREATE TABLE IF NOT EXISTS turns (turn integer)")
         connection.execute("INSERT INTO turns VALUES (%s)", (turn,))
         assert connection.execute("SELECT max(turn), count(*) FROM turns").fetchone() == (turn, turn)
     minio.put_object(minio_module, str(turn), io.BytesIO(b"x"), 1)
     assert len(list(minio.list_objects(minio_module))) == turn
+
+
+def test_client_is_of_the_server(postgres_client: psycopg.Connection, postgres_database: PostgresConfig) -> None:
+    """A session's client of PostgreSQL sees the databases of tests, and commits by itself."""
+    assert postgres_client.autocommit
+    names = {name for (name,) in postgres_client.execute("SELECT datname FROM pg_database").fetchall()}
+    assert postgres_database.database in names
