@@ -4,7 +4,7 @@ Everything has a default. The table is validated as a whole, and every problem i
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
 from string import Template
@@ -196,7 +196,7 @@ class TierConfig(Table):
     pass_environment: tuple[PassedName, ...] = ()
     """Variables of the caller that the tests get on this machine, beside the usual ones; `PREFIX_*` names several."""
     pytest_args: tuple[Value, ...] = ()
-    """Further arguments for pytest."""
+    """Further arguments for pytest; `${FLOE_POSTGRES_HOST}` and the like as in `environment`."""
     retries: Times = 0
     """How often a test that failed is tried again; one that passes then is told as flaky."""
     nodes: Annotated[Literal[1, 3], BeforeValidator(_integer)] = 1
@@ -204,19 +204,19 @@ class TierConfig(Table):
 
     @field_validator("environment")
     @classmethod
-    def _refers_to_what_is_there(cls, environment: Mapping[str, str], info: ValidationInfo) -> Mapping[str, str]:
-        services, catalog = info.data.get("services"), _catalog(info)
-        # What the repository's own manifests bring is known only when they are rendered.
-        open_ended = services is None or info.data.get("manifests") != ()
-        there = [*RUN_VARIABLES, *(each for service in services or () for each in catalog.variables(service))]
-        problems = [
-            f"{name}: {fault}"
-            for name, value in environment.items()
-            for fault in faults(value, None if open_ended else there, catalog.bringing)
-        ]
-        if problems:
+    def _environment_refers_to_what_is_there(
+        cls, environment: Mapping[str, str], info: ValidationInfo
+    ) -> Mapping[str, str]:
+        if problems := [f"{name}: {fault}" for name, value in environment.items() for fault in _faults(value, info)]:
             raise problem("; ".join(problems))
         return environment
+
+    @field_validator("pytest_args")
+    @classmethod
+    def _arguments_refer_to_what_is_there(cls, arguments: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        if problems := [fault for argument in arguments for fault in _faults(argument, info)]:
+            raise problem("; ".join(problems))
+        return arguments
 
     @model_validator(mode="after")
     def _has_what_services_need(self, info: ValidationInfo) -> Self:
@@ -232,6 +232,26 @@ class TierConfig(Table):
                 reason = f"services: {'; '.join(dict.fromkeys(lacking))}"
                 raise problem(reason)
         return self
+
+    def with_pytest_args(self, variables: Mapping[str, str]) -> Self:
+        """Return the tier with each `${NAME}` of its arguments for pytest replaced by that variable.
+
+        Raises:
+            UserError: One of them is not among the variables.
+        """
+        if problems := [fault for argument in self.pytest_args for fault in faults(argument, variables)]:
+            raise UserError.of(problems, "pytest-args")
+        expanded = tuple(Template(argument).substitute(variables) for argument in self.pytest_args)
+        return self.model_copy(update={"pytest_args": expanded})
+
+
+def _faults(text: str, info: ValidationInfo) -> Iterator[str]:
+    """Yield what is wrong with a text of a tier that refers to the variables of its runs."""
+    services, catalog = info.data.get("services"), _catalog(info)
+    # What the repository's own manifests bring is known only when they are rendered.
+    open_ended = services is None or info.data.get("manifests") != ()
+    there = [*RUN_VARIABLES, *(each for service in services or () for each in catalog.variables(service))]
+    return faults(text, None if open_ended else there, catalog.bringing)
 
 
 class Timeouts(Table):

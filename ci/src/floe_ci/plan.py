@@ -14,7 +14,7 @@ from floe_ci.manifests import Manifests
 from floe_ci.reporter import source as reporter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from floe_ci.config import Config, TierConfig
     from floe_ci.request import RunRequest
@@ -81,9 +81,21 @@ class Plan:
         """The images that the manifests name."""
         return (*self.services.images(), *self.job.images())
 
-    def pytest_arguments(self, results: str = contract.RESULTS_DIR) -> tuple[str, ...]:
-        """Return pytest's arguments for a run that leaves its results in a folder."""
-        return selection.pytest_arguments(self.tier, self.config, self.request.selection, results)
+    def pytest_arguments(
+        self, results: str = contract.RESULTS_DIR, *, variables: Mapping[str, str], cache: str = ""
+    ) -> tuple[str, ...]:
+        """Return pytest's arguments for a run.
+
+        Args:
+            results: The folder that it leaves its results in.
+            variables: What `${NAME}` stands for in those of the tier.
+            cache: The folder in which pytest remembers it; empty: it doesn't.
+
+        Raises:
+            UserError: One of the tier's refers to a variable that is not among them.
+        """
+        tier = self.tier.with_pytest_args(variables)
+        return selection.pytest_arguments(tier, self.config, self.request.selection, results, cache)
 
     def variables(self, results: str = contract.RESULTS_DIR, namespace: str | None = None) -> dict[str, str]:
         """Return the variables that tell a test process which run it belongs to, the same in every place."""
@@ -109,12 +121,24 @@ class Plan:
             services=self.services.with_images(image_of).to_yaml(),
             runner=self.job.to_yaml() if self.job.documents else "",
             runner_image=next(map(image_of, self.job.images()), ""),
-            pytest_args=self.pytest_arguments(),
+            pytest_args=self.pytest_arguments(variables=InPod()),
             environment=dict(self.tier.environment),
             timeouts=self.config.timeouts,
             reporter=reporter(),
             suffix=f"-{self.request.run_id}" if namespace and self.job.documents else "",
         )
+
+
+class InPod(dict[str, str]):
+    """Each variable, as the arguments of a container refer to it: Kubernetes puts the value there."""
+
+    def __contains__(self, _name: object) -> bool:
+        """Take every name: which there are is known in the pod."""
+        return True
+
+    def __missing__(self, name: str) -> str:
+        """Return the reference to a variable."""
+        return f"$({name})"
 
 
 def namespace(request: RunRequest) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from floe_ci import contract
@@ -13,7 +14,9 @@ from floe_ci.markers import marker_problem
 from floe_ci.reporter import REPORTER
 
 if TYPE_CHECKING:
-    from floe_ci.config import Config, TierConfig
+    from collections.abc import Mapping
+
+    from floe_ci.config import Config, TierConfig, TierName
 
 NO_TESTS, USAGE_ERROR, COLLECTION_ERROR = 5, 4, 2
 """pytest's exit codes for a selection without tests, for arguments that it refuses, and for tests that break it."""
@@ -21,6 +24,9 @@ COLLECT_TESTS: Final = "collect tests"
 """The step that looks at the selection before anything is started for it."""
 SHOWN: Final = 2000
 """How many characters of pytest's output are shown."""
+INTERACTIVE: Final = ("--pdb", "--trace")
+REMEMBERING: Final = ("--lf", "--last-failed", "--ff", "--failed-first", "--sw", "--stepwise", "--nf", "--new-first")
+"""pytest's options that need a terminal, and those that need its cache of an earlier run."""
 _NOT_IMPORTABLE: Final = re.compile(r"^E\s+(ModuleNotFoundError|SyntaxError|IndentationError): ", re.MULTILINE)
 """What no service mends that comes later."""
 _ERROR: Final = re.compile(r"(?:\S*pytest\S*|__main__\.py): error: |ERROR: (?!usage)")
@@ -35,51 +41,148 @@ class Selection:
     marker: str = ""
     pytest_args: str = ""
     """As on a command line."""
+    tests: tuple[str, ...] = ()
+    """Files, folders and node ids, relative to the repository, in the place of the tier's paths."""
+    options: tuple[str, ...] = ()
+    """Further arguments for pytest, one by one."""
 
     def __str__(self) -> str:
-        """Return the options that select, as the caller wrote them."""
+        """Return what selects, as the caller wrote it."""
         options = {"--keyword": self.keyword, "--marker": self.marker, "--pytest-args": self.pytest_args}
-        return " ".join(f"{name} {shlex.quote(value)}" for name, value in options.items() if value)
+        given = [f"{name} {shlex.quote(value)}" for name, value in options.items() if value]
+        return " ".join((*map(shlex.quote, self.tests), *given, *map(shlex.quote, self.options)))
+
+    @property
+    def extra(self) -> tuple[str, ...]:
+        """The caller's arguments for pytest.
+
+        Raises:
+            UserError: A quote in them is not closed.
+        """
+        try:
+            return (*shlex.split(self.pytest_args), *self.options)
+        except ValueError as error:
+            msg = f"--pytest-args {self.pytest_args!r}: {error}; quote it as on a command line"
+            raise UserError(msg) from error
+
+    @property
+    def interactive(self) -> str:
+        """The option that makes pytest talk with who runs it; empty: none does."""
+        return next((each for each in self.extra if each in INTERACTIVE), "")
+
+    @property
+    def remembers(self) -> str:
+        """The option that goes by what an earlier run on this machine came to; empty: none does."""
+        return next((each for each in self.extra if each in REMEMBERING), "")
+
+    @property
+    def is_inner_loop(self) -> bool:
+        """Whether a developer looks at some tests: what judges all of them, as coverage does, would be in the way."""
+        return bool(self.tests or self.interactive or self.remembers)
 
 
 def pytest_arguments(
-    tier: TierConfig, config: Config, chosen: Selection, results: str = contract.RESULTS_DIR
+    tier: TierConfig, config: Config, chosen: Selection, results: str = contract.RESULTS_DIR, cache: str = ""
 ) -> tuple[str, ...]:
-    """Return pytest's arguments for a run that leaves its results in a folder."""
+    """Return pytest's arguments for a run that leaves its results in a folder, and is remembered in a cache if any."""
     return (
         # First: it tells how the tests go from the first one on.
         *("-p", REPORTER),
-        *selecting_arguments(tier, chosen),
+        *selecting_arguments(tier, chosen, cache),
         f"--junitxml={results}/junit.xml",
-        *(f"--cov={part}" for part in config.coverage),
-        *(() if config.coverage else ("--cov",)),
-        f"--cov-report=xml:{results}/coverage.xml",
+        *_coverage(config, chosen, results),
         f"--timeout={config.timeouts.test}",
         # No `--rerun-show-tracebacks`: the versions that fit an older pytest don't have it.
-        *((f"--reruns={tier.retries}",) if tier.retries else ()),
+        *((f"--reruns={tier.retries}",) if tier.retries and not chosen.is_inner_loop else ()),
     )
 
 
-def selecting_arguments(tier: TierConfig, chosen: Selection) -> tuple[str, ...]:
-    """Return the arguments that decide which tests run."""
-    try:
-        extra = shlex.split(chosen.pytest_args)
-    except ValueError as error:
-        msg = f"--pytest-args {chosen.pytest_args!r}: {error}; quote it as on a command line"
-        raise UserError(msg) from error
+def _coverage(config: Config, chosen: Selection, results: str) -> tuple[str, ...]:
+    if chosen.is_inner_loop:
+        # A limit that is meant for the whole would fail some; who asks for coverage says how.
+        return () if any(each.startswith("--cov") for each in chosen.extra) else ("--no-cov",)
+    parts = [f"--cov={part}" for part in config.coverage] or ["--cov"]
+    return (*parts, f"--cov-report=xml:{results}/coverage.xml")
+
+
+def selecting_arguments(tier: TierConfig, chosen: Selection, cache: str = "") -> tuple[str, ...]:
+    """Return the arguments that decide which tests run, by a cache of pytest's of earlier runs if there is one."""
     if chosen.marker and (problem := marker_problem(chosen.marker)):
         msg = f"--marker: {problem}"
         raise UserError(msg)
-    markers = [f"({expression})" for expression in (tier.marker, chosen.marker) if expression]
+    # A test that is named by itself is meant, whatever else the tier leaves out.
+    by_name = chosen.tests and all("::" in each for each in chosen.tests)
+    markers = [f"({each})" for each in (None if by_name else tier.marker, chosen.marker) if each]
     return (
-        "-p",
-        "no:cacheprovider",
-        *tier.paths,
+        *(("-o", f"cache_dir={cache}") if cache else ("-p", "no:cacheprovider")),
+        *(chosen.tests or tier.paths),
         *(("-m", " and ".join(markers)) if markers else ()),
         *(("-k", chosen.keyword) if chosen.keyword else ()),
         *tier.pytest_args,
-        *extra,
+        *chosen.extra,
     )
+
+
+def belonging(tests: tuple[str, ...], tiers: Mapping[TierName, TierConfig], preferred: TierName) -> TierName:
+    """Return the tier that tests belong to: the one whose paths they are below, or else above.
+
+    Args:
+        tests: Files, folders and node ids, relative to the repository.
+        tiers: The tiers, by name.
+        preferred: The one that is taken where several have the same paths.
+
+    Raises:
+        UserError: They belong to none, or to several.
+    """
+    found = {test: _tiers_of(PurePosixPath(test.partition("::")[0]), tiers) for test in tests}
+    for test, names in found.items():
+        if not names:
+            have = "; ".join(f"{name} has {', '.join(tier.paths)}" for name, tier in tiers.items())
+            msg = f"{test}: is in no tier's paths ({have}): name the tier it is to run in with --tier"
+            raise UserError(msg)
+    common = set.intersection(*map(set, found.values()))
+    if not common:
+        of_each = ", ".join(f"{test} to {' and '.join(names)}" for test, names in found.items())
+        msg = f"the tests are of several tiers ({of_each}): run each tier's by themselves, or name one with --tier"
+        raise UserError(msg)
+    if preferred not in common and len(common) > 1:
+        msg = f"{', '.join(tests)}: is in several tiers ({', '.join(sorted(common))}): name one of them with --tier"
+        raise UserError(msg)
+    return preferred if preferred in common else common.pop()
+
+
+def _tiers_of(test: PurePosixPath, tiers: Mapping[TierName, TierConfig]) -> list[TierName]:
+    """Return the tiers with the longest path that a file is below, or else those with one below a folder."""
+    depths = {
+        name: max((len(path.parts) for path in map(PurePosixPath, tier.paths) if test.is_relative_to(path)), default=-1)
+        for name, tier in tiers.items()
+    }
+    deepest = max(depths.values())
+    if deepest >= 0:
+        return [name for name, depth in depths.items() if depth == deepest]
+    return [
+        name for name, tier in tiers.items() if any(PurePosixPath(path).is_relative_to(test) for path in tier.paths)
+    ]
+
+
+def refuse_elsewhere(chosen: Selection) -> None:
+    """Refuse what works only where the tests are processes of this machine.
+
+    Raises:
+        UserError: The selection has an option of that kind.
+    """
+    if chosen.interactive:
+        msg = (
+            f"{chosen.interactive}: a test in a pod has no terminal: run it with --on local, "
+            "or look around in the cluster with `floe-ci shell`"
+        )
+        raise UserError(msg)
+    if chosen.remembers:
+        msg = (
+            f"{chosen.remembers}: pytest's cache of the last run is not kept in a pod: run it with --on local, "
+            "or name the tests: floe-ci test PATH::TEST"
+        )
+        raise UserError(msg)
 
 
 def refuse_nothing(tier: str, chosen: Selection, exit_code: int, output: str) -> None:

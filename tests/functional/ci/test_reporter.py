@@ -311,7 +311,7 @@ def test_needs_nothing_but_pytest() -> None:
     """The reporter imports the standard library and pytest alone: it runs in environments of others."""
     text = (REPORTER / "floe_ci_reporter.py").read_text(encoding="utf-8")
     imported = {line.split()[1] for line in text.splitlines() if line.strip().startswith(("import ", "from "))}
-    assert imported <= {"__future__", "functools", "json", "os", "re", "typing", "pytest", "collections.abc"}
+    assert imported <= {"__future__", "functools", "json", "os", "re", "sys", "typing", "pytest", "collections.abc"}
 
 
 @pytest.fixture
@@ -347,3 +347,13 @@ def test_cost(hooks: Callable[[int], None]) -> None:
         hooks(200)
         best = min(best, (time.process_time() - began) / 200)
     assert best < 300e-6
+
+
+@pytest.mark.parametrize(("more", "refused"), [((), True), (("-p", "own"), False)])
+def test_breakpoint_without_a_terminal_says_what_to_do(tmp_path: Path, more: tuple[str, ...], *, refused: bool) -> None:
+    """A `breakpoint()` that nobody could answer fails with what hands tests a terminal; who set another one has it."""
+    suite = Suite(tmp_path)
+    own = "import sys\nsys.breakpointhook = lambda: None\n"
+    done = suite.run("-p", "no:cacheprovider", *more, own=own, test_it="def test_it():\n    breakpoint()\n")
+    assert ("`floe-ci test --on local --pdb` hands them one" in done.stdout) is refused
+    assert done.returncode == int(refused)

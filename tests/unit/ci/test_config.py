@@ -239,6 +239,17 @@ def test_unknown_names(table: str, message: str) -> None:
             "tiers.unit.environment: URL: 'FLOE_RUN_IT' is no variable of this run; did you mean 'FLOE_RUN_ID'?",
         ),
         (
+            '[tool.floe-ci.tiers.unit]\npytest-args = ["--uri=${FLOE_RUN_IT}"]',
+            "tiers.unit.pytest-args: 'FLOE_RUN_IT' is no variable of this run; did you mean 'FLOE_RUN_ID'?",
+        ),
+        (
+            '[tool.floe-ci.tiers.unit]\nservices = ["minio"]\npytest-args = ["--uri=${FLOE_POSTGRES_HOST}", "-k a$"]',
+            (
+                "tiers.unit.pytest-args: 'FLOE_POSTGRES_HOST' is no variable of this run; "
+                "add 'postgres' to the tier's services; a '$' without a name in \"-k a$\"; write '$$' for a plain one"
+            ),
+        ),
+        (
             '[tool.floe-ci.tiers.unit]\npass-environment = ["MY_*_X"]',
             (
                 "tiers.unit.pass-environment[0]: not the name of a variable, nor the beginning of some with a '*' "
@@ -474,3 +485,11 @@ def test_environment_with_unknown_variables() -> None:
         "  B: 'GONE' is no variable of this run; known: ALSO, YES",
         "  C: a '$' without a name in \"5 $\"; write '$$' for a plain one",
     ]
+
+
+def test_arguments_for_pytest_are_expanded() -> None:
+    """The run's variables take the place of their names in a tier's arguments, and one that is not there is told."""
+    tier = TierConfig(services=("postgres",), pytest_args=("--uri=${FLOE_POSTGRES_HOST}/$$x", "-v"))
+    assert tier.with_pytest_args({"FLOE_POSTGRES_HOST": "here"}).pytest_args == ("--uri=here/$x", "-v")
+    with pytest.raises(UserError, match=r"pytest-args: 'FLOE_POSTGRES_HOST' is no variable of this run"):
+        tier.with_pytest_args({})

@@ -3,7 +3,14 @@
 import pytest
 from floe_ci.config import Config, TierConfig, Timeouts
 from floe_ci.errors import UserError
-from floe_ci.selection import Selection, pytest_arguments, refuse_nothing, selecting_arguments
+from floe_ci.selection import (
+    Selection,
+    belonging,
+    pytest_arguments,
+    refuse_elsewhere,
+    refuse_nothing,
+    selecting_arguments,
+)
 
 TIER = TierConfig(paths=("tests/integration",))
 EVERYTHING = Selection()
@@ -144,3 +151,82 @@ def test_failed_tests_are_tried_again() -> None:
     assert "--reruns=2" in arguments
     assert "--rerun-show-tracebacks" not in arguments, "an older version that fits the tests does not know it"
     assert not [one for one in pytest_arguments(TIER, Config(), EVERYTHING) if "rerun" in one]
+
+
+def test_named_tests_take_the_place_of_the_paths() -> None:
+    """Tests that are named are all that pytest looks at, and what leaves others out of the tier does not apply."""
+    chosen = Selection(tests=("tests/a.py::test_x",), options=("-n", "2"))
+    assert selecting_arguments(TierConfig(marker="not slow"), chosen) == (
+        "-p", "no:cacheprovider", "tests/a.py::test_x", "-n", "2"
+    )  # fmt: skip
+    assert option(selecting_arguments(TierConfig(marker="smoke"), Selection(tests=("tests/a.py",))), "-m") == "(smoke)"
+    assert str(chosen) == "tests/a.py::test_x -n 2"
+
+
+@pytest.mark.parametrize(
+    "chosen", [Selection(tests=("a",)), Selection(pytest_args="--lf"), Selection(options=("--pdb",))]
+)
+def test_inner_loop_has_no_coverage_and_no_retries(chosen: Selection) -> None:
+    """Where a developer looks at some tests nothing is measured or tried again, unless coverage is asked for."""
+    arguments = pytest_arguments(TierConfig(retries=2), Config(), chosen)
+    assert "--no-cov" in arguments
+    assert not [each for each in arguments if each.startswith(("--cov", "--reruns"))]
+    asked = Selection(tests=("a",), options=("--cov=app",))
+    assert "--no-cov" not in pytest_arguments(TIER, Config(), asked)
+
+
+def test_run_is_remembered_in_a_cache() -> None:
+    """Where there is a folder for it, pytest's cache is there and not in the repository."""
+    arguments = pytest_arguments(TIER, Config(), EVERYTHING, cache="/cache")
+    assert option(arguments, "-o") == "cache_dir=/cache"
+    assert "no:cacheprovider" not in arguments
+
+
+@pytest.mark.parametrize(
+    ("chosen", "reason"),
+    [
+        (Selection(options=("--pdb",)), r"^--pdb: a test in a pod has no terminal: run it with --on local, or .*shell"),
+        (Selection(pytest_args="-x --trace"), r"^--trace: a test in a pod has no terminal"),
+        (Selection(options=("--sw",)), r"^--sw: pytest's cache .* is not kept in a pod: run it with --on local"),
+    ],
+)
+def test_what_pods_do_not_have(chosen: Selection, reason: str) -> None:
+    """What needs a terminal, or a cache of the last run, is refused where tests are not processes of this machine."""
+    with pytest.raises(UserError, match=reason):
+        refuse_elsewhere(chosen)
+    refuse_elsewhere(Selection(options=("-x", "-n", "2")))
+
+
+NESTED = {
+    "unit": TierConfig(paths=("tests",)),
+    "integration": TierConfig(paths=("tests/db", "checks")),
+    "e2e": TierConfig(paths=("tests/db",)),
+}
+
+
+@pytest.mark.parametrize(
+    ("tests", "tier"),
+    [
+        (("tests/test_a.py::test_b",), "unit"),
+        (("tests/db/test_a.py",), "integration"),
+        (("checks", "tests/db"), "integration"),
+        ((".",), "integration"),
+    ],
+)
+def test_tier_of_tests(tests: tuple[str, ...], tier: str) -> None:
+    """Tests are of the tier with the nearest path, and where several have it of the one that is preferred."""
+    assert belonging(tests, NESTED, "integration") == tier  # type: ignore[arg-type]
+
+
+def test_tests_of_no_or_several_tiers() -> None:
+    """Tests that no tier has, or that no single one has, are refused with what there is."""
+    with pytest.raises(
+        UserError, match=r"^src/a.py: is in no tier's paths \(unit has tests; integration has tests/db, ch"
+    ):
+        belonging(("src/a.py",), NESTED, "integration")  # type: ignore[arg-type]
+    with pytest.raises(
+        UserError, match=r"^the tests are of several tiers \(tests/a.py to unit, checks to integration\)"
+    ):
+        belonging(("tests/a.py", "checks"), NESTED, "integration")  # type: ignore[arg-type]
+    with pytest.raises(UserError, match=r"is in several tiers \(e2e, integration\): name one of them with --tier"):
+        belonging(("tests/db/a.py",), NESTED, "unit")  # type: ignore[arg-type]

@@ -70,10 +70,12 @@ def request(  # noqa: PLR0913 - a request is made of all options
     keyword: str = "",
     marker: str = "",
     pytest_args: str = "",
+    tests: tuple[str, ...] = (),
+    options: tuple[str, ...] = (),
     **others: Any,  # noqa: ANN401 - the fields of a request, as click gives them
 ) -> RunRequest:
     """Return what the options ask for."""
-    selection = Selection(keyword, marker, pytest_args)
+    selection = Selection(keyword, marker, pytest_args, tests, options)
     where = results or Path("results") / tier
     from_there = "" if source == Path() else f" --source {shlex.quote(str(source))}"
     return RunRequest(tier=tier, source=source, results=where, selection=selection, from_there=from_there, **others)

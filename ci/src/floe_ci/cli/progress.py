@@ -77,12 +77,37 @@ class InPlace:
         self._judged(outcome)
 
 
+class Beside(Lines):
+    """Says nothing while the tests run: they have the terminal."""
+
+    def begin(self, step: str) -> None:
+        """Print that a step begins, unless it is the tests'."""
+        if step != "tests":
+            super().begin(step)
+
+    def collected(self, count: int) -> None:
+        """Leave it to pytest to tell."""
+
+    def started(self, test: str) -> None:
+        """Leave it to pytest to tell."""
+
+    def ended(  # noqa: PLR0913, PLR0917 - as the protocol has it
+        self, test: str, outcome: str, seconds: float, message: str, done: int, total: int | None
+    ) -> None:
+        """Leave it to pytest to tell."""
+
+
 @contextmanager
-def shown(*, live: bool, judged: Callable[[Outcome], None] = lambda _: None) -> Iterator[Progress]:
-    """Yield what shows progress, `live` only where standard error is a terminal; `judged` is told the verdict."""
+def shown(
+    *, live: bool, judged: Callable[[Outcome], None] = lambda _: None, beside: bool = False
+) -> Iterator[Progress]:
+    """Yield what shows progress, `live` only where standard error is a terminal; `judged` is told the verdict.
+
+    `beside` tests that have the terminal, lines are all that is shown, and none while those run.
+    """
     console = Console(stderr=True)
-    if not (live and console.is_terminal):
-        lines = Lines(judged)
+    if beside or not (live and console.is_terminal):
+        lines = Beside(judged) if beside else Lines(judged)
         try:
             yield lines
         finally:

@@ -6,8 +6,9 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
-from floe_ci.cli import options
+from floe_ci.cli import inner_loop, options
 from floe_ci.signals import remembered
 from floe_ci.verdict import table
 
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
     from floe_ci.results import Outcome
 
 
-@click.command("test")
+@click.command("test", cls=inner_loop.Command)
+@inner_loop.options
 @options.on
 @options.tier
 @click.option("--keyword", "-k", default="", help="Run the tests whose name matches this expression, as pytest's -k.")
@@ -34,6 +36,10 @@ if TYPE_CHECKING:
 def command(*, place: PlaceName | None, timeout: int | None, as_json: bool, **given: Any) -> None:  # noqa: ANN401 - as click gives them
     r"""Run a tier's tests against real services, and leave the results.
 
+    Files, folders and tests that are named run in place of all of the tier's: floe-ci test tests/unit/test_a.py::test_b
+    finds the tier by its paths, unless --tier says another. What stands behind -- is pytest's.
+    With tests that are named, --lf, --ff, --sw and --pdb, coverage and retries are off.
+
     The exit code is the run's:
 
     \b
@@ -45,7 +51,7 @@ def command(*, place: PlaceName | None, timeout: int | None, as_json: bool, **gi
 
 def carry_out(*, place: PlaceName | None, timeout: int | None, as_json: bool, **given: Any) -> None:  # noqa: ANN401 - as above
     """Carry out the run, show what it came to, and exit with its code."""
-    from floe_ci import places  # noqa: PLC0415 - here and below: `--help` needs none of it
+    from floe_ci import places, selection  # noqa: PLC0415 - here and below: `--help` needs none of it
     from floe_ci.cli import progress, view  # noqa: PLC0415
     from floe_ci.places.choice import resolve  # noqa: PLC0415
 
@@ -53,9 +59,17 @@ def carry_out(*, place: PlaceName | None, timeout: int | None, as_json: bool, **
         if not as_json:
             view.show_briefly(view.Overview.read(outcome.folder))
 
-    request = options.request(timeout=timeout or 0, **given)
-    with progress.shown(live=not as_json, judged=judged) as told:
+    if given["tests"]:
+        given["tests"] = inner_loop.in_repository(given["tests"], given["source"])
+        if click.get_current_context().get_parameter_source("tier") is ParameterSource.DEFAULT:
+            given["tier"] = inner_loop.tier_of(given["tests"], given["source"], given["tier"])
+    pytest_options = inner_loop.taken(given)
+    request = options.request(timeout=timeout or 0, options=pytest_options, **given)
+    interactive = bool(request.selection.interactive)
+    with progress.shown(live=not as_json, judged=judged, beside=interactive) as told:
         place = resolve(place, told)
+        if place != "local":
+            selection.refuse_elsewhere(request.selection)
         outcome = places.place(place).run(request, told)
     if as_json:
         click.echo(json.dumps({"place": place, **view.Overview.read(outcome.folder).as_json()}, indent=2))

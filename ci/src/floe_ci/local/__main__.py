@@ -37,7 +37,7 @@ class Worker:
 
     def stay(self, run: Run) -> LocalStay:
         """Return a run's stay, which is still to begin."""
-        self._stay = LocalStay(run, self._channel)
+        self._stay = LocalStay(run, self._channel, self._order.terminal)
         return self._stay
 
     async def work(self) -> None:

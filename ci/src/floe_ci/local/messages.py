@@ -28,6 +28,8 @@ class Order(_Message):
 
     action: Literal["test", "up"]
     request: RunRequest
+    terminal: tuple[int, int] | None = None
+    """The worker's file descriptors that tests talk with who runs them through: for reading, and for writing."""
 
 
 class Note(_Message):

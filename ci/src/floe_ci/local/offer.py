@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from string import Template
 from typing import TYPE_CHECKING, Final
 
@@ -57,6 +57,7 @@ class Offer:
         names = [*plan.variables(), contract.ENV_SERVICES_DIR]
         names += [name for service in offer.services for name in plan.catalog.variables(service)]
         expand_environment(offer.environment, dict.fromkeys(names, ""))
+        offer.plan_for_pytest().tier.with_pytest_args(dict.fromkeys(names, ""))
         return offer
 
     @property
@@ -67,12 +68,16 @@ class Offer:
     @property
     def environment(self) -> dict[str, str]:
         """The tier's variables, without those made of a service's that is not here: who needs it is skipped."""
+        return {name: value for name, value in self.plan.tier.environment.items() if not self._needs_absent(value)}
+
+    def plan_for_pytest(self) -> Plan:
+        """Return the plan without those of pytest's arguments that are made of an absent service's variables."""
+        kept = tuple(argument for argument in self.plan.tier.pytest_args if not self._needs_absent(argument))
+        return replace(self.plan, tier=self.plan.tier.model_copy(update={"pytest_args": kept}))
+
+    def _needs_absent(self, text: str) -> bool:
         gone = {name for service in self.absent for name in self.plan.catalog.variables(service)}
-        return {
-            name: value
-            for name, value in self.plan.tier.environment.items()
-            if not Template(value).is_valid() or not gone.intersection(Template(value).get_identifiers())
-        }
+        return Template(text).is_valid() and bool(gone.intersection(Template(text).get_identifiers()))
 
     def absent_variables(self) -> dict[str, str]:
         """Return the variables that tell the tests why a service is not there."""

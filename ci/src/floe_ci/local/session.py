@@ -14,6 +14,7 @@ from floe_ci import contract, reporter
 from floe_ci.ends import Problem
 from floe_ci.errors import BrokenError
 from floe_ci.local import environments, kept, variables
+from floe_ci.local.files import cache
 from floe_ci.local.kept import Kept
 from floe_ci.local.offer import Offer
 from floe_ci.local.processes import ended_after, spawn
@@ -34,6 +35,7 @@ IN_USE: Final = "services: those that `floe-ci up --on local` left running"
 LEFT: Final = (
     "services: left running; the next `floe-ci test --on local` uses them, `floe-ci down --on local` ends them"
 )
+HANDED_OVER: Final = b"pytest had the terminal: what it said was said there\n"
 GRACE: Final = 30.0
 """Seconds that pytest has to write down what it knows, when its time is over."""
 HURRY: Final = 2.0
@@ -47,9 +49,9 @@ KILLED: Final = 128
 class LocalStay:
     """A run's stay on this machine."""
 
-    def __init__(self, run: Run, channel: Channel) -> None:
-        """Prepare; nothing runs yet."""
-        self._run, self._channel = run, channel
+    def __init__(self, run: Run, channel: Channel, terminal: tuple[int, int] | None = None) -> None:
+        """Prepare; nothing runs yet. The tests get a terminal, where there is one for them."""
+        self._run, self._channel, self._terminal = run, channel, terminal
         self._stack = ExitStack()
         self._offer: Offer | None = None
         self._make_known: Callable[[Kept], None] | None = None
@@ -64,7 +66,8 @@ class LocalStay:
         with self._run.step("configure"):
             plan = Plan.read(request)
             self._offer = offer = Offer.of(plan)
-            self._packages = environments.of_tests(request.source, plan.config)
+            # Without tests nothing is installed, so a repository need not say what.
+            self._packages = environments.of_tests(request.source, plan.config) if self._run.with_tests else None
         there = kept.find(request.source) if self._run.with_tests else None
         there = there if there and set(offer.services) <= set(there.services) else None
         for line in (IN_USE,) if there else first_lines(offer):
@@ -104,14 +107,23 @@ class LocalStay:
         }
         environment = variables.environment(offer, self._python, workspace.folder, self._raw, given)
         path = os.pathsep.join(filter(None, (str(reporter.FOLDER), environment.get("PYTHONPATH"))))
+        remembered = str(cache("pytest", contract.up_name(str(plan.request.source))))
+        arguments = offer.plan_for_pytest().pytest_arguments(str(self._raw), variables=environment, cache=remembered)
+        command = (str(self._python / "bin" / "python"), "-m", "pytest", *arguments)
         with self._run.step("tests"), log.open("wb") as output:
-            command = (str(self._python / "bin" / "python"), "-m", "pytest", *plan.pytest_arguments(str(self._raw)))
-            child = await spawn(command, environment | {"PYTHONPATH": path}, plan.request.source, output.fileno())
+            reading, writing = self._terminal or (asyncio.subprocess.DEVNULL, output.fileno())
+            if self._terminal:
+                output.write(HANDED_OVER)
+                output.flush()
+            child = await spawn(
+                command, environment | {"PYTHONPATH": path}, plan.request.source, writing, given=reading
+            )
             self._follow(log)
             self._following.append(Following(events, self._run.live.feed))
             self._run.beside(self._following[-1].keep_on)
             async with ended_after(child):
-                return await self._ended(child, plan.config.timeouts.job)
+                # Somebody who looks around has no haste.
+                return await self._ended(child, None if self._terminal else plan.config.timeouts.job)
 
     async def collect(self) -> tuple[str, ...]:
         """Read what the processes have written to its end, and gather what the tests left."""
@@ -144,10 +156,11 @@ class LocalStay:
         self._stack.close()
 
     async def _install(self) -> None:
+        assert self._packages  # noqa: S101 - there are tests
         with self._run.step("install packages"):
             self._python = await environments.ready(self._packages)
 
-    async def _ended(self, child: asyncio.subprocess.Process, limit: int) -> int:
+    async def _ended(self, child: asyncio.subprocess.Process, limit: int | None) -> int:
         try:
             async with asyncio.timeout(limit):
                 code = await child.wait()

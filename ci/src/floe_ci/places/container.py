@@ -90,7 +90,8 @@ class ContainerStay:
         image = self._live(self._image).with_new_file(
             f"{REPORTER}/{reporter.REPORTER}.py", reporter.source(), permissions=0o644
         )
-        for name, value in (expand_environment(plan.tier.environment, variables) | own).items():
+        environment = expand_environment(plan.tier.environment, variables) | own
+        for name, value in environment.items():
             image = image.with_env_variable(name, value)
         command = [
             "sh",
@@ -99,7 +100,7 @@ class ContainerStay:
             "sh",
             str(plan.config.timeouts.job),
             "pytest",
-            *plan.pytest_arguments(results),
+            *plan.pytest_arguments(results, variables=variables),
         ]
         with self._run.step("tests"), explained():
             await (

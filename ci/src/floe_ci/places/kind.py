@@ -137,9 +137,10 @@ async def check_selection(plan: Plan, runner: dagger.Container, run: Run) -> Non
         UserError: It is so, or pytest doesn't take its arguments.
     """
     with run.step(selection.COLLECT_TESTS):
-        for name, value in stand_in_variables(plan).items():
+        variables = stand_in_variables(plan)
+        for name, value in variables.items():
             runner = runner.with_env_variable(name, value)
-        arguments = selection.selecting_arguments(plan.tier, run.request.selection)
+        arguments = selection.selecting_arguments(plan.tier.with_pytest_args(variables), run.request.selection)
         done = runner.with_exec(["pytest", "--collect-only", "--quiet", *arguments], expect=ReturnType.ANY)
         code = await done.exit_code()
         output = await done.stdout() + await done.stderr() if code else ""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
@@ -113,18 +115,21 @@ def _ask(action: Literal["test", "up"], request: RunRequest, progress: Progress)
     from floe_ci.local import messages  # noqa: PLC0415 - an extra
 
     absolute = replace(request, source=request.source.resolve(), results=request.results.absolute())
-    order = messages.Order(action=action, request=absolute)
-    # -P: a module of the repository must not take the place of one that the worker needs.
-    worker = subprocess.Popen(
-        [sys.executable, "-P", "-m", "floe_ci.local"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    assert worker.stdin and worker.stdout  # noqa: PT018, S101 - they are pipes, for the type checker
     hearing = Hearing(progress, absolute)
-    with worker.stdin as orders, worker.stdout as told:
+    with ExitStack() as stack:
+        terminal = stack.enter_context(_terminal(request))
+        order = messages.Order(action=action, request=absolute, terminal=terminal)
+        # -P: a module of the repository must not take the place of one that the worker needs.
+        worker = subprocess.Popen(
+            [sys.executable, "-P", "-m", "floe_ci.local"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+            pass_fds=terminal or (),
+        )
+        assert worker.stdin and worker.stdout  # noqa: PT018, S101 - they are pipes, for the type checker
+        orders, told = stack.enter_context(worker.stdin), stack.enter_context(worker.stdout)
         orders.write(f"{order.model_dump_json()}\n")
         orders.flush()
         with signals_to(orders):
@@ -145,3 +150,28 @@ def _ask(action: Literal["test", "up"], request: RunRequest, progress: Progress)
 
 def _described(code: int) -> str:
     return signal.Signals(-code).name if code < 0 else f"exit code {code}"
+
+
+@contextmanager
+def _terminal(request: RunRequest) -> Iterator[tuple[int, int] | None]:
+    """Yield the terminal that the tests are to have, where they ask for one; it is set as before when they ended.
+
+    Raises:
+        UserError: There is none.
+    """
+    asked = request.selection.interactive
+    if not asked:
+        yield None
+        return
+    if not (os.isatty(0) and os.isatty(1)):
+        msg = f"{asked}: needs a terminal, and standard input or output is none: call it in a terminal, or without"
+        raise UserError(msg)
+    import termios  # noqa: PLC0415 - not for Windows
+
+    before, ends = termios.tcgetattr(0), (os.dup(0), os.dup(1))
+    try:
+        yield ends
+    finally:
+        for end in ends:
+            os.close(end)
+        termios.tcsetattr(0, termios.TCSADRAIN, before)

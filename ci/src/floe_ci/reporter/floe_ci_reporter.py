@@ -11,6 +11,7 @@ import functools
 import json
 import os
 import re
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 VARIABLE = "FLOE_CI_EVENTS"
 LONGEST_LINE = 8192
 """Bytes: a pipe or a log takes a line of this length whole."""
+NO_TERMINAL = "breakpoint() needs a terminal, and tests have none here: `floe-ci test --on local --pdb` hands them one"
 _LONGEST_NAME, _LONGEST_MESSAGE, _LONGEST_TEXT = 1000, 1000, 6000
 _CUT = "[...]"
 _RETRIED = ("rerun", "retried")
@@ -30,9 +32,25 @@ _RETRIED = ("rerun", "retried")
 def pytest_configure(config: pytest.Config) -> None:
     """Register what listens; not in the workers of pytest-xdist, whose reports come to their controller."""
     path = os.environ.get(VARIABLE)
+    if path:
+        refuse_breakpoints(config)
     if path and not hasattr(config, "workerinput"):
         prefix = str(getattr(config.option, "junitprefix", None) or "")
         config.pluginmanager.register(Reporter(Events(os.path.abspath(path)), prefix), "floe-ci-reporter-events")
+
+
+def refuse_breakpoints(config: pytest.Config) -> None:
+    """Have `breakpoint()` say what it needs, where it would read from nothing; who has set another one has it."""
+    plain = sys.breakpointhook is sys.__breakpointhook__ and "PYTHONBREAKPOINT" not in os.environ
+    if plain and not any(config.getoption(each, default=None) for each in ("usepdb", "trace")):
+        sys.breakpointhook = without_terminal
+        config.add_cleanup(lambda: setattr(sys, "breakpointhook", sys.__breakpointhook__))
+
+
+def without_terminal(*_args: Any, **_keywords: Any) -> None:
+    """Refuse to stop where nobody could go on."""
+    __tracebackhide__ = True
+    raise RuntimeError(NO_TERMINAL)
 
 
 class Events:

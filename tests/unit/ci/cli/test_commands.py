@@ -76,6 +76,73 @@ def test_request_has_every_option(call: Call, somewhere: Somewhere) -> None:
     )
 
 
+ORDERS = "tests/unit/test_orders.py::test_total"
+
+
+@pytest.fixture
+def orders(somewhere: Somewhere, tmp_path: Path) -> Somewhere:
+    """Return the place, with a repository in this folder that has a test of the unit tier."""
+    (tmp_path / "tests" / "unit").mkdir(parents=True)
+    (tmp_path / "tests" / "unit" / "test_orders.py").touch()
+    (tmp_path / "other.py").touch()
+    return somewhere
+
+
+def test_named_test_runs_in_its_tier(call: Call, orders: Somewhere) -> None:
+    """The tier of a test that is named is the one whose paths it is in, and `--tier` wins."""
+    call("test", "--on", "local", ORDERS)
+    call("test", "--on", "local", "--tier", "integration", ORDERS)
+    call("test", "--on", "local", "--tier", "integration", "other.py")
+    asked = [(each.tier, each.selection.tests, each.results.name) for each in orders.requests]
+    assert asked == [
+        ("unit", (ORDERS,), "unit"),
+        ("integration", (ORDERS,), "integration"),
+        ("integration", ("other.py",), "integration"),
+    ]
+
+
+def test_named_test_from_another_folder(call: Call, orders: Somewhere, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test may be named as the caller sees it, or as the repository does."""
+    root = str(Path.cwd())
+    monkeypatch.chdir("tests")
+    call("test", "--on", "local", "--source", root, "unit/test_orders.py::test_total")
+    call("test", "--on", "local", "--source", root, ORDERS)
+    assert [each.selection.tests for each in orders.requests] == [(ORDERS,), (ORDERS,)]
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("tests/unit/test_no.py::test_x", "there is no file or folder 'tests/unit/test_no.py' in"),
+        ("../..", "there is no file or folder '../..' in"),
+        ("a\0b", "there is no file or folder"),
+        ("other.py", "other.py: is in no tier's paths (unit has tests/unit; integration has tests/integration;"),
+    ],
+)
+def test_named_test_that_is_none_of_the_repository(call: Call, orders: Somewhere, name: str, reason: str) -> None:
+    """A name without a file in the repository, or of no tier, is refused in one message before anything runs."""
+    told = call("test", "--on", "local", name)
+    assert told.exit_code == 2
+    assert reason in told.stderr
+    assert not orders.requests
+
+
+def test_options_of_pytest_are_passed_on(call: Call, somewhere: Somewhere) -> None:
+    """The options that are pytest's are handed to it, and so is what stands behind `--`, as it is."""
+    call("test", "--on", "local", "--lf", "--ff", "--sw", "-x", "-n", "2", "--pdb", "--", "-vv", "-k", "a b", "--lf")
+    assert somewhere.requests[0].selection.options == (
+        "--lf", "--ff", "--sw", "-x", "--pdb", "-n", "2", "-vv", "-k", "a b", "--lf"
+    )  # fmt: skip
+
+
+def test_debugger_is_refused_in_a_pod(call: Call, somewhere: Somewhere) -> None:
+    """What needs this machine is refused in another place before that is asked for anything."""
+    told = call("test", "--on", "dagger", "--pdb")
+    assert told.exit_code == 2
+    assert "--pdb: a test in a pod has no terminal: run it with --on local" in told.stderr
+    assert not somewhere.requests
+
+
 def test_results_are_beside_those_of_other_tiers(call: Call, somewhere: Somewhere) -> None:
     """Where nobody says otherwise, a tier's results are in a folder of its name."""
     call("test", "--on", "local", "--tier", "unit")
