@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from floe_ci import render, runner, service_build, toolbox
 from floe_ci.catalog import FILE, PACKAGE, REPOSITORY, Catalog
 from floe_ci.cluster import layout
-from floe_ci.config import read_config, service_folders
+from floe_ci.config import OWN_FILE, read_config, service_folders
 from floe_ci.images import Images, Reference, node_image_of
 from floe_ci.plan import Plan
 from floe_ci.registry import Registry
@@ -58,12 +58,13 @@ class Build:
         Raises:
             UserError: Something of it is wrong.
         """
-        pyproject, pinned = "pyproject.toml", "images/kustomization.yaml"
-        there, images = await together(
-            origin.source.exists(pyproject),
+        files, pinned = ("pyproject.toml", OWN_FILE), "images/kustomization.yaml"
+        *there, images = await together(
+            *map(origin.source.exists, files),
             origin.k8s.file(pinned).contents(),
         )
-        text = await origin.source.file(pyproject).contents() if there else ""
+        configuration = next((name for name, found in zip(files, there, strict=True) if found), None)
+        text = await origin.source.file(configuration).contents() if configuration else ""
         catalog = await read_catalog(origin, service_folders(text))
         registry = Registry(Images.parse(images, f"k8s/{pinned}"), request.registry)
         return cls(origin, Plan.of(request, read_config(text, catalog=catalog), catalog), registry, steps)

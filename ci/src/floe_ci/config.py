@@ -3,6 +3,7 @@
 Everything has a default. The table is validated as a whole, and every problem is told at once.
 """
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
@@ -38,6 +39,8 @@ from floe_ci.templates import faults
 from floe_ci.toml_files import parse_toml, read_text
 
 TABLE: Final = "floe-ci"
+OWN_FILE: Final = "floe-ci.toml"
+"""Has the table in a repository without a `pyproject.toml`, in the same form."""
 TierName = Literal["unit", "integration", "e2e"]
 TIERS: Final[tuple[TierName, ...]] = get_args(TierName)
 
@@ -315,16 +318,22 @@ def _default_tier(tier: str) -> dict[str, object]:
 
 
 def read_repository(folder: Path) -> tuple[Config, Catalog]:
-    """Return what a repository's `pyproject.toml` says, and the services that there are for it.
+    """Return what a repository's `pyproject.toml` or `floe-ci.toml` says, and the services that there are for it.
 
     Raises:
         UserError: The file can't be read, is no TOML, or its table is wrong: every problem is told. Or one of its
             services is none.
     """
-    path = folder / "pyproject.toml"
+    path = configuration_file(folder)
     text = read_text(path) or ""
     catalog = Catalog.of_package().with_folders(folder, service_folders(text, str(path)))
     return read_config(text, str(path), catalog), catalog
+
+
+def configuration_file(folder: Path) -> Path:
+    """Return the file that a repository's table is in: where there is no `pyproject.toml`, `floe-ci.toml`."""
+    pyproject, own = folder / "pyproject.toml", folder / OWN_FILE
+    return own if own.is_file() and not os.path.lexists(pyproject) else pyproject
 
 
 def service_folders(pyproject: str, where: str = "pyproject.toml") -> tuple[str, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -10,18 +9,19 @@ from typing import TYPE_CHECKING, Any, Final
 import tomlkit
 
 from floe_ci.catalog import Catalog
-from floe_ci.config import TABLE, TIERS, read_config
+from floe_ci.config import OWN_FILE, TABLE, TIERS, configuration_file, read_config
+from floe_ci.declared import Declared, workspace_root
 from floe_ci.errors import UserError
 from floe_ci.toml_files import parse_toml, read_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from tomlkit.items import Table
 
 TEST_GROUPS: Final = ("test", "tests", "testing")
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+MEMBERS: Final = ("packages/*", "libs/*", "services/*", "apps/*", "src", "*")
+"""Where a repository of several packages has them, each with tests of its own."""
 
 
 @dataclass(frozen=True)
@@ -33,19 +33,21 @@ class Proposal:
     """Where the tests are; none: where they are looked for."""
     groups: tuple[str, ...]
     install: tuple[str, ...]
+    extras: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, repository: Path, pyproject: dict[str, Any]) -> Proposal:
         """Look at what a repository depends on, where its tests are, and whether it has a lock file."""
         groups = tuple(name for name in TEST_GROUPS if name in _table(pyproject, "dependency-groups"))
-        extras = [name for name in TEST_GROUPS if name in _table(pyproject, "project", "optional-dependencies")]
-        locked = (repository / "uv.lock").is_file()
-        install = () if locked else (f".[{','.join(extras)}]" if extras else ".",)
+        extras = tuple(name for name in TEST_GROUPS if name in _table(pyproject, "project", "optional-dependencies"))
+        locked = (workspace_root(repository.resolve()) / "uv.lock").is_file()
+        declared = Declared.of(repository)
         return cls(
-            services=Catalog.of_package().suggested(_dependencies(pyproject)),
+            services=Catalog.of_package().suggested(declared.packages),
             paths=_paths(repository),
             groups=groups if locked else (),
-            install=install,
+            install=() if locked else declared.install or ("pytest",),
+            extras=extras if locked else (),
         )
 
     def table(self) -> Table:
@@ -55,6 +57,9 @@ class Proposal:
         if self.groups:
             runner.add("groups", list(self.groups))
             runner["groups"].comment("dependency groups of uv.lock that the tests need")
+        if self.extras:
+            runner.add("extras", list(self.extras))
+            runner["extras"].comment("extras of the project that the tests need, from uv.lock")
         if self.install:
             runner.add("install", list(self.install))
             runner["install"].comment("there is no uv.lock; with one, packages are pinned")
@@ -72,17 +77,25 @@ class Proposal:
         return table
 
 
-def write(repository: Path) -> Proposal:
+def write(repository: Path) -> tuple[Proposal, Path]:
     """Add a table to the `pyproject.toml` of a repository; everything else in the file stays as it is.
 
+    Where there is none, but something else that says what to install or test, it is written into a `floe-ci.toml`.
+
+    Returns:
+        What is proposed, and the file that it is in.
+
     Raises:
-        UserError: There is no such file, it is no TOML, it has a table already, which stays, or it can't be written.
+        UserError: There is nothing of a repository, the file is no TOML, it has a table already, which stays, or it
+            can't be written.
     """
-    file = repository / "pyproject.toml"
+    file = configuration_file(repository)
     text = read_text(file)
     if text is None:
-        msg = f"{file}: there is no such file; go to a repository that has one, or name it: --source FOLDER"
-        raise UserError(msg)
+        if not (Declared.of(repository).install or _test_folders(repository)):
+            msg = f"{file}: there is no such file; go to a repository that has one, or name it: --source FOLDER"
+            raise UserError(msg)
+        file, text = repository / OWN_FILE, ""
     read_config(text, str(file))
     pyproject = parse_toml(text, str(file))
     if TABLE in pyproject.get("tool", {}):
@@ -93,33 +106,23 @@ def write(repository: Path) -> Proposal:
     document.setdefault("tool", tomlkit.table(is_super_table=True))[TABLE] = proposal.table()
     changed = f"{tomlkit.dumps(document).rstrip()}\n"
     read_config(changed, str(file))
-    _replace(file.resolve(), changed)
-    return proposal
+    _replace(file.resolve(), changed.lstrip())
+    return proposal, file
 
 
 def _replace(file: Path, text: str) -> None:
     """Write a file as a whole or not at all: what a full disk takes is not the repository's own."""
     draft = file.with_name(f".{file.name}.floe-ci")
     try:
-        shutil.copyfile(file, draft)
-        shutil.copymode(file, draft)
+        if file.exists():
+            shutil.copyfile(file, draft)
+            shutil.copymode(file, draft)
         draft.write_text(text, encoding="utf-8", newline="")
         draft.replace(file)
     except OSError as error:
         draft.unlink(missing_ok=True)
         msg = f"{file}: can't be written ({error.strerror or error}), and is as it was"
         raise UserError(msg) from None
-
-
-def _dependencies(pyproject: dict[str, Any]) -> Iterator[str]:
-    lists = [
-        _table(pyproject, "project").get("dependencies"),
-        *_table(pyproject, "project", "optional-dependencies").values(),
-        *_table(pyproject, "dependency-groups").values(),
-    ]
-    for requirement in (each for one in lists if isinstance(one, list) for each in one):
-        if isinstance(requirement, str) and (name := _NAME.match(requirement)):
-            yield re.sub(r"[-_.]+", "-", name[0]).lower()
 
 
 def _table(document: object, *names: str) -> dict[str, Any]:
@@ -133,4 +136,17 @@ def _paths(repository: Path) -> tuple[str, ...]:
     """Return where the tests are, where that isn't `tests/<tier>`."""
     if any((repository / "tests" / tier).is_dir() for tier in TIERS):
         return ()
-    return tuple(name for name in ("tests", "test") if (repository / name).is_dir())[:1]
+    return _test_folders(repository)
+
+
+def _test_folders(repository: Path) -> tuple[str, ...]:
+    """Return the folder of tests at the top, or else those of the packages below it."""
+    top = [name for name in ("tests", "test") if (repository / name).is_dir()][:1]
+    below = {
+        str(folder.relative_to(repository))
+        for member in MEMBERS
+        for name in ("tests", "test")
+        for folder in repository.glob(f"{member}/{name}")
+        if folder.is_dir() and not any(part.startswith(".") for part in folder.relative_to(repository).parts)
+    }
+    return tuple(top or sorted(below))

@@ -47,6 +47,10 @@ NO_LOCK_FILE: Final = (
     "run `uv lock` and commit the file, "
     'or name what to install: [tool.floe-ci.runner] install = [".[test]"]'
 )
+NO_PACKAGES: Final = (
+    "uv.lock: there is no lock file, and nothing else says what the tests need: run `uv lock` and commit the file, "
+    'or name what to install: [tool.floe-ci.runner] install = ["pytest"]'
+)
 MEMBER_ALONE: Final = (
     "uv.lock: this is a member of a workspace, whose lock file is in its root: "
     "run it with --on local, or from the root with the member's tests in [tool.floe-ci.tiers.<tier>] paths there"
@@ -68,6 +72,16 @@ _NO_ROOM: Final = re.compile(r"no space left|read-only file system|permission de
 _LOCK_CHANGE: Final = re.compile(r"existing lockfile due to (.+)")
 _NO_CHANGE: Final = ("missing remote index", "exclude newer")
 """Reasons for uv to lock again that make no package in the lock file wrong: who calls has another index or date set."""
+
+
+def no_lock_file(lines: str) -> str:
+    """Return that there is no lock file, and the lines of configuration that do without, as far as they are known."""
+    if not lines:
+        return NO_PACKAGES
+    return (
+        "uv.lock: there is no lock file, so nothing says what to install: `floe-ci init` writes that, "
+        f"or add {lines}; or run `uv lock` and commit the file, which pins the packages"
+    )
 
 
 def runner_tools(config: Config) -> tuple[Tool, ...]:

@@ -15,11 +15,15 @@ if TYPE_CHECKING:
 @click.command("init")
 @options.source
 def command(*, source: Path) -> None:
-    """Write the table [tool.floe-ci] into a repository's pyproject.toml, by what it depends on. Overwrites nothing."""
+    """Write the table [tool.floe-ci] into a repository's pyproject.toml, by what it depends on. Overwrites nothing.
+
+    Where there is no pyproject.toml, it is written into a floe-ci.toml.
+    """
     from floe_ci import proposal  # noqa: PLC0415 - `--help` needs none of it
 
-    proposed = proposal.write(source)
+    proposed, file = proposal.write(source)
     services = ", ".join(proposed.services) or "none: no dependency speaks to one that is known"
-    click.echo(f"{source / 'pyproject.toml'}: [tool.floe-ci] is written; look it through")
+    click.echo(f"{file}: [tool.floe-ci] is written; look it through")
     click.echo(f"services of the integration tier: {services}")
-    click.echo("next: floe-ci doctor, then floe-ci test --tier unit")
+    tier = "integration" if proposed.services else "unit"
+    click.echo(f"next: floe-ci doctor, then floe-ci test --tier {tier}")

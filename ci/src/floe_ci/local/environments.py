@@ -23,15 +23,16 @@ from typing import TYPE_CHECKING, Final
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
+from floe_ci.declared import lines_to_add, workspace_root
 from floe_ci.errors import CommandError, RunError, UserError
 from floe_ci.local.files import cache
 from floe_ci.local.inputs import Inputs, name_of
 from floe_ci.local.processes import run
 from floe_ci.requirements import (
-    NO_LOCK_FILE,
     Tool,
     install_arguments,
     locked_selection,
+    no_lock_file,
     runner_tools,
     stale_lock,
     tools_refusal,
@@ -112,7 +113,8 @@ def of_tests(source: Path, config: Config) -> Environment:
     root = workspace_root(source)
     lock = root / "uv.lock"
     if not lock.is_file():
-        raise UserError(NO_LOCK_FILE if root == source else f"{root}: this is the workspace's root. {NO_LOCK_FILE}")
+        told = no_lock_file(lines_to_add(source))
+        raise UserError(told if root == source else f"{root}: this is the workspace's root. {told}")
     python = _interpreter(source, _locked_python(lock))
     sync = ("sync", "--quiet", "--frozen", *locked_selection(runner))
     return Environment(source.name, source, (sync,), tools, lock, checked=True, python=python)
@@ -122,15 +124,6 @@ def of_service(folder: Path) -> Environment:
     """Return the environment of a service that is a locked Python project, the one in `folder`."""
     sync = ("sync", "--quiet", "--frozen", "--no-default-groups", "--compile-bytecode")
     return Environment(folder.parent.name, folder, (sync,), lock=folder / "uv.lock")
-
-
-def workspace_root(source: Path) -> Path:
-    """Return the folder of the uv workspace that a project is a member of, or else the project's own."""
-    for folder in source.parents:
-        workspace = _table(_toml(folder / "pyproject.toml"), "tool", "uv", "workspace")
-        if workspace and source in _matches(workspace, "members", folder):
-            return source if source in _matches(workspace, "exclude", folder) else folder
-    return source
 
 
 async def ready(environment: Environment) -> Path:
@@ -353,15 +346,6 @@ async def _locked(descriptor: int, kind: int) -> None:
             await asyncio.sleep(0.1)
         else:
             return
-
-
-def _matches(workspace: dict[str, object], key: str, root: Path) -> set[Path]:
-    patterns = workspace.get(key)
-    found: set[Path] = set()
-    for pattern in patterns if isinstance(patterns, list) else ():
-        with suppress(ValueError, NotImplementedError, AttributeError):
-            found.update(path.resolve() for path in root.glob(pattern.rstrip("/")))
-    return found
 
 
 def _table(document: object, *names: str) -> dict[str, object]:

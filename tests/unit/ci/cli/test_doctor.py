@@ -11,6 +11,7 @@ from floe_ci.places.choice import Choice
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from click.testing import Result
     from conftest import Somewhere
@@ -57,3 +58,31 @@ def test_machines_are_told_the_same(call: Call, somewhere: Somewhere) -> None:
     assert told["default"] == {"place": "local", "why": "there is nothing else"}
     assert told["places"]["dagger"]["usable"] is True
     assert told["places"]["dagger"]["findings"][0]["what"] == "thing"
+
+
+@pytest.mark.parametrize(
+    ("pyproject", "reason"),
+    [
+        ("[tool.floe-ci]\ncoverag = []", "unknown key; did you mean 'coverage'?"),
+        ("[project]\nname = 'a'", 'or add [tool.floe-ci.runner] install = ["."]; or run `uv lock`'),
+    ],
+)
+def test_repository_that_would_be_refused(
+    call: Call, somewhere: Somewhere, tmp_path: Path, pyproject: str, reason: str
+) -> None:
+    """What of the repository would be refused is told with what to do, and the exit code is a refusal's."""
+    (tmp_path / "pyproject.toml").write_text(pyproject)
+    told = call("doctor", "--source", str(tmp_path))
+    assert (told.exit_code, "the repository  would be refused" in told.output) == (2, True), somewhere
+    assert reason in told.output
+
+
+def test_repository_that_can_be_tested(call: Call, somewhere: Somewhere, tmp_path: Path) -> None:
+    """A repository that says what to install is fine, and a service that this machine can't run is told."""
+    (tmp_path / "pyproject.toml").write_text(
+        '[tool.floe-ci.runner]\ninstall = ["pytest"]\n[tool.floe-ci.tiers.e2e]\nservices = ["jaeger"]\n'
+    )
+    told = call("doctor", "--source", str(tmp_path))
+    assert (told.exit_code, "the repository  can be tested" in told.output) == (0, True), somewhere
+    assert "- jaeger of the tier e2e: jaeger is not in Python's package index" in told.output
+    assert json.loads(call("doctor", "--json", "--source", str(tmp_path)).stdout)["repository"]["usable"] is True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from floe_ci.config import read_config
+from floe_ci.config import read_config, read_repository
 from floe_ci.errors import UserError
 from floe_ci.proposal import write
 
@@ -124,6 +124,25 @@ def test_file_that_cannot_be_read_stays(tmp_path: Path, content: bytes) -> None:
 def test_tables_of_other_shapes_propose_nothing(tmp_path: Path, text: str) -> None:
     """A file whose tables are not what they should be gets a table all the same: who they are for will tell."""
     (tmp_path / "pyproject.toml").write_text(text)
-    assert write(tmp_path).services == ()
+    assert write(tmp_path)[0].services == ()
     assert (tmp_path / "pyproject.toml").read_text().startswith(text)
     assert [path.name for path in tmp_path.iterdir()] == ["pyproject.toml"]
+
+
+def test_repository_without_pyproject(call: Call, tmp_path: Path) -> None:
+    """Where files of requirements say what is needed the table goes into a file of its own, which a run reads."""
+    (tmp_path / "requirements.txt").write_text("redis\n")
+    (tmp_path / "packages" / "api" / "tests").mkdir(parents=True)
+    told = call("init", "--source", str(tmp_path))
+    assert (told.exit_code, "floe-ci.toml: [tool.floe-ci] is written" in told.output) == (0, True)
+    config, _ = read_repository(tmp_path)
+    assert config.runner.install == ("-r requirements.txt",)
+    assert config.tier("integration").services == ("redis",)
+    assert config.tier("integration").paths == ("packages/api/tests",)
+
+
+def test_extras_of_a_locked_project(call: Call, repository: Path) -> None:
+    """With a lock file the project's extra for tests is proposed."""
+    (repository / "uv.lock").touch()
+    call("init", "--source", str(repository))
+    assert read_repository(repository)[0].runner.extras == ("test",)

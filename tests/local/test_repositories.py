@@ -1,0 +1,142 @@
+"""Repositories as people have them, none prepared: `init` and one run, on this machine."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+from uv import find_uv_bin
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from conftest import Here
+
+POETRY = """
+[tool.poetry]
+name = "app"
+version = "0.1.0"
+description = ""
+authors = []
+[tool.poetry.dependencies]
+python = "^3.11"
+iniconfig = "^2.0"
+[tool.poetry.group.test.dependencies]
+pytest = "^9.0"
+[build-system]
+requires = ["poetry-core"]
+build-backend = "poetry.core.masonry.api"
+"""
+PROJECT = """
+[project]
+name = "app"
+version = "1"
+dependencies = ["iniconfig"]
+requires-python = ">=3.11"
+[build-system]
+requires = ["hatchling"]
+build-backend = "hatchling.build"
+"""
+DYNAMIC = """
+[project]
+name = "app"
+dynamic = ["version", "dependencies"]
+[build-system]
+requires = ["setuptools"]
+build-backend = "setuptools.build_meta"
+[tool.setuptools]
+packages = ["app"]
+[tool.setuptools.dynamic]
+version = { attr = "app.__version__" }
+dependencies = { file = ["requirements.txt"] }
+"""
+SCM = """
+[project]
+name = "app"
+dynamic = ["version"]
+dependencies = ["iniconfig"]
+[build-system]
+requires = ["setuptools", "setuptools-scm"]
+build-backend = "setuptools.build_meta"
+[tool.setuptools]
+packages = ["app"]
+[tool.setuptools_scm]
+"""
+SETUP = "[metadata]\nname = app\nversion = 1\n[options]\npackages = app\ninstall_requires = iniconfig\n"
+SHAPES = {
+    "poetry": {"pyproject.toml": POETRY},
+    "pdm": {"pyproject.toml": f"{PROJECT}\n[tool.pdm.dev-dependencies]\ntest = ['pytest>=9']\n"},
+    "hatch": {"pyproject.toml": f"{PROJECT}\n[tool.hatch.envs.default]\ndependencies = ['pytest']\n"},
+    "group": {"pyproject.toml": f"{PROJECT}\n[dependency-groups]\ntest = ['pytest']\n"},
+    "requirements": {"requirements.txt": "iniconfig\n", "requirements-dev.txt": "-r requirements.txt\npytest\n"},
+    "setup.cfg": {
+        "setup.cfg": f"{SETUP}[options.extras_require]\ntest = pytest\n",
+        "setup.py": "import setuptools\nsetuptools.setup()\n",
+    },
+    "dynamic": {"pyproject.toml": DYNAMIC, "requirements.txt": "iniconfig\n"},
+    "setuptools-scm": {"pyproject.toml": SCM},
+}  # fmt: skip
+TEST = "import app\nimport iniconfig\n\n\ndef test_app():\n    assert app.__version__ == '1.2'\n"
+
+
+def make(folder: Path, files: dict[str, str]) -> None:
+    """Write a package with one test, and the files that say what it needs."""
+    for name, text in {**files, "app/__init__.py": "__version__ = '1.2'\n", "tests/unit/test_app.py": TEST}.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+
+
+@pytest.fixture
+def empty(here: Here) -> Here:
+    """Return the repository without a file."""
+    (here.repository / "pyproject.toml").unlink()
+    (here.repository / "tests" / "test_orders.py").unlink()
+    return here
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_repository_runs_after_init(empty: Here, shape: str) -> None:
+    """`init` writes what a repository of this shape needs, `doctor` calls it fine, and its test passes."""
+    make(empty.repository, SHAPES[shape])
+    if shape == "setuptools-scm":
+        git = ("git", "-c", "user.name=a", "-c", "user.email=a@example.com")
+        for arguments in (("init", "-q"), ("add", "."), ("commit", "-qm", "x"), ("tag", "v1.2")):
+            subprocess.run((*git, *arguments), cwd=empty.repository, check=True, timeout=60)
+    refused, told = empty.run("test", "--on", "local", "--tier", "unit")
+    assert (refused, "`floe-ci init` writes that, or add [tool.floe-ci.runner] install = [" in told) == (2, True), told
+    assert empty.run("init")[0] == 0
+    assert "the repository  can be tested" in empty.run("doctor")[1]
+    code, said = empty.run("test", "--on", "local", "tests/unit/test_app.py::test_app")
+    assert code == 0, said
+
+
+def test_member_of_a_workspace_runs_from_its_folder(empty: Here) -> None:
+    """A member is tested from its own folder, by the lock file in the workspace's root, with nothing configured."""
+    root, api = empty.repository, empty.repository / "packages" / "api"
+    make(api, {"pyproject.toml": PROJECT})
+    (root / "pyproject.toml").write_text("[tool.uv.workspace]\nmembers = ['packages/*']\n")
+    subprocess.run([find_uv_bin(), "lock", "--quiet"], cwd=root, check=True, timeout=120)
+    for command in (("doctor", "--source", str(api)), ("test", "--on", "local", "--source", str(api), "tests/unit")):
+        code, said = empty.run(*command)
+        assert code == 0, said
+
+
+def test_other_python_is_taken(empty: Here) -> None:
+    """The interpreter is the one that `.python-version` names, where uv finds it."""
+    found = subprocess.run(
+        [find_uv_bin(), "python", "find", "--no-python-downloads", "3.12"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    if found.returncode:
+        pytest.skip("there is no other Python here")
+    make(empty.repository, {"pyproject.toml": PROJECT, ".python-version": "3.12\n"})
+    (empty.repository / "tests" / "unit" / "test_python.py").write_text(
+        "import sys\n\ndef test_python():\n    assert sys.version_info[:2] == (3, 12)\n"
+    )
+    assert empty.run("init")[0] == 0
+    code, said = empty.run("test", "--on", "local", "tests/unit")
+    assert code == 0, said
