@@ -87,3 +87,25 @@ def test_first_lines_tell_the_stand_in_and_what_is_not_installed(
     lines = first_lines(read(repository))
     assert lines[1] == "minio: SeaweedFS in MinIO's place, which is in no package index; it speaks S3 as well"
     assert lines[-1].endswith("libpq5")
+
+
+def test_arguments_of_an_absent_service_are_left_out(repository: Path, installed: Callable[..., None]) -> None:
+    """An argument for pytest that is made of an absent service's address is left out: who needs that is skipped."""
+    installed("postgres")
+    (repository / "pyproject.toml").write_text(
+        '[tool.floe-ci.tiers.integration]\nservices = ["postgres", "redis"]\n'
+        'pytest-args = ["--db=${FLOE_POSTGRES_HOST}", "--queue=${FLOE_REDIS_HOST}", "-v"]\n'
+    )
+    plan = read(repository).plan_for_pytest()
+    arguments = plan.pytest_arguments("/results", variables={"FLOE_POSTGRES_HOST": "here"})
+    assert {"--db=here", "-v"} <= set(arguments)
+    assert not [each for each in arguments if each.startswith("--queue")]
+
+
+def test_argument_in_a_pod_refers_to_its_variable(repository: Path) -> None:
+    """In a pod Kubernetes puts the value of a variable in its place; a plain dollar stays one."""
+    (repository / "pyproject.toml").write_text(
+        '[tool.floe-ci.tiers.integration]\nservices = ["postgres"]\n'
+        'pytest-args = ["--db=${FLOE_POSTGRES_HOST}", "-k$$x"]\n'
+    )
+    assert {"--db=$(FLOE_POSTGRES_HOST)", "-k$x"} <= set(Plan.read(RunRequest(source=repository)).spec().pytest_args)
