@@ -121,24 +121,12 @@ class Plan:
             services=self.services.with_images(image_of).to_yaml(),
             runner=self.job.to_yaml() if self.job.documents else "",
             runner_image=next(map(image_of, self.job.images()), ""),
-            pytest_args=self.pytest_arguments(variables=InPod()),
+            arguments=lambda variables: self.pytest_arguments(variables=variables),
             environment=dict(self.tier.environment),
             timeouts=self.config.timeouts,
             reporter=reporter(),
             suffix=f"-{self.request.run_id}" if namespace and self.job.documents else "",
         )
-
-
-class InPod(dict[str, str]):
-    """Each variable, as the arguments of a container refer to it: Kubernetes puts the value there."""
-
-    def __contains__(self, _name: object) -> bool:
-        """Take every name: which there are is known in the pod."""
-        return True
-
-    def __missing__(self, name: str) -> str:
-        """Return the reference to a variable."""
-        return f"$({name})"
 
 
 def namespace(request: RunRequest) -> str:

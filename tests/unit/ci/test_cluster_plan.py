@@ -60,7 +60,7 @@ def test_specification(repository: Path) -> None:
     assert (spec.environment, spec.timeouts.job) == ({"URL": "x"}, 60)
     assert "image: mirror/web:1" in spec.services
     assert spec.runner_image == "mirror/floe.local/runner:dev"
-    assert spec.pytest_args[:5] == ("-p", "floe_ci_reporter", "-p", "no:cacheprovider", "tests/integration")
+    assert spec.arguments({})[:5] == ("-p", "floe_ci_reporter", "-p", "no:cacheprovider", "tests/integration")
 
 
 def test_images(repository: Path) -> None:

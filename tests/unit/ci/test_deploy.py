@@ -64,8 +64,8 @@ def test_password_that_is_there_stays(api: ApiServer, run_spec: Callable[..., Ru
     """A password that a service was set up with, in a cluster that was kept, is not made anew."""
     kept = {"data": {"FLOE_WEB_PASSWORD": base64.b64encode(b"as it was").decode()}}
     api.objects["/api/v1/namespaces/ns/secrets/floe-credentials"] = kept
-    passwords, _ = deploy.make_credentials(api.apis.core, run_spec(), SERVICES)
-    assert passwords == ("as it was",)
+    given = deploy.make_credentials(api.apis.core, run_spec(), SERVICES)
+    assert given.passwords == ("as it was",)
 
 
 def test_namespace_is_refused(api: ApiServer, run_spec: Callable[..., RunSpec]) -> None:
@@ -82,22 +82,22 @@ def secrets(api: ApiServer) -> dict[str, dict[str, str]]:
 
 def test_password_for_each_key(api: ApiServer, run_spec: Callable[..., RunSpec]) -> None:
     """The run's Secret has a value for each key that a manifest takes from it, and for no other."""
-    values, _ = deploy.make_credentials(api.apis.core, run_spec(), SERVICES)
-    assert secrets(api)["floe-credentials"] == {"FLOE_WEB_PASSWORD": values[0]}
+    (password,) = deploy.make_credentials(api.apis.core, run_spec(), SERVICES).passwords
+    assert secrets(api)["floe-credentials"] == {"FLOE_WEB_PASSWORD": password}
 
 
 def test_passwords_differ(api: ApiServer, run_spec: Callable[..., RunSpec]) -> None:
     """No two runs have the same password."""
-    first, second = (deploy.make_credentials(api.apis.core, run_spec(), SERVICES)[0] for _ in range(2))
+    first, second = (deploy.make_credentials(api.apis.core, run_spec(), SERVICES).passwords for _ in range(2))
     assert first != second
 
 
 def test_environment(api: ApiServer, run_spec: Callable[..., RunSpec]) -> None:
     """The configured environment may refer to addresses and to passwords, and tells the run and its timeouts."""
     told = run_spec(environment={"URL": "http://u:${FLOE_WEB_PASSWORD}@${FLOE_WEB_HOST}"})
-    (password,), environment = deploy.make_credentials(api.apis.core, told, SERVICES)
-    assert environment == {
-        "URL": f"http://u:{password}@web",
+    given = deploy.make_credentials(api.apis.core, told, SERVICES)
+    assert given.environment == {
+        "URL": f"http://u:{given.passwords[0]}@web",
         "FLOE_RUN_ID": "abc",
         "FLOE_TIER": "integration",
         "FLOE_NAMESPACE": "ns",
@@ -105,6 +105,12 @@ def test_environment(api: ApiServer, run_spec: Callable[..., RunSpec]) -> None:
         **told.timeouts.variables(),
     }
     assert list(secrets(api)) == ["floe-credentials"]
+
+
+def test_arguments(api: ApiServer, run_spec: Callable[..., RunSpec]) -> None:
+    """Arguments for pytest may refer to what the tests have: addresses, passwords, and the environment asked for."""
+    told = run_spec(environment={"COLOUR": "red"}, arguments=lambda known: (known["FLOE_WEB_HOST"], known["COLOUR"]))
+    assert deploy.make_credentials(api.apis.core, told, SERVICES).arguments == ("web", "red")
 
 
 def test_environment_of_unknown_variables(api: ApiServer, run_spec: Callable[..., RunSpec]) -> None:

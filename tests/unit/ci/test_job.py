@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from floe_ci.config import Timeouts
 from floe_ci.driver import job
+from floe_ci.driver.deploy import Given
 from floe_ci.driver.pods import JOB_NAME
 from floe_ci.driver.poll import Stopped
 from floe_ci.driver.problems import OutOfMemory, TimedOut
@@ -48,6 +49,7 @@ metadata: {name: web-pages}
 )
 MANIFESTS = "\n---\n".join((RUNNER / name).read_text() for name in ("access.yaml", "job.yaml"))
 PODS = "/api/v1/namespaces/ns/pods"
+ARGUMENTS = ("tests/integration", "-k", "a b")
 
 
 @pytest.fixture
@@ -56,7 +58,6 @@ def spec(run_spec: Callable[..., RunSpec]) -> RunSpec:
     return run_spec(
         runner=MANIFESTS,
         runner_image="floe.local/runner:abc",
-        pytest_args=("tests/integration", "-k", "a b"),
         timeouts=Timeouts(job=60, services=1),
     )
 
@@ -112,7 +113,15 @@ def test_image(prepared: dict[str, Any]) -> None:
 
 def test_command(spec: RunSpec) -> None:
     """The test process has the arguments for pytest as they are, and is ended when its time is over."""
-    assert job.command_of(spec) == ["timeout", "--kill-after=30", "60", "pytest", "tests/integration", "-k", "a b"]
+    assert job.command_of(spec, ARGUMENTS) == [
+        "timeout",
+        "--kill-after=30",
+        "60",
+        "pytest",
+        "tests/integration",
+        "-k",
+        "a b",
+    ]
 
 
 def test_job_outlives_the_process(prepared: dict[str, Any]) -> None:
@@ -197,7 +206,7 @@ def test_order(api: ApiServer, waiting: RunSpec) -> None:
     found = pods(running(job.RUNNER), running(job.KEEPER))
     found.items[0].spec.containers[0].env = [client.V1EnvVar(name="HOME", value="/home/runner")]
     api.objects[PODS] = found
-    job.send(api.apis, waiting, {"HOME": "/elsewhere", "PRICE": "5 €"})
+    job.send(api.apis, waiting, Given((), {"HOME": "/elsewhere", "PRICE": "5 €"}, ARGUMENTS))
     assert api.given.startswith(b"tests")
     order = json.loads(api.given.removeprefix(b"tests"))
     assert order["environment"] == {"PRICE": "5 €"}
@@ -220,7 +229,7 @@ def test_pod_that_does_not_wait_any_more(api: ApiServer, waiting: RunSpec, left:
     """A pod that was made ahead, and is gone when its tests come, is made anew."""
     api.objects[PODS] = left
     with pytest.raises(job.NotStarted, match="the pod that waited for tests is gone"):
-        job.send(api.apis, waiting.model_copy(update={"is_ahead": True}), {})
+        job.send(api.apis, waiting.model_copy(update={"is_ahead": True}), Given())
 
 
 def test_order_that_is_not_taken(api: ApiServer, waiting: RunSpec) -> None:
@@ -232,7 +241,7 @@ def test_order_that_is_not_taken(api: ApiServer, waiting: RunSpec) -> None:
     with pytest.raises(
         job.NotStarted, match="could not be sent to their pod: it ended with exit code 2: tar: no space"
     ):
-        job.send(api.apis, waiting, {})
+        job.send(api.apis, waiting, Given())
 
 
 def test_reporter(spec: RunSpec) -> None:
@@ -256,7 +265,7 @@ def test_no_reporter(spec: RunSpec, prepared: dict[str, Any]) -> None:
 def test_command_that_reports(spec: RunSpec, tmp_path: Path, path: str | None) -> None:
     """The tests find the reporter before what the tier's environment names, and their arguments stay as they are."""
     runner = reporting(spec)["runner"]
-    command = job.command_of(spec.model_copy(update={"reporter": "print(1)\n"}))
+    command = job.command_of(spec.model_copy(update={"reporter": "print(1)\n"}), ARGUMENTS)
     there = tmp_path / "timeout"
     there.write_text('#!/bin/sh\nprintf "%s\\n" "$PYTHONPATH" "$@"\n')
     there.chmod(0o755)

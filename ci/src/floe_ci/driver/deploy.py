@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import secrets
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from floe_ci.config import expand_environment
 
 if TYPE_CHECKING:
     import threading
+    from collections.abc import Mapping
 
     from floe_ci.driver.apis import Apis
     from floe_ci.driver.spec import RunSpec
@@ -42,16 +44,23 @@ def make_namespace(core: client.CoreV1Api, spec: RunSpec) -> None:
             raise
 
 
-def make_credentials(
-    core: client.CoreV1Api, spec: RunSpec, services: Manifests
-) -> tuple[tuple[str, ...], dict[str, str]]:
-    """Create the Secret with the services' passwords.
+@dataclass(frozen=True)
+class Given:
+    """What the tests of a run are given."""
+
+    passwords: tuple[str, ...] = ()
+    """The services'."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Variables beside those of the services."""
+    arguments: tuple[str, ...] = ()
+    """pytest's."""
+
+
+def make_credentials(core: client.CoreV1Api, spec: RunSpec, services: Manifests) -> Given:
+    """Create the Secret with the services' passwords, and return what the tests are given.
 
     One is generated for each key of it that a manifest refers to; one that is there stays, since a service may have
     been set up with it.
-
-    Returns:
-        The passwords, for redaction, and the variables that the tests have beside the services' own.
 
     Raises:
         UserError: The configuration names variables that aren't there; nothing was made.
@@ -62,6 +71,7 @@ def make_credentials(
     passwords = {key: there.get(key) or secrets.token_urlsafe(24) for key in keys}
     variables = services.connection_variables(contract.LABEL_CONNECTION) | passwords | spec.variables
     environment = expand_environment(spec.environment, variables) | spec.variables
+    arguments = spec.arguments(variables | environment)
     if passwords != there or not keys:
         metadata = client.V1ObjectMeta(name=contract.CREDENTIALS_SECRET, labels=labels(spec.run_id))
         secret = client.V1Secret(metadata=metadata, string_data=passwords)
@@ -71,7 +81,7 @@ def make_credentials(
             if error.status != HTTPStatus.CONFLICT:
                 raise
             core.replace_namespaced_secret(contract.CREDENTIALS_SECRET, spec.namespace, secret)
-    return tuple(passwords.values()), environment
+    return Given(tuple(passwords.values()), environment, arguments)
 
 
 def read_secret(core: client.CoreV1Api, spec: RunSpec, name: str) -> dict[str, str]:

@@ -21,12 +21,13 @@ from floe_ci.manifests import Manifests
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from kubernetes.client import V1ContainerState, V1ContainerStateTerminated, V1Pod
 
     from floe_ci.driver.apis import Apis
+    from floe_ci.driver.deploy import Given
     from floe_ci.driver.spec import RunSpec
     from floe_ci.manifests import Document
 
@@ -125,9 +126,9 @@ def container_of(pod: dict[str, Any], name: str) -> dict[str, Any]:
     return next(each for each in pod["containers"] if each["name"] == name)
 
 
-def command_of(spec: RunSpec) -> list[str]:
+def command_of(spec: RunSpec, arguments: Iterable[str]) -> list[str]:
     """Return the command of the test process."""
-    command = ["timeout", "--kill-after=30", str(spec.timeouts.job), "pytest", *spec.pytest_args]
+    command = ["timeout", "--kill-after=30", str(spec.timeouts.job), "pytest", *arguments]
     if not spec.reporter:
         return command
     # A variable of the container would hide the one of the tier's environment, or of the image.
@@ -148,7 +149,7 @@ def name_of(spec: RunSpec) -> str:
     return f"{JOB}{spec.suffix}"
 
 
-def send(apis: Apis, spec: RunSpec, environment: Mapping[str, str], stop: threading.Event | None = None) -> float:
+def send(apis: Apis, spec: RunSpec, given: Given, stop: threading.Event | None = None) -> float:
     """Wait for the pod that waits, and send the tests to it with the order to run them.
 
     Returns:
@@ -184,12 +185,12 @@ def send(apis: Apis, spec: RunSpec, environment: Mapping[str, str], stop: thread
     (pod,) = there
     runner = next(each for each in pod.spec.containers if each.name == RUNNER)
     own = {each.name for each in runner.env or ()}
-    given = {name: value for name, value in environment.items() if name not in own}
+    environment = {name: value for name, value in given.environment.items() if name not in own}
     keeper = Container(apis, spec.namespace, pod.metadata.name, KEEPER)
     asked = time.monotonic()
     while True:
         try:
-            return order.send(keeper, spec.tests, command_of(spec), given, stop)
+            return order.send(keeper, spec.tests, command_of(spec, given.arguments), environment, stop)
         except Broken as error:
             # An API that is away for a moment is no reason to begin anew.
             if not isinstance(error, NotBegun) or time.monotonic() - asked > poll.PATIENCE:

@@ -66,8 +66,7 @@ class ClusterRun:
         self._services = Manifests.parse(spec.services, "the rendered manifests")
         follower = LogFollower(apis, spec.namespace, logs, self._feed_of(feed, spec), since=spec.since)
         self._watcher = Watcher(apis, spec, follower)
-        self._environment: dict[str, str] = {}
-        """What the tests have beside the services' variables."""
+        self._given = deploy.Given()
         self.problem: Problem | None = None
         """What ended the tests, if not they themselves: time or memory; known when they have ended."""
         self.notes: tuple[str, ...] = ()
@@ -91,10 +90,10 @@ class ClusterRun:
         """
         core, spec = self._apis.core, self._spec
         self._apis.ask(f"Namespace {spec.namespace}", lambda: deploy.make_namespace(core, spec), stop=self._stop)
-        passwords, self._environment = self._apis.ask(
+        self._given = self._apis.ask(
             "Secrets", lambda: deploy.make_credentials(core, spec, self._services), stop=self._stop
         )
-        return passwords
+        return self._given.passwords
 
     def nodes(self) -> None:
         """Wait for the nodes: pods that come before them would all go to the one that happens to be Ready first.
@@ -139,7 +138,7 @@ class ClusterRun:
         again: tuple[str, ...] = ()
         while True:
             try:
-                began = job.send(self._apis, self._spec, self._environment, self._stop)
+                began = job.send(self._apis, self._spec, self._given, self._stop)
                 pod = job.wait_for_end(self._apis, self._spec, self._stop)
                 break
             except job.NotStarted as error:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime  # noqa: TC003 - pydantic reads the annotation
+from collections.abc import Callable, Mapping  # noqa: TC003 - pydantic reads the annotations
+from datetime import datetime  # noqa: TC003 - as above
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -33,7 +34,8 @@ class RunSpec(BaseModel):
     """Where logs and events begin; None: where there are any."""
     reporter: str = ""
     """The source of the pytest plugin that reports from the tests as they run; empty: none does."""
-    pytest_args: tuple[str, ...] = ()
+    arguments: Callable[[Mapping[str, str]], tuple[str, ...]] = lambda _: ()
+    """Returns pytest's, by the variables that the tests have; raises UserError where they ask for others."""
     environment: dict[str, str] = Field(default_factory=dict)
     """What the repository asks for."""
     variables: dict[str, str] = Field(default_factory=dict)

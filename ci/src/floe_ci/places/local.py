@@ -16,6 +16,7 @@ from floe_ci.hearing import Hearing, finish_for, signals_to
 from floe_ci.places import Finding
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Literal
 
     from floe_ci.request import PlaceName, Progress, RunRequest

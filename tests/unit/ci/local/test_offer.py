@@ -102,10 +102,11 @@ def test_arguments_of_an_absent_service_are_left_out(repository: Path, installed
     assert not [each for each in arguments if each.startswith("--queue")]
 
 
-def test_argument_in_a_pod_refers_to_its_variable(repository: Path) -> None:
-    """In a pod Kubernetes puts the value of a variable in its place; a plain dollar stays one."""
+def test_arguments_in_a_pod(repository: Path) -> None:
+    """In a pod an argument has the variables of its run, once these are known; a plain dollar stays one."""
     (repository / "pyproject.toml").write_text(
         '[tool.floe-ci.tiers.integration]\nservices = ["postgres"]\n'
         'pytest-args = ["--db=${FLOE_POSTGRES_HOST}", "-k$$x"]\n'
     )
-    assert {"--db=$(FLOE_POSTGRES_HOST)", "-k$x"} <= set(Plan.read(RunRequest(source=repository)).spec().pytest_args)
+    spec = Plan.read(RunRequest(source=repository)).spec()
+    assert {"--db=here", "-k$x"} <= set(spec.arguments({"FLOE_POSTGRES_HOST": "here"}))
