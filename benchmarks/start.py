@@ -31,7 +31,11 @@ OTHERS = [
 
 def cpu(folder: Path, *arguments: str, results: bool = False) -> float:
     """Return the CPU seconds that a session takes."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("FLOE_", "PYTEST_"))}
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("FLOE_", "PYTEST_", "PYTHON"))
+    }
+    # Compiled modules are kept, as they are wherever pytest is run twice.
+    environment["PYTHONPYCACHEPREFIX"] = str(folder.parent / "compiled")
     if results:
         environment["FLOE_RESULTS_DIR"] = str(folder / "results")
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
