@@ -53,6 +53,24 @@ def test_tier_passes_and_leaves_results_only(here: Here) -> None:
     assert re.findall(r"the password is (\S+)", contents(results)) == ["***"]
 
 
+def test_second_run_copies_the_initial_database(here: Here) -> None:
+    """The first run keeps the database that initdb made, without its password, and the next one works with a copy."""
+    (here.repository / "pyproject.toml").write_text(
+        (here.repository / "pyproject.toml").read_text().replace(', "minio"]', "]"), encoding="utf-8"
+    )
+    select = ("test", "--on", "local", "--keyword", "POSTGRES or expanded")
+    code, said = here.run(*select)
+    assert code == 0, said
+    (kept,) = (here.cache / "floe-ci" / "postgres").iterdir()
+    made = kept.stat().st_ino, (kept / "PG_VERSION").stat().st_mtime_ns
+    os.utime(kept, (0, 0))
+    code, said = here.run(*select)
+    assert (code, here.wait_until_clean()) == (0, ([], [])), said
+    assert list(kept.parent.iterdir()) == [kept]
+    assert (kept.stat().st_ino, (kept / "PG_VERSION").stat().st_mtime_ns) == made
+    assert kept.stat().st_mtime > 0, "it was not copied"
+
+
 def test_failed_test_is_exit_code_1(here: Here) -> None:
     """A failed test makes the exit code 1, in the process, in the file and in the JSON document."""
     (here.repository / "tests" / "test_failing.py").write_text("def test_fails():\n    assert 1 == 2\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import pwd
+import secrets
 import shutil
 import signal
 import stat
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from floe_ci.errors import UserError
 from floe_ci.local.files import write_whole
+from floe_ci.local.initial import Initial
 from floe_ci.local.local_service import NOT_INSTALLED, LocalService
 from floe_ci.local.probes import HOST, succeeds
 from floe_ci.local.processes import Account, Process, run
@@ -36,6 +38,8 @@ NOBODY: Final = "nobody"
 _MEMORY: Final = 6
 """The line of `postmaster.pid` with the key and the id of the shared memory, counted from 0."""
 _PREFIX: Final = "floe-ci-postgres-"
+_WAYS: Final = ("--auth=scram-sha-256", "--encoding=UTF8", "--no-locale", "--no-sync", "--no-instructions")
+"""How initdb makes a database."""
 _REMOVE: Final = 0
 """The command of `shmctl` that frees a segment."""
 SETTINGS: Final = {
@@ -121,31 +125,38 @@ async def processes(site: Site) -> list[Process]:
         RunError: The database can't be made; the message says why.
     """
     account = _account()
-    home = _home(site.folder, account)
-    binaries = _binaries(home, account) / "bin"
+    home = _home(site.folder)
     settings = site.settings("postgres-connection")
     user, database, port = (settings[f"FLOE_POSTGRES_{end}"] for end in ("USER", "DATABASE", "PORT"))
-    environment = {"PATH": f"{binaries}:{os.defpath}", "HOME": str(home), "TMPDIR": str(home), "LC_ALL": "C"}
-    password = home / "password"
-    write_whole(password, site.passwords["FLOE_POSTGRES_PASSWORD"])
+    data = home / "data"
+    initial = Initial.of(_installed(), *_WAYS, user, database)
+    is_there = await initial.copy_to(data, account)
     if account:
-        os.chown(password, account.user, account.group)
-    data = str(home / "data")
-
-    initdb = (str(binaries / "initdb"), "--pgdata", data, "--username", user, "--pwfile", str(password))
-    ways = ("--auth=scram-sha-256", "--encoding=UTF8", "--no-locale", "--no-sync", "--no-instructions")
-    await run((*initdb, *ways), environment, home, account=account)
-    password.unlink()
+        os.chown(home, account.user, account.group)
+    binaries = _binaries(home, account) / "bin"
+    environment = {"PATH": f"{binaries}:{os.defpath}", "HOME": str(home), "TMPDIR": str(home), "LC_ALL": "C"}
     server = (str(binaries / "postgres"),)
-    single = (*server, "--single", "-D", data, "-c", "fsync=off", "postgres")
-    await run(single, environment, home, f'CREATE DATABASE "{database}"\n', account)
+    single = (*server, "--single", "-D", str(data), "-c", "fsync=off", "postgres")
+    if not is_there:
+        password = home / "password"
+        # What is kept has no password that anybody knows.
+        write_whole(password, secrets.token_urlsafe(24))
+        if account:
+            os.chown(password, account.user, account.group)
+        initdb = (str(binaries / "initdb"), "--pgdata", str(data), "--username", user, "--pwfile", str(password))
+        await run((*initdb, *_WAYS), environment, home, account=account)
+        password.unlink()
+        await run(single, environment, home, f'CREATE DATABASE "{database}"\n', account)
+        await initial.keep(data)
+    changed = f"ALTER USER \"{user}\" PASSWORD '{site.passwords['FLOE_POSTGRES_PASSWORD']}'\n"
+    await run(single, environment, home, changed, account)
     options = tuple(part for key, value in SETTINGS.items() for part in ("-c", f"{key}={value}"))
     address = ("--host", HOST, "--port", port, "--username", user, "--dbname", database)
     query = (str(binaries / "psql"), *address, "--quiet", "--no-psqlrc", "--command", "SELECT 1")
     return [
         Process(
             name=NAME,
-            command=(*server, "-D", data, "-p", port, *options),
+            command=(*server, "-D", str(data), "-p", port, *options),
             environment=environment,
             folder=home,
             ready=succeeds(query, environment | {"PGPASSWORD": site.passwords["FLOE_POSTGRES_PASSWORD"]}, home),
@@ -184,22 +195,29 @@ def _account() -> Account | None:
     return Account(entry.pw_uid, entry.pw_gid)
 
 
-def _home(folder: Path, account: Account | None) -> Path:
-    """Make the server's folder. One of another account is beside the run's, which stays closed to all others."""
+def _home(folder: Path) -> Path:
+    """Make the server's folder, which is still this account's.
+
+    One that another account is to get is beside the run's, which stays closed to all others.
+    """
     inside = folder / NAME
-    if account is None:
+    if os.geteuid() != 0:
         inside.mkdir(mode=0o700)
         return inside
     home = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=folder.parent))
     inside.symlink_to(home)
-    os.chown(home, account.user, account.group)
     return home
+
+
+def _installed() -> Path:
+    found = installation()
+    assert found is not None, "the place has checked it"  # noqa: S101 - a programmer's mistake, not the user's
+    return found
 
 
 def _binaries(home: Path, account: Account | None) -> Path:
     """Return an installation that the account can read: root's own is often where nobody else may look."""
-    found = installation()
-    assert found is not None, "the place has checked it"  # noqa: S101 - a programmer's mistake, not the user's
+    found = _installed()
     if account is None or NAMED in os.environ:
         return found
     package = found.parent
