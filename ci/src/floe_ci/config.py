@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
 from string import Template
-from typing import Annotated, Any, Final, Literal, Self, get_args
+from typing import Annotated, Any, Final, Literal, Self
 
 from packaging.requirements import InvalidRequirement, Requirement
 from pydantic import (
@@ -36,13 +36,12 @@ from floe_ci.errors import UserError, shown, suggest
 from floe_ci.markers import marker_problem
 from floe_ci.tables import RepositoryPath, Table, Text, Value, inside, problem, read, without_nul
 from floe_ci.templates import faults
+from floe_ci.tiers import TIERS, TierName, parse_tier
 from floe_ci.toml_files import parse_toml, read_text
 
 TABLE: Final = "floe-ci"
 OWN_FILE: Final = "floe-ci.toml"
 """Has the table in a repository without a `pyproject.toml`, in the same form."""
-TierName = Literal["unit", "integration", "e2e"]
-TIERS: Final[tuple[TierName, ...]] = get_args(TierName)
 
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _DEBIAN_PACKAGE: Final = re.compile(r"[a-z0-9][a-z0-9+.-]+(:[a-z0-9-]+)?(=[A-Za-z0-9.+~:-]+)?")
@@ -53,17 +52,6 @@ MOST_PATHS: Final = 1000
 RUN_VARIABLES: Final = (ENV_RUN_ID, ENV_TIER, ENV_NAMESPACE, ENV_RESULTS_DIR, ENV_SERVICES_DIR, *ENV_TIMEOUTS.values())
 """The variables that every run has of its own."""
 _PASSED: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\*?")
-
-
-def parse_tier(text: str) -> TierName:
-    """Return the tier named `text`; an unknown one is a `UserError` that lists the tiers."""
-    for tier in TIERS:
-        if tier == text:
-            return tier
-    hint = suggest(text, TIERS)
-    nearest = f" {hint}" if hint.endswith("?") else ""
-    msg = f"unknown tier '{text}':{nearest} The tiers are {', '.join(TIERS)}."
-    raise UserError(msg)
 
 
 def _requirement(text: str) -> str:

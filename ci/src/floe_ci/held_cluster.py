@@ -23,7 +23,6 @@ from typing import TYPE_CHECKING, Final, Literal
 from platformdirs import user_state_path
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from floe_ci.config import TierName  # noqa: TC001 - as above
 from floe_ci.contract import up_name
 from floe_ci.driver.poll import Stopped, wait_until
 from floe_ci.errors import RunError, UserError
@@ -32,6 +31,7 @@ from floe_ci.local import messages
 from floe_ci.locks import try_lock
 from floe_ci.repository import product
 from floe_ci.request import RunRequest
+from floe_ci.tiers import TierName  # noqa: TC001 - as above
 
 if TYPE_CHECKING:
     import threading

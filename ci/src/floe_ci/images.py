@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Self
 
 from floe_ci.errors import UserError, suggest
-from floe_ci.manifests import read_documents
 
 BUILT_HOST: Final = "floe.local"
 """The host of images that the module builds itself: no registry answers there."""
@@ -122,6 +121,8 @@ class Images:
 
 
 def _entries(text: str, where: str) -> list[Any]:
+    from floe_ci.manifests import read_documents  # noqa: PLC0415 - who only names an image needs no YAML
+
     documents = read_documents(text, where)
     value = documents[0].value if len(documents) == 1 else None
     entries = value.get("images") if isinstance(value, dict) else None

@@ -152,10 +152,10 @@ class FloeCi:
         kubernetes_version: KubernetesVersion = "",
     ) -> KindCluster:
         """Start a Kind cluster of one node (integration) or three (e2e), without running tests."""
-        from floe_ci.config import parse_tier
         from floe_ci.lines import Lines
         from floe_ci.named_clusters import bring_up
         from floe_ci.request import RunRequest
+        from floe_ci.tiers import parse_tier
 
         with told_plainly(), explained():
             nodes = node_image_of(node_image, kubernetes_version)
@@ -213,11 +213,11 @@ async def run_tier(
     cluster: str,
 ) -> "Outcome":
     """Run a tier's tests, and return how that ended; the results are in `RESULTS`."""
-    from floe_ci.config import parse_tier
     from floe_ci.lines import Lines
     from floe_ci.places.dagger import DaggerPlace
     from floe_ci.request import RunRequest
     from floe_ci.run import run
+    from floe_ci.tiers import parse_tier
 
     request = RunRequest(
         parse_tier(tier),

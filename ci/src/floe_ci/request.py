@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, Protocol, get_args
 
-from floe_ci.config import TierName  # noqa: TC001 - as above
 from floe_ci.live import TestListener
 from floe_ci.selection import Selection
 from floe_ci.steps import Listener
+from floe_ci.tiers import TierName  # noqa: TC001 - pydantic reads the annotation
 
 if TYPE_CHECKING:
     from floe_ci.results import Outcome

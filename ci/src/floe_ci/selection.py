@@ -16,7 +16,8 @@ from floe_ci.reporter import REPORTER
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from floe_ci.config import Config, TierConfig, TierName
+    from floe_ci.config import Config, TierConfig
+    from floe_ci.tiers import TierName
 
 NO_TESTS, USAGE_ERROR, COLLECTION_ERROR = 5, 4, 2
 """pytest's exit codes for a selection without tests, for arguments that it refuses, and for tests that break it."""

@@ -6,9 +6,10 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
-from floe_ci.config import Config, TierConfig, expand_environment, parse_tier, read_config, read_repository
+from floe_ci.config import Config, TierConfig, expand_environment, read_config, read_repository
 from floe_ci.errors import UserError
 from floe_ci.markers import marker_problem
+from floe_ci.tiers import parse_tier
 
 if TYPE_CHECKING:
     from pathlib import Path

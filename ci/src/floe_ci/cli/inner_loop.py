@@ -13,7 +13,7 @@ from floe_ci.errors import UserError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from floe_ci.config import TierName
+    from floe_ci.tiers import TierName
 
 PASSED_ON: Final = "floe_ci.passed_on"
 """The key in click's context of what stands behind `--`."""

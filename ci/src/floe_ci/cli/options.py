@@ -9,9 +9,9 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from floe_ci.config import TIERS, TierName
 from floe_ci.request import PLACES, RunRequest
 from floe_ci.selection import Selection
+from floe_ci.tiers import TIERS, TierName
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 FOLDER: Final = click.Path(path_type=Path, file_okay=False)
