@@ -24,7 +24,8 @@ def turn(number: int) -> tuple[float, float, int]:
     from floe_ci import report  # noqa: PLC0415 - what it imports by itself is measured
     from floe_ci.folder import RunFolder  # noqa: PLC0415 - as above
     from floe_ci.junit import Case, Result, Suite  # noqa: PLC0415 - as above
-    from floe_ci.steps import Measured, Step  # noqa: PLC0415 - as above
+    from floe_ci.listeners import Step  # noqa: PLC0415 - as above
+    from floe_ci.steps import Measured  # noqa: PLC0415 - as above
     from floe_ci.summary import Page  # noqa: PLC0415 - as above
     from floe_ci.verdict import Judgement, Verdict  # noqa: PLC0415 - as above
 

@@ -8,13 +8,14 @@ from typing import IO, TYPE_CHECKING
 
 from floe_ci.local import messages
 from floe_ci.signals import SIGNALS, early
+from floe_ci.verdict import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
 
-    from floe_ci.request import PlaceName, Progress, RunRequest
-    from floe_ci.results import Outcome
+    from floe_ci.listeners import Progress
+    from floe_ci.request import PlaceName, RunRequest
 
 
 class Hearing:
@@ -41,8 +42,6 @@ class Hearing:
                 case messages.TestEnds() as test:
                     progress.ended(test.test, test.outcome, test.seconds, test.message, test.done, test.total)
                 case messages.Judged() as judged:
-                    from floe_ci.results import Outcome  # noqa: PLC0415 - only where a run is asked for
-
                     self.outcome = Outcome(judged.verdict, judged.exit_code, self._request.results, judged.summary)
                     progress.verdict(self.outcome)
                 case messages.Done() | messages.Refused() | messages.Up() as last:

@@ -8,6 +8,7 @@ needs Dagger, so that a run in a cluster that is there begins at once.
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import re
 import socket
@@ -15,13 +16,12 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager, suppress
-from dataclasses import replace
-from datetime import datetime  # noqa: TC003 - pydantic reads the annotation
-from pathlib import Path  # noqa: TC003 - as above
-from typing import TYPE_CHECKING, Final, Literal
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from platformdirs import user_state_path
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from floe_ci.contract import up_name
 from floe_ci.driver.poll import Stopped, wait_until
@@ -30,27 +30,28 @@ from floe_ci.hearing import Hearing, finish_for, signals_to
 from floe_ci.local import messages
 from floe_ci.locks import try_lock
 from floe_ci.repository import product
-from floe_ci.request import RunRequest
 from floe_ci.tiers import TierName  # noqa: TC001 - as above
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Iterator
 
-    from floe_ci.request import Progress
-    from floe_ci.results import Outcome
+    from floe_ci.listeners import Progress
+    from floe_ci.request import RunRequest
+    from floe_ci.verdict import Outcome
 
 UP_TIMEOUT, DOWN_TIMEOUT, REFRESHING = 1800.0, 120.0, 3600.0
 """Seconds until a cluster must be open, until its holder must have ended, and until it must be up to date."""
+FORMAT: Final = 1
+"""Of a cluster's record: another version's may mean something else."""
 SHOWN: Final = 2000
 """How many characters of a holder's log are shown."""
 _LOOKING: Final = 0.2
 
 
-class Deployed(BaseModel):
+@dataclass(frozen=True)
+class Deployed:
     """What is in a cluster that stays."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     key: str
     """Of what it was made from; empty: not known."""
@@ -62,13 +63,10 @@ class Deployed(BaseModel):
     """As the nodes pull it."""
 
 
-class Held(BaseModel):
+@dataclass(frozen=True)
+class Held:
     """A cluster that stays, and the way to it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    format: Literal[1] = 1
-    """Of this record: another version's may mean something else."""
     name: str
     source: Path
     """The repository that it is for."""
@@ -85,6 +83,29 @@ class Held(BaseModel):
     product: str
     """Of this program, as the holder has loaded it."""
     deployed: Deployed
+
+    def to_json(self) -> str:
+        """Return the text of its record."""
+        return json.dumps({"format": FORMAT, **asdict(self)}, default=str)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Return what a record says. No library checks it, since that would take longer than all else here.
+
+        Raises:
+            ValueError: It is none, or another version's.
+        """
+        given: dict[str, Any] = json.loads(text)
+        try:
+            if given.pop("format") != FORMAT:
+                msg = "a record of another version"
+                raise ValueError(msg)
+            given |= {name: Path(given[name]) for name in ("source", "kubeconfig", "socket")}
+            given |= {"since": datetime.fromisoformat(given["since"]), "deployed": Deployed(**given["deployed"])}
+            return cls(**given)
+        except (KeyError, TypeError, AttributeError) as error:
+            msg = f"a record of something else: {error}"
+            raise ValueError(msg) from error
 
 
 def up(request: RunRequest, told: Progress, stop: threading.Event | None = None) -> tuple[Held, bool]:
@@ -118,7 +139,7 @@ def up(request: RunRequest, told: Progress, stop: threading.Event | None = None)
         )
     try:
         with holder.stdin as stdin:  # type: ignore[union-attr]  # it is a pipe
-            stdin.write(TypeAdapter(RunRequest).dump_json(_absolute(request)))
+            stdin.write(messages.Order(action="up", request=_absolute(request)).line().encode())
         held = _wait_until_open(name, holder, told, stop)
     except BaseException:  # also where the wait is interrupted: half a cluster is none
         holder.terminate()
@@ -165,7 +186,7 @@ def refresh(held: Held, request: RunRequest, told: messages.Hearer, stop: thread
     until = time.monotonic() + REFRESHING
     with _connected(held) as connection:
         order = messages.Order(action="up", request=_absolute(request))
-        connection.sendall(f"{order.model_dump_json()}\n".encode())
+        connection.sendall(order.line().encode())
         for line in _lines(connection, until, stop):
             message = messages.read(line)
             if messages.hand_on(message, told):
@@ -194,7 +215,7 @@ def run(held: Held, request: RunRequest, told: Progress) -> Outcome:
     try:
         with _connected(held) as connection, connection.makefile("rw", encoding="utf-8") as stream:
             connection.settimeout(None)
-            stream.write(f"{order.model_dump_json()}\n")
+            stream.write(order.line())
             stream.flush()
             with signals_to(stream):
                 last = hearing.listen(stream)
@@ -284,7 +305,7 @@ def holding(name: str) -> Iterator[None]:
 def write(held: Held) -> None:
     """Make a cluster known; whoever waits for it goes on."""
     new = file(held.name, "new")
-    new.write_text(held.model_dump_json(), encoding="utf-8")
+    new.write_text(held.to_json(), encoding="utf-8")
     new.replace(file(held.name, "json"))
 
 
@@ -313,11 +334,11 @@ def _absolute(request: RunRequest) -> RunRequest:
 def _record(name: str) -> Held:
     path = file(name, "json")
     try:
-        return Held.model_validate_json(path.read_bytes())
+        return Held.from_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         msg = f"cluster {name} has just ended"
         raise RunError(msg) from None
-    except (OSError, ValidationError):
+    except (OSError, ValueError):
         msg = (
             f"cluster {name} is up, and what another version of floe-ci wrote of it in {path} can't be read: "
             "`floe-ci down` ends it, then bring it up again"

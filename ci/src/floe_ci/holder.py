@@ -25,7 +25,6 @@ from typing import TYPE_CHECKING, Final
 
 import anyio
 import yaml
-from pydantic import TypeAdapter
 
 from floe_ci import held_cluster
 from floe_ci.build import RUNNER_IMAGE, Build
@@ -45,7 +44,6 @@ from floe_ci.places.held import HeldStay
 from floe_ci.places.kind import SERVICES_NAMESPACE, connect
 from floe_ci.plan import Plan
 from floe_ci.repository import current_key, product
-from floe_ci.request import RunRequest
 from floe_ci.run import run
 from floe_ci.steps import Timings
 from floe_ci.tasks import in_thread, together
@@ -58,11 +56,11 @@ if TYPE_CHECKING:
     from floe_ci.cluster import Cluster
     from floe_ci.driver.apis import Apis
     from floe_ci.driver.spec import RunSpec
+    from floe_ci.listeners import Listener
     from floe_ci.manifests import Document
     from floe_ci.origin import Origin
-    from floe_ci.request import PlaceName
+    from floe_ci.request import PlaceName, RunRequest
     from floe_ci.run import Run
-    from floe_ci.steps import Listener
 
 LOOKING: Final = 0.3
 """Seconds between two looks at whether to stop."""
@@ -191,7 +189,7 @@ class Holder:
         """Carry out an order, and tell whoever gave it of each step."""
         said = Said(writer)
         try:
-            order = messages.Order.model_validate_json(await reader.readline())
+            order = messages.Order.read(await reader.readline())
             with explained():
                 if order.action == "up":
                     await self.refresh(order.request, said)
@@ -248,7 +246,7 @@ class Said(messages.Teller):
 
     def send(self, message: messages.Message) -> None:
         """Write a message."""
-        self._loop.call_soon_threadsafe(self._write, f"{message.model_dump_json()}\n".encode())
+        self._loop.call_soon_threadsafe(self._write, message.line().encode())
 
     def close(self) -> None:
         """Say no more, once all has been said."""
@@ -372,7 +370,7 @@ async def told_to_stop(name: str, idle: float) -> None:
 
 def main() -> None:
     """Read the request and hold the cluster."""
-    asked = TypeAdapter(RunRequest).validate_json(sys.stdin.buffer.read())
+    asked = messages.Order.read(sys.stdin.buffer.read()).request
     try:
         anyio.run(hold, asked)
     except BaseException as error:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from floe_ci.results import Outcome
-    from floe_ci.steps import Step
+    from floe_ci.listeners import Step
+    from floe_ci.verdict import Outcome
 
 QUIET: Final = 10.0
 """Seconds after which what goes on is told again."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import threading
-from typing import TYPE_CHECKING, Any, Final, Protocol, get_args
+from typing import TYPE_CHECKING, Any, Final, get_args
 from xml.sax.saxutils import quoteattr
 
 from floe_ci.junit import Case, Counts, Key, Outcome, Result, Suite, case_xml, write
@@ -14,24 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from floe_ci.folder import RunFolder
+    from floe_ci.listeners import TestListener
     from floe_ci.redaction import Redactor
 
 _OUTCOMES: Final[tuple[Outcome, ...]] = get_args(Outcome)
-
-
-class TestListener(Protocol):
-    """Is told of tests as they run."""
-
-    def collected(self, count: int) -> None:
-        """Take how many there are."""
-
-    def started(self, test: str) -> None:
-        """Take one that starts."""
-
-    def ended(  # noqa: PLR0913, PLR0917 - all that a line tells
-        self, test: str, outcome: str, seconds: float, message: str, done: int, total: int | None
-    ) -> None:
-        """Take one that has ended: what it came to and why, and how many of how many that makes."""
 
 
 class LiveTests:

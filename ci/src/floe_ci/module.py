@@ -19,7 +19,7 @@ from floe_ci.selection import Selection
 
 if TYPE_CHECKING:
     from floe_ci.origin import Origin
-    from floe_ci.results import Outcome
+    from floe_ci.verdict import Outcome
 
 RESULTS = Path("results")
 """Where a call keeps its results, in the module's own working directory."""

@@ -22,8 +22,9 @@ from floe_ci.steps import Timings
 
 if TYPE_CHECKING:
     from floe_ci.cluster import Cluster
+    from floe_ci.listeners import Progress
     from floe_ci.origin import Origin
-    from floe_ci.request import Progress, RunRequest
+    from floe_ci.request import RunRequest
 
 
 async def bring_up(origin: Origin, request: RunRequest, name: str | None, told: Progress, *, services: bool) -> Cluster:

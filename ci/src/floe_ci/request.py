@@ -6,15 +6,10 @@ import uuid
 from collections.abc import Mapping  # noqa: TC003 - pydantic reads the annotation
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal, Protocol, get_args
+from typing import Final, Literal, get_args
 
-from floe_ci.live import TestListener
 from floe_ci.selection import Selection
-from floe_ci.steps import Listener
 from floe_ci.tiers import TierName  # noqa: TC001 - pydantic reads the annotation
-
-if TYPE_CHECKING:
-    from floe_ci.results import Outcome
 
 PlaceName = Literal["dagger", "cluster", "local"]
 PLACES: Final[tuple[PlaceName, ...]] = get_args(PlaceName)
@@ -57,13 +52,3 @@ class RunRequest:
     from_there: str = ""
     """What a command needs to find the repository from where this was asked: ` --source FOLDER`, or nothing."""
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex[:8])
-
-
-class Progress(Listener, TestListener, Protocol):
-    """Is told what a run does, as it does it."""
-
-    def note(self, line: str) -> None:
-        """Take a line that the reader should see, such as where the run is and why."""
-
-    def verdict(self, outcome: Outcome) -> None:
-        """Take the verdict: the results are in place, and what the run used is still there."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from floe_ci import junit, reasons, report, verdict
 from floe_ci.junit import PROBLEM_KIND, PROBLEM_SUITE, Case, Document, Result, Suite
 from floe_ci.summary import Page
-from floe_ci.verdict import Evidence, Judgement, Verdict
+from floe_ci.verdict import Evidence, Judgement, Outcome, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -17,37 +16,12 @@ if TYPE_CHECKING:
 
     from floe_ci.ends import End
     from floe_ci.folder import RunFolder
+    from floe_ci.listeners import Step
     from floe_ci.live import LiveTests
-    from floe_ci.steps import Measured, Step, Timings
+    from floe_ci.steps import Measured, Timings
 
 _LOG: Final = "runner.log"
 _SHOWN_RUNNING: Final = 5
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """The verdict on a run, and its results directory."""
-
-    verdict: Verdict
-    exit_code: int
-    folder: Path
-    summary: str
-    problem: str | None = None
-    """What went wrong beside the tests, whole."""
-    began: bool = True
-    """Whether the tests' process was started."""
-
-    @property
-    def reason(self) -> str:
-        """The verdict, and what it is for in as few words as there are."""
-        return (
-            f"{self.verdict}: {self.problem}" if self.problem else self.summary.strip().splitlines()[0].replace("*", "")
-        )
-
-    @property
-    def passed(self) -> bool:
-        """Whether tests ran, and all of them passed."""
-        return self.verdict is Verdict.PASSED
 
 
 def finish(  # noqa: PLR0913, PLR0917 - all that is known of a run

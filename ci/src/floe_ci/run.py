@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
     from anyio.abc import TaskGroup
 
+    from floe_ci.listeners import Progress, Step
     from floe_ci.redaction import Redactor
-    from floe_ci.request import PlaceName, Progress, RunRequest
-    from floe_ci.results import Outcome
-    from floe_ci.steps import Step
+    from floe_ci.request import PlaceName, RunRequest
+    from floe_ci.verdict import Outcome
 
 COLLECTING: Final = 600.0
 LEAVING: Final = 330.0

@@ -1,37 +1,18 @@
 """Named steps of a run, and how long each took."""
 
 import json
+import math
 import time
 from asyncio import CancelledError
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final, Protocol, Self
-
-import anyio
-from pydantic import BaseModel, Field, ValidationError
+from typing import Any, Self
 
 from floe_ci.engine import without_trace
 from floe_ci.errors import RunError, UserError
-
-CANCELLED: Final = "cancelled"
-"""The error of a step that was ended because of another."""
-
-
-@dataclass(frozen=True)
-class Step:
-    """A step that has ended; times are in seconds, `started` counts from the run's start."""
-
-    name: str
-    started: float
-    seconds: float
-    error: str | None = None
-
-    @property
-    def cancelled(self) -> bool:
-        """Whether it was ended because of another."""
-        return self.error == CANCELLED
+from floe_ci.listeners import CANCELLED, Listener, Step
 
 
 @dataclass(frozen=True)
@@ -65,58 +46,43 @@ class Measured:
             UserError: It is none, or something in it is of another type.
         """
         try:
-            record = _Record.model_validate_json(text)
-            started_at = datetime.fromisoformat(record.started_at)
-        except (ValueError, RecursionError) as error:  # pydantic's own among them
-            msg = f"{where}: not a record of timings: {_first_problem(error)}"
-            raise UserError(msg) from None
-        return cls(
-            record.run_id,
-            record.tier,
-            started_at if started_at.tzinfo else started_at.replace(tzinfo=UTC),
-            record.total_seconds,
-            record.time_to_first_test_seconds,
-            tuple(Step(each.name, each.started_seconds, each.seconds, each.error) for each in record.steps),
-        )
+            given = json.loads(text)
+            started_at = datetime.fromisoformat(_text(given, "started_at"))
+            first = given["time_to_first_test_seconds"]
+            return cls(
+                _text(given, "run_id"),
+                _text(given, "tier"),
+                started_at if started_at.tzinfo else started_at.replace(tzinfo=UTC),
+                _seconds(given, "total_seconds"),
+                None if first is None else _seconds(given, "time_to_first_test_seconds"),
+                tuple(map(_step_of, given["steps"])),
+            )
+        except KeyError as error:
+            msg = f"{where}: not a record of timings: {error} is missing"
+        except (ValueError, TypeError, AttributeError, RecursionError) as error:
+            msg = f"{where}: not a record of timings: {error}"
+        raise UserError(msg) from None
 
 
-_Seconds = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+# By hand: the library for it takes longer to load than all that shows the end of a run.
+def _text(given: dict[str, Any], name: str) -> str:
+    if not isinstance(given[name], str):
+        msg = f"{name}: must be a text"
+        raise TypeError(msg)
+    return str(given[name])
 
 
-class _StepRecord(BaseModel):
-    name: str
-    started_seconds: _Seconds
-    seconds: _Seconds
-    error: str | None = None
+def _seconds(given: dict[str, Any], name: str) -> float:
+    number = given[name]
+    if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
+        msg = f"{name}: must be a number of seconds"
+        raise TypeError(msg)
+    return float(number)
 
 
-class _Record(BaseModel):
-    """The document `timings.json`; further keys are for others."""
-
-    run_id: str
-    tier: str
-    started_at: str
-    total_seconds: _Seconds
-    time_to_first_test_seconds: _Seconds | None
-    steps: tuple[_StepRecord, ...]
-
-
-def _first_problem(error: Exception) -> str:
-    if not isinstance(error, ValidationError):
-        return str(error)
-    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    where = ".".join(map(str, first["loc"]))
-    return f"{where}: {first['msg']}" if where else first["msg"]
-
-
-class Listener(Protocol):
-    """Is told of the steps of a run."""
-
-    def begin(self, step: str) -> None:
-        """Take the name of a step that begins."""
-
-    def end(self, step: Step) -> None:
-        """Take a step that has ended."""
+def _step_of(given: dict[str, Any]) -> Step:
+    error = None if given.get("error") is None else _text(given, "error")
+    return Step(_text(given, "name"), _seconds(given, "started_seconds"), _seconds(given, "seconds"), error)
 
 
 class Timings:
@@ -210,6 +176,8 @@ class Timings:
 
 @contextmanager
 def _limited(name: str, limit: float) -> Iterator[None]:
+    import anyio  # noqa: PLC0415 - whoever only reads what was measured needs no event loop
+
     with anyio.move_on_after(limit) as scope:
         yield
     if scope.cancelled_caught:

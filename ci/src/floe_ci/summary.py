@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from floe_ci.junit import PROBLEM_SUITE, Case, Counts, Suite, first_line, xml_text
-from floe_ci.steps import Step
+from floe_ci.listeners import Step
 from floe_ci.verdict import Verdict
 
 _MESSAGE_LINES: Final = 10

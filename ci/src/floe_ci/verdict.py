@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
     from floe_ci.ends import Problem
     from floe_ci.junit import Case
@@ -25,6 +26,32 @@ class Verdict(StrEnum):
     TIMED_OUT = "timed out"
     OUT_OF_MEMORY = "out of memory"
     INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The verdict on a run, and its results directory."""
+
+    verdict: Verdict
+    exit_code: int
+    folder: Path
+    summary: str
+    problem: str | None = None
+    """What went wrong beside the tests, whole."""
+    began: bool = True
+    """Whether the tests' process was started."""
+
+    @property
+    def reason(self) -> str:
+        """The verdict, and what it is for in as few words as there are."""
+        return (
+            f"{self.verdict}: {self.problem}" if self.problem else self.summary.strip().splitlines()[0].replace("*", "")
+        )
+
+    @property
+    def passed(self) -> bool:
+        """Whether tests ran, and all of them passed."""
+        return self.verdict is Verdict.PASSED
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,10 @@ import pytest
 from floe_ci.ends import End
 from floe_ci.folder import RunFolder
 from floe_ci.junit import Case, Result, Suite, write
+from floe_ci.listeners import Step
 from floe_ci.report import FILE
 from floe_ci.results import finish
-from floe_ci.steps import Step, Timings
+from floe_ci.steps import Timings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

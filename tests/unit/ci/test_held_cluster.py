@@ -16,16 +16,16 @@ from floe_ci import held_cluster
 from floe_ci.driver.poll import Stopped
 from floe_ci.errors import RunError, UserError
 from floe_ci.held_cluster import Deployed, Held
+from floe_ci.listeners import Step
 from floe_ci.local import messages
 from floe_ci.repository import product
 from floe_ci.request import RunRequest
-from floe_ci.steps import Step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from floe_ci.results import Outcome
+    from floe_ci.verdict import Outcome
 
 pytestmark = pytest.mark.requirement("REQ-648")
 
@@ -191,7 +191,7 @@ def answering(there: Held, *said: messages.Message) -> Iterator[list[bytes]]:
             with connection, connection.makefile("rwb") as stream:
                 orders.append(stream.readline())
                 for message in said:
-                    stream.write(message.model_dump_json().encode() + b"\n")
+                    stream.write(message.line().encode())
 
         thread = threading.Thread(target=answer, daemon=True)
         thread.start()

@@ -121,10 +121,10 @@ def there(tmp_path: Path) -> Held:
 async def judged(there: Held, *, says: str = "", goes: bool = False) -> int:
     """Order a run, say something more, and go or stay; return the run's exit code."""
     request = RunRequest(source=there.source, results=there.source / "results")
-    order = messages.Order(action="test", request=request).model_dump_json()
+    order = messages.Order(action="test", request=request).line()
     async with holding(there):
         reader, writer = await asyncio.open_unix_connection(there.socket)
-        writer.write(f"{order}\n{says}".encode())
+        writer.write(f"{order}{says}".encode())
         if goes:
             writer.write_eof()
         heard = [messages.read(line.decode()) async for line in reader]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from floe_ci import lines
 from floe_ci.lines import Lines
-from floe_ci.steps import Step
+from floe_ci.listeners import Step
 
 from floe_testing.waiting.polling import PollingConfig, wait_for_condition
 

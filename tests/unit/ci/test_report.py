@@ -14,8 +14,9 @@ import tinyhtml5
 from floe_ci import report
 from floe_ci.folder import HISTORY, RunFolder
 from floe_ci.junit import Case, Result, Suite
+from floe_ci.listeners import Step
 from floe_ci.report import history
-from floe_ci.steps import Measured, Step
+from floe_ci.steps import Measured
 from floe_ci.summary import Page
 from floe_ci.verdict import Judgement, Verdict
 

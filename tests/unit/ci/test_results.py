@@ -13,10 +13,11 @@ from floe_ci import junit
 from floe_ci.ends import End, Problem
 from floe_ci.folder import RunFolder
 from floe_ci.junit import Case, Document, Result, Suite
+from floe_ci.listeners import Step
 from floe_ci.live import LiveTests
-from floe_ci.results import Outcome, empty_coverage, finish, note_first_test, problem_suite
-from floe_ci.steps import Step, Timings
-from floe_ci.verdict import Verdict
+from floe_ci.results import empty_coverage, finish, note_first_test, problem_suite
+from floe_ci.steps import Timings
+from floe_ci.verdict import Outcome, Verdict
 
 if TYPE_CHECKING:
     from pathlib import Path

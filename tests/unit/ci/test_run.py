@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
-    from floe_ci.results import Outcome
+    from floe_ci.listeners import Step
     from floe_ci.run import Run
-    from floe_ci.steps import Step
+    from floe_ci.verdict import Outcome
 
 PASSED = """<testsuites><testsuite name="pytest" tests="1"><testcase classname="tests.test_it" name="test_passes" \
 time="0.1"/></testsuite></testsuites>"""

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 from floe_ci.errors import UserError
-from floe_ci.steps import Measured, Step, Timings
+from floe_ci.listeners import Step
+from floe_ci.steps import Measured, Timings
 
 
 class Clock:

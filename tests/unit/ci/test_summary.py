@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from floe_ci.junit import Case, Result, Suite
-from floe_ci.steps import Step
+from floe_ci.listeners import Step
 from floe_ci.summary import Page, brief
 from floe_ci.verdict import Verdict
 

@@ -34,12 +34,13 @@ def command() -> None:
 def show(*, results: str | None, as_json: bool) -> None:
     """Show RESULTS; default: the newest in `results`."""
     from floe_ci.cli import view  # noqa: PLC0415 - `--help` needs none of it
+    from floe_ci.cli.overview import Overview  # noqa: PLC0415 - as above
 
-    overview = view.Overview.read(place(results))
+    found = Overview.read(place(results))
     if as_json:
-        click.echo(json.dumps(overview.as_json(), indent=2, allow_nan=False))
+        click.echo(json.dumps(found.as_json(), indent=2, allow_nan=False))
     else:
-        view.show(overview)
+        view.show(found)
 
 
 @command.command("open")
@@ -48,10 +49,10 @@ def open_page(*, results: str | None) -> None:
     """Open the page of RESULTS in a browser, and print where it is; default: the newest in `results`."""
     import webbrowser  # noqa: PLC0415 - `--help` needs none of it
 
-    from floe_ci.cli import view  # noqa: PLC0415 - as above
+    from floe_ci.cli.overview import refuse_unended  # noqa: PLC0415 - as above
 
     folder = place(results)
-    view.refuse_unended(folder)
+    refuse_unended(folder)
     page = folder / FILE
     if not page.is_file():
         msg = f"{page}: there is no such page; `floe-ci results show` tells of results without one"
@@ -68,9 +69,10 @@ def open_page(*, results: str | None) -> None:
 def compare(*, before: str, after: str, as_json: bool) -> None:
     """Tell which tests came to something else, or got slower, from the results BEFORE to the results AFTER."""
     from floe_ci.cli import view  # noqa: PLC0415 - `--help` needs none of it
+    from floe_ci.cli.overview import Overview  # noqa: PLC0415 - as above
     from floe_ci.comparison import Comparison  # noqa: PLC0415 - as above
 
-    old, new = (view.Overview.read(place(named)) for named in (before, after))
+    old, new = (Overview.read(place(named)) for named in (before, after))
     comparison = Comparison.of(old.tests, new.tests)
     if as_json:
         click.echo(json.dumps(view.comparison_as_json(old, new, comparison), indent=2, allow_nan=False))

@@ -14,7 +14,7 @@ from floe_ci.verdict import table
 
 if TYPE_CHECKING:
     from floe_ci.request import PlaceName
-    from floe_ci.results import Outcome
+    from floe_ci.verdict import Outcome
 
 
 @click.command("test", cls=inner_loop.Command)
@@ -52,12 +52,12 @@ def command(*, place: PlaceName | None, timeout: int | None, as_json: bool, **gi
 def carry_out(*, place: PlaceName | None, timeout: int | None, as_json: bool, **given: Any) -> None:  # noqa: ANN401 - as above
     """Carry out the run, show what it came to, and exit with its code."""
     from floe_ci import places, selection  # noqa: PLC0415 - here and below: `--help` needs none of it
-    from floe_ci.cli import progress, view  # noqa: PLC0415
+    from floe_ci.cli import overview, progress  # noqa: PLC0415
     from floe_ci.places.choice import resolve  # noqa: PLC0415
 
     def judged(outcome: Outcome) -> None:
         if not as_json:
-            view.show_briefly(view.Overview.read(outcome.folder))
+            overview.show_briefly(overview.Overview.read(outcome.folder))
 
     if given["tests"]:
         given["tests"] = inner_loop.in_repository(given["tests"], given["source"])
@@ -72,7 +72,7 @@ def carry_out(*, place: PlaceName | None, timeout: int | None, as_json: bool, **
             selection.refuse_elsewhere(request.selection)
         outcome = places.place(place).run(request, told)
     if as_json:
-        click.echo(json.dumps({"place": place, **view.Overview.read(outcome.folder).as_json()}, indent=2))
+        click.echo(json.dumps({"place": place, **overview.Overview.read(outcome.folder).as_json()}, indent=2))
     click.get_current_context().exit(outcome.exit_code)
 
 

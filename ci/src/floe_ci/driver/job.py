@@ -54,6 +54,8 @@ REMOVING: Final = 120.0
 """Seconds until a pod that could not start must be gone."""
 PAUSE: Final = 1.0
 """Seconds before the next try to send the tests."""
+LOOK: Final = 0.2
+"""Seconds between two looks at whether the tests have ended."""
 GLANCE: Final = 0.1
 """Seconds between two looks at whether the pod can be sent the tests."""
 MARK: Final = 10.0
@@ -236,7 +238,8 @@ def wait_for_end(apis: Apis, spec: RunSpec, stop: threading.Event | None = None)
         return closer.look(apis, spec.namespace, seen)
 
     try:
-        apis.wait_until("tests", observe, timeout=spec.timeouts.job + spec.timeouts.services, look=look, stop=stop)
+        limit = spec.timeouts.job + spec.timeouts.services
+        apis.wait_until("tests", observe, timeout=limit, interval=LOOK, look=look, stop=stop)
     except poll.TookTooLong as error:
         if seen and (state := pods.container_state(seen[-1], RUNNER)) and state.running:
             raise TimedOut(str(error)) from error

@@ -69,7 +69,7 @@ async def serve() -> None:
     if not line:
         return
     channel = Channel(sys.stdout)
-    worker = Worker(Order.model_validate_json(line), channel)
+    worker = Worker(Order.read(line), channel)
     work = asyncio.create_task(worker.work())
 
     def told(number: int) -> None:

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import os
 from abc import ABC, abstractmethod
 from contextlib import suppress
-from typing import TYPE_CHECKING, Annotated, Literal, Protocol
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Protocol, Self
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
-
+from floe_ci.listeners import Listener, Step
 from floe_ci.request import RunRequest  # noqa: TC001 - pydantic reads the annotation
-from floe_ci.steps import Listener, Step
-from floe_ci.verdict import Verdict  # noqa: TC001 - as above
+from floe_ci.verdict import Verdict
 
 if TYPE_CHECKING:
     from typing import TextIO
 
-    from floe_ci.results import Outcome
+    from floe_ci.verdict import Outcome
 
 
-class _Message(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class Order(_Message):
+@dataclass(frozen=True)
+class Order:
     """What a worker is to do."""
 
     action: Literal["test", "up"]
@@ -31,46 +28,78 @@ class Order(_Message):
     terminal: tuple[int, int] | None = None
     """The worker's file descriptors that tests talk with who runs them through: for reading, and for writing."""
 
+    def line(self) -> str:
+        """Return the line that says it."""
+        return f"{json.dumps(asdict(self), default=str)}\n"
 
-class Note(_Message):
+    @classmethod
+    def read(cls, line: str | bytes) -> Self:
+        """Return the order of a line.
+
+        Raises:
+            ValueError: It is none.
+        """
+        from pydantic import TypeAdapter  # noqa: PLC0415 - whoever gives an order does not wait for it
+
+        return TypeAdapter(cls).validate_json(line)
+
+
+@dataclass(frozen=True)
+class Message:
+    """What is told, on one line."""
+
+    kind: ClassVar[str]
+
+    def line(self) -> str:
+        """Return the line."""
+        return f"{json.dumps({'kind': self.kind, **asdict(self)})}\n"
+
+
+@dataclass(frozen=True)
+class Note(Message):
     """A line for the reader."""
 
-    kind: Literal["note"] = "note"
+    kind = "note"
     text: str
 
 
-class Begin(_Message):
+@dataclass(frozen=True)
+class Begin(Message):
     """A step begins."""
 
-    kind: Literal["begin"] = "begin"
+    kind = "begin"
     step: str
 
 
-class End(_Message):
+@dataclass(frozen=True)
+class End(Message):
     """A step has ended."""
 
-    kind: Literal["end"] = "end"
+    kind = "end"
     step: Step
 
 
-class Collected(_Message):
+@dataclass(frozen=True)
+class Collected(Message):
     """So many tests there are."""
 
-    kind: Literal["collected"] = "collected"
+    kind = "collected"
     count: int
 
 
-class TestBegins(_Message):
+@dataclass(frozen=True)
+class TestBegins(Message):
     """A test begins."""
 
-    kind: Literal["test begins"] = "test begins"
+    kind = "test begins"
     test: str
 
 
-class TestEnds(_Message):
+@dataclass(frozen=True)
+class TestEnds(Message):
     """A test has ended."""
 
-    kind: Literal["test ends"] = "test ends"
+    kind = "test ends"
     test: str
     outcome: str
     seconds: float
@@ -79,47 +108,60 @@ class TestEnds(_Message):
     total: int | None
 
 
-class Judged(_Message):
+@dataclass(frozen=True)
+class Judged(Message):
     """The results are in place; what the run used is still there."""
 
-    kind: Literal["judged"] = "judged"
+    kind = "judged"
     verdict: Verdict
     exit_code: int
     summary: str
 
 
-class Refused(_Message):
+@dataclass(frozen=True)
+class Refused(Message):
     """What was asked for can't be done."""
 
-    kind: Literal["refused"] = "refused"
+    kind = "refused"
     text: str
     broken: bool = False
     """Whether something broke, rather than being asked for wrongly."""
 
 
-class Done(_Message):
+@dataclass(frozen=True)
+class Done(Message):
     """A run has ended, and all that it used is gone, or kept."""
 
-    kind: Literal["done"] = "done"
+    kind = "done"
     kept: bool = False
     """Whether the worker lives on, with the services."""
 
 
-class Up(_Message):
+@dataclass(frozen=True)
+class Up(Message):
     """Services are ready, and the worker lives on with them."""
 
-    kind: Literal["up"] = "up"
+    kind = "up"
 
 
-Message = Annotated[
-    Note | Begin | End | Collected | TestBegins | TestEnds | Judged | Refused | Done | Up, Field(discriminator="kind")
-]
-_MESSAGE: TypeAdapter[Message] = TypeAdapter(Message)
+KINDS: Final[dict[str, type[Message]]] = {
+    each.kind: each for each in (Note, Begin, End, Collected, TestBegins, TestEnds, Judged, Refused, Done, Up)
+}
 
 
 def read(line: str) -> Message:
-    """Return the message of a line."""
-    return _MESSAGE.validate_json(line)
+    """Return the message of a line.
+
+    Raises:
+        ValueError: It is none.
+    """
+    given: dict[str, Any] = json.loads(line)
+    kind = KINDS[given.pop("kind")]
+    if kind is End:
+        given["step"] = Step(**given["step"])
+    if kind is Judged:
+        given["verdict"] = Verdict(given["verdict"])
+    return kind(**given)
 
 
 class Hearer(Listener, Protocol):
@@ -199,7 +241,7 @@ class Channel(Teller):
     def send(self, message: Message) -> None:
         """Write a message."""
         with suppress(BrokenPipeError):
-            self._stream.write(f"{message.model_dump_json()}\n")
+            self._stream.write(message.line())
             self._stream.flush()
 
     def release(self, message: Message) -> None:

@@ -11,8 +11,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Literal, Protocol, cast
 
 if TYPE_CHECKING:
-    from floe_ci.request import PlaceName, Progress, RunRequest
-    from floe_ci.results import Outcome
+    from floe_ci.listeners import Progress
+    from floe_ci.request import PlaceName, RunRequest
+    from floe_ci.verdict import Outcome
 
 
 @dataclass(frozen=True)

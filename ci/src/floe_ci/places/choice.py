@@ -10,7 +10,8 @@ from floe_ci import engine_probe
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from floe_ci.request import PlaceName, Progress
+    from floe_ci.listeners import Progress
+    from floe_ci.request import PlaceName
 
 
 @dataclass(frozen=True)

@@ -26,9 +26,10 @@ from floe_ci.tasks import in_thread
 
 if TYPE_CHECKING:
     from floe_ci.existing.tenancy import Tenancy
-    from floe_ci.request import PlaceName, Progress, RunRequest
-    from floe_ci.results import Outcome
+    from floe_ci.listeners import Progress
+    from floe_ci.request import PlaceName, RunRequest
     from floe_ci.run import Run
+    from floe_ci.verdict import Outcome
 
 INSTALL: Final = "install it: https://kubernetes.io/docs/tasks/tools"
 IMAGES: Final = "a run in it needs --push REF, a registry that it pulls from, or --image REF, a runner that is there"

@@ -5,8 +5,6 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-import anyio
-
 from floe_ci import engine_probe
 from floe_ci.errors import RunError, UserError
 from floe_ci.places import Finding
@@ -18,10 +16,11 @@ if TYPE_CHECKING:
 
     from floe_ci.engine_probe import Probe
     from floe_ci.held_cluster import Held
+    from floe_ci.listeners import Progress
     from floe_ci.origin import Origin
-    from floe_ci.request import PlaceName, Progress, RunRequest
-    from floe_ci.results import Outcome
+    from floe_ci.request import PlaceName, RunRequest
     from floe_ci.run import Run, Stay
+    from floe_ci.verdict import Outcome
 
 
 class DaggerPlace:
@@ -79,6 +78,8 @@ class DaggerPlace:
             from floe_ci import held_cluster  # noqa: PLC0415 - as above
 
             return held_cluster.run(held, request, progress)
+        import anyio  # noqa: PLC0415 - as above
+
         from floe_ci.run import run  # noqa: PLC0415 - as above
 
         return anyio.run(run, request, self, progress)
@@ -92,6 +93,8 @@ class DaggerPlace:
         Raises:
             UserError: It can't be built, or there is no engine.
         """
+        import anyio  # noqa: PLC0415 - as above
+
         from floe_ci import publish  # noqa: PLC0415 - as above
 
         return anyio.run(publish.build_runner, request, archive)

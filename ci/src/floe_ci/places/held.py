@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from floe_ci.held_cluster import Held
+    from floe_ci.listeners import Step
     from floe_ci.request import RunRequest
     from floe_ci.run import Run
-    from floe_ci.steps import Step
 
     Refresh = Callable[[Held, RunRequest, "Heard"], Awaitable[Held]]
 

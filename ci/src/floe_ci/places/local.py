@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Literal
 
-    from floe_ci.request import PlaceName, Progress, RunRequest
-    from floe_ci.results import Outcome
+    from floe_ci.listeners import Progress
+    from floe_ci.request import PlaceName, RunRequest
+    from floe_ci.verdict import Outcome
 
 EXTRA: Final = "pip install 'floe-ci[local]'"
 NEEDED: Final = ("uv", "psutil")
@@ -131,7 +132,7 @@ def _ask(action: Literal["test", "up"], request: RunRequest, progress: Progress)
         )
         assert worker.stdin and worker.stdout  # noqa: PT018, S101 - they are pipes, for the type checker
         orders, told = stack.enter_context(worker.stdin), stack.enter_context(worker.stdout)
-        orders.write(f"{order.model_dump_json()}\n")
+        orders.write(order.line())
         orders.flush()
         with signals_to(orders):
             last = hearing.listen(told)

@@ -13,10 +13,11 @@ from floe_ci.report.timeline import Axis, Bar, Lane
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from floe_ci.listeners import Step
     from floe_ci.report.history import Entry
     from floe_ci.report.performance import Performance, TestFigures
     from floe_ci.report.texts import Log
-    from floe_ci.steps import Measured, Step
+    from floe_ci.steps import Measured
     from floe_ci.summary import Page
     from floe_ci.verdict import Judgement
 

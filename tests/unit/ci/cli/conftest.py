@@ -11,17 +11,19 @@ from floe_ci import places
 from floe_ci.cli import main
 from floe_ci.ends import End
 from floe_ci.folder import RunFolder
+from floe_ci.listeners import Step
 from floe_ci.places import Finding
 from floe_ci.results import finish
-from floe_ci.steps import Step, Timings
+from floe_ci.steps import Timings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from floe_ci.listeners import Progress
     from floe_ci.places import Place
-    from floe_ci.request import PlaceName, Progress, RunRequest
-    from floe_ci.results import Outcome
+    from floe_ci.request import PlaceName, RunRequest
+    from floe_ci.verdict import Outcome
 
 JUNIT = """<testsuite name="pytest" tests="3" time="4.5">
 <testcase classname="tests.test_orders" name="test_total" time="0.5"/>

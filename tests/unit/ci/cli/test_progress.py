@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
-from floe_ci.cli.progress import InPlace, shown
-from floe_ci.steps import Step
+from floe_ci.cli.in_place import InPlace
+from floe_ci.cli.progress import shown
+from floe_ci.listeners import Step
 from rich.console import Console
 
 if TYPE_CHECKING:
