@@ -17,7 +17,7 @@ export UV_SYSTEM_CERTS := 1
 export UV_PROJECT_ENVIRONMENT := .venv
 
 .PHONY: help setup check checks $(CHECKS) vulnerabilities report trace changelog hooks \
-	test test-unit test-integration test-e2e test-k8s test-k8s-cleanup build-runner kind-up kind-down pin-images clean
+	docs test test-unit test-integration test-e2e test-k8s test-k8s-cleanup build-runner kind-up kind-down pin-images clean
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9 -]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' \
@@ -56,6 +56,7 @@ lint: .venv/ready ## Check the style of Python, and shell scripts
 types: .venv/ready ## Check types
 	$(VENV)/mypy
 	$(VENV)/mypy action checks
+	$(VENV)/mypy docs/make_site.py docs/reference.py
 
 security: .venv/ready ## Look for flaws in the code
 	$(VENV)/bandit --quiet --configfile pyproject.toml --recursive $(SCRIPTS) ci/src testing/src
@@ -77,6 +78,10 @@ licences: .venv/ready ## Look whether everything that is installed may be used
 
 vulnerabilities: .venv/ready ## Look up what is locked in a database of vulnerabilities; OFFLINE=1 leaves it out
 	$(VENV)/python checks/vulnerabilities.py $(if $(OFFLINE),--offline)
+
+docs: .venv/ready ## Make the site of the documentation in dist/docs/site; a dead link fails
+	@$(VENV)/uv sync --quiet --frozen --inexact --only-group docs
+	@$(VENV)/python docs/make_site.py
 
 hooks: .venv/ready ## Let Git run the checks before each commit
 	$(VENV)/prek install
