@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import configparser
 import re
-import tomllib
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
+
+from floe_ci.toml_files import document_of, table_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -35,11 +36,11 @@ class Declared:
     @classmethod
     def of(cls, repository: Path) -> Declared:
         """Read the files of a repository, and those of the members of its workspace; one that can't be read is none."""
-        pyproject, files = _toml(repository / "pyproject.toml"), requirements_files(repository)
+        pyproject, files = document_of(repository / "pyproject.toml"), requirements_files(repository)
         setup = _setup_cfg(repository / "setup.cfg")
         listed = [*_poetry(pyproject), *_of_pdm(pyproject), *_of_hatch(pyproject)]
         install = [*_itself(repository, pyproject, setup), *listed, *(f"-r {name}" for name in _of_tests(files))]
-        members = [_toml(folder / "pyproject.toml") for folder in _members(repository, pyproject)]
+        members = [document_of(folder / "pyproject.toml") for folder in _members(repository, pyproject)]
         named = chain(
             *map(_named_in, [pyproject, *members]),
             *(values.splitlines() for section in setup.values() for values in section.values()),
@@ -51,7 +52,7 @@ class Declared:
 def workspace_root(source: Path) -> Path:
     """Return the folder of the uv workspace that a project is a member of, or else the project's own."""
     for folder in source.parents:
-        workspace = _table(_toml(folder / "pyproject.toml"), "tool", "uv", "workspace")
+        workspace = table_in(document_of(folder / "pyproject.toml"), "tool", "uv", "workspace")
         if workspace and source in _matches(workspace, "members", folder):
             return source if source in _matches(workspace, "exclude", folder) else folder
     return source
@@ -72,19 +73,19 @@ def lines_to_add(repository: Path) -> str:
 
 def _itself(repository: Path, pyproject: dict[str, Any], setup: dict[str, dict[str, str]]) -> list[str]:
     """Return how the project itself is installed, with its extras and groups for tests."""
-    poetry = _table(pyproject, "tool", "poetry")
-    project = _table(pyproject, "project")
-    has = project or poetry or _table(pyproject, "build-system") or "metadata" in setup
-    groups = [f"--group {name}" for name in TEST_GROUPS if name in _table(pyproject, "dependency-groups")]
+    poetry = table_in(pyproject, "tool", "poetry")
+    project = table_in(pyproject, "project")
+    has = project or poetry or table_in(pyproject, "build-system") or "metadata" in setup
+    groups = [f"--group {name}" for name in TEST_GROUPS if name in table_in(pyproject, "dependency-groups")]
     if not (has or (repository / "setup.py").is_file()):
         return groups
     if poetry.get("package-mode") is False:
         own = project.get("dependencies")
         listed = [each for each in own if isinstance(each, str)] if isinstance(own, list) else []
-        return [*listed, *_poetry_list(_table(poetry, "dependencies")), *groups]
+        return [*listed, *_poetry_list(table_in(poetry, "dependencies")), *groups]
     extras = {
-        *_table(project, "optional-dependencies"),
-        *_table(poetry, "extras"),
+        *table_in(project, "optional-dependencies"),
+        *table_in(poetry, "extras"),
         *setup.get("options.extras_require", {}),
     }
     chosen = ",".join(name for name in TEST_GROUPS if name in extras)
@@ -92,9 +93,9 @@ def _itself(repository: Path, pyproject: dict[str, Any], setup: dict[str, dict[s
 
 
 def _poetry(pyproject: dict[str, Any]) -> list[str]:
-    poetry = _table(pyproject, "tool", "poetry")
-    tables = [_table(poetry, "group", name, "dependencies") for name in TEST_GROUPS]
-    return [each for table in (*tables, _table(poetry, "dev-dependencies")) for each in _poetry_list(table)]
+    poetry = table_in(pyproject, "tool", "poetry")
+    tables = [table_in(poetry, "group", name, "dependencies") for name in TEST_GROUPS]
+    return [each for table in (*tables, table_in(poetry, "dev-dependencies")) for each in _poetry_list(table)]
 
 
 def _poetry_list(table: dict[str, Any]) -> list[str]:
@@ -135,12 +136,12 @@ def _range(part: str) -> str:
 
 
 def _of_pdm(pyproject: dict[str, Any]) -> list[str]:
-    groups = _table(pyproject, "tool", "pdm", "dev-dependencies")
+    groups = table_in(pyproject, "tool", "pdm", "dev-dependencies")
     return [each for name in TEST_GROUPS for each in _texts(groups.get(name)) if not each.startswith("-")]
 
 
 def _of_hatch(pyproject: dict[str, Any]) -> list[str]:
-    found = [_table(pyproject, "tool", "hatch", "envs", name) for name in HATCH]
+    found = [table_in(pyproject, "tool", "hatch", "envs", name) for name in HATCH]
     return [
         each for table in found for key in ("dependencies", "extra-dependencies") for each in _texts(table.get(key))
     ]
@@ -153,19 +154,19 @@ def _of_tests(files: tuple[str, ...]) -> list[str]:
 
 
 def _named_in(pyproject: dict[str, Any]) -> Iterator[str]:
-    poetry = _table(pyproject, "tool", "poetry")
-    yield from _texts(_table(pyproject, "project").get("dependencies"))
-    for table in (_table(pyproject, "project", "optional-dependencies"), _table(pyproject, "dependency-groups")):
+    poetry = table_in(pyproject, "tool", "poetry")
+    yield from _texts(table_in(pyproject, "project").get("dependencies"))
+    for table in (table_in(pyproject, "project", "optional-dependencies"), table_in(pyproject, "dependency-groups")):
         for listed in table.values():
             yield from _texts(listed)
-    yield from _table(poetry, "dependencies")
-    for group in _table(poetry, "group").values():
-        yield from _table(group, "dependencies")
+    yield from table_in(poetry, "dependencies")
+    for group in table_in(poetry, "group").values():
+        yield from table_in(group, "dependencies")
     yield from (*_poetry(pyproject), *_of_pdm(pyproject), *_of_hatch(pyproject))
 
 
 def _members(repository: Path, pyproject: dict[str, Any]) -> list[Path]:
-    return sorted(_matches(_table(pyproject, "tool", "uv", "workspace"), "members", repository))
+    return sorted(_matches(table_in(pyproject, "tool", "uv", "workspace"), "members", repository))
 
 
 def _matches(workspace: dict[str, Any], key: str, root: Path) -> set[Path]:
@@ -189,13 +190,6 @@ def _texts(value: object) -> list[str]:
     return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
 
 
-def _table(document: object, *names: str) -> dict[str, Any]:
-    """Return a table of a document; what stands there instead is told by whoever the table is for."""
-    for name in names:
-        document = document.get(name) if isinstance(document, dict) else None
-    return document if isinstance(document, dict) else {}
-
-
 def _lines(path: Path) -> Iterable[str]:
     with suppress(OSError):
         return path.read_text(encoding="utf-8", errors="replace").splitlines()
@@ -207,10 +201,3 @@ def _setup_cfg(path: Path) -> dict[str, dict[str, str]]:
     with suppress(configparser.Error):
         parser.read_string("\n".join(_lines(path)))
     return {name: dict(parser[name]) for name in parser.sections()}
-
-
-def _toml(path: Path) -> dict[str, Any]:
-    # What is no TOML is told where it is used.
-    with suppress(OSError, ValueError, RecursionError):
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    return {}

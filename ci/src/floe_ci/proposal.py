@@ -13,7 +13,7 @@ from floe_ci.config import OWN_FILE, TABLE, configuration_file, read_config
 from floe_ci.declared import Declared, workspace_root
 from floe_ci.errors import UserError
 from floe_ci.tiers import TIERS
-from floe_ci.toml_files import parse_toml, read_text
+from floe_ci.toml_files import parse_toml, read_text, table_in
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,8 +39,8 @@ class Proposal:
     @classmethod
     def of(cls, repository: Path, pyproject: dict[str, Any]) -> Proposal:
         """Look at what a repository depends on, where its tests are, and whether it has a lock file."""
-        groups = tuple(name for name in TEST_GROUPS if name in _table(pyproject, "dependency-groups"))
-        extras = tuple(name for name in TEST_GROUPS if name in _table(pyproject, "project", "optional-dependencies"))
+        groups = tuple(name for name in TEST_GROUPS if name in table_in(pyproject, "dependency-groups"))
+        extras = tuple(name for name in TEST_GROUPS if name in table_in(pyproject, "project", "optional-dependencies"))
         locked = (workspace_root(repository.resolve()) / "uv.lock").is_file()
         declared = Declared.of(repository)
         return cls(
@@ -124,13 +124,6 @@ def _replace(file: Path, text: str) -> None:
         draft.unlink(missing_ok=True)
         msg = f"{file}: can't be written ({error.strerror or error}), and is as it was"
         raise UserError(msg) from None
-
-
-def _table(document: object, *names: str) -> dict[str, Any]:
-    """Return a table of a document; what stands there instead is told by whoever the table is for."""
-    for name in names:
-        document = document.get(name) if isinstance(document, dict) else None
-    return document if isinstance(document, dict) else {}
 
 
 def _paths(repository: Path) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import stat
 import tomllib
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from floe_ci.errors import UserError
@@ -82,6 +83,20 @@ def parse_toml(text: str, where: str) -> dict[str, Any]:
         raise UserError(msg) from None
     except ValueError as error:  # also a number that has too many digits
         raise UserError(_explain_toml(str(error), text, where)) from None
+
+
+def document_of(path: Path) -> dict[str, Any]:
+    """Return what a file says, and nothing where it is no TOML or not there: whoever the file is for tells that."""
+    with suppress(OSError, ValueError, RecursionError):
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    return {}
+
+
+def table_in(document: object, *names: str) -> dict[str, Any]:
+    """Return a table of a document, and nothing where something else stands there: whoever it is for tells that."""
+    for name in names:
+        document = document.get(name) if isinstance(document, dict) else None
+    return document if isinstance(document, dict) else {}
 
 
 def _explain_toml(error: str, text: str, where: str) -> str:

@@ -15,7 +15,6 @@ import re
 import shutil
 import sys
 import time
-import tomllib
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +37,7 @@ from floe_ci.requirements import (
     tools_refusal,
     uv_failure,
 )
+from floe_ci.toml_files import document_of, table_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -304,7 +304,7 @@ def _locked_python(lock: Path) -> str | None:
 
 
 def _wanted_python(pyproject: Path) -> str | None:
-    found = _table(_toml(pyproject), "project").get("requires-python")
+    found = table_in(document_of(pyproject), "project").get("requires-python")
     return found if isinstance(found, str) else None
 
 
@@ -346,16 +346,3 @@ async def _locked(descriptor: int, kind: int) -> None:
             await asyncio.sleep(0.1)
         else:
             return
-
-
-def _table(document: object, *names: str) -> dict[str, object]:
-    for name in names:
-        document = document.get(name) if isinstance(document, dict) else None
-    return document if isinstance(document, dict) else {}
-
-
-def _toml(path: Path) -> dict[str, object]:
-    # What is no TOML is told where it is used.
-    with suppress(OSError, ValueError, RecursionError):
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    return {}

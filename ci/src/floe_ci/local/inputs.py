@@ -10,12 +10,13 @@ import hashlib
 import os
 import re
 import shlex
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
+
+from floe_ci.toml_files import document_of
 
 CONFIGURATION: Final = ("pyproject.toml", "uv.toml", ".python-version", ".python-versions")
 """What uv reads in the folder of a project, and in those above it."""
@@ -152,7 +153,7 @@ class Inputs:
                 self.file(found)
         if path.suffix != ".toml":
             return
-        self._sources_of(_toml(path), path.parent)
+        self._sources_of(document_of(path), path.parent)
 
     def _sources_of(self, document: Mapping[str, Any], folder: Path) -> None:
         for key in _cache_keys(document):
@@ -192,7 +193,7 @@ class Inputs:
 
 def name_of(project: Path) -> str | None:
     """Return the name of a project; None where only running its build tells it."""
-    document = _toml(project / "pyproject.toml")
+    document = document_of(project / "pyproject.toml")
     tools = document.get("tool", {})
     for table in (document.get("project"), tools.get("poetry") if isinstance(tools, Mapping) else None):
         if isinstance(table, Mapping) and isinstance(name := table.get("name"), str):
@@ -271,13 +272,6 @@ def _cache_keys(document: Mapping[str, Any]) -> Iterator[dict[str, str]]:
                 yield {"file": key}
             elif isinstance(key, Mapping):
                 yield {name: value for name, value in key.items() if isinstance(value, str)}
-
-
-def _toml(path: Path) -> dict[str, Any]:
-    # What is no TOML is uv's to tell.
-    with suppress(OSError, ValueError, RecursionError):
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    return {}
 
 
 def _text(path: Path) -> str:
