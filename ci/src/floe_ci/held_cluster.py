@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -139,7 +139,7 @@ def up(request: RunRequest, told: Progress, stop: threading.Event | None = None)
         )
     try:
         with holder.stdin as stdin:  # type: ignore[union-attr]  # it is a pipe
-            stdin.write(messages.Order(action="up", request=_absolute(request)).line().encode())
+            stdin.write(messages.Order(action="up", request=request.absolute()).line().encode())
         held = _wait_until_open(name, holder, told, stop)
     except BaseException:  # also where the wait is interrupted: half a cluster is none
         holder.terminate()
@@ -185,7 +185,7 @@ def refresh(held: Held, request: RunRequest, told: messages.Hearer, stop: thread
     """
     until = time.monotonic() + REFRESHING
     with _connected(held) as connection:
-        order = messages.Order(action="up", request=_absolute(request))
+        order = messages.Order(action="up", request=request.absolute())
         connection.sendall(order.line().encode())
         for line in _lines(connection, until, stop):
             message = messages.read(line)
@@ -211,7 +211,7 @@ def run(held: Held, request: RunRequest, told: Progress) -> Outcome:
         UserError: The place for the results can't be taken.
     """
     hearing = Hearing(told, request)
-    order = messages.Order(action="test", request=_absolute(request))
+    order = messages.Order(action="test", request=request.absolute())
     try:
         with _connected(held) as connection, connection.makefile("rw", encoding="utf-8") as stream:
             connection.settimeout(None)
@@ -325,10 +325,6 @@ def file(name: str, kind: str) -> Path:
 def state() -> Path:
     """Return the folder of what is known of clusters and sessions, made where it is not there."""
     return user_state_path("floe-ci", ensure_exists=True)
-
-
-def _absolute(request: RunRequest) -> RunRequest:
-    return replace(request, source=request.source.resolve(), results=request.results.absolute())
 
 
 def _record(name: str) -> Held:

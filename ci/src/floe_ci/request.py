@@ -1,12 +1,12 @@
-"""What is asked of a run, and who is told what it does."""
+"""What is asked of a run."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping  # noqa: TC003 - pydantic reads the annotation
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final, Literal, get_args
+from typing import Final, Literal, Self, get_args
 
 from floe_ci.selection import Selection
 from floe_ci.tiers import TierName  # noqa: TC001 - pydantic reads the annotation
@@ -52,3 +52,7 @@ class RunRequest:
     from_there: str = ""
     """What a command needs to find the repository from where this was asked: ` --source FOLDER`, or nothing."""
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex[:8])
+
+    def absolute(self) -> Self:
+        """Return the same for a process that is elsewhere."""
+        return replace(self, source=self.source.resolve(), results=self.results.absolute())

@@ -7,12 +7,12 @@ import signal
 import subprocess
 import sys
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
 from floe_ci.errors import RunError, UserError
 from floe_ci.hearing import Hearing, finish_for, signals_to
+from floe_ci.local import messages
 from floe_ci.places import Finding
 
 if TYPE_CHECKING:
@@ -114,9 +114,7 @@ def _ask(action: Literal["test", "up"], request: RunRequest, progress: Progress)
         UserError: It refused.
     """
     _require_extra(LocalPlace())
-    from floe_ci.local import messages  # noqa: PLC0415 - an extra
-
-    absolute = replace(request, source=request.source.resolve(), results=request.results.absolute())
+    absolute = request.absolute()
     hearing = Hearing(progress, absolute)
     with ExitStack() as stack:
         terminal = stack.enter_context(_terminal(request))
