@@ -231,10 +231,7 @@ class HolderPlace:
 
     def stay(self, run: Run) -> HeldStay:
         """Return a run's stay."""
-        return HeldStay(run, self._holder.held, self._refreshed, self._holder.ahead)
-
-    async def _refreshed(self, _held: Held, asked: RunRequest, told: Listener) -> Held:
-        return await self._holder.refresh(asked, told)
+        return HeldStay(run, self._holder.held, self._holder.refresh, self._holder.ahead)
 
 
 class Said(messages.Teller):

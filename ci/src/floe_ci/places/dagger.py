@@ -41,10 +41,17 @@ class DaggerPlace:
         return [_finding("container runtime", engine_probe.runtime(), remedy)]
 
     def stay(self, run: Run) -> Stay:
-        """Return a run's stay: in Kind, or for the unit tier in a container."""
-        if self._origin is None and run.request.tier != "unit" and not run.request.fresh:
-            self._look_for_one_that_stays(run)
-            if run.request.keep:
+        """Return a run's stay: in Kind, or for the unit tier in a container.
+
+        Raises:
+            UserError: A cluster is up for the repository, and another version of this program holds it.
+        """
+        if self._origin is None and _can_stay(run.request):
+            from floe_ci import held_cluster  # noqa: PLC0415 - as below
+
+            if held := held_cluster.usable(run.request.source):
+                run.note(f"cluster {held.name} is up for tier {held.tier}; tier {run.request.tier} takes a new one")
+            elif run.request.keep:
                 from floe_ci.places.held import HeldStay  # noqa: PLC0415 - as below
 
                 return HeldStay(run)
@@ -59,18 +66,6 @@ class DaggerPlace:
         if name := run.request.cluster:
             return KindStay(run, origin, name=name, namespace=SERVICES_NAMESPACE, is_there=True)
         return KindStay(run, origin)
-
-    @staticmethod
-    def _look_for_one_that_stays(run: Run) -> None:
-        """Tell why a cluster that is up is not used.
-
-        Raises:
-            UserError: It could be, were it not for what holds it.
-        """
-        from floe_ci import held_cluster  # noqa: PLC0415 - as below
-
-        if held := held_cluster.usable(run.request.source):
-            run.note(f"cluster {held.name} is up for tier {held.tier}; tier {run.request.tier} takes a new one")
 
     def run(self, request: RunRequest, progress: Progress) -> Outcome:
         """Run a tier, and leave its results: in the repository's cluster that is up, if there is one."""
@@ -128,9 +123,14 @@ class DaggerPlace:
         return f"cluster {name} is deleted" if name else f"no cluster is up for {request.source.resolve()}"
 
 
+def _can_stay(request: RunRequest) -> bool:
+    """Tell whether a run may be in a cluster that stays."""
+    return request.tier != "unit" and not request.fresh
+
+
 def _in_use(request: RunRequest) -> Held | None:
     """Return the cluster that a run finds; where that can't be told, the run's own story says why."""
-    if request.tier == "unit" or request.fresh:
+    if not _can_stay(request):
         return None
     from floe_ci import held_cluster  # noqa: PLC0415 - only where there may be one
 

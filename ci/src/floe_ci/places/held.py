@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from floe_ci.request import RunRequest
     from floe_ci.run import Run
 
-    Refresh = Callable[[Held, RunRequest, "Heard"], Awaitable[Held]]
+    Refresh = Callable[[RunRequest, "Heard"], Awaitable[Held]]
 
 
 class HeldStay(DrivenStay):
@@ -58,7 +58,7 @@ class HeldStay(DrivenStay):
         self._held = held
         self._use.enter_context(held_cluster.using(held))
         if not tests.key or tests.key != held.deployed.key:
-            held = await self._refresh(held, run.request, Heard(run))
+            held = await self._refresh(run.request, Heard(run))
         there = held.deployed
         plan = plan.with_manifests(
             Manifests.parse(there.services, "the cluster's services"), Manifests.parse(there.job, "the runner's Job")
@@ -90,8 +90,9 @@ class HeldStay(DrivenStay):
             with self._run.step("end cluster"):
                 await in_thread(lambda: held_cluster.down(source, told, wait=not hurry))
 
-    async def _ask_holder(self, held: Held, request: RunRequest, told: Heard) -> Held:
-        stop = self._run.interrupts.stop
+    async def _ask_holder(self, request: RunRequest, told: Heard) -> Held:
+        held, stop = self._held, self._run.interrupts.stop
+        assert held  # noqa: S101 - it has been found, or brought up
         return await in_thread(lambda: held_cluster.refresh(held, request, told, stop))
 
 
