@@ -10,6 +10,7 @@ import pytest
 from floe_ci import contract as ci_contract
 from floe_ci.catalog import Catalog
 from floe_ci.driver import job
+from floe_ci.driver.pods import TESTS_JOB
 from floe_ci.local.kept import Kept
 from floe_ci.manifests import Manifests, read_documents
 
@@ -238,7 +239,7 @@ def test_workload_gives_up_privileges(document: dict[str, Any]) -> None:
 
 def test_job_has_the_name_that_the_driver_waits_for(runner_job: dict[str, Any]) -> None:
     """The driver looks for the pod of the Job that the manifest makes."""
-    assert runner_job["metadata"]["name"] == job.JOB
+    assert runner_job["metadata"]["name"] == TESTS_JOB
 
 
 def test_job_has_the_containers_that_the_driver_uses(runner_job: dict[str, Any]) -> None:

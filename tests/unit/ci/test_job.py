@@ -11,6 +11,7 @@ import tarfile
 import threading
 from contextlib import suppress
 from datetime import UTC, datetime
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ import pytest
 from floe_ci.config import Timeouts
 from floe_ci.driver import job
 from floe_ci.driver.deploy import Given
-from floe_ci.driver.pods import JOB_NAME
+from floe_ci.driver.pods import JOB_NAME, TESTS_JOB
 from floe_ci.driver.poll import Stopped
 from floe_ci.driver.problems import OutOfMemory, TimedOut
 from floe_ci.errors import RunError
@@ -99,7 +100,7 @@ def state(name: str, exit_code: int | None, reason: str = "Error") -> client.V1C
 def pods(*statuses: client.V1ContainerStatus, phase: str = "Running", **status: object) -> client.V1PodList:
     """Return the Job's one pod, as a list."""
     found = client.V1Pod(
-        metadata=client.V1ObjectMeta(name="floe-test-runner-x", labels={JOB_NAME: job.JOB}),
+        metadata=client.V1ObjectMeta(name="floe-test-runner-x", labels={JOB_NAME: TESTS_JOB}),
         spec=client.V1PodSpec(containers=[client.V1Container(name=job.RUNNER)], node_name="worker"),
         status=client.V1PodStatus(phase=phase, container_statuses=list(statuses) or None, **status),
     )
@@ -230,6 +231,17 @@ def test_pod_that_does_not_wait_any_more(api: ApiServer, waiting: RunSpec, left:
     api.objects[PODS] = left
     with pytest.raises(job.NotStarted, match="the pod that waited for tests is gone"):
         job.send(api.apis, waiting.model_copy(update={"is_ahead": True}), Given())
+
+
+@pytest.mark.usefixtures("clock")
+def test_order_that_is_sent_again(api: ApiServer, waiting: RunSpec) -> None:
+    """An API that is away for a moment, when the tests are to be sent, ends nothing: they are sent once it is back."""
+    api.objects[PODS] = pods(running(job.RUNNER), running(job.KEEPER))
+    answers = iter([HTTPStatus.SERVICE_UNAVAILABLE])
+    api.objects[f"{PODS}/floe-test-runner-x/exec"] = lambda: next(answers, None)
+    job.send(api.apis, waiting, Given())
+    assert len(api.commands) == 2
+    assert api.given.startswith(b"tests")
 
 
 def test_order_that_is_not_taken(api: ApiServer, waiting: RunSpec) -> None:

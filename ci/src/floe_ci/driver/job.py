@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     from floe_ci.driver.spec import RunSpec
     from floe_ci.manifests import Document
 
-JOB = pods.TESTS_JOB
 RUNNER = "runner"
 """The container that runs the tests."""
 KEEPER = "results"
@@ -52,8 +50,6 @@ TIMED_OUT: Final = 124
 """The exit code that `timeout` gives, for tests that ran into their deadline."""
 REMOVING: Final = 120.0
 """Seconds until a pod that could not start must be gone."""
-PAUSE: Final = 1.0
-"""Seconds before the next try to send the tests."""
 LOOK: Final = 0.2
 """Seconds between two looks at whether the tests have ended."""
 GLANCE: Final = 0.1
@@ -148,7 +144,7 @@ def add_reporter(runner: dict[str, Any]) -> None:
 
 def name_of(spec: RunSpec) -> str:
     """Return the Job's name."""
-    return f"{JOB}{spec.suffix}"
+    return f"{pods.TESTS_JOB}{spec.suffix}"
 
 
 def send(apis: Apis, spec: RunSpec, given: Given, stop: threading.Event | None = None) -> float:
@@ -175,8 +171,7 @@ def send(apis: Apis, spec: RunSpec, given: Given, stop: threading.Event | None =
         if found is None:
             return "the Job has no pod yet"
         if reason := pods.failure(found):
-            msg = f"{reason}\n{closer.look(apis, spec.namespace, [found])}"
-            raise failure_of(found)(msg)
+            raise failed_pod(apis, spec, found, reason)
         there[:] = [found]
         return None if all(state and state.running for state in states) else pods.state(found)
 
@@ -189,16 +184,18 @@ def send(apis: Apis, spec: RunSpec, given: Given, stop: threading.Event | None =
     own = {each.name for each in runner.env or ()}
     environment = {name: value for name, value in given.environment.items() if name not in own}
     keeper = Container(apis, spec.namespace, pod.metadata.name, KEEPER)
-    asked = time.monotonic()
-    while True:
-        try:
-            return order.send(keeper, spec.tests, command_of(spec, given.arguments), environment, stop)
-        except Broken as error:
-            # An API that is away for a moment is no reason to begin anew.
-            if not isinstance(error, NotBegun) or time.monotonic() - asked > poll.PATIENCE:
-                msg = f"the tests could not be sent to their pod: {error}"
-                raise NotStarted(msg) from error
-        poll.pause(PAUSE, stop)
+    try:
+        # An API that is away for a moment is no reason to begin anew.
+        return apis.ask(
+            "the tests' order",
+            lambda: order.send(keeper, spec.tests, command_of(spec, given.arguments), environment, stop),
+            timeout=poll.PATIENCE + order.SENDING,
+            is_passing=lambda error: isinstance(error, NotBegun),
+            stop=stop,
+        )
+    except Broken as error:
+        msg = f"the tests could not be sent to their pod: {error}"
+        raise NotStarted(msg) from error
 
 
 def wait_for_end(apis: Apis, spec: RunSpec, stop: threading.Event | None = None) -> V1Pod:
@@ -229,8 +226,7 @@ def wait_for_end(apis: Apis, spec: RunSpec, stop: threading.Event | None = None)
             return f"container {KEEPER} has not started" if keeper and keeper.waiting else None
         reason = pods.failure(found)
         if reason or found.status.phase == "Failed":
-            msg = f"{reason or pods.state(found)}\n{closer.look(apis, spec.namespace, [found])}"
-            raise failure_of(found)(msg)
+            raise failed_pod(apis, spec, found, reason or pods.state(found))
         lost.refuse(found)
         return pods.state(found)
 
@@ -312,6 +308,11 @@ def gone(apis: Apis, spec: RunSpec, last: V1Pod) -> RunError:
     why = f" ({failed.message or failed.reason})" if failed else ""
     msg = f"the Job's pod is gone{why}; it was last seen as {pods.state(last)}"
     return TimedOut(msg) if failed and failed.reason == DEADLINE else RunError(msg)
+
+
+def failed_pod(apis: Apis, spec: RunSpec, pod: V1Pod, reason: str) -> RunError:
+    """Return why a pod failed, with what there is to know of it."""
+    return failure_of(pod)(f"{reason}\n{closer.look(apis, spec.namespace, [pod])}")
 
 
 def failure_of(pod: V1Pod) -> type[RunError]:
