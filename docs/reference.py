@@ -115,7 +115,7 @@ def fixtures() -> str:
 
 def results() -> str:
     """Return the page of what a run leaves: its files, and the exit code that says its verdict."""
-    files = {**OWN_FILES, **summary._FILES}  # noqa: SLF001 - the words that each run's summary has
+    files = {**OWN_FILES, **summary.FILES}
     codes = [(", ".join(map(str, each.codes)), str(each.verdict), each.text) for each in verdict.EXIT_CODES]
     return _page(
         [

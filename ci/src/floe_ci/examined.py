@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
 from floe_ci.config import OWN_FILE, configuration_file, read_repository
@@ -11,6 +9,7 @@ from floe_ci.declared import lines_to_add, requirements_files, workspace_root
 from floe_ci.errors import UserError
 from floe_ci.places import Finding
 from floe_ci.requirements import no_lock_file
+from floe_ci.standing import can_be_kept
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,7 +46,7 @@ def _packages(source: Path, config: Config) -> Finding:
 
 def _absent(config: Config, catalog: Catalog) -> Iterator[Finding]:
     """Yield the services of each tier that this machine can't run: the tests that need them are skipped here."""
-    if sys.platform == "win32" or find_spec("psutil") is None:
+    if not can_be_kept():
         return
     from floe_ci.local.offer import why_absent  # noqa: PLC0415 - an extra, and not for Windows
 

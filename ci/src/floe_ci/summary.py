@@ -17,7 +17,7 @@ _MOST_FAILURES: Final = 50
 _SLOWEST: Final = 10
 
 _MARKDOWN: Final = re.compile(r"([\\`*_{}\[\]|#~])")
-_FILES: Final = {
+FILES: Final = {
     "report.html": "the same with logs, timeline, trend and every test, as a page for a browser",
     "logs/": "what the tests and the services wrote, from their start",
     "events.txt": "what happened to the services, as the place where they ran tells it",
@@ -27,6 +27,7 @@ _FILES: Final = {
     "timings.json": "every step's duration",
     "history.jsonl": "what earlier runs into this folder came to",
 }
+"""What a results folder may hold beside this summary, and what each is."""
 _NOT_TOLD: Final = frozenset({"summary.md", "exit-code", "run.json"})
 _MOST_FILES: Final = 50
 
@@ -63,8 +64,8 @@ class Page:
         if self.folder is None or not self.folder.is_dir():
             return []
         names = {f"{path.name}/" if path.is_dir() else path.name for path in self.folder.iterdir()}
-        others = sorted(name for name in names - _FILES.keys() - _NOT_TOLD if not name.startswith("."))
-        return [(name, told) for name, told in _FILES.items() if name in names] + [
+        others = sorted(name for name in names - FILES.keys() - _NOT_TOLD if not name.startswith("."))
+        return [(name, told) for name, told in FILES.items() if name in names] + [
             (name, "written by the tests") for name in others
         ]
 

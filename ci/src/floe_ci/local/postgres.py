@@ -125,7 +125,7 @@ async def processes(site: Site) -> list[Process]:
         RunError: The database can't be made; the message says why.
     """
     account = _account()
-    home = _home(site.folder)
+    home = _home(site.folder, account)
     settings = site.settings("postgres-connection")
     user, database, port = (settings[f"FLOE_POSTGRES_{end}"] for end in ("USER", "DATABASE", "PORT"))
     data = home / "data"
@@ -195,13 +195,13 @@ def _account() -> Account | None:
     return Account(entry.pw_uid, entry.pw_gid)
 
 
-def _home(folder: Path) -> Path:
+def _home(folder: Path, account: Account | None) -> Path:
     """Make the server's folder, which is still this account's.
 
     One that another account is to get is beside the run's, which stays closed to all others.
     """
     inside = folder / NAME
-    if os.geteuid() != 0:
+    if account is None:
         inside.mkdir(mode=0o700)
         return inside
     home = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=folder.parent))
