@@ -167,7 +167,7 @@ def test_file_that_comes_worse_the_second_time(api: ApiServer, keeper: Container
 
 def test_refused(api: ApiServer, keeper: Container, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A cluster that runs no command is asked for a minute, and then told with its own words."""
-    monkeypatch.setattr("floe_ci.driver.poll.PATIENCE", 0.1)
+    monkeypatch.setattr("floe_ci.driver.poll.PATIENCE", 1.0)
     api.objects[EXEC] = HTTPStatus.FORBIDDEN
     with pytest.raises(RunError, match=r"whole: the cluster refused to run a command: no: 403, after 0 bytes$"):
         fetch.fetch(keeper, "/results", tmp_path)
