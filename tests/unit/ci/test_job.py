@@ -193,8 +193,10 @@ def test_pod_that_is_ahead(waiting: RunSpec) -> None:
 
 
 def until_sent(api: ApiServer, then: client.V1PodList) -> Callable[[], client.V1PodList]:
-    """Return what answers with a pod that waits, until it has been sent its tests, and with another one then."""
-    return lambda: then if api.given else pods(running(job.RUNNER), running(job.KEEPER))
+    """Return what answers with the pod as it waits, until it has been sent its tests, and as it is then."""
+    waiting = pods(running(job.RUNNER), running(job.KEEPER))
+    waiting.items[0].metadata = then.items[0].metadata
+    return lambda: then if api.given else waiting
 
 
 def running(name: str) -> client.V1ContainerStatus:
