@@ -6,6 +6,8 @@ PYTHON ?= python3
 OPTIONS ?= $(FLOE_CI_OPTIONS)
 UV_VERSION := 0.13.8
 VENV := .venv/bin
+# A test that passes only when it is tried again is told of in the summary, as a run of any tier does.
+AGAIN := --reruns=1 -rR
 # Code that is in neither package.
 SCRIPTS := action benchmarks checks ci/hatch_build.py docs examples k8s
 
@@ -32,8 +34,8 @@ setup: .venv/ready ## Install everything that the other targets need, pinned, in
 	@touch $@
 
 check: checks ## All of `checks`, the project's own tests, and vulnerabilities; tests of the engine are skipped where there is none
-	$(VENV)/pytest tests/unit tests/contract tests/functional --numprocesses=6 --dist=worksteal --junitxml=results/check-unit/junit.xml
-	$(VENV)/pytest tests/local tests/engine --junitxml=results/check/junit.xml
+	$(VENV)/pytest tests/unit tests/contract tests/functional --numprocesses=6 --dist=worksteal $(AGAIN) --junitxml=results/check-unit/junit.xml
+	$(VENV)/pytest tests/local tests/engine $(AGAIN) --junitxml=results/check/junit.xml
 	@$(MAKE) --no-print-directory vulnerabilities
 
 checks: $(CHECKS) ## Whatever looks at the code without running it
