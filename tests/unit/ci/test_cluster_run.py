@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from floe_ci.config import Timeouts
+from floe_ci.driver import order
 from floe_ci.driver.poll import Stopped
 from floe_ci.driver.run import ClusterRun
 from floe_ci.errors import RunError, UserError
@@ -91,6 +92,18 @@ def test_story(cluster: ApiServer, make: Callable[..., ClusterRun], files: Files
     assert (tmp_path / "junit.xml").exists()
     assert files.text("logs/floe-test-runner-x/runner.log") == ["one passed"]
     assert (set(fed), list(files.lines)) == ({"{}"}, ["logs/floe-test-runner-x/runner.log"])
+
+
+def test_success_is_heard(cluster: ApiServer, make: Callable[..., ClusterRun]) -> None:
+    """Tests whose pod tells that they succeeded are over, whatever their node still says; nobody else is told so."""
+    fed: list[str] = []
+    cluster.run = packed
+    cluster.logs["runner", False] = [b"one passed\n"]
+    cluster.logs["results", False] = [b"{}\n", b"\n", f"{order.SUCCEEDED}\n".encode()]
+    cluster.objects[PODS] = until_sent(cluster, pods(state("runner", None), state("results", None)))
+    with make(runner=MANIFESTS, feed=fed.append) as run:
+        assert run.tests() == 0
+    assert (run.problem, set(fed)) == (None, {"{}", ""})
 
 
 def test_time_of_the_tests(cluster: ApiServer, make: Callable[..., ClusterRun]) -> None:

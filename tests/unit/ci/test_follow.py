@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -201,6 +202,31 @@ def test_line_is_there_at_once(api: ApiServer, follower: LogFollower, files: Fil
     assert not over.is_set()
     over.set()
     assert (files.text(), files.closed) == (["first"], [WEB])
+
+
+def test_stream_that_still_pours(api: ApiServer, follower: LogFollower, files: Files) -> None:
+    """Lines that keep coming when all is over are still taken, of a stream that is held open too; not for ever."""
+    asked, over = threading.Event(), threading.Event()
+
+    def log(_: object) -> Iterator[bytes]:
+        yield b"first\n"
+        asked.wait(30)
+        for n in range(50):
+            yield f"{n}\n".encode()
+            over.wait(0.02)
+        while not over.wait(0.05):
+            yield b"more\n"
+
+    api.logs[NOW] = log
+    follower.look([pod("running")])
+    until(lambda: files.text() == ["first"])
+    asked.set()
+    begun = time.monotonic()
+    follower.finish(timeout=30)
+    took = time.monotonic() - begun
+    over.set()
+    assert files.text()[1:51] == [str(n) for n in range(50)]
+    assert took < 10
 
 
 def test_stream_that_ends_early(api: ApiServer, follower: LogFollower, files: Files) -> None:

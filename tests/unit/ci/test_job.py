@@ -343,6 +343,16 @@ def test_end(api: ApiServer, spec: RunSpec, exit_code: int) -> None:
     assert job.end_of(found, spec, (), 1).exit_code == exit_code
 
 
+def test_success_that_the_pod_tells(api: ApiServer, spec: RunSpec) -> None:
+    """Tests that told of their success are not waited for until their node has noticed; those that did not are."""
+    answers = iter([pods(state("results", None), state("runner", None))] * 3)
+    api.objects[PODS] = lambda: next(answers, pods(state("results", None), state("runner", 0)))
+    tells = iter([False, True])
+    found = job.wait_for_end(api.apis, spec, lambda: next(tells))
+    assert job.end_of(found, spec, (), 1) == job.TestsEnd(0)
+    assert len(list(answers)) == 1
+
+
 def test_end_of_the_other_container(api: ApiServer, spec: RunSpec) -> None:
     """The code of the container that keeps the pod is not taken for the tests'."""
     api.objects[PODS] = pods(state("results", 3), state("runner", 0))
@@ -437,14 +447,13 @@ def test_stop(api: ApiServer, spec: RunSpec) -> None:
     stop = threading.Event()
     api.objects[PODS] = lambda: stop.set() or pods(state("runner", None))
     with pytest.raises(Stopped):
-        job.wait_for_end(api.apis, spec, stop)
+        job.wait_for_end(api.apis, spec, stop=stop)
 
 
-def ended(code: int, reason: str = "Error") -> client.V1Pod:
+def ended(code: int, reason: str = "Error") -> job.TestsPod:
     """Return the tests' pod after their process has ended."""
     end = client.V1ContainerStateTerminated(exit_code=code, reason=reason)
-    found: client.V1Pod = pods(status("runner", client.V1ContainerState(terminated=end))).items[0]
-    return found
+    return job.TestsPod(pods(status("runner", client.V1ContainerState(terminated=end))).items[0], code)
 
 
 def service(reason: str) -> client.V1Pod:
@@ -459,7 +468,7 @@ def service(reason: str) -> client.V1Pod:
 
 
 @pytest.mark.parametrize(
-    ("pod", "others", "took", "kind"),
+    ("tests", "others", "took", "kind"),
     [
         (ended(1), [], 1, None),
         (ended(0), [service("Error")], 1, None),
@@ -473,10 +482,10 @@ def service(reason: str) -> client.V1Pod:
     ],
 )
 def test_what_ended_the_tests(
-    spec: RunSpec, pod: client.V1Pod, others: list[client.V1Pod], took: float, kind: str | None
+    spec: RunSpec, tests: job.TestsPod, others: list[client.V1Pod], took: float, kind: str | None
 ) -> None:
     """Time and memory are told from the tests' own verdict, of the tests and of services beside tests that failed."""
-    found = job.end_of(pod, spec, others, took).problem
+    found = job.end_of(tests, spec, others, took).problem
     assert (found and found.kind) == kind
 
 

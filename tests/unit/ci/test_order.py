@@ -6,15 +6,16 @@ import json
 import subprocess
 import sys
 from contextlib import contextmanager
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 import pytest
+from floe_ci import contract
 from floe_ci.driver import order
 from floe_ci.repository import archive
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 TELL = "import json, os, sys; print(json.dumps([sys.argv[1:], os.environ['PRICE'], os.environ['OWN']]))"
 
@@ -32,14 +33,14 @@ def tests(tmp_path: Path) -> bytes:
 @pytest.fixture
 def pod(tmp_path: Path) -> Path:
     """Return the folder that stands for a pod's root."""
-    for name in (order.APP, order.ORDER_DIR):
+    for name in (order.APP, order.ORDER_DIR, contract.RESULTS_DIR, PurePath(order.MEMORY).parent):
         (tmp_path / f"pod{name}").mkdir(parents=True)
     return tmp_path / "pod"
 
 
 def there(pod: Path, script: str) -> str:
     """Return a script as it is in that folder."""
-    for name in (order.APP, order.ORDER_DIR):
+    for name in (order.APP, order.ORDER_DIR, contract.RESULTS_DIR, order.MEMORY):
         script = script.replace(name, f"{pod}{name}")
     return script
 
@@ -88,3 +89,38 @@ def test_end_while_it_waits(pod: Path) -> None:
         subprocess.run(["sh", "-c", f"until [ -p {pod}/floe-order/order ]; do :; done"], check=True, timeout=60)
         running.terminate()
         assert running.wait(60) == 143
+
+
+@pytest.mark.parametrize(
+    ("script", "memory", "code", "told"),
+    [
+        ("pass", "oom 0\noom_kill 0\noom_group_kill 0\n", 0, [order.SUCCEEDED]),
+        ("raise SystemExit(1)", "oom_kill 0\n", 1, []),
+        ("pass", "oom 1\noom_kill 1\noom_group_kill 0\n", 0, []),
+        ("pass", None, 0, []),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "oom_kill 0\n", 137, []),
+    ],
+)
+def test_success_is_told(pod: Path, script: str, memory: str | None, code: int, told: list[str]) -> None:
+    """The runner ends with the code of the tests, and tells that they succeeded, if none was killed for memory."""
+    if memory is not None:
+        Path(there(pod, order.MEMORY)).write_text(memory, encoding="utf-8")
+    events = Path(there(pod, order.EVENTS))
+    events.write_text('{"event": "half a li', encoding="utf-8")
+    asked = json.dumps({"command": [sys.executable, "-c", script], "environment": {}}).encode()
+    with runner(pod) as running:
+        assert take(pod, b"", asked, asked).returncode == 0
+        assert running.wait(60) == code
+    assert events.read_text(encoding="utf-8").splitlines()[1:] == told
+
+
+def test_end_while_the_tests_run(pod: Path) -> None:
+    """A runner that is told to end passes that on to the tests, and ends with their code."""
+    script = "import signal, sys; signal.signal(15, lambda *_: sys.exit(7)); print('there', flush=True); signal.pause()"
+    asked = json.dumps({"command": [sys.executable, "-c", script], "environment": {}}).encode()
+    with runner(pod) as running:
+        assert take(pod, b"", asked, asked).returncode == 0
+        assert running.stdout
+        assert running.stdout.readline() == "there\n"
+        running.terminate()
+        assert running.wait(60) == 7

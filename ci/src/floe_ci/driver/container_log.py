@@ -23,7 +23,9 @@ PAUSE: Final = 5.0
 AGAIN: Final = 1.0
 """Seconds until one that could not be read is."""
 SETTLED: Final = 1.0
-"""Seconds after which a stream that is held open has given what there was."""
+"""Seconds after which a stream that is held open has given what there was,"""
+SILENT: Final = 0.2
+"""where no line has come for so long."""
 QUIET: Final = 60
 """Seconds without a line after which a stream is opened anew: its connection may be dead."""
 PIECE: Final = 64 * 1024
@@ -68,7 +70,8 @@ class ContainerLog:
         self._position = Position(since)
         self._rest = b""
         self._response: urllib3.BaseHTTPResponse | None = None
-        self._begun_at = self.read_again_at = 0.0
+        self._begun_at = self._given_at = 0.0
+        self.read_again_at = 0.0
         """The earliest time, of `time.monotonic`, to read on."""
         self.is_busy = self.is_held_open = False
         self.is_complete = False
@@ -84,10 +87,13 @@ class ContainerLog:
             self.close()
         return not (self.is_complete or self.is_busy) and time.monotonic() >= self.read_again_at
 
-    def is_unfinished(self) -> bool:
-        """Tell whether there may be more to read before the last time is over."""
+    def is_unfinished(self, *, may_pour: bool) -> bool:
+        """Tell whether there may be more to read before the last time is over; `may_pour`: while lines keep coming."""
         is_followed = self.is_busy and self.is_held_open and not self.has_ended
-        return not self.is_complete and not (is_followed and time.monotonic() - self._begun_at >= SETTLED)
+        now = time.monotonic()
+        is_pouring = may_pour and now - self._given_at < SILENT
+        is_settled = now - self._begun_at >= SETTLED and not is_pouring
+        return not self.is_complete and not (is_followed and is_settled)
 
     def begin(self, *, hold: bool) -> None:
         """Note that it is read from now on; with `hold`, for as long as the container runs."""
@@ -157,6 +163,7 @@ class ContainerLog:
             self._response.close()
 
     def _give(self, stamp: str, text: str) -> None:
+        self._given_at = time.monotonic()
         with self._lock:
             if not self._is_closed:
                 self._take(stamp, text)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 AT_ONCE: Final = 64
 """Streams that are held open; what further containers say is read every few seconds."""
+POURING: Final = 2.0
+"""Seconds for which the last lines of a stream that is held open are waited for while it brings some."""
 BRIEF_AT_ONCE: Final = 8
 """Of those that are not held open."""
 
@@ -86,15 +88,16 @@ class LogFollower:
 
     def finish(self, timeout: float = 10) -> None:
         """Read each log to where it is, for up to `timeout` seconds in all; afterwards no line is written any more."""
-        until = time.monotonic() + timeout
+        begun = time.monotonic()
         with self._changed:
             for log in self._followed.values():
                 log.is_last_time, log.read_again_at = True, 0.0
-            while (open_ := [log for log in self._followed.values() if log.is_unfinished()]) and (
-                (left := until - time.monotonic()) > 0
-            ):
+            while (left := timeout - (gone := time.monotonic() - begun)) > 0:
+                open_ = [log for log in self._followed.values() if log.is_unfinished(may_pour=gone < POURING)]
+                if not open_:
+                    break
                 self._take_up([log for log in open_ if log.is_due()])
-                self._changed.wait(min(left, 0.5))
+                self._changed.wait(min(left, 0.1))
         for log in self._followed.values():
             log.close()
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from kubernetes.client import V1ContainerState, V1ContainerStateTerminated, V1Pod
+    from kubernetes.client import V1ContainerState, V1Pod
 
     from floe_ci.driver.apis import Apis
     from floe_ci.driver.deploy import Given
@@ -38,7 +38,7 @@ WIDE = frozenset({"ClusterRole", "ClusterRoleBinding"})
 """The kinds by which the tests may do something outside of their namespace."""
 COLLECTED: Final = ".collected"
 """The file of the results folder by which the keeper is told to end."""
-EVENTS: Final = ".floe-events.jsonl"
+EVENTS: Final = order.EVENTS.removeprefix(f"{contract.RESULTS_DIR}/")
 """The file of the results folder to which the tests' reporter writes what happens, a line each."""
 REPORTER: Final = "floe-reporter"
 """The ConfigMap with the reporter."""
@@ -57,7 +57,7 @@ GLANCE: Final = 0.1
 MARK: Final = 10.0
 """Seconds to tell the keeper to end."""
 KEEP: Final = f"""\
-tail --lines=+1 --follow=name --retry {contract.RESULTS_DIR}/{EVENTS} 2>/dev/null &
+tail --lines=+1 --follow=name --retry {order.EVENTS} 2>/dev/null &
 trap 'kill $!; exit 0' TERM
 until [ -e {contract.RESULTS_DIR}/{COLLECTED} ]; do sleep 0.2; done
 kill $!
@@ -136,7 +136,7 @@ def command_of(spec: RunSpec, arguments: Iterable[str]) -> list[str]:
 
 def add_reporter(runner: dict[str, Any]) -> None:
     """Have the test process find the reporter, and tell it where to write."""
-    events = {"name": reporter.ENV_EVENTS, "value": f"{contract.RESULTS_DIR}/{EVENTS}"}
+    events = {"name": reporter.ENV_EVENTS, "value": order.EVENTS}
     runner["env"] = [*(runner.get("env") or ()), events]
     mount = {"name": REPORTER, "mountPath": REPORTER_DIR, "readOnly": True}
     runner["volumeMounts"] = [*(runner.get("volumeMounts") or ()), mount]
@@ -198,8 +198,16 @@ def send(apis: Apis, spec: RunSpec, given: Given, stop: threading.Event | None =
         raise NotStarted(msg) from error
 
 
-def wait_for_end(apis: Apis, spec: RunSpec, stop: threading.Event | None = None) -> V1Pod:
+def wait_for_end(
+    apis: Apis, spec: RunSpec, succeeded: Callable[[], bool] = lambda: False, stop: threading.Event | None = None
+) -> TestsPod:
     """Wait until the test process has ended and return its pod, which lives on so that its results can be had.
+
+    Args:
+        apis: The cluster's.
+        spec: What is run.
+        succeeded: Returns whether the pod itself has told that the tests succeeded.
+        stop: Ends the wait when it is set.
 
     Raises:
         OutOfMemory: The pod was killed, or was evicted, for memory.
@@ -207,7 +215,7 @@ def wait_for_end(apis: Apis, spec: RunSpec, stop: threading.Event | None = None)
         RunError: The pod can't run, or was evicted or deleted.
         Stopped: The wait was told to stop.
     """
-    ended: list[V1Pod] = []
+    ended: list[TestsPod] = []
     seen: list[V1Pod] = []
     lost = nodes.Lost(apis)
 
@@ -220,8 +228,8 @@ def wait_for_end(apis: Apis, spec: RunSpec, stop: threading.Event | None = None)
         seen[:] = [found]
         runner, keeper = (pods.container_state(found, name) for name in (RUNNER, KEEPER))
         refuse_unstarted(runner, keeper)
-        if runner and runner.terminated:
-            ended[:] = [found]
+        if (runner and runner.terminated) or succeeded():
+            ended[:] = [TestsPod(found, runner.terminated.exit_code if runner and runner.terminated else 0)]
             # Tests can be over before the node has started the second container.
             return f"container {KEEPER} has not started" if keeper and keeper.waiting else None
         reason = pods.failure(found)
@@ -336,10 +344,21 @@ def is_of_another(pod: V1Pod, spec: RunSpec) -> bool:
 
 
 @dataclass(frozen=True)
+class TestsPod:
+    """The pod of tests that have ended."""
+
+    __test__ = False  # pytest takes each class of this name for a test
+
+    pod: V1Pod
+    exit_code: int
+    """That of the test process."""
+
+
+@dataclass(frozen=True)
 class TestsEnd:
     """How the test process ended."""
 
-    __test__ = False  # pytest takes each class of this name for a test
+    __test__ = False  # as above
 
     exit_code: int
     problem: Problem | None = None
@@ -347,20 +366,19 @@ class TestsEnd:
     notes: tuple[str, ...] = ()
 
 
-def end_of(pod: V1Pod, spec: RunSpec, others: Iterable[V1Pod], took: float) -> TestsEnd:
+def end_of(tests: TestsPod, spec: RunSpec, others: Iterable[V1Pod], took: float) -> TestsEnd:
     """Return how the tests ended, by their own pod and by what became of the services' meanwhile.
 
     Args:
-        pod: Their own.
+        tests: Their own.
         spec: What they were.
         others: The services'.
         took: Seconds that they took: their container has waited before.
     """
-    end: V1ContainerStateTerminated = pods.container_state(pod, RUNNER).terminated  # type: ignore[union-attr]  # see above
-    code = end.exit_code
+    code = tests.exit_code
     if code == TIMED_OUT or (code == KILLED and took >= spec.timeouts.job):
         return TestsEnd(code, Problem("timeout", f"the tests took longer than {spec.timeouts.job} s"))
-    memory = [reason for each in (pod, *others) if (reason := pods.out_of_memory(each))]
+    memory = [reason for each in (tests.pod, *others) if (reason := pods.out_of_memory(each))]
     if memory and code:
         return TestsEnd(code, Problem("memory", "; ".join(memory)))
     return TestsEnd(code, notes=tuple(memory))

@@ -1,7 +1,9 @@
 """A tests' pod that waits for its order: it is there before the tests are known, and each runs but one order.
 
 The keeper unpacks the tests, which the runner finds as it would in its image: where they belong, and read-only. The
-order, by which the runner becomes the test process, goes through a pipe with a name: nothing of it is left to be read.
+order, by which the runner starts the test process, goes through a pipe with a name: nothing of it is left to be read.
+That it succeeded the runner tells where the reporter tells of tests, for a node takes a second to notice. A failure is
+told by the node, which knows by then what else ended.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ import json
 import time
 from typing import TYPE_CHECKING, Any, Final
 
+from floe_ci import contract
 from floe_ci.driver.execute import run
 
 if TYPE_CHECKING:
@@ -21,15 +24,34 @@ if TYPE_CHECKING:
 APP: Final = "/app"
 """Where the tests are."""
 ORDER_DIR: Final = "/floe-order"
+EVENTS: Final = f"{contract.RESULTS_DIR}/.floe-events.jsonl"
+"""The file to which the tests' reporter writes what happens, a line each."""
+SUCCEEDED: Final = '{"event": "succeeded"}'
+"""The line there by which the runner tells that the test process succeeded."""
+MEMORY: Final = "/sys/fs/cgroup/memory.events"
+"""Where a container reads how many of its processes were killed for the memory they took."""
 WAIT: Final = f"""\
-import json, os, signal, sys
-signal.signal(signal.SIGTERM, lambda *_: os._exit(143))
+import json, os, signal, subprocess
+from contextlib import suppress
+running = None
+def end(number, _):
+    if running is None:
+        os._exit(128 + number)
+    running.send_signal(number)
+signal.signal(signal.SIGTERM, end)
 os.mkfifo("{ORDER_DIR}/order")
 with open("{ORDER_DIR}/order") as order:
     order = json.load(order)
-os.execvpe(order["command"][0], order["command"], {{**os.environ, **order["environment"]}})
+running = subprocess.Popen(order["command"], env={{**os.environ, **order["environment"]}})
+code = running.wait()
+with suppress(OSError), open("{MEMORY}") as memory:
+    if code == 0 and "oom_kill 0\\n" in memory.readlines():
+        with open("{EVENTS}", "a") as events:
+            print(file=events)
+            print('{SUCCEEDED}', file=events)
+os._exit(code if code >= 0 else 128 - code)
 """
-"""What the runner does until it has its order."""
+"""What the runner does: wait for its order, carry it out, and tell that it succeeded, if none of it was killed."""
 TAKE: Final = f"""\
 [ "$1" = 0 ] || head --bytes="$1" | tar --extract --gzip --directory {APP}
 until [ -p {ORDER_DIR}/order ]; do sleep 0.1; done
@@ -71,7 +93,7 @@ def send(
     Args:
         keeper: Its container that takes it.
         tests: The tests and what is beside them, as a compressed tar archive; empty: the image has them.
-        command: What the runner becomes.
+        command: What the runner runs.
         environment: Variables beside those that the runner has.
         stop: Ends it when it is set.
 

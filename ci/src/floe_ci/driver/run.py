@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Self
 import urllib3
 from kubernetes import client
 
-from floe_ci.driver import deploy, events, job, pods, poll
+from floe_ci.driver import deploy, events, job, order, pods, poll
 from floe_ci.driver.apis import explain
 from floe_ci.driver.follow import LogFollower
 from floe_ci.driver.nodes import wait_for_nodes
@@ -62,9 +62,10 @@ class ClusterRun:
         Raises:
             UserError: The services' manifests do not parse.
         """
-        self._apis, self._spec, self._stop = apis, spec, stop
+        self._apis, self._spec, self._stop, self._feed = apis, spec, stop, feed
+        self._succeeded = False
         self._services = Manifests.parse(spec.services, "the rendered manifests")
-        follower = LogFollower(apis, spec.namespace, logs, self._feed_of(feed, spec), since=spec.since)
+        follower = LogFollower(apis, spec.namespace, logs, self._feed_of(spec), since=spec.since)
         self._watcher = Watcher(apis, spec, follower)
         self._given = deploy.Given()
         self.problem: Problem | None = None
@@ -139,7 +140,7 @@ class ClusterRun:
         while True:
             try:
                 began = job.send(self._apis, self._spec, self._given, self._stop)
-                pod = job.wait_for_end(self._apis, self._spec, self._stop)
+                ended = job.wait_for_end(self._apis, self._spec, lambda: self._succeeded, self._stop)
                 break
             except job.NotStarted as error:
                 if len(again) == AGAIN:
@@ -148,7 +149,7 @@ class ClusterRun:
                 job.remove(self._apis, self._spec, self._stop)
                 self._spec = self._spec.model_copy(update={"is_ahead": False})
                 self.make_job()
-        end = job.end_of(pod, self._spec, self._others(), time.monotonic() - began)
+        end = job.end_of(ended, self._spec, self._others(), time.monotonic() - began)
         self.problem, self.notes = end.problem, (*again, *end.notes)
         return end.exit_code
 
@@ -204,15 +205,17 @@ class ClusterRun:
             return []
         return [pod for pod in found if not pods.is_of_tests(pod)]
 
-    @staticmethod
-    def _feed_of(
-        feed: Callable[[str], None] | None,
-        spec: RunSpec,
-    ) -> Callable[[str, str], Callable[[str], None] | None]:
-        """Return what has the lines of the keeper, which are the reporter's, given to `feed`."""
+    def _feed_of(self, spec: RunSpec) -> Callable[[str, str], Callable[[str], None] | None]:
+        """Return what has the lines of the keeper, which are the reporter's, heard."""
         return lambda pod, container: (
-            feed if container == job.KEEPER and pod.startswith(f"{job.name_of(spec)}-") else None
+            self._hear if container == job.KEEPER and pod.startswith(f"{job.name_of(spec)}-") else None
         )
+
+    def _hear(self, line: str) -> None:
+        if line == order.SUCCEEDED:
+            self._succeeded = True
+        elif self._feed:
+            self._feed(line)
 
 
 class Watcher:
