@@ -11,6 +11,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from floe_ci.driver.poll import wait_until
 from junitparser import JUnitXml
 
 from floe_testing.waiting.polling import PollingConfig, wait_for_condition
@@ -158,6 +159,27 @@ def test_services_that_are_up_are_used(here_kept: Here) -> None:
     assert code == 0, said
     assert "left running" in said
     assert lasting(here_kept) == running
+    assert here_kept.run("down", "--on", "local")[0] == 0
+    assert here_kept.wait_until_clean() == ([], [])
+
+
+def test_worker_that_stands_by(here_kept: Here) -> None:
+    """What keeps services has a worker ready for the next run; --fresh uses neither that nor the services."""
+    (here_kept.repository / "tests/test_parent.py").write_text(
+        "import os\nimport shutil\n\n\ndef test_parent():\n"
+        "    shutil.copy(f'/proc/{os.getppid()}/cmdline', 'results/parent')\n"
+    )
+    parent = here_kept.repository / "results/parent"
+    assert here_kept.run("up", "--on", "local")[0] == 0
+    wait_until("a standby", lambda: None if [*here_kept.cache.glob("floe-ci/up/*.socket")] else "none", timeout=60)
+    code, said = here_kept.run("test", "--on", "local", "tests/test_parent.py")
+    assert code == 0, said
+    assert b"floe_ci.local.standby" in parent.read_bytes()
+    code, said = here_kept.run("test", "--on", "local", "--fresh", "tests/test_parent.py")
+    assert code == 0, said
+    assert "left running" not in said
+    assert b"floe_ci.local.standby" not in parent.read_bytes()
+    parent.unlink()
     assert here_kept.run("down", "--on", "local")[0] == 0
     assert here_kept.wait_until_clean() == ([], [])
 

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Final
 from floe_ci import render, runner, service_build, toolbox
 from floe_ci.catalog import FILE, PACKAGE, REPOSITORY, Catalog
 from floe_ci.cluster import layout
-from floe_ci.config import OWN_FILE, read_config, service_folders
+from floe_ci.config import read_config, service_folders
 from floe_ci.images import Images, Reference, node_image_of
 from floe_ci.plan import Plan
 from floe_ci.registry import Registry
 from floe_ci.tasks import together
+from floe_ci.toml_files import OWN_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping

@@ -3,7 +3,6 @@
 Everything has a default. The table is validated as a whole, and every problem is told at once.
 """
 
-import os
 import re
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
@@ -37,11 +36,7 @@ from floe_ci.markers import marker_problem
 from floe_ci.tables import RepositoryPath, Table, Text, Value, inside, problem, read, without_nul
 from floe_ci.templates import faults
 from floe_ci.tiers import TIERS, TierName, parse_tier
-from floe_ci.toml_files import parse_toml, read_text
-
-TABLE: Final = "floe-ci"
-OWN_FILE: Final = "floe-ci.toml"
-"""Has the table in a repository without a `pyproject.toml`, in the same form."""
+from floe_ci.toml_files import TABLE, configuration_file, parse_toml, read_text
 
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _DEBIAN_PACKAGE: Final = re.compile(r"[a-z0-9][a-z0-9+.-]+(:[a-z0-9-]+)?(=[A-Za-z0-9.+~:-]+)?")
@@ -316,12 +311,6 @@ def read_repository(folder: Path) -> tuple[Config, Catalog]:
     text = read_text(path) or ""
     catalog = Catalog.of_package().with_folders(folder, service_folders(text, str(path)))
     return read_config(text, str(path), catalog), catalog
-
-
-def configuration_file(folder: Path) -> Path:
-    """Return the file that a repository's table is in: where there is no `pyproject.toml`, `floe-ci.toml`."""
-    pyproject, own = folder / "pyproject.toml", folder / OWN_FILE
-    return own if own.is_file() and not os.path.lexists(pyproject) else pyproject
 
 
 def service_folders(pyproject: str, where: str = "pyproject.toml") -> tuple[str, ...]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from floe_ci.config import OWN_FILE, configuration_file, read_repository
+from floe_ci.config import read_repository
 from floe_ci.declared import lines_to_add, requirements_files, workspace_root
 from floe_ci.errors import UserError
 from floe_ci.places import Finding
 from floe_ci.requirements import no_lock_file
 from floe_ci.standing import can_be_kept
+from floe_ci.toml_files import OWN_FILE, configuration_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

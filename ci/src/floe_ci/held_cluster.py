@@ -29,7 +29,7 @@ from floe_ci.errors import RunError, UserError
 from floe_ci.hearing import Hearing, finish_for, signals_to
 from floe_ci.local import messages
 from floe_ci.locks import try_lock
-from floe_ci.repository import product
+from floe_ci.product import product
 from floe_ci.tiers import TierName  # noqa: TC001 - as above
 
 if TYPE_CHECKING:

@@ -43,7 +43,8 @@ from floe_ci.origin import of_this_machine, source_of
 from floe_ci.places.held import HeldStay
 from floe_ci.places.kind import SERVICES_NAMESPACE, connect
 from floe_ci.plan import Plan
-from floe_ci.repository import current_key, product
+from floe_ci.product import product
+from floe_ci.repository import current_key
 from floe_ci.run import run
 from floe_ci.steps import Timings
 from floe_ci.tasks import in_thread, together

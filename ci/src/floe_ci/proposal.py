@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 import tomlkit
 
 from floe_ci.catalog import Catalog
-from floe_ci.config import OWN_FILE, TABLE, configuration_file, read_config
+from floe_ci.config import read_config
 from floe_ci.declared import Declared, workspace_root
 from floe_ci.errors import UserError
 from floe_ci.tiers import TIERS
-from floe_ci.toml_files import parse_toml, read_text, table_in
+from floe_ci.toml_files import OWN_FILE, TABLE, configuration_file, parse_toml, read_text, table_in
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,12 +9,14 @@ import os
 import subprocess
 import tarfile
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
+
+from floe_ci.product import product
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from floe_ci.config import Config
     from floe_ci.plan import Plan
@@ -106,15 +108,6 @@ def key(plan: Plan, names: Iterable[str]) -> str:
         mode = path.lstat().st_mode & 0o111
         digest.update(f"{name}\0{mode}\0{len(content)}\0".encode(errors="surrogateescape") + content)
     return digest.hexdigest()
-
-
-@cache
-def product() -> str:
-    """Return a digest that tells one state of this program from another: of its files' times and sizes."""
-    package = Path(__file__).parent
-    found = sorted(path for path in package.rglob("*.*") if path.suffix in {".py", ".sh"})
-    told = [f"{path.relative_to(package)} {path.stat().st_mtime_ns} {path.stat().st_size}" for path in found]
-    return hashlib.sha256("\0".join(told).encode()).hexdigest()
 
 
 def archive(source: Path, names: Iterable[str]) -> bytes:

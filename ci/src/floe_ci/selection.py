@@ -14,7 +14,7 @@ from floe_ci.markers import marker_problem
 from floe_ci.reporter import REPORTER
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from floe_ci.config import Config, TierConfig
     from floe_ci.tiers import TierName
@@ -124,12 +124,12 @@ def selecting_arguments(tier: TierConfig, chosen: Selection, cache: str = "") ->
     )
 
 
-def belonging(tests: tuple[str, ...], tiers: Mapping[TierName, TierConfig], preferred: TierName) -> TierName:
+def belonging(tests: tuple[str, ...], tiers: Mapping[TierName, Sequence[str]], preferred: TierName) -> TierName:
     """Return the tier that tests belong to: the one whose paths they are below, or else above.
 
     Args:
         tests: Files, folders and node ids, relative to the repository.
-        tiers: The tiers, by name.
+        tiers: The paths of each tier.
         preferred: The one that is taken where several have the same paths.
 
     Raises:
@@ -138,7 +138,7 @@ def belonging(tests: tuple[str, ...], tiers: Mapping[TierName, TierConfig], pref
     found = {test: _tiers_of(PurePosixPath(test.partition("::")[0]), tiers) for test in tests}
     for test, names in found.items():
         if not names:
-            have = "; ".join(f"{name} has {', '.join(tier.paths)}" for name, tier in tiers.items())
+            have = "; ".join(f"{name} has {', '.join(paths)}" for name, paths in tiers.items())
             msg = f"{test}: is in no tier's paths ({have}): name the tier it is to run in with --tier"
             raise UserError(msg)
     common = set.intersection(*map(set, found.values()))
@@ -152,18 +152,16 @@ def belonging(tests: tuple[str, ...], tiers: Mapping[TierName, TierConfig], pref
     return preferred if preferred in common else common.pop()
 
 
-def _tiers_of(test: PurePosixPath, tiers: Mapping[TierName, TierConfig]) -> list[TierName]:
+def _tiers_of(test: PurePosixPath, tiers: Mapping[TierName, Sequence[str]]) -> list[TierName]:
     """Return the tiers with the longest path that a file is below, or else those with one below a folder."""
     depths = {
-        name: max((len(path.parts) for path in map(PurePosixPath, tier.paths) if test.is_relative_to(path)), default=-1)
-        for name, tier in tiers.items()
+        name: max((len(path.parts) for path in map(PurePosixPath, paths) if test.is_relative_to(path)), default=-1)
+        for name, paths in tiers.items()
     }
     deepest = max(depths.values())
     if deepest >= 0:
         return [name for name, depth in depths.items() if depth == deepest]
-    return [
-        name for name, tier in tiers.items() if any(PurePosixPath(path).is_relative_to(test) for path in tier.paths)
-    ]
+    return [name for name, paths in tiers.items() if any(PurePosixPath(path).is_relative_to(test) for path in paths)]
 
 
 def refuse_elsewhere(chosen: Selection) -> None:

@@ -3,7 +3,6 @@
 import json
 import math
 import time
-from asyncio import CancelledError
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
@@ -142,13 +141,9 @@ class Timings:
         try:
             with _limited(name, limit) if limit else nullcontext():
                 yield
-        except CancelledError:
-            error = CANCELLED
-            self._cancelled.append(name)
-            raise
         except BaseException as raised:
             error = _described(raised)
-            self._failed.append(name)
+            (self._cancelled if error == CANCELLED else self._failed).append(name)
             raise
         finally:
             self.record(Step(name, started, self.elapsed - started, error))
@@ -176,7 +171,7 @@ class Timings:
 
 @contextmanager
 def _limited(name: str, limit: float) -> Iterator[None]:
-    import anyio  # noqa: PLC0415 - whoever only reads what was measured needs no event loop
+    import anyio  # noqa: PLC0415 - whoever only reads what was measured needs none
 
     with anyio.move_on_after(limit) as scope:
         yield
@@ -187,6 +182,8 @@ def _limited(name: str, limit: float) -> Iterator[None]:
 
 def _described(raised: BaseException) -> str:
     """Return an error's text; one that isn't for the user, or says nothing, is named as well."""
+    from asyncio import CancelledError  # noqa: PLC0415 - whoever only reads what was measured needs no event loop
+
     if isinstance(raised, CancelledError):
         return CANCELLED
     text = without_trace(str(raised))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import stat
 import tomllib
@@ -13,6 +14,9 @@ from floe_ci.errors import UserError
 if TYPE_CHECKING:
     from pathlib import Path
 
+TABLE: Final = "floe-ci"
+OWN_FILE: Final = "floe-ci.toml"
+"""Has the table in a repository without a `pyproject.toml`, in the same form."""
 LARGEST_FILE: Final = 1 << 24
 """Bytes of a `pyproject.toml`, many times what anybody has written by hand."""
 _ENCODINGS: Final = {
@@ -83,6 +87,12 @@ def parse_toml(text: str, where: str) -> dict[str, Any]:
         raise UserError(msg) from None
     except ValueError as error:  # also a number that has too many digits
         raise UserError(_explain_toml(str(error), text, where)) from None
+
+
+def configuration_file(folder: Path) -> Path:
+    """Return the file that a repository's table is in: where there is no `pyproject.toml`, `floe-ci.toml`."""
+    pyproject, own = folder / "pyproject.toml", folder / OWN_FILE
+    return own if own.is_file() and not os.path.lexists(pyproject) else pyproject
 
 
 def document_of(path: Path) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from floe_ci.errors import RunError, UserError
 from floe_ci.held_cluster import Deployed, Held
 from floe_ci.listeners import Step
 from floe_ci.local import messages
-from floe_ci.repository import product
+from floe_ci.product import product
 from floe_ci.request import RunRequest
 
 if TYPE_CHECKING:

@@ -15,6 +15,7 @@ from floe_ci.folder import RunFolder
 from floe_ci.junit import Case, Document, Result, Suite
 from floe_ci.listeners import Step
 from floe_ci.live import LiveTests
+from floe_ci.report import render
 from floe_ci.results import empty_coverage, finish, note_first_test, problem_suite
 from floe_ci.steps import Timings
 from floe_ci.verdict import Outcome, Verdict
@@ -246,6 +247,7 @@ def test_page_that_cannot_be_written(
         (folder.path / ".report.html.draft").mkdir()
     else:
         monkeypatch.setattr("floe_ci.report.render._TEMPLATES", tmp_path)
+        render.templates.cache_clear()
     outcome = finished(folder, End(exit_code=0), heard(ended("ok"), {"event": "finished", "exit_code": 0}))
     assert outcome.passed
     assert "report.html: it can't be written: " in outcome.summary

@@ -198,9 +198,9 @@ def test_what_pods_do_not_have(chosen: Selection, reason: str) -> None:
 
 
 NESTED = {
-    "unit": TierConfig(paths=("tests",)),
-    "integration": TierConfig(paths=("tests/db", "checks")),
-    "e2e": TierConfig(paths=("tests/db",)),
+    "unit": ("tests",),
+    "integration": ("tests/db", "checks"),
+    "e2e": ("tests/db",),
 }
 
 

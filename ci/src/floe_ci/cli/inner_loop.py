@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from floe_ci.errors import UserError
+from floe_ci.tiers import TIERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,10 +78,24 @@ def tier_of(tests: tuple[str, ...], source: Path, preferred: TierName) -> TierNa
     Raises:
         UserError: There is none, or several; or the configuration is wrong.
     """
-    from floe_ci.config import read_repository  # noqa: PLC0415 - `--help` needs none of it
-    from floe_ci.selection import belonging  # noqa: PLC0415 - as above
+    from floe_ci.selection import belonging  # noqa: PLC0415 - `--help` needs none of it
 
-    return belonging(tests, read_repository(source)[0].tiers, preferred)
+    with suppress(UserError):
+        return belonging(tests, _paths_of_tiers(source), preferred)
+    # To read all of the table takes long, and what is wrong with it is to be told first.
+    from floe_ci.config import read_repository  # noqa: PLC0415 - as the comment says
+
+    tiers = read_repository(source)[0].tiers
+    return belonging(tests, {name: tier.paths for name, tier in tiers.items()}, preferred)
+
+
+def _paths_of_tiers(source: Path) -> dict[TierName, tuple[str, ...]]:
+    """Return the paths of each tier as the table has them, whether it is right or not."""
+    from floe_ci.toml_files import TABLE, configuration_file, document_of, table_in  # noqa: PLC0415 - as above
+
+    tables = table_in(document_of(configuration_file(source)), "tool", TABLE, "tiers")
+    given = {tier: table_in(tables, tier).get("paths", [f"tests/{tier}"]) for tier in TIERS}
+    return {tier: tuple(map(str, paths)) if isinstance(paths, list) else () for tier, paths in given.items()}
 
 
 def _in_repository(test: str, source: Path) -> str:

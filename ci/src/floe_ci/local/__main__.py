@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from floe_ci.errors import RunError, UserError
 from floe_ci.interrupts import Interrupts
+from floe_ci.local import standby
 from floe_ci.local.messages import Channel, Done, Order, Refused, Up
 from floe_ci.local.processes import adopt_orphans
 from floe_ci.local.session import LocalStay
@@ -54,7 +55,8 @@ class Worker:
             return
         self._channel.release(last)
         try:
-            await asyncio.Event().wait()
+            with standby.beside(request.source):
+                await asyncio.Event().wait()
         finally:
             if self._stay:
                 self._stay.close()
@@ -99,8 +101,13 @@ async def _watch(orders: asyncio.StreamReader, channel: Channel, told: Callable[
         told(signal.SIGHUP)
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Be a worker."""
     adopt_orphans()
     # It warns of processes that end after it; here all of them are meant to be ended.
     logging.getLogger("asyncio").setLevel(logging.ERROR)
     asyncio.run(serve())
+
+
+if __name__ == "__main__":
+    main()

@@ -68,7 +68,7 @@ class LocalStay:
             self._offer = offer = Offer.of(plan)
             # Without tests nothing is installed, so a repository need not say what.
             self._packages = environments.of_tests(request.source, plan.config) if self._run.with_tests else None
-        there = kept.find(request.source) if self._run.with_tests else None
+        there = kept.find(request.source) if self._run.with_tests and not request.fresh else None
         there = there if there and set(offer.services) <= set(there.services) else None
         for line in (IN_USE,) if there else first_lines(offer):
             self._run.note(line)

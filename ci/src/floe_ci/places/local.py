@@ -8,16 +8,16 @@ import subprocess
 import sys
 from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from floe_ci.errors import RunError, UserError
 from floe_ci.hearing import Hearing, finish_for, signals_to
-from floe_ci.local import messages
+from floe_ci.local import messages, standby
 from floe_ci.places import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Literal
+    from typing import IO, Literal
 
     from floe_ci.listeners import Progress
     from floe_ci.request import PlaceName, RunRequest
@@ -28,6 +28,13 @@ NEEDED: Final = ("uv", "psutil")
 """The packages of that extra that every run needs; the services' own are looked for by those."""
 
 
+class Process(Protocol):
+    """A worker, wherever it came from."""
+
+    def wait(self) -> int:
+        """Return its exit code, negative for a signal, once it has ended."""
+
+
 class LocalPlace:
     """Runs tests on this machine."""
 
@@ -35,11 +42,8 @@ class LocalPlace:
 
     def check(self) -> list[Finding]:
         """Return what is here of what tests and services on this machine need."""
-        if sys.platform == "win32":
-            return [Finding("operating system", "missing", "Windows has no process groups", "use WSL, or --on dagger")]
-        lacking = [name for name in NEEDED if find_spec(name) is None]
-        if lacking:
-            return [Finding("packages", "missing", ", ".join(lacking), EXTRA)]
+        if lacking := self._lacking():
+            return [lacking]
         from floe_ci.catalog import Catalog  # noqa: PLC0415 - as below
         from floe_ci.local import lookup  # noqa: PLC0415 - an extra, and not for Windows
 
@@ -51,6 +55,22 @@ class LocalPlace:
                 # Without it there are still the tests that don't need it.
                 found.append(Finding(f"service {here.name}", "missing" if reason else "here", told, needed=False))
         return found
+
+    def require(self) -> None:
+        """Refuse where a run on this machine has not what it needs, with what to do.
+
+        Raises:
+            UserError: It is so.
+        """
+        if lacking := self._lacking():
+            raise UserError.of([f"{lacking.what}: {lacking.detail}; {lacking.remedy}"], "--on local")
+
+    @staticmethod
+    def _lacking() -> Finding | None:
+        if sys.platform == "win32":
+            return Finding("operating system", "missing", "Windows has no process groups", "use WSL, or --on dagger")
+        lacking = [name for name in NEEDED if find_spec(name) is None]
+        return Finding("packages", "missing", ", ".join(lacking), EXTRA) if lacking else None
 
     def run(self, request: RunRequest, progress: Progress) -> Outcome:
         """Run a tier with services on this machine, and leave its results.
@@ -68,7 +88,7 @@ class LocalPlace:
             UserError: What was asked for can't be.
             RunError: A service did not become ready, or the worker died.
         """
-        _require_extra(self)
+        self.require()
         from floe_ci.local import kept  # noqa: PLC0415 - an extra
 
         if kept.find(request.source) is None:
@@ -87,7 +107,7 @@ class LocalPlace:
         Raises:
             UserError: The worker does not end.
         """
-        _require_extra(self)
+        self.require()
         from floe_ci.local import kept  # noqa: PLC0415 - an extra
 
         if not kept.claimed(request.source):
@@ -95,13 +115,6 @@ class LocalPlace:
         progress.note("ending the services")
         kept.end(request.source)
         return f"the services of {request.source.resolve()} ended"
-
-
-def _require_extra(place: LocalPlace) -> None:
-    """Refuse where the extra is not installed, with what to do."""
-    lacking = [finding for finding in place.check() if finding.needed and finding.state != "here"]
-    if lacking:
-        raise UserError.of([f"{each.what}: {each.detail}; {each.remedy}" for each in lacking], "--on local")
 
 
 def _ask(action: Literal["test", "up"], request: RunRequest, progress: Progress) -> tuple[Outcome | None, str]:
@@ -113,23 +126,15 @@ def _ask(action: Literal["test", "up"], request: RunRequest, progress: Progress)
     Raises:
         UserError: It refused.
     """
-    _require_extra(LocalPlace())
+    LocalPlace().require()
     absolute = request.absolute()
     hearing = Hearing(progress, absolute)
     with ExitStack() as stack:
         terminal = stack.enter_context(_terminal(request))
         order = messages.Order(action=action, request=absolute, terminal=terminal)
-        # -P: a module of the repository must not take the place of one that the worker needs.
-        worker = subprocess.Popen(
-            [sys.executable, "-P", "-m", "floe_ci.local"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-            pass_fds=terminal or (),
-        )
-        assert worker.stdin and worker.stdout  # noqa: PT018, S101 - they are pipes, for the type checker
-        orders, told = stack.enter_context(worker.stdin), stack.enter_context(worker.stdout)
+        worker, orders, told = _begin(absolute, terminal or ())
+        stack.enter_context(orders)
+        stack.enter_context(told)
         orders.write(order.line())
         orders.flush()
         with signals_to(orders):
@@ -139,13 +144,38 @@ def _ask(action: Literal["test", "up"], request: RunRequest, progress: Progress)
             worker.wait()
             raise UserError(text)
         case messages.Done(kept=True) | messages.Up():
-            worker.returncode = 0  # it lives on, and nobody will ask how it ends
+            if isinstance(worker, subprocess.Popen):
+                worker.returncode = 0  # it lives on, and nobody will ask how it ends
             return hearing.outcome, ""
         case messages.Done():
             worker.wait()
             return hearing.outcome, ""
         case _:
             return hearing.outcome, f"ended with {_described(worker.wait())}"
+
+
+def _begin(request: RunRequest, terminal: tuple[int, ...]) -> tuple[Process, IO[str], IO[str]]:
+    """Begin a worker: the standby beside kept services becomes one, where there is one, or it is a process of its own.
+
+    Returns:
+        The worker, what it reads, and what it writes.
+    """
+    (reading, orders), (told, writing) = os.pipe(), os.pipe()
+    try:
+        files = {0: reading, 1: writing, 2: 2, **{end: end for end in terminal}}
+        worker: Process | None = None if request.fresh else standby.ask(request.source, files)
+        # -P: a module of the repository must not take the place of one that the worker needs.
+        worker = worker or subprocess.Popen(
+            [sys.executable, "-P", "-m", "floe_ci.local"],
+            stdin=reading,
+            stdout=writing,
+            start_new_session=True,
+            pass_fds=terminal,
+        )
+    finally:
+        os.close(reading)
+        os.close(writing)
+    return worker, os.fdopen(orders, "w", encoding="utf-8"), os.fdopen(told, encoding="utf-8")
 
 
 def _described(code: int) -> str:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from jinja2 import Template
+
     from floe_ci.report.content import Content
 
 _TEMPLATES: Final = Path(__file__).parent / "templates"
@@ -17,8 +22,9 @@ _MINUTE: Final = 60
 _KIB: Final = 1024
 
 
-def page(content: Content) -> str:
-    """Return the page."""
+@cache
+def templates() -> tuple[Template, Mapping[str, str]]:
+    """Return the page's template, compiled, and by what a browser knows its style and its script."""
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
@@ -28,7 +34,13 @@ def page(content: Content) -> str:
     )
     environment.filters |= {"seconds": seconds, "bytes": size, "counted": counted}
     hashes = {name: _hash(environment.get_template(f"report.{name}").render()) for name in ("css", "js")}
-    return environment.get_template("report.html").render(page=content, hashes=hashes)
+    return environment.get_template("report.html"), hashes
+
+
+def page(content: Content) -> str:
+    """Return the page."""
+    template, hashes = templates()
+    return template.render(page=content, hashes=hashes)
 
 
 def seconds(number: float) -> str:

@@ -26,8 +26,9 @@ def runner() -> CliRunner:
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have a state folder of the test's own."""
+    """Have a state folder and a cache of the test's own: there may be services up on this machine."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
 def test_nothing_is_up(runner: CliRunner, tmp_path: Path) -> None:
