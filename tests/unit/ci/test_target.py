@@ -88,6 +88,50 @@ def test_kubeconfig_is_given_on(current: Callable[..., Path]) -> None:
     assert chosen.kubectl_options == ("--kubeconfig", str(file), "--context", "kind-floe")
 
 
+@pytest.mark.parametrize(
+    ("server", "told"),
+    [
+        ("https://[::1", "(Invalid IPv6 URL): mend it in the kubeconfig"),
+        ("https://h:port", "(Port could not be cast"),
+        ("h.example.com", "address: mend it in the kubeconfig"),
+        ("", "address: mend it in the kubeconfig"),
+    ],
+)
+def test_server_that_is_none(tmp_path: Path, server: str, told: str) -> None:
+    """A context whose server can't be talked to, whatever is done, is refused with what stands there."""
+    file = tmp_path / "file"
+    file.write_text(json.dumps(of_one({}, server)))
+    assert f'context kind-c: "{server}" is no server\'s address' in refused(file, "kind-c")
+    assert told in refused(file)
+
+
+def of_one(user: dict[str, object], server: str = "https://127.0.0.1:1") -> dict[str, object]:
+    """Return a kubeconfig of one cluster, for a user."""
+    return {
+        "clusters": [{"name": "c", "cluster": {"server": server}}],
+        "users": [{"name": "u", "user": user}],
+        "contexts": [{"name": "kind-c", "context": {"cluster": "c", "user": "u"}}],
+        "current-context": "kind-c",
+    }
+
+
+@pytest.mark.parametrize(
+    ("command", "why"), [("no-such-plugin", "No such file or directory: 'no-such-plugin'"), ("false", "returned 1")]
+)
+def test_credentials_that_can_not_be_had(
+    tmp_path: Path, command: str, why: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A plugin that gives no credentials is refused with the reason, before a cluster is asked without them."""
+    api = "client.authentication.k8s.io/v1"
+    file = tmp_path / "file"
+    user = {"exec": {"apiVersion": api, "command": command, "interactiveMode": "Never"}}
+    file.write_text(json.dumps(of_one(user)))
+    with pytest.raises(UserError, match=r"^context kind-c: its credentials can't be had: ") as raised:
+        choose(file).version()
+    assert why in str(raised.value)
+    assert capfd.readouterr().err == ""
+
+
 def test_several_kubeconfigs(current: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of several files that KUBECONFIG names, one that isn't there is passed over, and all others count."""
     file = current("kind-floe")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
@@ -15,9 +17,10 @@ from kubernetes import client, config
 from kubernetes.config.kube_config import KubeConfigMerger
 
 from floe_ci.driver.apis import LOCAL, Apis
-from floe_ci.errors import UserError, suggest
+from floe_ci.errors import UserError, shown, suggest
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 KIND: Final = "kind-"
@@ -76,10 +79,14 @@ class Target:
     def _configuration(self) -> client.Configuration:
         settings = client.Configuration()
         try:
-            config.load_kube_config(files(self.kubeconfig), self.context, client_configuration=settings)
-        except (config.ConfigException, yaml.YAMLError, OSError) as error:
+            with _said() as lacking:
+                config.load_kube_config(files(self.kubeconfig), self.context, client_configuration=settings)
+        except (config.ConfigException, yaml.YAMLError, OSError, *MALFORMED) as error:
             msg = f"context {self.context}: its kubeconfig can't be used: {error}"
             raise UserError(msg) from error
+        if lacking:
+            msg = f"context {self.context}: its credentials can't be had: {'; '.join(lacking)}"
+            raise UserError(msg)
         return settings
 
 
@@ -101,6 +108,9 @@ def choose(kubeconfig: Path | None = None, context: str = "") -> Target:
         msg = f"--context {context}: there is none of this name; {suggest(context, servers)}"
         raise UserError(msg)
     server = servers.get(name, "")
+    if name and (fault := _fault(server)) is not None:
+        msg = f"context {name}: {shown(server)} is no server's address{fault}: mend it in the kubeconfig"
+        raise UserError(msg)
     if not context and not is_kind_here(name, server):
         what = f"the current one, {name}, is not a Kind cluster on this machine" if name else "there is no current one"
         msg = f"no context was named, and {what}: name it with --context; known: {', '.join(sorted(servers))}"
@@ -137,6 +147,30 @@ def files(kubeconfig: Path | None) -> str:
 def is_kind_here(context: str, server: str) -> bool:
     """Tell whether a context is one that kind wrote for a cluster of this machine."""
     return context.startswith(KIND) and urlsplit(server).hostname in LOCAL
+
+
+def _fault(server: str) -> str | None:
+    """Return why an address of a server is none; empty where it isn't said."""
+    try:
+        parts = urlsplit(server)
+        _ = parts.port  # it raises
+    except ValueError as error:
+        return f" ({error})"
+    return None if parts.scheme in {"http", "https"} and parts.hostname else ""
+
+
+@contextmanager
+def _said() -> Iterator[list[str]]:
+    """Yield the errors that are logged meanwhile: the client goes on without credentials that it can't have."""
+    lines: list[str] = []
+    handler = logging.Handler(logging.ERROR)
+    handler.emit = lambda record: lines.append(" ".join(record.getMessage().split()))  # type: ignore[method-assign]
+    root = logging.getLogger()
+    root.addHandler(handler)
+    try:
+        yield lines
+    finally:
+        root.removeHandler(handler)
 
 
 def require_kubectl() -> None:

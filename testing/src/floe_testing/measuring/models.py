@@ -1,10 +1,10 @@
 """What `performance.json` holds. Durations are in seconds, memory in bytes, CPU in seconds or in cores."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from floe_testing.errors import FloeTestingError
 
@@ -15,8 +15,16 @@ class UnreadableResultsError(FloeTestingError):
     """Results are not there, or not what they should be."""
 
 
+def _in_a_zone(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+Moment = Annotated[datetime, AfterValidator(_in_a_zone)]
+"""One that names no zone is UTC's."""
+
+
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
 
 class Phases(_Part):
@@ -88,7 +96,7 @@ class Performance(_Part):
     version: Literal[1] = 1
     run_id: str | None = None
     tier: str | None = None
-    started_at: datetime
+    started_at: Moment
     seconds: float
     """The session, from its start to its end."""
     tests: tuple[TestPerformance, ...]

@@ -57,6 +57,23 @@ def runs(folder: Path, calls: Sequence[float]) -> list[Path]:
     return [write(folder / f"run-{day}", day, test=taken) for day, taken in enumerate(calls, start=1)]
 
 
+def test_times_without_a_zone(trend: Callable[..., Result], tmp_path: Path) -> None:
+    """Of runs of which one says in which zone its time is, and one doesn't, the one that is newer is told as such."""
+    new, old = write(tmp_path / "new", 2, test=2.0), write(tmp_path / "old", 1, test=1.0)
+    file = old / "performance.json"
+    file.write_text(file.read_text(encoding="utf-8").replace("00:00Z", "00:00"), encoding="utf-8")
+    (only,) = found(trend("--json", new, old)).values()
+    assert (only["before"], only["now"]) == (1.0, 2.0)
+
+
+def test_number_that_is_none(trend: Callable[..., Result], tmp_path: Path) -> None:
+    """A duration that is no number is refused with its file; nothing could be compared with it."""
+    new, old = write(tmp_path / "new", 2, test=2.0), write(tmp_path / "old", 1, test=float("nan"))
+    refused = trend(new, old)
+    assert refused.exit_code == 2
+    assert f"{old}/performance.json" in refused.output
+
+
 def test_median_of_earlier_runs(trend: Callable[..., Result], tmp_path: Path) -> None:
     """The newest run stands beside the median of those before, so that one slow run counts for little."""
     each = found(trend("--json", *runs(tmp_path, [1.0, 9.0, 1.2, 3.0])))["test"]
