@@ -221,12 +221,10 @@ def test_stream_that_still_pours(api: ApiServer, follower: LogFollower, files: F
     follower.look([pod("running")])
     until(lambda: files.text() == ["first"])
     asked.set()
-    begun = time.monotonic()
     follower.finish(timeout=30)
-    took = time.monotonic() - begun
+    assert not over.is_set()
     over.set()
     assert files.text()[1:51] == [str(n) for n in range(50)]
-    assert took < 10
 
 
 def test_stream_that_ends_early(api: ApiServer, follower: LogFollower, files: Files) -> None:
