@@ -1,142 +1,136 @@
-"""The fixtures of a service, made from its `Service`."""
+"""The fixtures of a service: one family, made in one way for services of this package, of others, and of a suite.
+
+A service that a package brings is imported when one of its fixtures is used, not when pytest starts: what a fixture is
+called, needs and how long it lives is all that has to be known before.
+"""
 
 from __future__ import annotations
 
 import inspect
-from contextlib import AbstractContextManager, ExitStack, nullcontext
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pytest
 
 from floe_testing.errors import FloeTestingError
-from floe_testing.isolation.naming import unique_name
 from floe_testing.services.failing import failing
-from floe_testing.waiting.polling import PollingConfig, wait_for_condition, wait_for_condition_async
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
-    from contextlib import AbstractAsyncContextManager
 
-    from floe_testing.services.config import ServiceConfig
-    from floe_testing.services.service import Service
+    from floe_testing.services.service import Scope, Service
 
-ANSWER_TIMEOUT = 60.0
-"""Seconds until a service must answer that a fixture is a client of."""
 _WIDE: Final = frozenset({"session", "package", "module"})
-"""The scopes of a client that the tests of a module can share something of."""
+"""The scopes of a client that the tests of a module can share."""
 
 
 class NoEventLoopError(FloeTestingError):
     """A service is asynchronous, and nothing is installed that runs asynchronous fixtures."""
 
 
-def fixtures_of(service: Service[Any, Any], what: str) -> dict[str, Any]:
-    """Return the fixtures of a service, by name.
+class Family(NamedTuple):
+    """The fixtures of a service `orders`; a plugin or a conftest has them under these names."""
+
+    config: Any
+    """`orders_config`: what it is reached with."""
+    client: Any
+    """`orders_client`: a client of a server that answers."""
+    own: Any
+    """`orders`: what a test has for itself, or the client where tests have nothing to themselves."""
+    module: Any
+    """`orders_module`: what the tests of a module share; None where they can't, as an event loop ends before."""
+
+    def named(self, stem: str) -> dict[str, Any]:
+        """Return them by name."""
+        names = (f"{stem}_config", f"{stem}_client", stem, f"{stem}_module")
+        return {name: fixture for name, fixture in zip(names, self, strict=True) if fixture}
+
+
+def family(  # noqa: PLR0913 - each has a default
+    name: str,
+    load: Callable[[], Service[Any, Any]],
+    *,
+    what: str | None = None,
+    client: Scope = "session",
+    own: Scope = "function",
+    asynchronous: bool = False,
+) -> Family:
+    """Return the fixtures of a service, which is loaded when one of them is used.
 
     Args:
-        service: The service.
-        what: What messages and `pytest --fixtures` call it: `the service orders`.
+        name: The service's name.
+        load: Returns the service.
+        what: What messages and `pytest --fixtures` call it; `the service NAME` unless given.
+        client: How long a client lives.
+        own: How long the fixture of the service's name lives: that of a client where tests have nothing to themselves.
+        asynchronous: Whether it is used in an event loop.
     """
-    stem = service.service_name.replace("-", "_")
-    scope = service.client_scope
+    what = what or f"the service {name}"
+    stem = name.replace("-", "_")
+    make = _asynchronous if asynchronous else _synchronous
+
+    def loaded() -> Service[Any, Any]:
+        with failing():
+            return load()
 
     def config() -> Any:  # noqa: ANN401 - of the service's own type
         with failing():
-            return service.config.from_environment()
+            return load().config.from_environment()
 
-    make = _asynchronous if service.is_asynchronous else _synchronous
+    def opened(request: pytest.FixtureRequest, config: Any) -> Any:  # noqa: ANN401 - as above
+        from floe_testing.services.opening import opening  # noqa: PLC0415 - not before a service is used
+
+        return opening(loaded(), config, request)
+
+    def isolated(request: pytest.FixtureRequest, client: Any, run_id: str) -> Any:  # noqa: ANN401 - as above
+        from floe_testing.services.opening import isolating  # noqa: PLC0415 - as above
+
+        return isolating(loaded(), client, run_id, request)
+
+    def shared(request: pytest.FixtureRequest, client: Any, run_id: str) -> Any:  # noqa: ANN401 - as above
+        from floe_testing.services.opening import sharing  # noqa: PLC0415 - as above
+
+        return sharing(loaded(), client, run_id, request)
+
+    def opened_and_shared(request: pytest.FixtureRequest, config: Any, run_id: str) -> Iterator[Any]:  # noqa: ANN401
+        for opened_client in opened(request, config):
+            yield from shared(request, opened_client, run_id)
+
     config.__doc__ = f"Return what {what} is reached with."
-    made = {
-        f"{stem}_config": pytest.fixture(scope="session")(config),
-        f"{stem}_client": make(opening(service), f"Yield a client of {what}, which answers.", scope, f"{stem}_config"),
-        stem: make(
-            isolating(service, "test"),
-            f"Yield what a test has of {what} for itself.",
-            "function",
-            f"{stem}_client",
-            "run_id",
-        ),
-    }
-    if scope in _WIDE:
-        text = f"Yield what the tests of a module share of {what}."
-        made[f"{stem}_module"] = make(isolating(service, "module"), text, "module", f"{stem}_client", "run_id")
-    return made
+    module_text = f"Yield what the tests of a module share of {what}."
+    if client in _WIDE:
+        module = make(shared, module_text, "module", f"{stem}_client", "run_id")
+    else:
+        module = None if asynchronous else make(opened_and_shared, module_text, "module", f"{stem}_config", "run_id")
+    return Family(
+        pytest.fixture(scope="session")(config),
+        make(opened, f"Yield a client of {what}, which answers.", client, f"{stem}_config"),
+        make(isolated, f"Yield what a test has of {what} for itself.", own, f"{stem}_client", "run_id"),
+        module,
+    )
 
 
-def opening(service: Service[Any, Any]) -> Callable[..., Any]:
-    """Return what opens a client that answers, for the service's configuration."""
-
-    def sync(config: ServiceConfig) -> Iterator[Any]:
-        with ExitStack() as stack:
-            with failing():
-                client = stack.enter_context(service.opened(config))
-                wait_until_answers(service, client, config)
-            yield client
-
-    async def asynchronous(config: ServiceConfig) -> AsyncIterator[Any]:
-        async with service.opened_async(config) as client:
-            with failing():
-                await wait_until_answers_async(service, client, config)
-            yield client
-
-    return asynchronous if service.is_asynchronous else sync
-
-
-def isolating(service: Service[Any, Any], prefix: str) -> Callable[..., Any]:
-    """Return what makes something of the service that nobody else has, for a client and the run's id."""
-
-    def make(client: Any, run_id: str) -> Any:  # noqa: ANN401 - the service's own
-        return service.isolate(client, unique_name(prefix, run_id)) if service.isolate else nullcontext(client)
-
-    def sync(client: Any, run_id: str) -> Iterator[Any]:  # noqa: ANN401 - as above
-        with make(client, run_id) as own:
-            yield own
-
-    async def asynchronous(client: Any, run_id: str) -> AsyncIterator[Any]:  # noqa: ANN401 - as above
-        made: AbstractAsyncContextManager[Any] | AbstractContextManager[Any] = make(client, run_id)
-        if isinstance(made, AbstractContextManager):
-            with made as own:
-                yield own
-        else:
-            async with made as own:
-                yield own
-
-    return asynchronous if service.is_asynchronous else sync
-
-
-def wait_until_answers(service: Service[Any, Any], client: object, config: ServiceConfig) -> None:
-    """Wait until a service answers its client, if it can be asked.
-
-    Raises:
-        ConditionTimeoutError: It did not, for 60 s.
-    """
-    answers = service.answers
-    if answers is not None:
-        wait_for_condition(lambda: answers(client), _answering(service, config), retry_on=(Exception,))
-
-
-async def wait_until_answers_async(service: Service[Any, Any], client: object, config: ServiceConfig) -> None:
-    """Wait as `wait_until_answers` does, in the event loop."""
-    answers = service.answers
-    if answers is not None:
-        await wait_for_condition_async(lambda: answers(client), _answering(service, config), retry_on=(Exception,))
-
-
-def _answering(service: Service[Any, Any], config: ServiceConfig) -> PollingConfig:
-    description = f"{service.service_name} at {config.address} answers"
-    return PollingConfig(timeout=ANSWER_TIMEOUT, interval=0.2, description=description)
+def fixtures_of(service: Service[Any, Any]) -> dict[str, Any]:
+    """Return the fixtures of a service that is there already, by name."""
+    made = family(
+        service.service_name,
+        lambda: service,
+        client=service.client_scope,
+        own=service.own_scope,
+        asynchronous=service.is_asynchronous,
+    )
+    return made.named(service.service_name.replace("-", "_"))
 
 
 def _synchronous(body: Callable[..., Any], text: str, scope: Any, *needed: str) -> Any:  # noqa: ANN401 - pytest's own
-    def fixture(**given: Any) -> Iterator[Any]:  # noqa: ANN401 - fixtures' values
-        yield from body(*(given[name] for name in needed))
+    def fixture(request: pytest.FixtureRequest, **given: Any) -> Iterator[Any]:  # noqa: ANN401 - fixtures' values
+        yield from body(request, *(given[name] for name in needed))
 
-    return pytest.fixture(scope=scope)(_described(fixture, text, needed))
+    return pytest.fixture(scope=scope)(_described(fixture, text, "request", *needed))
 
 
 def _asynchronous(body: Callable[..., Any], text: str, scope: Any, *needed: str) -> Any:  # noqa: ANN401 - pytest's own
-    async def fixture(**given: Any) -> AsyncIterator[Any]:  # noqa: ANN401 - fixtures' values
-        async for each in body(*(given[name] for name in needed)):
+    async def fixture(request: pytest.FixtureRequest, **given: Any) -> AsyncIterator[Any]:  # noqa: ANN401 - as above
+        async for each in body(request, *(given[name] for name in needed)):
             yield each
 
     def nobody_runs_it() -> None:
@@ -149,16 +143,17 @@ def _asynchronous(body: Callable[..., Any], text: str, scope: Any, *needed: str)
     except ImportError:
         pass
     else:
-        return pytest_asyncio.fixture(scope=scope, loop_scope=scope)(_described(fixture, text, needed))
+        described = _described(fixture, text, "request", *needed)
+        return pytest_asyncio.fixture(scope=scope, loop_scope=scope)(described)
     try:
         import anyio  # noqa: F401, PLC0415 - as above
     except ImportError:
-        return pytest.fixture(scope=scope)(_described(nobody_runs_it, text, ()))
+        return pytest.fixture(scope=scope)(_described(nobody_runs_it, text))
     # By this name its plugin knows what to run.
-    return pytest.fixture(scope=scope)(_described(fixture, text, (*needed, "anyio_backend")))
+    return pytest.fixture(scope=scope)(_described(fixture, text, "request", *needed, "anyio_backend"))
 
 
-def _described(function: Callable[..., Any], text: str, needed: tuple[str, ...]) -> Callable[..., Any]:
+def _described(function: Callable[..., Any], text: str, *needed: str) -> Callable[..., Any]:
     """Give a function the docstring and the arguments that pytest reads."""
     function.__doc__ = text
     parameters = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY) for name in needed]

@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
+from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, Final
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 GROUP: Final = "floe_testing.services"
 _OWN_PACKAGE: Final = "floe_testing-"
 BUILT_IN: Final = "floe_testing.services.builtin"
-"""The module of the services whose fixtures are written by hand."""
+"""The module of the services of this package."""
 
 
 class ServicePluginError(FloeTestingError):
@@ -64,7 +65,7 @@ def register(service: Service[Any, Any]) -> None:
         message = f"service {name}: {where} and {place} both register one of this name. Rename one of the two."
         raise ServicePluginError(message)
     _registered[name] = (place, service)
-    for fixture, function in fixtures_of(service, f"the service {name}").items():
+    for fixture, function in fixtures_of(service).items():
         module.setdefault(fixture, function)
 
 
@@ -176,6 +177,12 @@ def load_service(name: str) -> Service[Any, Any]:
         message = f"{problem} calls itself {loaded.service_name!r}; its entry point must have the same name"
         raise ServicePluginError(message)
     return loaded
+
+
+def load_built_in(name: str) -> Service[Any, Any]:
+    """Return a service of this package, without a look at what others are installed."""
+    service: Service[Any, Any] = getattr(import_module(BUILT_IN), name)
+    return service
 
 
 def requirement_of(name: str) -> ServiceRequirement:

@@ -8,10 +8,10 @@ from typing import Any, Generic, Literal, Protocol, Self, TypeVar, runtime_check
 from pydantic import BaseModel, ConfigDict, TypeAdapter, model_validator
 
 from floe_testing.errors import FloeTestingError
-from floe_testing.services.config import ServiceConfig
+from floe_testing.services.config import Settings
 from floe_testing.services.requirement import DnsLabel
 
-C = TypeVar("C", bound=ServiceConfig)
+C = TypeVar("C", bound=Settings)
 T = TypeVar("T")
 Scope = Literal["session", "package", "module", "class", "function"]
 Opened = AbstractContextManager[T] | AbstractAsyncContextManager[T]
@@ -43,19 +43,26 @@ class Service(BaseModel, Generic[C, T]):
     pytest gets the fixtures `<name>_config` and `<name>_client`, `<name>` for each test, and `<name>_module` for the
     tests of a module. Where `connect` gives an asynchronous context they are asynchronous, and pytest-asyncio or anyio
     has to be there.
+
+    What `connect`, `isolate` and `share` name as keyword-only arguments is given to them in tests: the fixture of that
+    name, or the argument's default where there is none.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     config: type[C]
-    """What it is reached with. Its `service` is the service's name, the default of its `port` that of Kubernetes."""
+    """What it is reached with: a `ServiceConfig`, or mere `Settings` for what is in the process of the tests. Its
+    `service` is the service's name, the default of its `port` that of Kubernetes."""
     connect: Callable[[C], Opened[T]]
-    """Opens a client, and closes it after. It need not wait for the service."""
+    """Opens a client, and closes it after. It need not wait for the service: where `answers` is given, a client is
+    opened for each look, until one is answered."""
     answers: Callable[[T], object] | None = None
     """Looks once: something true when the service answers, or `Unmet("what was seen")`, or any exception; awaited
     where it can be."""
-    isolate: Callable[[T, str], Opened[Any]] | None = None
-    """Makes what one test has for itself, of a name that nothing else has, and removes it after."""
+    isolate: Callable[..., Opened[Any]] | None = None
+    """Makes what one test has for itself, of a client and a name that nothing else has, and removes it after."""
+    share: Callable[..., Opened[Any]] | None = None
+    """The same for what the tests of a module share; what `isolate` makes unless given."""
     names: Callable[[T], Iterable[str]] | None = None
     """Returns the names of what is there, for `floe-testing cleanup`: it knows those that tests made."""
     remove: Callable[[T, str], object] | None = None
@@ -76,10 +83,16 @@ class Service(BaseModel, Generic[C, T]):
         """How long a client lives."""
         return self.scope or ("function" if self.is_asynchronous else "session")
 
+    @property
+    def own_scope(self) -> Scope:
+        """How long what a test has for itself lives: a client that it has no part of, as long as that does."""
+        return "function" if self.isolate else self.client_scope
+
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
         TypeAdapter(DnsLabel).validate_python(self.config.service)
-        if self.config.model_fields["port"].is_required():
+        port = self.config.model_fields.get("port")
+        if port and port.is_required():
             message = f"{self.config.__name__} gives its port no default"
             raise ValueError(message)
         if (self.names is None) != (self.remove is None):
@@ -94,8 +107,9 @@ class Service(BaseModel, Generic[C, T]):
 
     @property
     def service_port(self) -> int:
-        """The port of its Kubernetes Service."""
-        return int(self.config.model_fields["port"].default)
+        """The port of its Kubernetes Service; 0 where it has none."""
+        port = self.config.model_fields.get("port")
+        return int(port.default) if port else 0
 
     def __call__(self) -> Generator[T, None, None]:
         """Yield a client; it is closed when the generator is resumed or closed.
@@ -106,13 +120,13 @@ class Service(BaseModel, Generic[C, T]):
         with self.opened(self.config.from_environment()) as client:
             yield client
 
-    def opened(self, config: C) -> AbstractContextManager[T]:
-        """Return the context of a client.
+    def opened(self, config: C, **given: object) -> AbstractContextManager[T]:
+        """Return the context of a client; what is given is for `connect`.
 
         Raises:
             WrongContextError: It is an asynchronous one.
         """
-        context = self.connect(config)
+        context = self.connect(config, **given)
         if not isinstance(context, AbstractContextManager):
             message = f"{self.service_name}: connect gave {context!r}, which `with` can't enter"
             if isinstance(context, AbstractAsyncContextManager):
@@ -120,13 +134,13 @@ class Service(BaseModel, Generic[C, T]):
             raise WrongContextError(message)
         return context
 
-    def opened_async(self, config: C) -> AbstractAsyncContextManager[T]:
-        """Return the context of an asynchronous client.
+    def opened_async(self, config: C, **given: object) -> AbstractAsyncContextManager[T]:
+        """Return the context of an asynchronous client; what is given is for `connect`.
 
         Raises:
             WrongContextError: It is none.
         """
-        context = self.connect(config)
+        context = self.connect(config, **given)
         if not isinstance(context, AbstractAsyncContextManager):
             message = f"{self.service_name}: connect gave {context!r}, which `async with` can't enter"
             raise WrongContextError(message)

@@ -112,6 +112,108 @@ def test_scope(suite: pytest.Pytester, scope: str, opened: int) -> None:
     result.stdout.fnmatch_lines([f"opened {opened}"])
 
 
+def test_module_of_a_narrow_client(suite: pytest.Pytester) -> None:
+    """Where a client lives for a test alone, the tests of a module share one of the module's own."""
+    suite.makeconftest(
+        conftest(more="scope='function'").replace(", isolate=isolate", "").replace("yield events", "yield object()")
+    )
+    suite.makepyfile(
+        """
+        def test_first(orders, orders_client, orders_module):
+            assert orders is orders_client is not orders_module
+            test_first.seen = orders, orders_module
+
+        def test_second(orders, orders_module):
+            assert orders is not test_first.seen[0]
+            assert orders_module is test_first.seen[1]
+        """
+    )
+    suite.runpytest_subprocess("-p", "no:randomly").assert_outcomes(passed=2)
+
+
+def test_something_else_for_a_module(suite: pytest.Pytester) -> None:
+    """What the tests of a module share may be made in another way than what each has for itself."""
+    share = "contextlib.nullcontext"
+    suite.makeconftest(conftest(more=f"share=lambda client, name: {share}((client, name))"))
+    suite.makepyfile(
+        """
+        def test(orders, orders_client, orders_module):
+            client, name = orders_module
+            assert client is orders_client
+            assert name.startswith("module-") and orders.startswith("test-")
+        """
+    )
+    suite.runpytest_subprocess().assert_outcomes(passed=1)
+
+
+FIXTURES_BY_NAME = """
+import contextlib
+import pytest
+from typing import ClassVar
+import floe_testing
+from floe_testing import Service, ServiceConfig, check_service_health
+
+class OrdersConfig(ServiceConfig):
+    service: ClassVar[str] = "orders"
+    port: int = 8080
+
+@contextlib.contextmanager
+def connect(config, *, currency="euro", nowhere="default"):
+    yield currency, nowhere
+
+@contextlib.contextmanager
+def isolate(client, name, *, tmp_path):
+    yield client, tmp_path
+
+@pytest.fixture(scope="session")
+def currency(): return "dollar"
+
+floe_testing.register(Service(config=OrdersConfig, connect=connect, isolate=isolate, answers=lambda client: client))
+"""
+
+
+def test_fixtures_that_a_service_asks_for(suite: pytest.Pytester) -> None:
+    """A service's functions get fixtures by the names of their keyword-only arguments, or else these have defaults."""
+    suite.makeconftest(FIXTURES_BY_NAME)
+    suite.makepyfile(
+        """
+        def test(orders, orders_client, tmp_path):
+            assert orders_client == ("dollar", "default")
+            assert orders == (orders_client, tmp_path)
+        """
+    )
+    suite.runpytest_subprocess().assert_outcomes(passed=1)
+
+
+def test_fixture_that_is_not_there(suite: pytest.Pytester) -> None:
+    """A fixture that a service's function asks for, and nobody defines, is named."""
+    suite.makeconftest(FIXTURES_BY_NAME.replace("tmp_path", "shelf"))
+    suite.makepyfile("def test(orders): pass")
+    result = suite.runpytest_subprocess()
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*fixture 'shelf' not found*"])
+
+
+def test_each_look_has_a_client_of_its_own(suite: pytest.Pytester) -> None:
+    """A client is waited for that can't be opened at first, or is never answered; those before it are closed."""
+    suite.makeconftest(
+        conftest()
+        .replace(
+            '    events.append("opened',
+            '    if not events: events.append("refused"); raise OSError\n    events.append("opened',
+        )
+        .replace("    return client", "    return events.count('asked') > 1")
+    )
+    suite.makepyfile(
+        """
+        def test(orders_client):
+            opened = ["opened shop:8080", "asked"]
+            assert orders_client == ["refused", *opened, "closed", *opened]
+        """
+    )
+    suite.runpytest_subprocess().assert_outcomes(passed=1)
+
+
 @pytest.mark.parametrize("way", ["asyncio", "asyncio-auto", "anyio"])
 def test_asynchronous(suite: pytest.Pytester, way: str) -> None:
     """The fixtures of an asynchronous service are asynchronous, for either plugin that runs such tests."""

@@ -10,7 +10,7 @@ from minio.error import InvalidResponseError, S3Error, ServerError
 
 from floe_testing.errors import FloeTestingError
 from floe_testing.services.models import MinIOConfig
-from floe_testing.waiting.polling import PollingConfig, wait_for_condition
+from floe_testing.waiting.polling import HopelessError, PollingConfig, wait_for_condition
 
 NOT_YET = (urllib3.exceptions.HTTPError, InvalidResponseError, ServerError)
 """What a server does that is still starting: at first it answers 404, and not as S3 does. A refused key is another."""
@@ -39,6 +39,20 @@ def connect(config: MinIOConfig) -> Iterator[Minio]:
         )
     finally:
         pool.clear()
+
+
+def answers(client: Minio) -> bool:
+    """Look once whether buckets can be listed.
+
+    Raises:
+        HopelessError: The server answers, and refuses.
+    """
+    try:
+        client.list_buckets()
+    except S3Error as error:
+        message = f"MinIO refuses: {error}"
+        raise HopelessError(message) from error
+    return True
 
 
 def wait_until_answers(config: MinIOConfig, timeout: float = 60.0) -> None:

@@ -7,7 +7,15 @@ from typing import Any
 
 import requests
 from pyiceberg.catalog.rest import RestCatalog
-from pyiceberg.exceptions import NoSuchNamespaceError, ServerError, ServiceUnavailableError
+from pyiceberg.exceptions import (
+    BadRequestError,
+    ForbiddenError,
+    NoSuchNamespaceError,
+    OAuthError,
+    ServerError,
+    ServiceUnavailableError,
+    UnauthorizedError,
+)
 from pyiceberg.typedef import Identifier
 
 from floe_testing.services.models import MinIOConfig, PolarisConfig
@@ -15,6 +23,8 @@ from floe_testing.waiting.polling import PollingConfig, wait_for_condition
 
 NOT_YET = (requests.ConnectionError, requests.Timeout, ServerError, ServiceUnavailableError)
 """What a server does that is still starting. A refused credential is not among them."""
+REFUSALS = (BadRequestError, ForbiddenError, OAuthError, UnauthorizedError)
+"""What a server does that will have it no other way, however long one waits."""
 
 
 @contextmanager
