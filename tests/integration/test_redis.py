@@ -16,11 +16,11 @@ from floe_testing.services import locate
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-pytestmark = pytest.mark.requirement("REQ-641")
+pytestmark = pytest.mark.services("redis")
 
 
-def test_data_outlives_the_pod(redis: Redis, restart_service: Callable[[str], None], run_id: str) -> None:
-    """What was written is there when another pod has taken over, in the order that it was written."""
+def test_data_outlives_the_server(redis: Redis, restart_service: Callable[[str], None], run_id: str) -> None:
+    """What was written is there when another server has taken over, in the order that it was written."""
     key = unique_name("orders", run_id)
     redis.rpush(key, "shoes", "books", "pens")
     restart_service("redis")
