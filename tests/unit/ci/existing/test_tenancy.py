@@ -11,7 +11,7 @@ from floe_ci.existing.target import Target
 from floe_ci.existing.tenancy import Tenancy, check
 from kubernetes import client
 
-from tests.unit.ci.test_job import MANIFESTS
+from tests.unit.ci.driver.test_job import MANIFESTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from tests.unit.ci.conftest import ApiServer
 
-RUNNER = Path(__file__).resolve().parents[3] / "k8s" / "runner"
+RUNNER = Path(__file__).resolve().parents[4] / "k8s" / "runner"
 SERVICES = Manifests.parse(
     """\
 apiVersion: v1

@@ -14,8 +14,8 @@ from floe_ci.driver.run import ClusterRun
 from floe_ci.errors import RunError, UserError
 from kubernetes import client
 
-from tests.unit.ci.test_follow import Files
-from tests.unit.ci.test_job import MANIFESTS, packed, pods, state, until_sent
+from tests.unit.ci.driver.test_follow import Files
+from tests.unit.ci.driver.test_job import MANIFESTS, packed, pods, state, until_sent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
