@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import tomlkit
 
 from floe_ci.catalog import Catalog
+from floe_ci import wanted
 from floe_ci.config import read_config
 from floe_ci.declared import Declared, workspace_root
 from floe_ci.errors import UserError
@@ -16,11 +17,15 @@ from floe_ci.tiers import TIERS
 from floe_ci.toml_files import OWN_FILE, TABLE, configuration_file, parse_toml, read_text, table_in
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from tomlkit.items import Table
 
 TEST_GROUPS: Final = ("test", "tests", "testing")
+IGNORING: Final = ".gitignore"
+RESULTS: Final = "/results/"
+"""Where runs leave what they found, which is nobody's source."""
 MEMBERS: Final = ("packages/*", "libs/*", "services/*", "apps/*", "src", "*")
 """Where a repository of several packages has them, each with tests of its own."""
 
@@ -35,6 +40,10 @@ class Proposal:
     groups: tuple[str, ...]
     install: tuple[str, ...]
     extras: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """The variables that the code reads to find the services."""
+    ignored: str = ""
+    """The line that `.gitignore` lacks; empty: none."""
 
     @classmethod
     def of(cls, repository: Path, pyproject: dict[str, Any]) -> Proposal:
@@ -43,12 +52,15 @@ class Proposal:
         extras = tuple(name for name in TEST_GROUPS if name in table_in(pyproject, "project", "optional-dependencies"))
         locked = (workspace_root(repository.resolve()) / "uv.lock").is_file()
         declared = Declared.of(repository)
+        services = Catalog.of_package().suggested(declared.packages)
         return cls(
-            services=Catalog.of_package().suggested(declared.packages),
+            services=services,
             paths=_paths(repository),
             groups=groups if locked else (),
             install=() if locked else declared.install or ("pytest",),
             extras=extras if locked else (),
+            environment=wanted.environment(repository, services),
+            ignored="" if _is_ignored(repository) else RESULTS,
         )
 
     def table(self) -> Table:
@@ -71,11 +83,22 @@ class Proposal:
         if self.services:
             tier.add("services", list(self.services))
             tier["services"].comment(f"what the tests connect to, of {', '.join(Catalog.of_package().services)}")
+        if self.environment:
+            environment = tomlkit.table()
+            environment.update(self.environment)
+            environment.comment("what the code reads to find them, from the run's variables")
+            tier.add("environment", environment)
         tiers = tomlkit.table(is_super_table=True)
         if tier:
             tiers.add("integration" if self.services else "unit", tier)
         table.add("tiers", tiers)
         return table
+
+    def __str__(self) -> str:
+        """Return what is written, as it stands in the file."""
+        document = tomlkit.document()
+        document.add("tool", tomlkit.table(is_super_table=True).add(TABLE, self.table()))
+        return tomlkit.dumps(document).strip()
 
 
 def write(repository: Path) -> tuple[Proposal, Path]:
@@ -108,6 +131,11 @@ def write(repository: Path) -> tuple[Proposal, Path]:
     changed = f"{tomlkit.dumps(document).rstrip()}\n"
     read_config(changed, str(file))
     _replace(file.resolve(), changed.lstrip())
+    if proposal.ignored:
+        ignoring = repository / IGNORING
+        before = read_text(ignoring) or ""
+        ended = "\n" if before and not before.endswith("\n") else ""
+        _replace(ignoring.resolve(), f"{before}{ended}{proposal.ignored}\n")
     return proposal, file
 
 
@@ -124,6 +152,17 @@ def _replace(file: Path, text: str) -> None:
         draft.unlink(missing_ok=True)
         msg = f"{file}: can't be written ({error.strerror or error}), and is as it was"
         raise UserError(msg) from None
+
+
+def _is_ignored(repository: Path) -> bool:
+    """Tell whether Git leaves the results out already, or isn't there to take them in."""
+    if not any((folder / ".git").exists() for folder in (repository.resolve(), *repository.resolve().parents)):
+        return True
+    try:
+        lines = (read_text(repository / IGNORING) or "").splitlines()
+    except UserError:  # nothing can be added to it, and nothing else is wrong
+        return True
+    return any(line.strip().strip("/*") == "results" for line in lines)
 
 
 def _paths(repository: Path) -> tuple[str, ...]:

@@ -17,13 +17,17 @@ if TYPE_CHECKING:
 def command(*, source: Path) -> None:
     """Write the table [tool.floe-ci] into a repository's pyproject.toml, by what it depends on. Overwrites nothing.
 
-    Where there is no pyproject.toml, it is written into a floe-ci.toml.
+    Where there is no pyproject.toml, it is written into a floe-ci.toml. In a repository of Git, the results go into
+    .gitignore.
     """
     from floe_ci import proposal  # noqa: PLC0415 - `--help` needs none of it
 
     proposed, file = proposal.write(source)
     services = ", ".join(proposed.services) or "none: no dependency speaks to one that is known"
+    click.echo(f"{proposed}\n")
     click.echo(f"{file}: [tool.floe-ci] is written; look it through")
+    if proposed.ignored:
+        click.echo(f"{file.parent / '.gitignore'}: {proposed.ignored} is added")
     click.echo(f"services of the integration tier: {services}")
     tier = "integration" if proposed.services else "unit"
     click.echo(f"next: floe-ci doctor, then floe-ci test --tier {tier}")

@@ -146,3 +146,34 @@ def test_extras_of_a_locked_project(call: Call, repository: Path) -> None:
     (repository / "uv.lock").touch()
     call("init", "--source", str(repository))
     assert read_repository(repository)[0].runner.extras == ("test",)
+
+
+def test_environment_of_the_code_is_proposed(call: Call, repository: Path) -> None:
+    """What the code reads to find a service is in the table that is shown and written."""
+    (repository / "settings.py").write_text("import os\nURL = os.environ['DATABASE_URL']\n")
+    told = call("init", "--source", str(repository))
+    environment = read_repository(repository)[0].tier("integration").environment
+    assert list(environment) == ["DATABASE_URL"]
+    assert f'DATABASE_URL = "{environment["DATABASE_URL"]}"' in told.output
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [(None, "/results/\n"), ("*.pyc", "*.pyc\n/results/\n"), ("results/\n", "results/\n"), ("a\n", "a\n/results/\n")],
+)
+def test_results_are_ignored(call: Call, repository: Path, before: str | None, after: str) -> None:
+    """In a repository of Git the results get a line in `.gitignore`, once, behind what stands there."""
+    (repository / ".git").mkdir()
+    if before is not None:
+        (repository / ".gitignore").write_text(before)
+    told = call("init", "--source", str(repository))
+    assert (repository / ".gitignore").read_text() == after
+    assert (".gitignore: /results/ is added" in told.output) == (before != after)
+
+
+def test_refused_table_leaves_what_is_ignored(call: Call, repository: Path) -> None:
+    """Where no table is written, `.gitignore` stays as it is too."""
+    (repository / ".git").mkdir()
+    (repository / "pyproject.toml").write_text("[tool.floe-ci]\n")
+    assert call("init", "--source", str(repository)).exit_code == 2
+    assert not (repository / ".gitignore").exists()
