@@ -140,3 +140,33 @@ def test_other_python_is_taken(empty: Here) -> None:
     assert empty.run("init")[0] == 0
     code, said = empty.run("test", "--on", "local", "tests/unit")
     assert code == 0, said
+
+
+def test_doctor_tells_of_a_stale_lock(empty: Here) -> None:
+    """What `doctor` calls refused for a lock file that is older than its project, a run refuses for the same reason."""
+    make(empty.repository, {"pyproject.toml": PROJECT})
+    subprocess.run([find_uv_bin(), "lock", "--quiet"], cwd=empty.repository, check=True, timeout=120)
+    assert empty.run("doctor")[0] == 0
+    (empty.repository / "pyproject.toml").write_text(PROJECT.replace('["iniconfig"]', '["iniconfig", "toolz"]'))
+    for command in (("doctor",), ("test", "--on", "local", "--tier", "unit")):
+        code, said = empty.run(*command)
+        assert (code, "uv.lock is older than pyproject.toml" in said) == (2, True), said
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"pyproject.toml": PROJECT.replace(">=3.11", ">=3.99")},
+        {"pyproject.toml": PROJECT, ".python-version": "3.99\n"},
+        {"pyproject.toml": PROJECT.replace(">=3.11", ">=3.99"), ".python-version": "3.11\n"},
+    ],
+    ids=["range", "version", "both"],
+)
+def test_doctor_tells_of_a_python_that_is_not_there(empty: Here, files: dict[str, str]) -> None:
+    """What `doctor` calls refused for want of an interpreter, a run refuses too."""
+    make(empty.repository, files)
+    assert empty.run("init")[0] == 0
+    code, said = empty.run("doctor")
+    assert (code, "✗ Python: " in said, "the repository  would be refused" in said) == (2, True, True), said
+    code, said = empty.run("test", "--on", "local", "--tier", "unit")
+    assert code == 2, said

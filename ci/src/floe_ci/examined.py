@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from subprocess import TimeoutExpired
 from typing import TYPE_CHECKING, Final
 
 from floe_ci.config import read_repository
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from floe_ci.catalog import Catalog
     from floe_ci.config import Config
 
+PACKAGES: Final = "packages of the tests"
+NO_PYTHON: Final = "change requires-python or .python-version, or install one that fits: uv python install VERSION"
 SIGNS: Final = ("pyproject.toml", OWN_FILE, "setup.py", "setup.cfg", "uv.lock")
 """Files that a repository with tests has."""
 
@@ -33,16 +36,38 @@ def findings(source: Path) -> list[Finding]:
         return [Finding("configuration", "broken", str(error))]
     file = configuration_file(source)
     told = str(file) if file.is_file() else "none: the defaults"
-    return [Finding("configuration", "here", told), _packages(source, config), *_absent(config, catalog)]
+    return [Finding("configuration", "here", told), *_packages(source, config), *_absent(config, catalog)]
 
 
-def _packages(source: Path, config: Config) -> Finding:
-    if config.runner.install:
-        return Finding("packages of the tests", "here", f"uv pip install {' '.join(config.runner.install)}")
+def _packages(source: Path, config: Config) -> Iterator[Finding]:
+    """Yield what the packages of the tests are from, and what a run would be refused for when it installs them."""
     lock = workspace_root(source.resolve()) / "uv.lock"
-    if lock.is_file():
-        return Finding("packages of the tests", "here", str(lock))
-    return Finding("packages of the tests", "broken", no_lock_file(lines_to_add(source)))
+    if not (config.runner.install or lock.is_file()):
+        yield Finding(PACKAGES, "broken", no_lock_file(lines_to_add(source)))
+        return
+    problems = _problems(source.resolve(), config) if can_be_kept() else {}
+    if problem := problems.pop(PACKAGES, ""):
+        yield Finding(PACKAGES, "broken", problem)
+    else:
+        told = f"uv pip install {' '.join(config.runner.install)}" if config.runner.install else str(lock)
+        yield Finding(PACKAGES, "here", told)
+    for what, problem in problems.items():
+        yield Finding(what, "broken", problem, NO_PYTHON)
+
+
+def _problems(source: Path, config: Config) -> dict[str, str]:
+    """Return what uv would say of the packages and of the interpreter, where it would refuse them."""
+    from floe_ci.local import environments, foretold  # noqa: PLC0415 - an extra, and not for Windows
+
+    environment = environments.of_tests(source, config)
+    try:
+        told = {
+            PACKAGES: foretold.lock_problem(environment),
+            "Python": foretold.python_problem(environment, environments.wanted_python(source, environment)),
+        }
+    except (OSError, TimeoutExpired):  # uv isn't there or has no time: a run will tell
+        return {}
+    return {what: problem for what, problem in told.items() if problem}
 
 
 def _absent(config: Config, catalog: Catalog) -> Iterator[Finding]:

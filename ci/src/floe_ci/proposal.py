@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import tomlkit
 
-from floe_ci.catalog import Catalog
 from floe_ci import wanted
+from floe_ci.catalog import Catalog
 from floe_ci.config import read_config
 from floe_ci.declared import Declared, workspace_root
 from floe_ci.errors import UserError
@@ -175,6 +175,8 @@ def _paths(repository: Path) -> tuple[str, ...]:
 def _test_folders(repository: Path) -> tuple[str, ...]:
     """Return the folder of tests at the top, or else those of the packages below it."""
     top = [name for name in ("tests", "test") if (repository / name).is_dir()][:1]
+    if not top and any((repository / "testing").glob("test_*.py")):  # it is as often a package that helps tests
+        top = ["testing"]
     below = {
         str(folder.relative_to(repository))
         for member in MEMBERS

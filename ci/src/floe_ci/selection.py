@@ -28,6 +28,10 @@ SHOWN: Final = 2000
 INTERACTIVE: Final = ("--pdb", "--trace")
 REMEMBERING: Final = ("--lf", "--last-failed", "--ff", "--failed-first", "--sw", "--stepwise", "--nf", "--new-first")
 """pytest's options that need a terminal, and those that need its cache of an earlier run."""
+WORKERS_NEED: Final = "workers need pytest-xdist in the repository"
+_WORKERS: Final = re.compile(r"-n(?:$|=?\d|=?auto|=?logical)|--numprocesses\b")
+_WORKERS_UNKNOWN: Final = re.compile(r"unrecognized arguments: (?:.* )?(?:-n|--numprocesses)")
+_XDIST: Final = re.compile(r'^name = "pytest-xdist"$', re.MULTILINE)
 _NOT_IMPORTABLE: Final = re.compile(r"^E\s+(ModuleNotFoundError|SyntaxError|IndentationError): ", re.MULTILINE)
 """What no service mends that comes later."""
 _ERROR: Final = re.compile(r"(?:\S*pytest\S*|__main__\.py): error: |ERROR: (?!usage)")
@@ -184,6 +188,18 @@ def refuse_elsewhere(chosen: Selection) -> None:
         raise UserError(msg)
 
 
+def refuse_workers(tier: TierConfig, chosen: Selection, lock: str) -> None:
+    """Refuse pytest-xdist's option where the lock file has no pytest-xdist, before anything is installed.
+
+    Raises:
+        UserError: It is so.
+    """
+    asked = next((each for each in (*tier.pytest_args, *chosen.extra) if _WORKERS.match(each)), "")
+    if asked and not _XDIST.search(lock):
+        msg = f"{asked}: {WORKERS_NEED}, and uv.lock has none; `uv add --dev pytest-xdist` does, or do without"
+        raise UserError(msg)
+
+
 def refuse_nothing(tier: str, chosen: Selection, exit_code: int, output: str) -> None:
     """Refuse a selection by what `pytest --collect-only` came to, before anything is started for it.
 
@@ -213,4 +229,6 @@ def usage_error(output: str) -> str | None:
     """Return what pytest says of arguments that it doesn't take, or None where that isn't what it says."""
     lines = [line.strip() for line in output.splitlines()]
     said = [_ERROR.sub("", line) for line in lines if _ERROR.match(line) and "usage: " not in line]
+    if any(_WORKERS_UNKNOWN.search(each) for each in said):
+        said.append(f"{WORKERS_NEED}: add it to the packages of the tests, or do without")
     return "; ".join(said) or None

@@ -22,7 +22,7 @@ _SERVER: Final = {
 }
 VALUES: Final = {
     "postgres": {
-        **{name: f"postgresql://{_POSTGRES}/${{FLOE_POSTGRES_DATABASE}}" for name in ("DATABASE_URL", "POSTGRES_URL")},
+        **dict.fromkeys(("DATABASE_URL", "POSTGRES_URL"), f"postgresql://{_POSTGRES}/${{FLOE_POSTGRES_DATABASE}}"),
         **{f"{prefix}{name}": value for prefix in ("PG", "DB_", "POSTGRES_") for name, value in _SERVER.items()},
         **dict.fromkeys(("PGDATABASE", "DB_NAME", "POSTGRES_DB"), "${FLOE_POSTGRES_DATABASE}"),
     },
@@ -55,7 +55,7 @@ def environment(repository: Path, services: Collection[str]) -> dict[str, str]:
     """Return the variables that a repository's code reads and that these services stand behind, with their values.
 
     Only what is written in the code counts: names of variables as constants where `os.environ`, `os.getenv` and the
-    readers of the usual packages take them, and the fields of a class of settings. A file that is no Python is left out.
+    readers of the usual packages take them, and the fields of a class of settings. What is no Python is left out.
     """
     read, imported = set[str](), set[str]()
     for tree in _trees(repository):

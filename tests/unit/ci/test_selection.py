@@ -9,7 +9,9 @@ from floe_ci.selection import (
     pytest_arguments,
     refuse_elsewhere,
     refuse_nothing,
+    refuse_workers,
     selecting_arguments,
+    usage_error,
 )
 
 TIER = TierConfig(paths=("tests/integration",))
@@ -129,8 +131,8 @@ def test_refused_arguments() -> None:
     """Arguments that pytest refuses are told in its own last words."""
     output = "usage: pytest\nERROR: usage: x\nERROR: file or directory not found: tests/unit\n"
     assert refusal(EVERYTHING, 4, output) == "tier unit: pytest can't start: file or directory not found: tests/unit"
-    output = "ERROR: usage: pytest [options]\npytest: error: unrecognized arguments: -n\n  inifile: pytest.ini\n"
-    assert refusal(EVERYTHING, 4, output) == "tier unit: pytest can't start: unrecognized arguments: -n"
+    output = "ERROR: usage: pytest [options]\npytest: error: unrecognized arguments: --nope\n  inifile: pytest.ini\n"
+    assert refusal(EVERYTHING, 4, output) == "tier unit: pytest can't start: unrecognized arguments: --nope"
 
 
 @pytest.mark.parametrize("output", ["", "first\nlast\n", "ImportError while loading conftest\nE   KeyError: 'URL'\n"])
@@ -230,3 +232,27 @@ def test_tests_of_no_or_several_tiers() -> None:
         belonging(("tests/a.py", "checks"), NESTED, "integration")  # type: ignore[arg-type]
     with pytest.raises(UserError, match=r"is in several tiers \(e2e, integration\): name one of them with --tier"):
         belonging(("tests/db/a.py",), NESTED, "unit")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("options", [("-n", "4"), ("-n4",), ("--numprocesses=auto",)])
+def test_workers_need_their_package(options: tuple[str, ...]) -> None:
+    """Workers are refused by a lock file without pytest-xdist, and not by one that has it."""
+    chosen = Selection(options=options)
+    with pytest.raises(UserError, match="workers need pytest-xdist in the repository"):
+        refuse_workers(TierConfig(), chosen, 'name = "pytest"\n')
+    refuse_workers(TierConfig(), chosen, 'name = "pytest"\nname = "pytest-xdist"\n')
+
+
+@pytest.mark.parametrize("options", [(), ("-x",), ("--no-cov",), ("--nf",)])
+def test_other_options_need_no_workers(options: tuple[str, ...]) -> None:
+    """What asks for no workers is not refused for them."""
+    refuse_workers(TierConfig(), Selection(options=options), "")
+
+
+def test_workers_that_pytest_does_not_know() -> None:
+    """Where no lock file tells, pytest's own refusal gets the remedy."""
+    said = usage_error("__main__.py: error: unrecognized arguments: -n 2")
+    assert said is not None
+    assert said.endswith(
+        "workers need pytest-xdist in the repository: add it to the packages of the tests, or do without"
+    )

@@ -54,6 +54,8 @@ MOST: Final = 20
 """How many environments are kept; the others are those that were not used for the longest time."""
 LONGEST: Final = 30 * 86_400.0
 """Seconds that an environment is kept for without being used."""
+CHECK_LOCK: Final = ("lock", "--check", "--offline", "--verbose")
+"""Tells whether a lock file is of the projects that are there, and why not."""
 _NOT_IN_NAMES: Final = re.compile(r"[^A-Za-z0-9_.-]+")
 
 Command = tuple[str, ...]
@@ -226,7 +228,7 @@ async def _refuse_stale_lock(environment: Environment, folder: Path) -> None:
     """Refuse a lock file that is not of the projects that are there; uv would install what it says all the same."""
     try:
         # Offline: one that is up to date needs nothing, and why one isn't is said before anything is asked for.
-        await _uv(("lock", "--check", "--offline", "--verbose"), environment, folder)
+        await _uv(CHECK_LOCK, environment, folder)
     except CommandError as error:
         if reason := stale_lock(error.said, str(environment.lock)):
             raise UserError(reason) from None
@@ -253,8 +255,19 @@ async def _add_tools(environment: Environment, folder: Path) -> None:
 
 
 async def _uv(command: Command, environment: Environment, folder: Path) -> None:
+    where = (str(folder),) if command[0] == "venv" else ()
+    await run((uv(), *command, *where), variables_of_uv(command, environment, folder), environment.folder)
+
+
+def uv() -> str:
+    """Return where uv is."""
     from uv import find_uv_bin  # noqa: PLC0415 - an extra
 
+    return find_uv_bin()
+
+
+def variables_of_uv(command: Command, environment: Environment, folder: Path) -> dict[str, str]:
+    """Return the variables that uv is called with, to work on an environment in a folder."""
     settings = {
         "UV_PROJECT_ENVIRONMENT": str(folder),
         "VIRTUAL_ENV": str(folder),
@@ -272,8 +285,7 @@ async def _uv(command: Command, environment: Environment, folder: Path) -> None:
     }
     if not environment.python:
         inherited["PATH"] = os.pathsep.join((*_pyenv(), inherited.get("PATH", os.defpath)))
-    where = (str(folder),) if command[0] == "venv" else ()
-    await run((find_uv_bin(), *command, *where), inherited | settings, environment.folder)
+    return inherited | settings
 
 
 def _in_place(arguments: list[str]) -> Iterator[str]:
@@ -295,6 +307,16 @@ def _interpreter(source: Path, requires: str | None) -> str:
         if SpecifierSet(requires or "").contains(platform.python_version(), prereleases=True):
             return sys.executable
     return ""
+
+
+def wanted_python(source: Path, environment: Environment) -> str:
+    """Return the Python that a repository asks for: what `.python-version` names, or else its range; empty: any."""
+    for folder in (source, *source.parents):
+        with suppress(OSError):
+            lines = (folder / ".python-version").read_text(encoding="utf-8", errors="replace").split()
+            return lines[0] if lines else ""
+    locked = _locked_python(environment.lock) if environment.lock else _wanted_python(source / "pyproject.toml")
+    return locked or ""
 
 
 def _locked_python(lock: Path) -> str | None:

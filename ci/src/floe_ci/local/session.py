@@ -21,6 +21,7 @@ from floe_ci.local.processes import ended_after, spawn
 from floe_ci.local.services import Services
 from floe_ci.local.workspace import Workspace
 from floe_ci.plan import Plan
+from floe_ci.selection import refuse_workers
 from floe_ci.tasks import in_thread, together
 
 if TYPE_CHECKING:
@@ -68,6 +69,8 @@ class LocalStay:
             self._offer = offer = Offer.of(plan)
             # Without tests nothing is installed, so a repository need not say what.
             self._packages = environments.of_tests(request.source, plan.config) if self._run.with_tests else None
+            if self._packages and self._packages.lock:
+                refuse_workers(plan.tier, request.selection, self._packages.lock.read_text(encoding="utf-8"))
         there = kept.find(request.source) if self._run.with_tests and not request.fresh else None
         there = there if there and set(offer.services) <= set(there.services) else None
         for line in (IN_USE,) if there else first_lines(offer):

@@ -177,3 +177,13 @@ def test_refused_table_leaves_what_is_ignored(call: Call, repository: Path) -> N
     (repository / "pyproject.toml").write_text("[tool.floe-ci]\n")
     assert call("init", "--source", str(repository)).exit_code == 2
     assert not (repository / ".gitignore").exists()
+
+
+@pytest.mark.parametrize(("name", "paths"), [("test_a.py", ("testing",)), ("helpers.py", ("tests/unit",))])
+def test_folder_called_testing(call: Call, tmp_path: Path, name: str, paths: tuple[str, ...]) -> None:
+    """A folder `testing` is proposed where tests are in it, and not where it is a package that helps them."""
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "orders"\n')
+    (tmp_path / "testing").mkdir()
+    (tmp_path / "testing" / name).touch()
+    call("init", "--source", str(tmp_path))
+    assert read_repository(tmp_path)[0].tier("unit").paths == paths
