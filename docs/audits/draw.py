@@ -2,10 +2,11 @@
 
     python docs/audits/draw.py NUMBER FOLDER
 
-The packages of `packages.csv` are shuffled once, by a seed that never changes, and each draw has twenty of them: the
-first for draw 1, the next for draw 2. Of its twenty, the first eight count whose source distribution holds tests. All
-is run as it is, without settings. 80 of the findings are drawn, at most 14 of them of one rule or one package, and are
-written to `draw-NUMBER.csv` beside this script, without a verdict. Archives that are not in FOLDER are downloaded.
+The packages of `packages.csv` are shuffled once, by a seed that never changes, then those of `packages-2.csv`, and each
+draw has twenty of them: the first for draw 1, the next for draw 2. Of its twenty, the first count whose source
+distribution holds tests: eight, and from draw 4 on as many more as it takes for 80 findings. All is run as it is,
+without settings. 80 of the findings are drawn, at most 14 of them of one rule or one package, and are written to
+`draw-NUMBER.csv` beside this script, without a verdict. Archives that are not in FOLDER are downloaded.
 """
 
 import argparse
@@ -17,14 +18,19 @@ import subprocess
 import sys
 import tarfile
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 HERE = Path(__file__).parent
+LISTS = ("packages.csv", "packages-2.csv")
 SEED = 20261128
 IN_A_DRAW = 20
 WITH_TESTS = 8
+EIGHT_ONLY = 3
+"""The last draw of eight packages, however few findings they had."""
 FINDINGS = 80
 AT_MOST = 14
+Suite = tuple[str, Path, list[Path]]
 COLUMNS = ("package", "version", "place", "rule", "message", "verdict", "note")
 
 
@@ -36,42 +42,53 @@ def main() -> None:
     parser.add_argument("--download", action="store_true", help="only download")
     arguments = parser.parse_args()
     suites = find_suites(packages(arguments.number), arguments.folder.resolve())
-    if not arguments.download:
+    if arguments.download:
+        print(", ".join(name for name, *_ in suites))
+    else:
         write(arguments.number, suites)
 
 
-def write(number: int, suites: list[tuple[str, Path, list[Path]]]) -> None:
+def write(number: int, suites: Iterator[Suite]) -> None:
     """Audit the suites, and write down some of what is found."""
-    found = [finding for suite in suites for finding in audit(*suite)]
-    chosen = choose(found, number)
+    names: list[str] = []
+    found: list[dict[str, str]] = []
+    chosen: list[dict[str, str]] = []
+    for suite in suites:
+        if len(names) >= WITH_TESTS and (number <= EIGHT_ONLY or len(chosen) == FINDINGS):
+            break
+        names.append(suite[0])
+        found += audit(*suite)
+        chosen = choose(found, number)
     with (HERE / f"draw-{number}.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS, restval="", lineterminator="\n")
         writer.writeheader()
         writer.writerows(chosen)
     rules = Counter(finding["rule"] for finding in found)
-    print(f"{len(chosen)} of {len(found)} findings in {', '.join(name for name, *_ in suites)}")
+    print(f"{len(chosen)} of {len(found)} findings in {', '.join(names)}")
     print(", ".join(f"{rule}: {rules[rule]}" for rule in sorted(rules)))
 
 
 def packages(number: int) -> list[str]:
     """Return the names of the packages of a draw."""
-    with (HERE / "packages.csv").open(encoding="utf-8", newline="") as file:
-        names = [row["package"] for row in csv.DictReader(file)]
-    random.Random(SEED).shuffle(names)  # noqa: S311 - a seed that anybody can repeat
+    names = [name for each in LISTS for name in shuffled(HERE / each)]
     return names[IN_A_DRAW * (number - 1) : IN_A_DRAW * number]
 
 
-def find_suites(names: list[str], folder: Path) -> list[tuple[str, Path, list[Path]]]:
-    """Return the first packages that hold tests: the name and version of each, its folder and the folders of tests."""
-    suites = []
+def shuffled(file: Path) -> list[str]:
+    """Return the names of a list in the order in which they are drawn."""
+    with file.open(encoding="utf-8", newline="") as rows:
+        names = [row["package"] for row in csv.DictReader(rows)]
+    random.Random(SEED).shuffle(names)  # noqa: S311 - a seed that anybody can repeat
+    return names
+
+
+def find_suites(names: list[str], folder: Path) -> Iterator[Suite]:
+    """Yield the packages that hold tests: the name and version of each, its folder and the folders of tests."""
     for name in names:
         root = unpack(name, folder)
         tests = [] if root is None else find_tests(root)
         if root is not None and tests:
-            suites.append((root.name, root, tests))
-        if len(suites) == WITH_TESTS:
-            break
-    return suites
+            yield root.name, root, tests
 
 
 def unpack(name: str, folder: Path) -> Path | None:
@@ -80,7 +97,7 @@ def unpack(name: str, folder: Path) -> Path | None:
     if not place.is_dir():
         partial = folder / f".{name}"
         shutil.rmtree(partial, ignore_errors=True)
-        wanted = ["--no-deps", "--no-binary", ":all:", name]
+        wanted = ["--no-deps", "--no-binary", name, name]
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--dest", str(partial), *wanted]
         subprocess.run(command, check=False, capture_output=True)  # noqa: S603 - names of this folder's list
         for archive in partial.glob("*.tar.gz"):

@@ -37,7 +37,21 @@ NOTHING_RAISED: Final = (
         "no leak",
     ),
     *("never ", "dont ", "doesnt ", "make sure", "compatib", "is enough"),
-    *("smoke", "no op", "noop", "no-op", "survive", "succeed", "ignore", "import", "regression", "/issues/", "/pull/"),
+    *(
+        "explode",
+        "blow up",
+        "smoke",
+        "no op",
+        "noop",
+        "no-op",
+        "survive",
+        "succeed",
+        "ignore",
+        "import",
+        "regression",
+        "/issues/",
+        "/pull/",
+    ),
     *("accept", "allow", "permit", "let through", "tolerat", "possible to", "can access", "can be ", "can call"),
     *("can get", "can connect", " valid", " ok", "works", "should work", "either work", "idempotent", "is safe"),
 )
@@ -60,8 +74,9 @@ TYPE_UNKNOWN: Final = (
     "exact error",
     "exact exception",
     "some error",
+    *("propagat", "uncaught", "unhandled", "reraise", "re raise"),
 )
-"""How people say that they can't tell which exception to expect."""
+"""How people say that they can't tell which exception to expect, or that it is whatever something else raised."""
 _EFFECTS: Final = (
     *("write", "send", "publish", "save", "upload", "put", "insert", "emit", "notify", "post", "enqueue", "push"),
     *("store", "produce", "deliver", "dispatch", "broadcast"),

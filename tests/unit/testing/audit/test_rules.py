@@ -884,6 +884,192 @@ FORMS: dict[str, tuple[str, int | None]] = {
         """,
         3,
     ),
+    "FT401 a mock that nobody calls": (
+        """
+        import time
+        from unittest.mock import Mock
+        def test_a(worker):
+            send = Mock()
+            worker.start(send)
+            time.sleep(0.3)
+            send.assert_not_called()
+        """,
+        None,
+    ),
+    "FT401 unittest, what nobody adds to": (
+        """
+        import time
+        import unittest
+        class T(unittest.TestCase):
+            def test_a(self):
+                calls = []
+                self.worker.start(calls.append)
+                time.sleep(0.3)
+                self.assertEqual(calls, [])
+        """,
+        None,
+    ),
+    "FT401 what somebody adds to": (
+        """
+        import time
+        def test_a(worker):
+            calls = []
+            worker.start(calls.append)
+            time.sleep(0.3)
+            assert calls == [7]
+        """,
+        5,
+    ),
+    "FT401 until something has ended": (
+        """
+        import time
+        def test_a(worker):
+            worker.stop()
+            time.sleep(0.3)
+            assert not worker.is_alive()
+        """,
+        4,
+    ),
+    "FT401 until all is gone": (
+        """
+        import time
+        def test_a(queue):
+            queue.put(7)
+            time.sleep(0.3)
+            assert queue.count == 0
+        """,
+        4,
+    ),
+    "FT401 nothing changes in the meantime": (
+        """
+        import time
+        def test_a(store):
+            store.touch("a")
+            assert store.version == 7
+            time.sleep(0.3)
+            assert store.version == 7
+        """,
+        None,
+    ),
+    "FT401 what changes in the meantime": (
+        """
+        import time
+        def test_a(store):
+            store.touch("a")
+            assert store.version == 7
+            time.sleep(0.3)
+            assert store.version == 8
+        """,
+        5,
+    ),
+    "FT401 longer than its own time to live": (
+        """
+        import time
+        def test_a(store):
+            store.lock("a", lock_ttl=1)
+            time.sleep(1.5)
+            assert store.owner("a") == "b"
+        """,
+        None,
+    ),
+    "FT401 much longer than its own time to live": (
+        """
+        import time
+        def test_a(store):
+            store.lock("a", lock_ttl=1)
+            time.sleep(8)
+            assert store.owner("a") == "b"
+        """,
+        4,
+    ),
+    "FT401 longer than a request may take": (
+        """
+        import time
+        def test_a(shop):
+            shop.order(7, timeout=1)
+            time.sleep(2)
+            assert shop.shipped == [7]
+        """,
+        4,
+    ),
+    "FT401 computed from its own time to live": (
+        """
+        import time
+        def test_a(store):
+            store.lock("a")
+            time.sleep(store.TTL + 0.1)
+            assert store.owner("a") == "b"
+        """,
+        None,
+    ),
+    "FT401 a comment says that there is nothing to wait for": (
+        """
+        import time
+        def test_a(store):
+            store.send("a")
+            # no good way to know when the store has seen it:
+            # it does not answer
+            time.sleep(0.3)
+            assert store.seen == ["a"]
+        """,
+        None,
+    ),
+    "FT401 a comment that says no such thing": (
+        """
+        import time
+        def test_a(store):
+            store.send("a")
+            # give the store a moment
+            time.sleep(0.3)
+            assert store.seen == ["a"]
+        """,
+        5,
+    ),
+    "FT205 a comment that tells of the error alone": (
+        """
+        import pytest
+        def test_a():
+            # should raise an exception
+            with pytest.raises(Exception):
+                place(None)
+        """,
+        4,
+    ),
+    "FT205 a comment that says why any will do": (
+        """
+        import pytest
+        def test_a():
+            with pytest.raises(Exception):  # which one depends on the driver
+                place(None)
+        """,
+        None,
+    ),
+    "FT205 what something else raised": (
+        """
+        import pytest
+        def test_error_of_callback_propagates(shop):
+            with pytest.raises(Exception):
+                shop.place(7, broken)
+        """,
+        None,
+    ),
+    "FT701 a comment says why": (
+        """
+        import pytest
+        def test_a():
+            # nothing covers this path so far
+            pytest.skip()
+        """,
+        None,
+    ),
+    "FT201 must not explode": (
+        """
+        def test_a(store):
+            # must not explode
+            store.close()
+        """,
+        None,
+    ),
     "FT401 hardly any time": (
         """
         import time

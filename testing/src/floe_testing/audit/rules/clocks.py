@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from floe_testing.audit.checks import as_test
+from floe_testing.audit.fixed_waits import is_needed
 from floe_testing.audit.look import is_inside, names_in, patched
 from floe_testing.audit.model import Example, Finding, Severity
 from floe_testing.audit.module import Call, Function, Module
@@ -40,7 +41,7 @@ class Sleep(Rule):
     reason = (
         "A fixed time is too long on a fast machine and too short on a busy one: the suite is slow, and fails now "
         "and then. Wait for the condition instead, with a timeout (`floe_testing.wait_for_condition`), or advance a "
-        "fake clock."
+        "fake clock. Where there is nothing to wait for, say so in a comment."
     )
     bad = (
         Example("""
@@ -89,6 +90,25 @@ class Sleep(Rule):
                         break
                     time.sleep(0.1)
                 assert orders.shipped(7)
+        """),
+        Example("""
+            import time
+
+            def test_paused_worker_ships_nothing(worker):
+                shipped = []
+                worker.ship = shipped.append
+                worker.pause()
+                worker.place(7)
+                time.sleep(0.2)
+                assert shipped == []
+        """),
+        Example("""
+            import time
+
+            def test_lock_is_given_up(store):
+                store.lock("orders", ttl=1)
+                time.sleep(1.5)
+                assert store.lock("orders", ttl=1).owner == "this"
         """),
         Example("""
             import time
@@ -247,6 +267,8 @@ def _sleeps(call: Call, module: Module, function: Function) -> bool:
     if isinstance(length, ast.Constant) and isinstance(length.value, int | float) and length.value <= _HARDLY:
         return False
     if is_inside(function, call.node, "raises", "timeout", "fail_after", "move_on", "cancel", "interrupt"):
+        return False
+    if is_needed(call.node, length, module, function):
         return False
     # A sleep that something is to break off is work, and one between two looks is a wait for a condition.
     return not any(

@@ -1,6 +1,7 @@
 """Assertions that can't fail, or take any failure for the right one."""
 
 import ast
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
@@ -118,11 +119,10 @@ class BroadRaises(Rule):
             if not broad or _makes_broad(function) or says(module, function, TYPE_UNKNOWN):
                 continue
             looked_at = _names_of_errors_looked_at(function)
+            explained = _explained(module, function)
             for call in broad:
-                if module.comment_at(call.node.lineno) or any(
-                    call.node.lineno - last <= _NEAR for last in _explained(module, function) if last < call.node.lineno
-                ):
-                    continue  # which says why
+                if any(0 <= call.node.lineno - line <= _NEAR for line in explained):
+                    continue
                 if keyword(call, "match") is None and keyword(call, "check") is None and call.node not in looked_at:
                     yield self.finding(module, call.node, "any exception will do", function)
 
@@ -460,11 +460,18 @@ _NEAR: Final = 8
 """Lines for which a comment above several `raises` speaks."""
 
 
+_ANY_WILL_DO: Final = re.compile(
+    r"\b(?:any|either|current|differ|depend|var(?:y|ies|ious)|because|since|might|may|probabl|generic|plain|broad)"
+    r"|\bversion|don't care|doesn't matter|not sure|whatever|unspecified|\bnicer\b|should be something"
+    r"|\b(?:b017|pt011|w07\d\d)\b"
+)
+"""How comments give a reason for taking any exception, which one that tells of the error alone does not."""
+
+
 def _explained(module: Module, function: Function) -> list[int]:
-    """Return the lines of comments in a function that speak of exceptions."""
-    words = ("raise", "throw", "error", "exception")
+    """Return the lines of comments in a function that say why any exception will do."""
     first, last = getattr(function.node, "lineno", 0), getattr(function.node, "end_lineno", 0)
-    return [line for line, text in module.comment_lines(first, last) if any(word in text.lower() for word in words)]
+    return [line for line, text in module.comment_lines(first, last) if _ANY_WILL_DO.search(text.lower())]
 
 
 def _says_why(handler: ast.ExceptHandler, module: Module) -> bool:

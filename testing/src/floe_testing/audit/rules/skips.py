@@ -58,7 +58,7 @@ class SkipWithoutReason(Rule):
                 yield self.finding(module, decorator, "no reason is given", place)
         for function in [module.top, *module.functions]:
             for call in function.calls:
-                if call.name in _CALLS and not _has_reason(call):
+                if call.name in _CALLS and not _has_reason(call) and not _has_comment(call, module):
                     yield self.finding(module, call.node, "no reason is given", function)
                 for each in _of_parameters(call):
                     if _is_bare(each, module):
@@ -199,6 +199,11 @@ def _is_bare(decorator: ast.expr, module: Module) -> bool:
     if name == "pytest.mark.skip":
         return not call.args or _is_empty(call.args[0])
     return True
+
+
+def _has_comment(call: Call, module: Module) -> bool:
+    """Tell whether a comment right at a call that skips says why."""
+    return bool(module.comment_at(call.node.lineno))
 
 
 def _has_reason(call: Call) -> bool:

@@ -1,0 +1,122 @@
+"""Fixed waits that nothing could take the place of."""
+
+import ast
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from floe_testing.audit.checks import as_test, checks
+from floe_testing.audit.look import names_in
+from floe_testing.audit.module import Function, Module
+
+_NOTHING_TO_WAIT_FOR: Final = re.compile(
+    r"\bno (?:\w+ )?way\b|\bnothing\b|\bnever\b|\bnone of\b|\bno (?:event|signal|hook|response|message|call)s?\b"
+    r"|\bdo(?:es)?(?: not|n't) (?:see|know|want|have|get|send|call|happen)"
+    r"|\b(?:should|must|will|would)(?: not|n't)\b|\bwon't\b"
+    r"|\blonger than\b|\bexpir|\bttl\b|\btime[sd]? ?out|\belapse|\bstuck\b|\bafter the (?:close|end)\b"
+)
+"""How comments say that a test waits for something that must not happen, or for a time that has to pass."""
+_OWN_TIME: Final = re.compile(r"ttl|expir|lifetime|max_?age|lease|grace|\wtime_?out|time_?out_\w", re.IGNORECASE)
+"""What is in the names of settings that say after which time something is over by itself."""
+_UNUSED: Final = frozenset({"called", "call_count", "await_count", "mock_calls", "call_args", "is_set"})
+"""What mocks and events are asked, to see that nobody used them."""
+_FACTOR: Final = 3
+"""How much longer or shorter than a time that it has set a test may wait for this."""
+
+
+def is_needed(call: ast.Call, length: ast.expr, module: Module, function: Function) -> bool:
+    """Tell whether a fixed wait has no condition to wait for.
+
+    Something must not happen in the meantime, or a time that the test itself has set must pass, or a comment says so.
+    """
+    if _NOTHING_TO_WAIT_FOR.search(_said_of(call, module).lower()):
+        return True
+    return _is_own_time(call, length, function) or _nothing_happens(call, module, function)
+
+
+def _said_of(call: ast.Call, module: Module) -> str:
+    """Return the comments on the lines of a call, and those right above it."""
+    said = dict(module.comment_lines(1, call.end_lineno or call.lineno))
+    first = call.lineno
+    while first - 1 in said and module.text(first - 1).startswith("#"):
+        first -= 1
+    return " ".join(text for line, text in sorted(said.items()) if line >= first)
+
+
+def _is_own_time(call: ast.Call, length: ast.expr, function: Function) -> bool:
+    """Tell whether a wait is computed from a setting, or about as long as what a call is given as one."""
+    if isinstance(length, ast.BinOp) and _OWN_TIME.search(ast.unparse(length)):
+        return True
+    waited = _seconds(length)
+    if waited is None:
+        return False
+    earlier = [each.node for each in function.calls if each.node.lineno < call.lineno]
+    given = [
+        _seconds(each.value) for node in earlier for each in node.keywords if each.arg and _OWN_TIME.search(each.arg)
+    ]
+    return any(each is not None and each / _FACTOR <= waited <= _FACTOR * each for each in given)
+
+
+def _seconds(node: ast.expr) -> float | None:
+    if isinstance(node, ast.Constant) and isinstance(node.value, int | float) and not isinstance(node.value, bool):
+        return float(node.value)
+    return None
+
+
+def _nothing_happens(call: ast.Call, module: Module, function: Function) -> bool:
+    """Tell whether what is checked next is that something is not there, or is as it was before."""
+    found = sorted((check.node for check in checks(module, function)), key=lambda node: node.lineno)
+    before = {ast.dump(node) for node in found if node.lineno < call.lineno}
+    following = next((node for node in found if node.lineno > call.lineno), None)
+    if following is None:
+        return False
+    unused = _UNUSED | {
+        name
+        for each in function.own(ast.Assign)
+        if each.lineno < call.lineno and _is_nothing(each.value)
+        for target in each.targets
+        for name in names_in(target)
+    }
+    return ast.dump(following) in before or any(
+        _is_absent(test) and unused & _words(test) for test in _tests_of(following, function)
+    )
+
+
+def _tests_of(node: ast.expr | ast.stmt, function: Function) -> Iterator[ast.expr]:
+    """Yield what a check says must be true."""
+    if isinstance(node, ast.Assert):
+        yield node.test
+    for call in function.calls:
+        if call.node is node:
+            test = as_test(call)
+            if test is not None:
+                yield test
+            elif call.last in {"assert_not_called", "assert_not_awaited"}:
+                yield ast.UnaryOp(ast.Not(), ast.Name("called", ast.Load()))
+
+
+def _is_absent(test: ast.expr) -> bool:
+    """Tell whether an expression is true where something is empty, or not among others."""
+    match test:
+        case ast.UnaryOp(op=ast.Not()) | ast.Compare(ops=[ast.NotIn()]):
+            return True
+        case ast.BoolOp(op=ast.And(), values=values):
+            return all(map(_is_absent, values))
+        case ast.Compare(left=left, ops=[ast.Eq() | ast.Is()], comparators=[right]):
+            return _is_nothing(left) or _is_nothing(right)
+    return False
+
+
+def _words(node: ast.expr) -> set[str]:
+    return names_in(node) | {each.attr for each in ast.walk(node) if isinstance(each, ast.Attribute)}
+
+
+def _is_nothing(value: ast.expr) -> bool:
+    match value:
+        case ast.Constant(value=None | False | 0 | "" | b""):
+            return True
+        case ast.List(elts=[]) | ast.Tuple(elts=[]) | ast.Dict(keys=[]):
+            return True
+        case ast.Call(func=ast.Name(id="set" | "dict" | "list" | "tuple"), args=[], keywords=[]):
+            return True
+    return False
