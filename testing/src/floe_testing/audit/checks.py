@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from floe_testing.audit.look import is_len, parametrized, strings_in
+from floe_testing.audit.look import is_len, keyword, parametrized, strings_in
 from floe_testing.audit.model import Check, Strength
 from floe_testing.audit.module import Call, Function, Module
 
@@ -291,7 +291,7 @@ def _call_strength(call: Call, module: Module, function: Function) -> Strength |
         return Strength.INTERACTION
     if last in _RAISES:
         return Strength.BROAD_RAISES if is_broad(call, module, function) else Strength.RAISES
-    if call.name in _LIMITS:
+    if call.name in _LIMITS or (call.name == "subprocess.run" and _is_constant_true(keyword(call, "check"))):
         return Strength.DELEGATED
     asserted = as_test(call)
     if asserted is not None:
@@ -396,6 +396,8 @@ def _is_unknown(call: Call, module: Module, function: Function) -> bool:
         return "." not in call.name or first.removeprefix("$") in parametrized(function)
     if "." not in call.name and call.name in _aliases(function):
         return True
+    if first in module.classes and call.name.count(".") == 1 and call.name not in module.defined:
+        return bool(module.classes[first].bases)  # as above
     return _is_support(call.name)
 
 
@@ -466,6 +468,10 @@ def _unpacked(target: ast.expr, value: ast.expr) -> Iterator[tuple[str, ast.expr
 
 def _is_constant(node: ast.expr, value: object) -> bool:
     return isinstance(node, ast.Constant) and type(node.value) is type(value) and node.value == value
+
+
+def _is_constant_true(node: ast.expr | None) -> bool:
+    return node is not None and _is_constant(node, True)  # noqa: FBT003 - the value
 
 
 def _same(one: ast.expr, other: ast.expr) -> bool:

@@ -20,6 +20,8 @@ _OWN_TIME: Final = re.compile(r"ttl|expir|lifetime|max_?age|lease|grace|\wtime_?
 """What is in the names of settings that say after which time something is over by itself."""
 _UNUSED: Final = frozenset({"called", "call_count", "await_count", "mock_calls", "call_args", "is_set"})
 """What mocks and events are asked, to see that nobody used them."""
+_SAYS_NOT: Final = re.compile(r"(?:^|_)(?:not|never|no|without|is?nt|doesnt|dont|wont|cannot|nothing|paused)(?:_|$)")
+"""How names of tests say that something must not happen."""
 _FACTOR: Final = 3
 """How much longer or shorter than a time that it has set a test may wait for this."""
 
@@ -66,7 +68,14 @@ def _seconds(node: ast.expr) -> float | None:
 def _nothing_happens(call: ast.Call, module: Module, function: Function) -> bool:
     """Tell whether what is checked next is that something is not there, or is as it was before."""
     found = sorted((check.node for check in checks(module, function)), key=lambda node: node.lineno)
-    before = {ast.dump(node) for node in found if node.lineno < call.lineno}
+    before = {ast.dump(test) for node in found if node.lineno < call.lineno for test in _tests_of(node, function)}
+    before |= {
+        ast.dump(arg.body)
+        for each in function.calls
+        if each.node.lineno < call.lineno and each.last.startswith("wait")
+        for arg in each.node.args
+        if isinstance(arg, ast.Lambda)
+    }
     following = next((node for node in found if node.lineno > call.lineno), None)
     if following is None:
         return False
@@ -77,8 +86,10 @@ def _nothing_happens(call: ast.Call, module: Module, function: Function) -> bool
         for target in each.targets
         for name in names_in(target)
     }
-    return ast.dump(following) in before or any(
-        _is_absent(test) and unused & _words(test) for test in _tests_of(following, function)
+    said = _SAYS_NOT.search(function.name) is not None
+    return any(
+        ast.dump(test) in before or (_is_absent(test) and (said or unused & _words(test)))
+        for test in _tests_of(following, function)
     )
 
 

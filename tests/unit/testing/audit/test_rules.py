@@ -1070,6 +1070,137 @@ FORMS: dict[str, tuple[str, int | None]] = {
         """,
         None,
     ),
+    "FT401 as it was waited for": (
+        """
+        import time
+        def test_a(shop):
+            wait_for(lambda: 7 not in shop.orders)
+            time.sleep(0.2)
+            assert 7 not in shop.orders
+        """,
+        None,
+    ),
+    "FT401 a name says that it does not happen": (
+        """
+        import time
+        def test_order_is_not_shipped(shop):
+            shop.cancel(7)
+            time.sleep(0.2)
+            assert 7 not in shop.shipped
+        """,
+        None,
+    ),
+    "FT401 a name that says no such thing": (
+        """
+        import time
+        def test_order_is_cancelled(shop):
+            shop.cancel(7)
+            time.sleep(0.2)
+            assert 7 not in shop.open
+        """,
+        4,
+    ),
+    "FT802 sets again what it took away": (
+        """
+        import os
+        def test_a(shop):
+            del os.environ["SHOP"]
+            assert shop.name == ""
+            os.environ["SHOP"] = "agent"
+        """,
+        None,
+    ),
+    "FT802 goes back to where it began": (
+        """
+        import os
+        from pathlib import Path
+        def test_a(session):
+            began = Path.cwd().resolve()
+            session.enter("a")
+            assert session.folder == "a"
+            os.chdir(began)
+        """,
+        None,
+    ),
+    "FT802 goes elsewhere": (
+        """
+        import os
+        from pathlib import Path
+        def test_a(session):
+            elsewhere = Path("a").resolve()
+            os.chdir(elsewhere)
+            assert session.folder == "a"
+        """,
+        5,
+    ),
+    "FT209 skipped where nothing is raised": (
+        """
+        import pytest
+        def test_a(shop):
+            try:
+                shop.cancel(7)
+                pytest.skip("it was shipped before")
+            except Cancelled as error:
+                assert str(error) == "7"
+        """,
+        None,
+    ),
+    "FT701 a comment above a set of parameters": (
+        """
+        import pytest
+        @pytest.mark.parametrize("n", [
+            # the clock of this library can't be set
+            pytest.param(1, marks=pytest.mark.xfail),
+        ])
+        def test_a(n):
+            assert n == 2
+        """,
+        None,
+    ),
+    "FT701 a comment for another tool": (
+        """
+        import pytest
+        @pytest.mark.skip  # noqa: PT001 because it is old
+        def test_a():
+            assert total(7) == 2
+        """,
+        2,
+    ),
+    "FT202 a setting of its own": (
+        """
+        def test_a():
+            class Shop(Base):
+                use_lines = True
+            assert create(Shop).get_use_lines()
+        """,
+        None,
+    ),
+    "FT201 a command that must succeed": (
+        """
+        import subprocess
+        def test_a():
+            subprocess.run(["shop", "7"], check=True)
+        """,
+        None,
+    ),
+    "FT201 a command that may fail": (
+        """
+        import subprocess
+        def test_a():
+            subprocess.run(["shop", "7"], check=False)
+        """,
+        2,
+    ),
+    "FT201 a method that a base of another module brings": (
+        """
+        from shop.testing import Case
+        class Orders(Case):
+            lines = 7
+        def test_a():
+            Orders.run_all()
+        """,
+        None,
+    ),
     "FT401 hardly any time": (
         """
         import time

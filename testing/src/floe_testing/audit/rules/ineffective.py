@@ -504,7 +504,7 @@ def _asserts_about(statement: ast.stmt, names: set[str], module: Module, functio
 def _fails_otherwise(node: ast.Try, function: Function) -> bool:
     """Tell whether a test fails, or looks at a note of the error, where the `except` is not entered."""
     around = node.body + node.orelse
-    if any(_fails(each) for statement in around for each in ast.walk(statement)):
+    if any(_fails(each) or _skips(each) for statement in around for each in ast.walk(statement)):
         return True
     noted = {
         name.id
@@ -550,6 +550,10 @@ def _fails(node: ast.AST) -> bool:
     if isinstance(node, ast.Assert):
         return isinstance(node.test, ast.Constant) and not node.test.value
     return isinstance(node, ast.Raise) or (isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "fail")
+
+
+def _skips(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in {"skip", "skipTest"}
 
 
 def _is_check(value: ast.expr) -> bool:

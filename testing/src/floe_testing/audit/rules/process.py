@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from floe_testing.audit.look import contexts
+from floe_testing.audit.look import contexts, names_in
 from floe_testing.audit.model import Example, Fact, Finding, Severity
 from floe_testing.audit.module import Function, Module
 from floe_testing.audit.project import Project
@@ -151,7 +151,7 @@ def _is_put_back(node: ast.AST, root: str, module: Module, function: Function) -
     """Tell whether something undoes a change: a fixture, a block around it, a clean-up, or the function itself."""
     if {"monkeypatch", "mocker"} & set(function.parameters) or any(contexts(function.ancestors(node))):
         return True
-    if _takes_away(node) and _is_clean_up(node, root, function):
+    if (_takes_away(node) and _is_clean_up(node, root, function)) or _restores(node, function):
         return True
     decorators = [] if isinstance(function.node, ast.Module) else function.node.decorator_list
     elsewhere = any(word in ast.unparse(each).lower() for each in decorators for word in _ELSEWHERE)
@@ -180,6 +180,17 @@ def _stored(statement: ast.Assign) -> set[str]:
 
 def _takes_away(node: ast.AST) -> bool:
     return isinstance(node, ast.Delete) or (isinstance(node, ast.Call) and ast.unparse(node.func).endswith(".pop"))
+
+
+def _restores(node: ast.AST, function: Function) -> bool:
+    """Tell whether a change sets again what the function deleted, or goes back to where the function began."""
+    if isinstance(node, ast.Assign):
+        deleted = [ast.unparse(target) for each in function.own(ast.Delete) for target in each.targets]
+        return any(ast.unparse(target) in deleted for target in node.targets)
+    if isinstance(node, ast.Call) and ast.unparse(node.func) == "os.chdir" and node.args:
+        kept = [each for each in function.own(ast.Assign) if _stored(each) & names_in(node.args[0])]
+        return any("cwd(" in ast.unparse(each.value) for each in kept)
+    return False
 
 
 def _is_clean_up(node: ast.AST, root: str, function: Function) -> bool:

@@ -54,14 +54,14 @@ class SkipWithoutReason(Rule):
     def check(self, module: Module) -> Iterator[Finding]:
         """Look at markers, and at calls that skip."""
         for place, decorator in _decorators(module):
-            if _is_bare(decorator, module):
+            if _is_bare(decorator, module) and not _has_comment(decorator, module):
                 yield self.finding(module, decorator, "no reason is given", place)
         for function in [module.top, *module.functions]:
             for call in function.calls:
-                if call.name in _CALLS and not _has_reason(call) and not _has_comment(call, module):
+                if call.name in _CALLS and not _has_reason(call) and not _has_comment(call.node, module):
                     yield self.finding(module, call.node, "no reason is given", function)
                 for each in _of_parameters(call):
-                    if _is_bare(each, module):
+                    if _is_bare(each, module) and not _has_comment(each, module):
                         yield self.finding(module, each, "no reason is given", function)
 
 
@@ -201,9 +201,13 @@ def _is_bare(decorator: ast.expr, module: Module) -> bool:
     return True
 
 
-def _has_comment(call: Call, module: Module) -> bool:
-    """Tell whether a comment right at a call that skips says why."""
-    return bool(module.comment_at(call.node.lineno))
+_WORDS: Final = 3
+
+
+def _has_comment(node: ast.expr, module: Module) -> bool:
+    """Tell whether a comment right at what skips says why, in some words, and not to another tool."""
+    comment = module.comment_at(node.lineno)
+    return len(comment.split()) > _WORDS and not comment.startswith(("# noqa", "# type:", "# pylint:"))
 
 
 def _has_reason(call: Call) -> bool:

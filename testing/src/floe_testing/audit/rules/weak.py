@@ -138,7 +138,9 @@ class TruthinessOnly(Rule):
     def check(self, module: Module) -> Iterator[Finding]:
         """Look for tests whose every check is of truth."""
         for function, found in _only(module, {Strength.TRUTHINESS, Strength.TYPE}, Strength.TRUTHINESS):
-            if not says(module, function, _ABOUT_TRUTH) and not _is_used_later(found[-1], function):
+            if says(module, function, _ABOUT_TRUTH) or _is_used_later(found[-1], function):
+                continue
+            if not _is_set_here(found[-1], function):
                 yield self.finding(module, found[-1].node, "all that is checked is that there is something", function)
 
 
@@ -280,6 +282,18 @@ def _is_of_result(node: ast.expr | ast.stmt, function: Function) -> bool:
     lengths = [_given(side, function) for side in sides]
     of = [thing for side in lengths if is_len(side) and (thing := measured(side)) is not None]
     return any(isinstance(side, ast.Constant) for side in sides) and any(_is_result(each, function) for each in of)
+
+
+def _is_set_here(check: Check, function: Function) -> bool:
+    """Tell whether what is asked for is a setting that the test itself has set to true."""
+    asked = ast.unparse(check.node)
+    return any(
+        isinstance(each.value, ast.Constant) and each.value.value is True and target.id in asked
+        for each in ast.walk(function.node)
+        if isinstance(each, ast.Assign)
+        for target in each.targets
+        if isinstance(target, ast.Name)
+    )
 
 
 def _given(value: ast.expr, function: Function) -> ast.expr:
