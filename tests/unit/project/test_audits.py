@@ -29,6 +29,16 @@ def test_table_is_what_the_draws_come_to() -> None:
 
 
 @pytest.mark.parametrize("file", DRAWS, ids=lambda file: file.stem)
+def test_row_of_a_draw_is_what_it_came_to(file: Path) -> None:
+    """The README's line of each draw has the verdicts of its list."""
+    count = Counter(each["verdict"] for each in read(file))
+    numbers = [count.total(), *(count[each] for each in ("right", "wrong", "arguable"))]
+    clear, every = count["right"] / (count["right"] + count["wrong"]), count["right"] / count.total()
+    number = file.stem.removeprefix("draw-")
+    assert f"| {number} | {' | '.join(map(str, numbers))} | {clear:.0%} | {every:.0%} |" in README
+
+
+@pytest.mark.parametrize("file", DRAWS, ids=lambda file: file.stem)
 def test_each_finding_of_a_draw_is_judged_once_with_a_reason(file: Path) -> None:
     """No finding counts twice, each that is not simply right has a note, and each is of a rule that there is."""
     rows = read(file)
@@ -42,12 +52,15 @@ def test_draws_have_fresh_packages() -> None:
     """No package is in two draws, none was mended by before, and all are of the list."""
     drawn = [(file.name, name) for file in DRAWS for name in {each["package"] for each in read(file)}]
     names = [name for _, name in drawn]
-    listed = {each["package"].replace("-", "_") for each in read(AUDITS / "packages.csv")}
+    lists = [read(AUDITS / file) for file in ("packages.csv", "packages-2.csv")]
+    listed = {each["package"].replace("-", "_") for rows in lists for each in rows}
     mended_by = {each["package"] for each in read(AUDITS / "precision.csv")}
     assert len(names) == len(set(names))
     assert {name.replace("-", "_").lower() for name in names} <= listed
     assert not mended_by & {name.replace("-", "_").lower() for name in names}
-    assert len(listed) == 60
+    assert not mended_by & listed
+    assert [len(rows) for rows in lists] == [60, 60]
+    assert len(listed) == 120
 
 
 def test_each_rule_is_spoken_of() -> None:

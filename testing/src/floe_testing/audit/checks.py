@@ -159,9 +159,11 @@ def may_check_elsewhere(module: Module, function: Function) -> bool:
 
 def is_broad(call: Call, module: Module, function: Function) -> bool:
     """Tell whether `raises(…)` would take any exception."""
-    if call.last not in {"raises", "assertRaises"} or not call.node.args:
+    if call.last not in {"raises", "assertRaises"}:
         return False
-    wanted = call.node.args[0]
+    wanted = call.node.args[0] if call.node.args else keyword(call, "expected_exception")
+    if wanted is None:
+        return False
     kinds = wanted.elts if isinstance(wanted, ast.Tuple) else [wanted]
     return any(module.resolve(kind, function) in _BROAD for kind in kinds)
 
@@ -246,10 +248,20 @@ def _opposite(op: ast.cmpop) -> ast.cmpop:
 def _covers_all(values: Sequence[ast.expr]) -> bool:
     """Tell whether one of two alternatives is the other one's opposite."""
     plain = {ast.dump(value) for value in values}
-    return any(
-        isinstance(value, ast.UnaryOp) and isinstance(value.op, ast.Not) and ast.dump(value.operand) in plain
-        for value in values
-    )
+    return any(ast.dump(_negated(value)) in plain for value in values)
+
+
+def _negated(value: ast.expr) -> ast.expr:
+    match value:
+        case ast.UnaryOp(op=ast.Not(), operand=operand):
+            return operand
+        case ast.Compare(left=left, ops=[ast.IsNot() | ast.NotEq() | ast.NotIn() as op], comparators=[right]):
+            return ast.Compare(left, [_opposite_of(op)], [right])
+    return ast.UnaryOp(ast.Not(), value)
+
+
+def _opposite_of(op: ast.cmpop) -> ast.cmpop:
+    return ast.Is() if isinstance(op, ast.IsNot) else ast.Eq() if isinstance(op, ast.NotEq) else ast.In()
 
 
 def _length(value: ast.expr, function: Function) -> ast.expr:
@@ -311,6 +323,7 @@ def _call_strength(call: Call, module: Module, function: Function) -> Strength |
 _TWO: Final[dict[str, type[ast.cmpop]]] = {
     "assertEqual": ast.Eq,
     "assertEquals": ast.Eq,
+    "assertAlmostEqual": ast.Eq,
     "assertNotEqual": ast.NotEq,
     "assertIs": ast.Is,
     "assertIsNot": ast.IsNot,

@@ -211,7 +211,8 @@ def _in_cells(block: _Block, full_id: FullId) -> Iterator[tuple[str, str]]:
         ids = _only_ids(cell, full_id)
         if ids:
             others = [other for number, other in enumerate(block.cells) if number != place and other.strip()]
-            title = next((other for other in others if not _only_ids(other, full_id)), "")
+            others = [other for other in others if not _only_ids(other, full_id)]
+            title = next((other for other in others if re.search(r"[^\W\d_]", other)), "")
             yield from ((each, _title(title)) for each in ids)
             return
 

@@ -1201,6 +1201,73 @@ FORMS: dict[str, tuple[str, int | None]] = {
         """,
         None,
     ),
+    "FT205 by keyword": (
+        """
+        import pytest
+        def test_a():
+            with pytest.raises(expected_exception=Exception):
+                place(-1)
+        """,
+        3,
+    ),
+    "FT204 is or is not": (
+        """
+        def test_a():
+            assert total(7) is None or total(7) is not None
+        """,
+        2,
+    ),
+    "FT203 of a copy": (
+        """
+        def test_open():
+            assert len(list(orders())) == 3
+        """,
+        2,
+    ),
+    "FT208 a mock's method that is none, alone": (
+        """
+        def test_a(bus):
+            place(7, bus)
+            bus.publish.called_once_with(7)
+        """,
+        3,
+    ),
+    "FT208 a helper that only compares": (
+        """
+        def test_a():
+            def right(n):
+                total(n) == n
+            right(7)
+        """,
+        3,
+    ),
+    "FT208 a function that is handed on": (
+        """
+        def test_a(query):
+            def where(n):
+                n == 7
+            query.filter(where)
+            assert query.all() == [7]
+        """,
+        None,
+    ),
+    "FT501 a socket": (
+        """
+        import socket
+        def test_a():
+            assert socket.create_connection(("shop.example.org", 80)).recv(1) == b"7"
+        """,
+        3,
+    ),
+    "FT802 the environment is added to": (
+        """
+        import os
+        def test_a():
+            os.environ |= {"SHOP": "7"}
+            assert total(7) == 7
+        """,
+        3,
+    ),
     "FT401 hardly any time": (
         """
         import time
@@ -1596,6 +1663,15 @@ UPPER: dict[str, tuple[str, int | None]] = {
             assert log.call_count == 2
         """,
         None,
+    ),
+    "FT102 a client's function by its whole path": (
+        """
+        from unittest.mock import patch
+        @patch("shop.orders.requests.post")
+        def test_a(post):
+            assert place(7).id == 7
+        """,
+        2,
     ),
     "FT102 another setting": (
         """

@@ -111,7 +111,7 @@ def test_mention_states_nothing(text: str) -> None:
         ("- Users\n\n  FR-001: log in", {"FR-001": "log in"}),
         ("| what | id |\n| - | - |\n| Log in | FR-001 |", {"FR-001": "Log in"}),
         ("| id | what |\n| - | - |\n| FR-001, FR-002 | Log in |", {"FR-001": "Log in", "FR-002": "Log in"}),
-        ("| n | id | what |\n| - | - | - |\n| 1 | `FR-001` | Log in |", {"FR-001": "1"}),
+        ("| n | id | what |\n| - | - | - |\n| 1 | `FR-001` | Log in |", {"FR-001": "Log in"}),
         (
             "```gherkin\n@FR-001 @smoke @FR-002\nScenario: Log in\n  Given a user\n```",
             {"FR-001": "Log in", "FR-002": "Log in"},

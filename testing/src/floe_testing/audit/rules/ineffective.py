@@ -261,6 +261,9 @@ class NeverAsserted(Rule):
                     _is_check(value) and not _may_be_left(function, statement) and not _is_in_query(function, statement)
                 ):
                     yield self.finding(module, statement, "looks like a check, and is without `assert`", function)
+                elif isinstance(value, ast.Call) and _asked_of_mock(value):
+                    name = _asked_of_mock(value)
+                    yield self.finding(module, statement, f"{name} is no method of a mock: assert_{name}?", function)
             for node in function.all(ast.Assert):
                 name = _asked_of_mock(node.test)
                 if name:
@@ -435,10 +438,18 @@ def _is_in_query(function: Function, statement: ast.stmt) -> bool:
     """Tell whether an expression stands alone in a function that something else reads: a query, a decorated rule."""
     for each in function.ancestors(statement):
         if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef) and each is not function.node:
-            return bool(each.decorator_list) or not each.name.startswith(
-                ("assert", "check", "verify", "_assert", "_check")
+            compares = len(each.body) == 1 and _is_called(each.name, function)
+            return bool(each.decorator_list) or not (
+                compares or each.name.startswith(("assert", "check", "verify", "_assert", "_check"))
             )
     return False
+
+
+def _is_called(name: str, function: Function) -> bool:
+    """Tell whether a test calls a function itself, and does nothing else with it."""
+    uses = [each for each in ast.walk(function.node) if isinstance(each, ast.Name) and each.id == name]
+    alone = [each.value.func for each in function.own(ast.Expr) if isinstance(each.value, ast.Call)]
+    return bool(uses) and all(each in alone for each in uses)
 
 
 def _asserts_in(body: Iterable[ast.stmt], module: Module, function: Function) -> list[ast.Assert | ast.Call]:
@@ -572,7 +583,13 @@ def _makes_broad(function: Function) -> bool:
     raised = [node.exc for node in function.all(ast.Raise) if node.exc is not None]
     named = {name for node in raised for name in names_in(node)}
     named |= {name for node in function.all(ast.Assign) for name in names_in(node.value)}
-    named |= {name for call in function.calls for each in call.node.keywords for name in names_in(each.value)}
+    named |= {
+        name
+        for call in function.calls
+        for each in call.node.keywords
+        if each.arg != "expected_exception"
+        for name in names_in(each.value)
+    }
     return "Exception" in named or any(call.name in {"Exception", "BaseException"} for call in function.calls)
 
 

@@ -354,7 +354,7 @@ def _replaces_service(call: Call, module: Module, function: Function) -> bool:  
     named = [word for arg in call.node.args[:2] for word in strings_in(arg)]
     if any(word in each.rpartition(".")[2].lower() for each in named for word in _WATCHED):
         return False
-    if any(part[:1].isupper() for end in ends for part in end):
+    if any(part[:1].isupper() for end in ends for part in end) or any(word in _CLIENTS for end in ends for word in end):
         return True
     return any(word in end[-1].lower() for end in ends for word in _SERVICE_WORDS)
 

@@ -133,6 +133,7 @@ def _process_changes(module: Module, function: Function) -> Iterator[tuple[ast.s
     changed: list[tuple[ast.stmt, Iterable[ast.expr]]] = [
         *((each, each.targets) for each in function.own(ast.Assign)),
         *((each, each.targets) for each in function.own(ast.Delete)),
+        *((each, [each.target]) for each in function.own(ast.AugAssign)),
     ]
     for statement, targets in changed:
         for target in targets:
@@ -142,7 +143,9 @@ def _process_changes(module: Module, function: Function) -> Iterator[tuple[ast.s
             if value is not None and "sys.__" in ast.unparse(value):
                 continue  # what the process began with
             if name in _PROCESS_VALUES and (
-                isinstance(target, ast.Subscript) or name not in {"os.environ", "sys.modules"}
+                isinstance(target, ast.Subscript)
+                or isinstance(statement, ast.AugAssign)
+                or name not in {"os.environ", "sys.modules"}
             ):
                 yield statement, name
 

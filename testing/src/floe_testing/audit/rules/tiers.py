@@ -294,6 +294,8 @@ def _texts(value: ast.expr, module: Module, function: Function) -> Iterator[str]
     """Yield the text that an expression is, or that the name it is was given."""
     if isinstance(value, ast.Constant) and isinstance(value.value, str):
         yield value.value
+    elif isinstance(value, ast.Tuple) and value.elts:
+        yield from _texts(value.elts[0], module, function)
     elif isinstance(value, ast.Name):
         for each in [*function.own(ast.Assign), *module.top.own(ast.Assign)]:
             if isinstance(each.value, ast.Constant) and value.id in names_in(each.targets[0]):

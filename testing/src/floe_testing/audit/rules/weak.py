@@ -43,6 +43,10 @@ _ABOUT_LENGTH: Final = (
 _MADE: Final = frozenset({"set", "list", "dict", "frozenset", "tuple", "str", "repr", "sorted", "bytes", "range"})
 
 
+_COPIES: Final = frozenset({"list", "tuple", "sorted"})
+"""What makes a copy of what it is given, with all that is in it."""
+
+
 class NoCheck(Rule):
     """A test without a check."""
 
@@ -308,6 +312,8 @@ def _is_result(value: ast.expr, function: Function) -> bool:
     """Tell whether a name holds what a function returned; what a constructor makes is the thing under test itself."""
     if isinstance(value, ast.Call):
         called = ast.unparse(value.func).rpartition(".")[2]
+        if called in _COPIES and len(value.args) == 1:
+            return _is_result(value.args[0], function)
         return not called[:1].isupper() and called not in _MADE and not isinstance(value.func, ast.Attribute)
     for statement in function.own(ast.Assign):
         given = statement.value.value if isinstance(statement.value, ast.Await) else statement.value
