@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 FILES = {
     *{"coverage.xml", "events.txt", "exit-code", "junit.xml", "logs", "run.json", "summary.md", "timings.json"},
-    *{"report.html", "history.jsonl"},
+    *{"report.html", "history.jsonl", "durations.json"},
 }
 
 

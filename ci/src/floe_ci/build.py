@@ -68,7 +68,7 @@ class Build:
         text = await origin.source.file(configuration).contents() if configuration else ""
         catalog = await read_catalog(origin, service_folders(text))
         registry = Registry(Images.parse(images, f"k8s/{pinned}"), request.registry)
-        return cls(origin, Plan.of(request, read_config(text, catalog=catalog), catalog), registry, steps)
+        return cls(origin, Plan.of(request, read_config(text, catalog=catalog), catalog).undivided(), registry, steps)
 
     @property
     def tools(self) -> dagger.Container:

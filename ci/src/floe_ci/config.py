@@ -33,6 +33,8 @@ from floe_ci.contract import (
 )
 from floe_ci.errors import UserError, shown, suggest
 from floe_ci.markers import marker_problem
+from floe_ci.shards import MOST as MOST_SHARDS
+from floe_ci.shards import Count, Together
 from floe_ci.tables import RepositoryPath, Table, Text, Value, inside, problem, read, without_nul
 from floe_ci.templates import faults
 from floe_ci.tiers import TIERS, TierName, parse_tier
@@ -131,6 +133,13 @@ def _integer(value: object) -> object:
     return value
 
 
+def _count(value: object) -> object:
+    if value != "auto" and (type(value) is not int or not 1 <= value <= MOST_SHARDS):
+        reason = f"must be a whole number from 1 to {MOST_SHARDS}, or 'auto', not {shown(value)}"
+        raise problem(reason)
+    return value
+
+
 Marker = Annotated[Text, AfterValidator(_marker)]
 InstallArgument = Annotated[Text, AfterValidator(_requirement)]
 PassedName = Annotated[str, AfterValidator(_passed_name)]
@@ -185,6 +194,12 @@ class TierConfig(Table):
     """Further arguments for pytest; `${FLOE_POSTGRES_HOST}` and the like as in `environment`."""
     retries: Times = 0
     """How often a test that failed is tried again; one that passes then is told as flaky."""
+    shards: Annotated[Count, BeforeValidator(_count)] = 1
+    """Into how many parts its tests are split, each run by a process of its own; `"auto"`: one for each processor."""
+    keep_together: Together = "test"
+    """What stays in one shard: each test by itself, or those of a class, of a module, of an `xdist_group`."""
+    durations: RepositoryPath | None = None
+    """A copy of a run's `durations.json`, by which shards are balanced; none: that of the former results."""
     nodes: Annotated[Literal[1, 3], BeforeValidator(_integer)] = 1
     """The cluster's nodes; in a `Config` the default is 1, and 3 for e2e."""
 

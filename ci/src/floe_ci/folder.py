@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from floe_ci.errors import UserError
 from floe_ci.redaction import Redactor, looks_compressed
+from floe_ci.shards import DURATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -34,11 +35,13 @@ MARKS: Final = ("exit-code", "timings.json")
 """What the results of a run hold that has ended, and hardly another folder."""
 LOGS: Final = "logs"
 HISTORY: Final = "history.jsonl"
-"""What earlier runs into the folder came to: the one file that a new run leaves."""
+"""What earlier runs into the folder came to."""
 LARGEST_HISTORY: Final = 1 << 20
+LASTING: Final = (HISTORY, DURATIONS)
+"""The files that a new run leaves."""
 EXPECTED: Final = ("junit.xml", "coverage.xml")
 """The files that pytest leaves for us."""
-OURS: Final = frozenset({RUN, *MARKS, "summary.md", "report.html", "events.txt", HISTORY, _RESERVED})
+OURS: Final = frozenset({RUN, *MARKS, "summary.md", "report.html", "events.txt", *LASTING, _RESERVED})
 ASIDE: Final = ".of-the-tests"
 """Is added to the name of what tests wrote where something of ours belongs."""
 
@@ -196,7 +199,7 @@ class RunFolder:
         # First, so that a folder that is half emptied is known for a run's.
         self.write(RUN, json.dumps(self._run, indent=2) + "\n")
         for name in ("exit-code", "summary.md", *(path.name for path in self.path.iterdir())):
-            if name != RUN and not (name == HISTORY and _is_history(self.path / name)):
+            if name != RUN and not (name in LASTING and _may_last(self.path / name, name)):
                 _remove(self.path / name, target)
         (self.path / LOGS).mkdir(mode=_PRIVATE_FOLDER)
         self._set_aside()
@@ -466,13 +469,13 @@ def _locked(path: Path, target: Path) -> int:
     return lock
 
 
-def _is_history(path: Path) -> bool:
-    """Return whether a file can be the one that outlives a run: no link to another, and no larger than we write it."""
+def _may_last(path: Path, name: str) -> bool:
+    """Return whether a file can be one that outlives a run: no link to another, and no larger than we write it."""
     try:
         status = path.lstat()
     except OSError:
         return False
-    return stat.S_ISREG(status.st_mode) and status.st_size <= LARGEST_HISTORY
+    return stat.S_ISREG(status.st_mode) and (name != HISTORY or status.st_size <= LARGEST_HISTORY)
 
 
 def _remove(path: Path, target: Path) -> None:

@@ -40,7 +40,17 @@ class LiveTests:
         """Those that have ended."""
         self.attempts: dict[Key, int] = {}
         """How often tests were tried that were tried more than once."""
+        self.durations: dict[str, float] = {}
+        """Seconds of those that were executed, by their ids."""
+        self.parts: list[LiveTests] = []
+        """What is known of each part, where several processes run the tests."""
+        self.too_little = ""
+        """Why what all parts covered together is not enough, where it is held to a limit."""
+        self.process_code: int | None = None
+        """The exit code of the process of a part."""
         self._listener, self._redactor = listener, redactor
+        self._whole: LiveTests | None = None
+        self._modules: set[str] = set()
         self._running: dict[str, None] = {}
         self._numbers = dict.fromkeys(_OUTCOMES, 0)
         self._done = 0
@@ -61,6 +71,13 @@ class LiveTests:
         """Whether there was an event at all."""
         return self.total is not None or bool(self._running or self.cases) or self.exit_code is not None
 
+    def part(self) -> LiveTests:
+        """Return what is known of a further part of the tests: what that is fed counts for the whole as well."""
+        part = LiveTests(redactor=self._redactor)
+        part._whole = self
+        self.parts.append(part)
+        return part
+
     def feed(self, line: str) -> None:
         """Take a line of the reporter's; what isn't one is passed over."""
         try:
@@ -69,16 +86,22 @@ class LiveTests:
             return
         if not isinstance(event, dict):
             return
+        self._take(event)
+        if self._whole:
+            self._whole._take(event)  # noqa: SLF001 - of the same class
+
+    def _take(self, event: dict[str, Any]) -> None:
         match event.get("event"):
             case "collected":
-                self._collected(_whole(event.get("count")))
+                counts = [part.total for part in self.parts] or [_whole(event.get("count"))]
+                self._collected(None if None in counts and not self.parts else sum(each or 0 for each in counts))
             case "started":
                 self._started(self._text(event, "test"))
             case "ended" if event.get("outcome") in _OUTCOMES:
                 self._ended(event)
             case "broken":
                 self.broken = self._text(event, "text")
-            case "finished":
+            case "finished" if not self.parts:
                 self.exit_code = _whole(event.get("exit_code"))
                 self._running.clear()
 
@@ -104,6 +127,13 @@ class LiveTests:
         test, message = self._text(event, "test"), self._text(event, "message")
         case = self._case(event, message)
         self._running.pop(test, None)
+        if event.get("collection"):
+            # Every part collects all modules.
+            if test in self._modules:
+                return
+            self._modules.add(test)
+        elif case.ran:
+            self.durations[test] = case.seconds
         self.cases.append(case)
         self._numbers[event["outcome"]] += 1
         if case.attempts > 1:

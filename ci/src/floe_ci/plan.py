@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Self
 
-from floe_ci import contract, selection
+from floe_ci import contract, selection, shards
 from floe_ci.catalog import Catalog
 from floe_ci.config import read_repository
 from floe_ci.driver.spec import RunSpec
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from floe_ci.config import Config, TierConfig
     from floe_ci.request import RunRequest
+    from floe_ci.shards import Count
 
 
 NONE: Final = Manifests(())
@@ -80,6 +81,27 @@ class Plan:
     def images(self) -> tuple[str, ...]:
         """The images that the manifests name."""
         return (*self.services.images(), *self.job.images())
+
+    @property
+    def shards(self) -> Count:
+        """Into how many parts the tests are split.
+
+        Raises:
+            UserError: Together with something that one process alone can do.
+        """
+        return shards.asked_for(self.request, self.tier.shards)
+
+    def undivided(self) -> Self:
+        """Return the plan where the tests can't be split.
+
+        Raises:
+            UserError: They are to be.
+        """
+        if self.shards != 1:
+            asked = "--shards" if self.request.shards else f"[tool.floe-ci.tiers.{self.request.tier}] shards ="
+            msg = f"{asked} {self.shards}: only --on local splits the tests of a tier; --shards 1 runs them as they are"
+            raise UserError(msg)
+        return self
 
     def pytest_arguments(
         self, results: str = contract.RESULTS_DIR, *, variables: Mapping[str, str], cache: str = ""

@@ -27,6 +27,8 @@ class RunRequest:
     selection: Selection = Selection()
     timeout: int = 0
     """Seconds for the tests as a whole; 0: as the repository's configuration says."""
+    shards: int | Literal["auto"] = 0
+    """Into how many parts the tests are split; 0: as the repository's configuration says."""
     registry: str = ""
     """A registry that has every public image; empty: each image's own."""
     node_image: str = ""

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from floe_ci import junit, reasons, report, verdict
+from floe_ci import junit, reasons, report, reporter, shards, verdict
 from floe_ci.junit import PROBLEM_KIND, PROBLEM_SUITE, Case, Document, Result, Suite
+from floe_ci.shards import Shard
 from floe_ci.summary import Page
 from floe_ci.verdict import Evidence, Judgement, Outcome, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
-    from floe_ci.ends import End
+    from floe_ci.ends import End, Problem
     from floe_ci.folder import RunFolder
     from floe_ci.listeners import Step
     from floe_ci.live import LiveTests
@@ -22,6 +25,54 @@ if TYPE_CHECKING:
 
 _LOG: Final = "runner.log"
 _SHOWN_RUNNING: Final = 5
+
+
+@dataclass(frozen=True)
+class Account:
+    """What one process that ran tests told of them."""
+
+    shard: Shard
+    document: Document | None
+    live: LiveTests | None
+    exit_code: int | None
+    rest: tuple[Case, ...] = ()
+    """Those of its tests that did not run, because it ended before."""
+
+    @property
+    def seconds(self) -> float:
+        """The time of its tests."""
+        return sum(case.seconds for case in self.document.cases) if self.document else 0.0
+
+    def evidence(self, problem: Problem | None) -> Evidence:
+        """Return what is known of it."""
+        own_code = self.live.exit_code if self.live else None
+        finished = own_code is not None if self.live and self.live.heard else None
+        cases = None if self.document is None else tuple(self.document.cases)
+        whole = self.document is None or self.document.problem is None
+        return Evidence(self.exit_code, problem, cases, whole, finished, own_code)
+
+    def with_the_rest(self, tests: Sequence[str]) -> Account:
+        """Return it with those of its tests that it had no time for."""
+        if self.live is None or self.live.exit_code is not None:
+            return self
+        ended = {case.key for case in self.document.cases} if self.document else set()
+        reason = Result("skipped", f"not run: {self.shard} ended before it", kind="floe-ci.not-run")
+        rest = (Case(*reporter.address(test), results=(reason,)) for test in tests)
+        return replace(
+            self, rest=tuple(case for case in rest if case.key not in ended), document=self.document or Document()
+        )
+
+    def told(self) -> str:
+        """Return what a reader knows it by, with how many tests it left."""
+        return f"{self.shard}, {len(self.rest)} of its tests did not run" if self.rest else str(self.shard)
+
+    def suite(self, tier: str) -> Suite:
+        """Return its tests as a suite, named after the tier, and after the shard where there are several."""
+        document = self.document or Document()
+        name = tier if self.shard.is_all else f"{tier} [{self.shard.index + 1}/{self.shard.count}]"
+        suite = document.as_suite(name)
+        suite.cases += self.rest
+        return suite
 
 
 def finish(  # noqa: PLR0913, PLR0917 - all that is known of a run
@@ -40,15 +91,12 @@ def finish(  # noqa: PLR0913, PLR0917 - all that is known of a run
         live: What was heard of the tests while they ran, if anything was.
     """
     folder.spend_reserve()
-    document = _tests(folder, live)
-    own_code = live.exit_code if live else None
-    finished = own_code is not None if live and live.heard else None
-    cases = None if document is None else tuple(document.cases)
-    whole = document is None or document.problem is None
-    judged = verdict.judge(Evidence(end.exit_code, end.problem, cases, whole, finished, own_code))
+    accounts = accounts_of(folder, live, end)
+    document = joined(accounts)
+    judged = judge(accounts, end, live.too_little if live else "")
     problem = _problem(folder, end, judged, document, live)
     note_first_test(document, timings)
-    suites = [] if document is None else [document.as_suite(tier)]
+    suites = [each.suite(tier) for each in accounts if each.document is not None]
     if problem:
         step = end.problem.step if end.problem else None
         suites.append(problem_suite(timings.steps, problem, step))
@@ -60,6 +108,7 @@ def finish(  # noqa: PLR0913, PLR0917 - all that is known of a run
         problem=problem,
         run_id=run_id,
         kept=end.kept,
+        shards=[each.seconds for each in accounts] if len(accounts) > 1 else (),
         notes=(*end.notes, *folder.incomplete_logs()),
         folder=folder.path,
     )
@@ -70,6 +119,55 @@ def finish(  # noqa: PLR0913, PLR0917 - all that is known of a run
     return Outcome(
         judged.verdict, judged.exit_code, folder.named, safe(summary), safe(problem) if problem else None, began
     )
+
+
+def accounts_of(folder: RunFolder, live: LiveTests | None, end: End) -> list[Account]:
+    """Return what is told by each process that ran tests: by one, or by one a shard."""
+    if live is None or not live.parts:
+        return [Account(Shard(), _tests(folder, live), live, end.exit_code)]
+    found, modules = [], set[junit.Key]()
+    for shard, part in zip(shards.all_of(len(live.parts)), live.parts, strict=True):
+        document = _tests(folder, part, shard.file("junit.xml"))
+        if document:
+            for suite in document.suites:
+                # Every shard collects all modules, and tells of those that can't be imported.
+                suite.cases = [case for case in suite.cases if case.classname or case.key not in modules]
+                modules.update(case.key for case in suite.cases if not case.classname)
+        account = Account(shard, document, part, part.process_code)
+        found.append(account.with_the_rest(_part(folder.path / shard.file(reporter.PART))))
+    return found
+
+
+def joined(accounts: Sequence[Account]) -> Document | None:
+    """Return what all processes told, as one document; None: none told of any test."""
+    documents = [each.document for each in accounts if each.document is not None]
+    if not documents:
+        return None
+    problem = next((each.problem for each in documents if each.problem), None)
+    return Document(tuple(suite for each in documents for suite in each.suites), problem)
+
+
+def judge(accounts: Sequence[Account], end: End, too_little: str = "") -> Judgement:
+    """Return the verdict on a run, by what each of its processes came to, and what they came to together."""
+    alone = [verdict.judge(each.evidence(end.problem)) for each in accounts]
+    if len(alone) == 1:
+        return alone[0]
+    told = {each.told(): judged for each, judged in zip(accounts, alone, strict=True)}
+    judged = verdict.judge_together(told)
+    return (
+        replace(judged, verdict=Verdict.FAILED, exit_code=1, reason=too_little)
+        if judged.verdict is Verdict.PASSED and too_little
+        else judged
+    )
+
+
+def _part(path: Path) -> list[str]:
+    """Return the ids of the tests of a shard, as far as it came to write them."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return []
+    return [test for test in found if isinstance(test, str)] if isinstance(found, list) else []
 
 
 def problem_suite(steps: Iterable[Step], problem: str, step: str | None = None) -> Suite:
@@ -114,11 +212,11 @@ def note_first_test(document: Document | None, timings: Timings) -> None:
         timings.first_test(at=at)
 
 
-def _tests(folder: RunFolder, live: LiveTests | None) -> Document | None:
+def _tests(folder: RunFolder, live: LiveTests | None, name: str = "junit.xml") -> Document | None:
     """Return the tests that ended, by pytest's own file, and by what was heard where that is missing or cut."""
     heard = live if live and live.heard else None
-    path = folder.path / "junit.xml"
-    if not path.exists() or (heard and not folder.has_gathered("junit.xml")):
+    path = folder.path / name
+    if not path.exists() or (heard and not folder.has_gathered(name)):
         return Document((Suite("", list(heard.cases)),)) if heard else None
     document = junit.read(path).of_tests()
     if heard is None:

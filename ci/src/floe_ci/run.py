@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import traceback
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import anyio
 
-from floe_ci import results
+from floe_ci import results, shards
 from floe_ci.ends import End, Problem
 from floe_ci.errors import BrokenError, NothingToRunError, RunError, UserError, first_of
 from floe_ci.folder import RunFolder
@@ -305,6 +306,7 @@ async def finish(this: Run, stay: Entrance, end: End) -> tuple[Outcome, bool]:
             # Nothing else tells of the tests: this is why.
             end = replace(end, problem=problem)
     keep = this.request.keep and this.interrupts.signal is None and bool(end.problem or end.exit_code)
+    await in_thread(lambda: remember_durations(this))
     end = replace(end, notes=(*this.notes, *notes), kept=stay.kept() if keep else ())
     outcome = await in_thread(
         lambda: results.finish(this.folder, this.request.tier, this.request.run_id, end, this.timings, this.live)
@@ -334,6 +336,19 @@ async def grow(this: Run) -> None:
     while True:
         await in_thread(this.growing.update)
         await anyio.sleep(GROWING)
+
+
+def remember_durations(this: Run) -> None:
+    """Write down how long each test took, beside what earlier runs knew of others; a disk that is full forgets it."""
+    live = this.live
+    codes = [part.exit_code for part in live.parts or [live]]
+    whole = None not in codes and not str(this.request.selection)
+    if not live.durations:
+        return
+    with suppress(OSError, UserError):
+        path = this.folder.path / shards.DURATIONS
+        before = {} if whole else shards.known_durations(path)
+        this.folder.write(path.name, shards.durations_text(before, live.durations, whole=whole))
 
 
 def interruption(this: Run) -> Problem:

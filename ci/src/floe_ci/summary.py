@@ -9,6 +9,7 @@ from typing import Final
 
 from floe_ci.junit import PROBLEM_SUITE, Case, Counts, Suite, first_line, xml_text
 from floe_ci.listeners import Step
+from floe_ci.shards import balance
 from floe_ci.verdict import Verdict
 
 _MESSAGE_LINES: Final = 10
@@ -25,6 +26,8 @@ FILES: Final = {
     "coverage.xml": "lines measured",
     "performance.json": "how long the measured parts of tests took",
     "timings.json": "every step's duration",
+    "shards/": "what the tests of each shard wrote",
+    "durations.json": "how long each test took, by which the next run's shards are balanced",
     "history.jsonl": "what earlier runs into this folder came to",
 }
 """What a results folder may hold beside this summary, and what each is."""
@@ -45,6 +48,8 @@ class Page:
     kept: Sequence[str] = ()
     """How to enter and to delete what was left."""
     notes: Sequence[str] = ()
+    shards: Sequence[float] = ()
+    """Seconds of the tests of each shard, where there are several."""
     folder: Path | None = None
     """The results, of which each file is named."""
 
@@ -78,6 +83,7 @@ class Page:
             *_list("## What was left", self.kept),
             *_list("## Where the tests ran", (*self.notes, *further_notes)),
             *_suite_table(self.suites),
+            *_balance(self.shards),
             *_failure_list(cases),
             *_flaky_list(cases),
             *_slowest_table(cases),
@@ -128,6 +134,18 @@ def _suite_table(suites: Sequence[Suite]) -> list[str]:
         rows.append([_text(suite.name), *map(str, numbers), _seconds(suite.seconds)])
     header = ["Suite", "Tests", "Passed", "Failed", "Errored", "Skipped", "Time"]
     return ["## Tests", _table(header, rows)]
+
+
+def _balance(seconds: Sequence[float]) -> list[str]:
+    if not seconds:
+        return []
+    slowest = max(range(len(seconds)), key=seconds.__getitem__)
+    mean = sum(seconds) / len(seconds)
+    line = (
+        f"Slowest of {len(seconds)} shards: shard {slowest + 1} with {_seconds(seconds[slowest])} of tests; "
+        f"the mean is {_seconds(mean)} (slowest/mean {balance(seconds):.2f}; 1 is balanced)."
+    )
+    return [line]
 
 
 def _failure_list(cases: Sequence[tuple[str, Case]]) -> list[str]:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from floe_ci.ends import Problem
@@ -90,6 +90,16 @@ _BY_PROBLEM: Final = {
     "timeout": Verdict.TIMED_OUT,
     "infrastructure": Verdict.ERRORED,
 }
+_WORST_FIRST: Final = (
+    Verdict.INTERRUPTED,
+    Verdict.OUT_OF_MEMORY,
+    Verdict.TIMED_OUT,
+    Verdict.FAILED,
+    Verdict.REFUSED,
+    Verdict.ERRORED,
+    Verdict.PASSED,
+)
+"""The order in which the verdicts on several processes count, as what decides on one does."""
 _SIGNALLED: Final = 128
 _TESTS_FAILED, _PYTEST_INTERRUPTED, _USAGE_ERROR, _NO_TESTS = 1, 2, 4, 5
 """pytest's exit codes."""
@@ -150,6 +160,22 @@ def judge(evidence: Evidence) -> Judgement:
     if any(case.of_pytest for case in evidence.cases or ()):
         return _judgement(Verdict.ERRORED, "pytest or one of its plugins broke")
     return _by_exit_code(evidence)
+
+
+def judge_together(judgements: Mapping[str, Judgement]) -> Judgement:
+    """Return the verdict on a run of several parts, each judged by itself, by what a reader calls it.
+
+    A part that ran nothing counts only where none ran anything; else the worst decides, and all reasons are told.
+    """
+    ran = {name: each for name, each in judgements.items() if each.verdict is not Verdict.NOTHING_RAN}
+    if not ran:
+        return _judgement(Verdict.NOTHING_RAN)
+    worst = min(ran.values(), key=lambda each: _WORST_FIRST.index(each.verdict))
+    reasons = {name: each.reason for name, each in ran.items() if each.reason}
+    if len(reasons) == len(judgements) and len(set(reasons.values())) == 1:
+        return worst
+    told = "; ".join(f"{name}: {why}" for name, why in reasons.items())
+    return Judgement(worst.verdict, worst.exit_code, told or None)
 
 
 def _by_exit_code(evidence: Evidence) -> Judgement:

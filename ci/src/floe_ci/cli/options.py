@@ -11,6 +11,7 @@ import click
 
 from floe_ci.request import PLACES, RunRequest
 from floe_ci.selection import Selection
+from floe_ci.shards import Count, parse
 from floe_ci.tiers import TIERS, TierName
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -60,6 +61,14 @@ def pairs(_ctx: click.Context, _param: click.Parameter, given: tuple[str, ...]) 
             msg = f"{pair!r}: must be NAME=REF"
             raise click.BadParameter(msg)
     return {name: where for name, _, where in (pair.partition("=") for pair in given)}
+
+
+def shards(_ctx: click.Context, _param: click.Parameter, given: str | None) -> Count:
+    """Return into how many parts the tests are to be split; 0: nobody said."""
+    try:
+        return parse(given) if given is not None else 0
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
 
 
 def request(  # noqa: PLR0913 - a request is made of all options

@@ -27,6 +27,12 @@ if TYPE_CHECKING:
 @click.option(
     "--timeout", type=click.IntRange(min=1), help="Seconds for the tests as a whole. [default: as configured]"
 )
+@click.option(
+    "--shards",
+    metavar="N|auto",
+    callback=options.shards,
+    help="With --on local: run N parts of the tests at the same time; auto: one a processor. [default: as configured]",
+)
 @click.option("--keep", is_flag=True, help="Leave what a failed run used, and say how to look into it.")
 @click.option("--fresh", is_flag=True, help="Use nothing that `floe-ci up` has left.")
 @click.option("--results", type=options.FOLDER, help="Where the results go. [default: results/<tier>]")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from floe_ci.config import TierConfig
     from floe_ci.local.local_service import LocalService
     from floe_ci.plan import Plan
+    from floe_ci.shards import Shard
 
 ELSEWHERE: Final = "run it with --on dagger or --on cluster"
 
@@ -74,6 +75,12 @@ class Offer:
         """Return the plan without those of pytest's arguments that are made of an absent service's variables."""
         kept = tuple(argument for argument in self.plan.tier.pytest_args if not self._needs_absent(argument))
         return replace(self.plan, tier=self.plan.tier.model_copy(update={"pytest_args": kept}))
+
+    def of_shard(self, shard: Shard) -> Offer:
+        """Return the same for one shard, whose run has an id of its own: so has all that its tests make."""
+        request = self.plan.request
+        named = replace(request, run_id=f"{request.run_id}{shard.suffix}")
+        return replace(self, plan=replace(self.plan, request=named))
 
     def _needs_absent(self, text: str) -> bool:
         gone = {name for service in self.absent for name in self.plan.catalog.variables(service)}

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 from contextlib import ExitStack, suppress
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
 import anyio
 
-from floe_ci import contract, reporter
+from floe_ci import contract, reporter, shards
 from floe_ci.ends import Problem
 from floe_ci.errors import BrokenError
 from floe_ci.local import environments, kept, variables
+from floe_ci.local.combined import combine
 from floe_ci.local.files import cache
 from floe_ci.local.kept import Kept
 from floe_ci.local.offer import Offer
@@ -21,16 +24,18 @@ from floe_ci.local.processes import ended_after, spawn
 from floe_ci.local.services import Services
 from floe_ci.local.workspace import Workspace
 from floe_ci.plan import Plan
-from floe_ci.selection import refuse_workers
+from floe_ci.selection import NO_TESTS, refuse_workers
 from floe_ci.tasks import in_thread, together
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from floe_ci.folder import LogFile
+    from floe_ci.live import LiveTests
     from floe_ci.local.messages import Channel
     from floe_ci.run import Run
+    from floe_ci.shards import Shard
 
 IN_USE: Final = "services: those that `floe-ci up --on local` left running"
 LEFT: Final = (
@@ -97,23 +102,53 @@ class LocalStay:
         await together(*jobs)
 
     async def tests(self) -> int:
-        """Run pytest, and follow what it writes."""
+        """Run pytest, a process for each shard, and follow what they write."""
+        offer, workspace = self._offer, self._workspace
+        assert offer and workspace  # noqa: S101, PT018 - the story enters first
+        plan = offer.plan
+        count = plan.shards
+        all_shards = shards.all_of(usable_processors() if count == "auto" else count)
+        if len(all_shards) == 1:
+            with self._run.step("tests"):
+                return await self._shard(all_shards[0], self._run.live)
+        known = durations(plan, self._run.folder.path)
+        write_json(workspace.folder / shards.DURATIONS, known)
+        self._run.note(told_of(all_shards, known))
+        with self._run.step("tests"):
+            parts = [self._run.live.part() for _ in all_shards]
+            codes: list[int] = await together(*map(self._shard, all_shards, parts))
+        with self._run.step("combine coverage"):
+            await self._combine(all_shards)
+        return joint_code(codes)
+
+    async def _shard(self, shard: Shard, live: LiveTests) -> int:
+        """Run one shard's pytest, and return its exit code."""
         offer, workspace, there = self._offer, self._workspace, self._there
         assert offer and workspace and there and self._python  # noqa: S101, PT018 - the story enters first
-        events, log = workspace.folder / "events.jsonl", workspace.folder / "runner.log"
-        events.touch()
         plan = offer.plan
+        folder, raw = self._folders(shard)
+        events, log = folder / "events.jsonl", folder / "runner.log"
+        events.touch()
         given = {
             **there.variables,
             contract.ENV_SERVICES_DIR: str(there.pids),
             reporter.ENV_EVENTS: str(events),
         }
-        environment = variables.environment(offer, self._python, workspace.folder, self._raw, given)
+        environment = variables.environment(offer.of_shard(shard), self._python, folder, raw, given)
         path = os.pathsep.join(filter(None, (str(reporter.FOLDER), environment.get("PYTHONPATH"))))
-        remembered = str(cache("pytest", contract.up_name(str(plan.request.source))))
-        arguments = offer.plan_for_pytest().pytest_arguments(str(self._raw), variables=environment, cache=remembered)
+        # What pytest remembers is of one process: several would each forget what the others did.
+        remembered = str(cache("pytest", contract.up_name(str(plan.request.source)))) if shard.is_all else ""
+        arguments = offer.plan_for_pytest().pytest_arguments(str(raw), variables=environment, cache=remembered)
+        if not shard.is_all:
+            part, known = folder / "shard.json", workspace.folder / shards.DURATIONS
+            write_json(
+                part,
+                {**asdict(shard), "together": plan.tier.keep_together, "durations": str(known), "folder": str(raw)},
+            )
+            environment[reporter.ENV_SHARD] = str(part)
+            arguments = ("-p", reporter.SHARD, *arguments)
         command = (str(self._python / "bin" / "python"), "-m", "pytest", *arguments)
-        with self._run.step("tests"), log.open("wb") as output:
+        with log.open("wb") as output:
             reading, writing = self._terminal or (asyncio.subprocess.DEVNULL, output.fileno())
             if self._terminal:
                 output.write(HANDED_OVER)
@@ -121,12 +156,46 @@ class LocalStay:
             child = await spawn(
                 command, environment | {"PYTHONPATH": path}, plan.request.source, writing, given=reading
             )
-            self._follow(log)
-            self._following.append(Following(events, self._run.live.feed))
+            self._follow(log, shard.log)
+            self._following.append(Following(events, live.feed))
             self._run.beside(self._following[-1].keep_on)
             async with ended_after(child):
                 # Somebody who looks around has no haste.
-                return await self._ended(child, None if self._terminal else plan.config.timeouts.job)
+                live.process_code = await self._ended(child, None if self._terminal else plan.config.timeouts.job)
+            return live.process_code
+
+    def _folders(self, shard: Shard) -> tuple[Path, Path]:
+        """Return where a shard's files are, and where its tests leave theirs."""
+        assert self._workspace  # noqa: S101 - the story enters first
+        folder, raw = self._workspace.folder / shard.folder, self._raw / shard.folder
+        for each in (folder, raw):
+            each.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return folder, raw
+
+    async def _combine(self, all_shards: Sequence[Shard]) -> None:
+        """Make one report of what the shards measured; that it can't be is told, and fails no test."""
+        offer, python = self._offer, self._python
+        assert offer and python and self._workspace  # noqa: S101, PT018 - the story enters first
+        folders = [self._folders(shard) for shard in all_shards]
+        environment = variables.environment(offer, python, self._workspace.folder, self._raw, {})
+        data = [folder / "tmp" / ".coverage" for folder, _ in folders]
+        interpreter = python / "bin" / "python"
+        try:
+            too_little = await combine(
+                interpreter,
+                environment,
+                offer.plan.request.source,
+                [raw for _, raw in folders],
+                data,
+                self._workspace.folder,
+            )
+        except OSError as error:
+            self._run.note(str(error))
+            return
+        report = self._workspace.folder / "coverage.xml"
+        if report.is_file():
+            report.replace(self._raw / report.name)
+        self._run.live.too_little = too_little
 
     async def collect(self) -> tuple[str, ...]:
         """Read what the processes have written to its end, and gather what the tests left."""
@@ -177,11 +246,11 @@ class LocalStay:
                 await interrupted(child, HURRY)
             raise
 
-    def _follow(self, path: Path) -> None:
+    def _follow(self, path: Path, name: str = "") -> None:
         """Have what is written to a log, or to each log of a folder, go into the results as it is written."""
         following: Following | Logs = Logs(path, self._run)
         if path.suffix:
-            following = Following(path, self._run.folder.log(path.name).line)
+            following = Following(path, self._run.folder.log(name or path.name).line)
         self._following.append(following)
         self._run.beside(following.keep_on)
 
@@ -259,6 +328,34 @@ async def interrupted(child: asyncio.subprocess.Process, grace: float) -> None:
         child.send_signal(signal.SIGINT)
     with anyio.move_on_after(grace):
         await child.wait()
+
+
+def usable_processors() -> int:
+    """Return how many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def durations(plan: Plan, results: Path) -> dict[str, float]:
+    """Return how long tests took before: by the file that the repository keeps, or else by the former results."""
+    kept = plan.tier.durations
+    return shards.known_durations(plan.request.source / kept if kept else results / shards.DURATIONS)
+
+
+def told_of(all_shards: Sequence[Shard], known: Mapping[str, float]) -> str:
+    """Return what the reader should know of how the tests are split."""
+    by = f"the durations of {len(known)} tests" if known else "number: no durations of earlier runs are known"
+    return f"{len(all_shards)} shards, balanced by {by}"
+
+
+def joint_code(codes: Sequence[int]) -> int:
+    """Return the exit code of several processes: the first that failed, or else that tests ran, where any did."""
+    failed = next((code for code in codes if code not in {0, NO_TESTS}), None)
+    return failed if failed is not None else min(codes)
+
+
+def write_json(path: Path, content: object) -> None:
+    """Write a file for a shard's process."""
+    path.write_text(json.dumps(content), encoding="utf-8")
 
 
 def first_lines(offer: Offer) -> tuple[str, ...]:

@@ -149,7 +149,7 @@ def read(request: RunRequest, *, with_tests: bool = True) -> Plan:
     Raises:
         UserError: Something of it isn't there, or is wrong.
     """
-    plan = Plan.read(request)
+    plan = Plan.read(request).undivided()
     services, runner = render(bundled.manifests(), plan)
     if request.tier != REACHES_OUT:
         runner = Manifests(

@@ -47,7 +47,7 @@ class HeldStay(DrivenStay):
         """Find the cluster, and have it brought up to date where the repository has changed."""
         run, stop = self._run, self._run.interrupts.stop
         with run.step("configure"):
-            plan = await in_thread(lambda: Plan.read(run.request))
+            plan = await in_thread(lambda: Plan.read(run.request).undivided())
             tests = await in_thread(lambda: Snapshot.of(plan))
         if self._held is None:
             with run.step("bring up cluster"):

@@ -1,0 +1,120 @@
+"""Simulate and measure shards: schedules at sizes that no machine here has, and what it takes to merge their results.
+
+.venv/bin/python benchmarks/shards.py simulate
+.venv/bin/python benchmarks/shards.py merge
+"""
+
+from __future__ import annotations
+
+import heapq
+import json
+import random
+import resource
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from floe_ci import junit, reporter
+from floe_ci.ends import End
+from floe_ci.folder import RunFolder
+from floe_ci.junit import Case, Suite
+from floe_ci.live import LiveTests
+from floe_ci.results import finish
+from floe_ci.steps import Timings
+
+sys.path.insert(0, str(reporter.FOLDER))
+import floe_ci_shard  # the tests' own, by its file
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+TESTS, PODS, SEED = 10_000, (4, 32, 256), 16
+START, START_SPREAD = 8.0, 2.0
+"""Seconds until a pod's pytest has collected, and how they spread (a normal distribution): assumed, not measured."""
+ASK = 0.02
+"""Seconds that a pod needs to ask for its next test, where tests are handed out."""
+NOISE = 0.15
+"""How much a test's time differs from that of the run before (a log-normal's sigma)."""
+MERGED, SHARDS = 50_000, 20
+
+
+def simulate() -> None:
+    """Print the makespan of each schedule against the lower bound."""
+    chance = random.Random(SEED)  # noqa: S311 - no secret
+    # Heavy-tailed: most take less than half a second, some take minutes.
+    before = {f"t{number}": min(0.1 * chance.paretovariate(1.1), 120.0) for number in range(TESTS)}
+    now = {test: seconds * chance.lognormvariate(0, NOISE) for test, seconds in before.items()}
+    order = chance.sample(list(now), TESTS)
+    print(f"{TESTS} tests, {sum(now.values()):.0f} s, the longest {max(now.values()):.0f} s")
+    print("| pods | lower bound | by number | static | dynamic | dynamic, longest first |")
+    print("|---:|---:|---:|---:|---:|---:|")
+    for pods in PODS:
+        starts = [max(1.0, chance.gauss(START, START_SPREAD)) for _ in range(pods)]
+        bound = lower_bound(now, starts)
+        made = [
+            makespan([order[place::pods] for place in range(pods)], now, starts),
+            makespan(floe_ci_shard.parts({test: [test] for test in before}, before, pods), now, starts),
+            handed_out(order, now, starts),
+            handed_out(sorted(order, key=lambda test: -before[test]), now, starts),
+        ]
+        told = " | ".join(f"{seconds:.1f} s ({seconds / bound - 1:+.0%})" for seconds in made)
+        print(f"| {pods} | {bound:.1f} s | {told} |")
+
+
+def lower_bound(now: dict[str, float], starts: Sequence[float]) -> float:
+    """Return the time that no schedule can beat: all work over all pods, or the longest test in the first pod."""
+    return max((sum(now.values()) + sum(starts)) / len(starts), min(starts) + max(now.values()))
+
+
+def makespan(parts: Sequence[Sequence[str]], now: dict[str, float], starts: Sequence[float]) -> float:
+    """Return when the last pod ends, where each has its part."""
+    return max(start + sum(now[test] for test in part) for start, part in zip(starts, parts, strict=True))
+
+
+def handed_out(order: Sequence[str], now: dict[str, float], starts: Sequence[float]) -> float:
+    """Return when the last pod ends, where each asks for its next test."""
+    free = list(starts)
+    heapq.heapify(free)
+    for test in order:
+        heapq.heappush(free, heapq.heappop(free) + ASK + now[test])
+    return max(free)
+
+
+def merge() -> None:
+    """Print what it takes to make one run's results of those of many shards."""
+    with tempfile.TemporaryDirectory() as private:
+        raw = Path(private) / "raw"
+        live = LiveTests()
+        for number in range(SHARDS):
+            tests = [f"tests/test_{number}.py::test_case[{case}]" for case in range(MERGED // SHARDS)]
+            leave(raw / "shards" / str(number + 1), live, tests)
+        folder = RunFolder.take(Path(private) / "results", run_id="r1", tier="unit", place="local")
+        began = time.perf_counter()
+        folder.gather(raw)
+        outcome = finish(folder, "unit", "r1", End(0), Timings(), live)
+        took = time.perf_counter() - began
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(f"{MERGED} tests over {SHARDS} shards: {outcome.verdict}, {took:.1f} s, {peak:.0f} MiB at most")
+
+
+def leave(folder: Path, live: LiveTests, tests: Sequence[str]) -> None:
+    """Have a shard leave its results."""
+    folder.mkdir(parents=True)
+    part = live.part()
+    part.feed(json.dumps({"event": "collected", "count": len(tests)}))
+    cases = []
+    for test in tests:
+        classname, name = reporter.address(test)
+        cases.append(Case(classname, name, 0.01, outputs=(("system-out", "a line that the test printed\n" * 5),)))
+        event = {"event": "ended", "test": test, "classname": classname, "name": name, "outcome": "passed"}
+        part.feed(json.dumps({**event, "seconds": 0.01}))
+    (folder / "junit.xml").write_text("".join(junit.write([Suite("pytest", cases)])))
+    (folder / reporter.PART).write_text(json.dumps(tests))
+    part.feed(json.dumps({"event": "finished", "exit_code": 0}))
+    part.process_code = 0
+
+
+if __name__ == "__main__":
+    {"simulate": simulate, "merge": merge}[sys.argv[1]]()

@@ -1,0 +1,148 @@
+"""Shards: the parts that a tier's tests are split into, each run by a process of its own.
+
+A run that is not split has one shard, which has every test.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
+
+from floe_ci.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from floe_ci.request import RunRequest
+
+Count = int | Literal["auto"]
+Together = Literal["test", "class", "module", "xdist_group"]
+"""What is never split."""
+MOST: Final = 1000
+FOLDER: Final = "shards"
+"""In the results: a folder for each shard, with what its tests wrote."""
+DURATIONS: Final = "durations.json"
+"""In the results: seconds of each test by its id, of this run and of those before it."""
+_LARGEST: Final = 64 << 20
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One of the parts."""
+
+    index: int = 0
+    """From 0."""
+    count: int = 1
+
+    @property
+    def is_all(self) -> bool:
+        """Whether it has every test."""
+        return self.count == 1
+
+    @property
+    def folder(self) -> str:
+        """Where its files are in the results, relative to them; empty: it has the results to itself."""
+        return "" if self.is_all else f"{FOLDER}/{self.index + 1}"
+
+    @property
+    def suffix(self) -> str:
+        """What is added to the run's id: what its tests make has other names than that of all other shards."""
+        return "" if self.is_all else f"-{self.index + 1}"
+
+    @property
+    def log(self) -> str:
+        """The name of its log."""
+        return "runner.log" if self.is_all else f"shard-{self.index + 1}/runner.log"
+
+    def file(self, name: str) -> str:
+        """Return where a file of its is in the results."""
+        return name if self.is_all else f"{self.folder}/{name}"
+
+    def __str__(self) -> str:
+        """Return what a reader knows it by."""
+        return f"shard {self.index + 1} of {self.count}"
+
+
+def all_of(count: int) -> tuple[Shard, ...]:
+    """Return that many shards."""
+    return tuple(Shard(index, count) for index in range(count))
+
+
+def asked_for(request: RunRequest, configured: Count) -> Count:
+    """Return into how many parts a run is split: as the caller says, or else the tier's table.
+
+    Raises:
+        UserError: The caller wants parts, and something that one process alone can do.
+    """
+    chosen = request.selection
+    alone = chosen.interactive or chosen.remembers
+    if request.shards and request.shards != 1 and alone:
+        msg = f"--shards {request.shards}: {alone} is for one process: leave out one of the two"
+        raise UserError(msg)
+    # Who looks at some tests has not asked for what the table says of all of them.
+    return request.shards or (1 if chosen.is_inner_loop else configured)
+
+
+def parse(text: str) -> Count:
+    """Return a count as a caller writes it.
+
+    Raises:
+        ValueError: It is none; the message says what is one.
+    """
+    if text == "auto":
+        return "auto"
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MOST):
+        msg = f"{text!r}: must be a number from 1 to {MOST}, or 'auto'"
+        raise ValueError(msg)
+    return int(text)
+
+
+def known_durations(path: Path) -> dict[str, float]:
+    """Return the seconds of tests by their ids; nothing where there is no such file.
+
+    The format is that of pytest-split's `.test_durations`, too.
+
+    Raises:
+        UserError: The file is of another kind.
+    """
+    try:
+        if path.stat().st_size > _LARGEST:
+            msg = f"{path}: is larger than {_LARGEST >> 20} MiB"
+            raise UserError(msg)
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, RecursionError) as error:
+        msg = (
+            f"{path}: durations of tests can't be read: {error}; remove the file, or copy `{DURATIONS}` of a run there"
+        )
+        raise UserError(msg) from None
+    if not isinstance(found, dict) or not all(map(_is_duration, found.values())):
+        msg = f"{path}: must be a JSON object of seconds by the ids of tests, as `{DURATIONS}` of a run"
+        raise UserError(msg)
+    return {test: float(seconds) for test, seconds in found.items()}
+
+
+def durations_text(before: Mapping[str, float], now: Mapping[str, float], *, whole: bool) -> str:
+    """Return the text of a file of durations, in one order everywhere.
+
+    Args:
+        before: Those of earlier runs.
+        now: Those of the run.
+        whole: Whether that ran all there is: what it did not run is gone.
+    """
+    found = dict(now) if whole else {**before, **now}
+    return json.dumps({test: round(found[test], 3) for test in sorted(found)}, indent=0) + "\n"
+
+
+def balance(seconds: Sequence[float]) -> float:
+    """Return how long the slowest shard took, as a multiple of their mean; 1 is balanced."""
+    mean = sum(seconds) / len(seconds) if seconds else 0.0
+    return max(seconds) / mean if mean else 1.0
+
+
+def _is_duration(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value >= 0

@@ -1,0 +1,112 @@
+"""A tier that is split on this machine comes to what it comes to as a whole."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
+
+from floe_ci import junit
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from conftest import Here
+
+SOURCE = """
+def kind(number):
+    if number % 2:
+        return "odd"
+    if number > 100:
+        return "large"
+    return "even"
+"""
+TESTS = """
+import os
+from pathlib import Path
+
+import pytest
+from kinds import kind
+
+@pytest.mark.parametrize("number", range(8))
+def test_kind(number):
+    assert kind(number)
+    with Path("run-ids.txt").open("a") as file:
+        file.write(os.environ["FLOE_RUN_ID"] + "\\n")
+    if os.environ.get("TZ") == "dies" and number == 3:
+        os._exit(9)
+"""
+TABLE = """
+[project]
+name = "kinds"
+version = "1"
+
+[tool.coverage.run]
+branch = true
+
+[tool.floe-ci]
+coverage = ["kinds"]
+
+[tool.floe-ci.runner]
+install = ["pytest"]
+
+[tool.floe-ci.tiers.unit]
+paths = ["tests"]
+"""
+COMMAND = ("test", "--on", "local", "--tier", "unit", "--fresh")
+
+
+def prepare(here: Here, more: str = "") -> Path:
+    """Write a repository of one package, and return where its results go."""
+    for path in (here.repository / "tests").iterdir():
+        path.unlink()
+    (here.repository / "kinds").mkdir()
+    (here.repository / "kinds" / "__init__.py").write_text(SOURCE)
+    (here.repository / "tests" / "test_kinds.py").write_text(TESTS)
+    (here.repository / "pyproject.toml").write_text(TABLE + more)
+    return here.repository / "results" / "unit"
+
+
+def measured(results: Path) -> list[dict[str, str]]:
+    """Return the lines of a coverage report with their branches."""
+    return [dict(line.attrib) for line in ET.parse(results / "coverage.xml").iter("line")]  # noqa: S314 - our own
+
+
+def test_shards_come_to_what_one_process_does(here: Here) -> None:
+    """Shards run each test once, under run ids of their own, and cover the same lines and branches."""
+    results = prepare(here)
+    code, said = here.run(*COMMAND)
+    assert code == 0, said
+    alone, known = measured(results), json.loads((results / "durations.json").read_text())
+    (here.repository / "run-ids.txt").unlink()
+    code, said = here.run(*COMMAND, "--shards", "3")
+    assert code == 0, said
+    assert measured(results) == alone
+    assert any("condition-coverage" in line for line in alone)
+    document = junit.read(results / "junit.xml")
+    assert len(list(document.cases)) == len({case.key for case in document.cases}) == len(known)
+    assert len(document.suites) == 3
+    run_ids = (here.repository / "run-ids.txt").read_text().split()
+    assert {re.sub(r"\A[^-]+", "", each) for each in run_ids} == {"-1", "-2", "-3"}
+    assert "balanced by the durations of 8 tests" in said
+
+
+def test_limit_on_coverage_is_for_the_whole(here: Here) -> None:
+    """A limit that no shard reaches alone passes where all reach it together, and one that they don't reach fails."""
+    prepare(here, 'pytest-args = ["--cov-fail-under=80"]\n')
+    code, said = here.run(*COMMAND, "--shards", "8")
+    assert code == 0, said
+    code, said = here.run(*COMMAND, "--shards", "2", "--pytest-args=--cov-fail-under=99")
+    assert (code, "coverage of all shards is" in said) == (1, True), said
+
+
+def test_shard_that_dies(here: Here) -> None:
+    """What ended before a shard died counts, its other tests are told as not run, and the exit code is not 0."""
+    results = prepare(here, 'environment = { TZ = "dies" }\n')
+    code, said = here.run(*COMMAND, "--shards", "2")
+    assert code == 3, said
+    cases = list(junit.read(results / "junit.xml").cases)
+    assert len([case for case in cases if case.classname == "tests.test_kinds"]) == 8
+    assert any(case.outcome == "skipped" and "not run" in case.reason for case in cases)
+    assert any(case.outcome == "passed" for case in cases)

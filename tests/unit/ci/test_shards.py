@@ -1,0 +1,265 @@
+"""The tests of a tier are split alike on every machine, and what the parts leave is one run's results."""
+
+from __future__ import annotations
+
+import json
+import random
+from importlib.util import module_from_spec, spec_from_file_location
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from floe_ci import junit, reporter, shards
+from floe_ci.config import read_config
+from floe_ci.ends import End
+from floe_ci.errors import UserError
+from floe_ci.folder import RunFolder
+from floe_ci.junit import Case, Result, Suite
+from floe_ci.live import LiveTests
+from floe_ci.plan import Plan
+from floe_ci.request import RunRequest
+from floe_ci.results import finish
+from floe_ci.selection import Selection
+from floe_ci.steps import Timings
+from floe_ci.verdict import Outcome, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+
+@pytest.fixture(scope="module")
+def plugin() -> Any:  # noqa: ANN401 - a module
+    """Return the plugin, as pytest loads it: by its file."""
+    spec = spec_from_file_location(reporter.SHARD, reporter.FOLDER / f"{reporter.SHARD}.py")
+    assert spec
+    assert spec.loader
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def split(plugin: Any, durations: Mapping[str, float], count: int, names: list[str]) -> list[list[str]]:  # noqa: ANN401
+    """Return the parts of tests of which each may go anywhere."""
+    found: list[list[str]] = plugin.parts({name: [name] for name in names}, durations, count)
+    return found
+
+
+def test_balanced(plugin: Any) -> None:  # noqa: ANN401
+    """Parts take the same time by what is known, and every test is in one of them."""
+    durations = {f"t{number}": float(number % 7 + 1) for number in range(100)}
+    found = split(plugin, durations, 4, list(durations))
+    assert sorted(name for part in found for name in part) == sorted(durations)
+    assert shards.balance([sum(durations[name] for name in part) for part in found]) < 1.02
+
+
+def test_deterministic(plugin: Any) -> None:  # noqa: ANN401
+    """The order in which tests are collected does not decide which part they are in."""
+    durations = {f"t{number}": float(number % 7) for number in range(100)}
+    names = list(durations)
+    shuffled = random.Random(4).sample(names, len(names))  # noqa: S311 - no secret
+    assert [*map(set, split(plugin, durations, 4, names))] == [*map(set, split(plugin, durations, 4, shuffled))]
+
+
+def test_new_tests_get_the_median(plugin: Any) -> None:  # noqa: ANN401
+    """A test that nothing is known of counts as the median of the others, not as their mean."""
+    durations = {"a": 1.0, "b": 1.0, "c": 10.0}
+    found = split(plugin, durations, 2, ["a", "b", "c", "new"])
+    assert ["c"] in found
+
+
+def test_together(plugin: Any) -> None:  # noqa: ANN401
+    """What stays together is in one part, whatever it takes."""
+    found = plugin.parts({"m": ["m::a", "m::b"], "n": ["n::a"]}, {"m::a": 9.0, "m::b": 9.0, "n::a": 1.0}, 2)
+    assert sorted(map(sorted, found)) == [["m::a", "m::b"], ["n::a"]]
+
+
+@pytest.mark.parametrize(
+    ("together", "test", "group"),
+    [
+        ("test", "t/a.py::T::test_b[x::y]", "t/a.py::T::test_b[x::y]"),
+        ("class", "t/a.py::T::test_b[x::y]", "t/a.py::T"),
+        ("class", "t/a.py::test_b", "t/a.py::test_b"),
+        ("module", "t/a.py::T::test_b", "t/a.py"),
+    ],
+)
+def test_groups(plugin: Any, together: str, test: str, group: str) -> None:  # noqa: ANN401
+    """Tests stay together by the class or the module in their ids."""
+    assert plugin.group_of(type("Item", (), {"nodeid": test}), together) == group
+
+
+def account(folder: RunFolder, live: LiveTests, tests: list[str], ended: list[str], code: int | None) -> None:
+    """Have a shard come to an end: its tests, those that ended, and its exit code; None: it was killed."""
+    part = live.part()
+    number = len(live.parts)
+    raw = folder.path.parent / "raw" / "shards" / str(number)
+    raw.mkdir(parents=True)
+    (raw / reporter.PART).write_text(json.dumps(tests))
+    part.feed(json.dumps({"event": "collected", "count": len(tests)}))
+    for test in ended:
+        classname, name = reporter.address(test)
+        part.feed(
+            json.dumps(
+                {
+                    "event": "ended",
+                    "test": test,
+                    "classname": classname,
+                    "name": name,
+                    "outcome": "passed",
+                    "seconds": 1.0,
+                }
+            )
+        )
+    if code is not None:
+        cases = [Case(*reporter.address(test), 1.0) for test in ended]
+        (raw / "junit.xml").write_text("".join(junit.write([Suite("pytest", cases)])))
+        part.feed(json.dumps({"event": "finished", "exit_code": code}))
+    part.process_code = 137 if code is None else code
+
+
+def finished(folder: RunFolder, live: LiveTests, code: int) -> Outcome:
+    """Return what a run comes to."""
+    folder.gather(folder.path.parent / "raw")
+    return finish(folder, "unit", "r1", End(code), Timings(), live)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> RunFolder:
+    """Return a run's folder."""
+    return RunFolder.take(tmp_path / "results", run_id="r1", tier="unit", place="local")
+
+
+def test_merged(folder: RunFolder) -> None:
+    """Each shard is a suite of one document, and the summary names the slowest."""
+    live = LiveTests()
+    account(folder, live, ["t/a.py::a", "t/a.py::b", "t/a.py::c"], ["t/a.py::a", "t/a.py::b", "t/a.py::c"], 0)
+    account(folder, live, ["t/a.py::d"], ["t/a.py::d"], 0)
+    outcome = finished(folder, live, 0)
+    assert outcome.verdict is Verdict.PASSED
+    document = junit.read(folder.path / "junit.xml")
+    assert [(suite.name, len(suite.cases)) for suite in document.suites] == [("unit [1/2]", 3), ("unit [2/2]", 1)]
+    assert "shard 1 with 3.00 s" in outcome.summary
+    assert "slowest/mean 1.50" in outcome.summary
+
+
+def test_shard_that_ran_nothing(folder: RunFolder) -> None:
+    """A shard without tests is no failure."""
+    live = LiveTests()
+    account(folder, live, ["t/a.py::a"], ["t/a.py::a"], 0)
+    account(folder, live, [], [], 5)
+    assert finished(folder, live, 0).verdict is Verdict.PASSED
+
+
+def test_no_shard_ran_anything(folder: RunFolder) -> None:
+    """Where no shard has a test, nothing ran."""
+    live = LiveTests()
+    account(folder, live, [], [], 5)
+    account(folder, live, [], [], 5)
+    assert finished(folder, live, 5).verdict is Verdict.NOTHING_RAN
+
+
+def test_shard_that_died(folder: RunFolder) -> None:
+    """The finished tests of a shard that died count, and the rest of its tests are told as not run."""
+    live = LiveTests()
+    account(folder, live, ["t/a.py::a"], ["t/a.py::a"], 0)
+    account(folder, live, ["t/a.py::b", "t/a.py::c[x]"], ["t/a.py::b"], None)
+    outcome = finished(folder, live, 137)
+    assert (outcome.verdict, outcome.exit_code) == (Verdict.ERRORED, 3)
+    assert "shard 2 of 2, 1 of its tests did not run" in (outcome.problem or "")
+    cases = {case.title: case for case in junit.read(folder.path / "junit.xml").cases}
+    assert cases["t.a::b"].outcome == "passed"
+    assert cases["t.a::c[x]"].outcome == "skipped"
+    assert "not run" in cases["t.a::c[x]"].reason
+
+
+def test_module_that_breaks_is_told_once(folder: RunFolder) -> None:
+    """A module that no shard can import is one error of the run, not one of each shard."""
+    live = LiveTests()
+    broken = Case("", "t.a", 0.0, (Result("errored", "collection failure", "no"),))
+    for number in (1, 2):
+        part = live.part()
+        raw = folder.path.parent / "raw" / "shards" / str(number)
+        raw.mkdir(parents=True)
+        (raw / "junit.xml").write_text("".join(junit.write([Suite("pytest", [broken])])))
+        part.feed(json.dumps({"event": "finished", "exit_code": 2}))
+        part.process_code = 2
+    finished(folder, live, 2)
+    cases = [case for case in junit.read(folder.path / "junit.xml").cases if case.of_collection]
+    assert len(cases) == 1
+
+
+def test_too_little_coverage(folder: RunFolder) -> None:
+    """A limit on coverage is one on what all shards covered together."""
+    live = LiveTests()
+    account(folder, live, ["t/a.py::a"], ["t/a.py::a"], 0)
+    account(folder, live, ["t/a.py::b"], ["t/a.py::b"], 0)
+    live.too_little = "coverage of all shards is 10 %"
+    outcome = finished(folder, live, 0)
+    assert (outcome.verdict, outcome.exit_code) == (Verdict.FAILED, 1)
+    assert "coverage of all shards" in (outcome.problem or "")
+
+
+@pytest.mark.parametrize(("text", "count"), [("auto", "auto"), ("1", 1), ("200", 200)])
+def test_counts(text: str, count: object) -> None:
+    """A count is a number, or left to the machine."""
+    assert shards.parse(text) == count
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "x", "1001", "1e3", ""])
+def test_refused_counts(text: str) -> None:
+    """What is no count is refused, with what is one."""
+    with pytest.raises(ValueError, match="must be a number from 1 to 1000, or 'auto'"):
+        shards.parse(text)
+
+
+@pytest.mark.parametrize("given", ["0", "true", '"four"', "1.5"])
+def test_refused_tables(given: str) -> None:
+    """What is no count in the repository's table is refused, and where it stands is said."""
+    with pytest.raises(UserError, match="shards: must be a whole number from 1 to 1000, or 'auto'"):
+        read_config(f"[tool.floe-ci.tiers.unit]\nshards = {given}\n")
+
+
+def planned(text: str, **request: Any) -> Plan:  # noqa: ANN401 - a request's fields
+    """Return the plan of a unit tier."""
+    return Plan.of(RunRequest(tier="unit", **request), read_config(text))
+
+
+def test_caller_decides() -> None:
+    """The caller's count takes the place of the table's, and who names a test has one process."""
+    table = "[tool.floe-ci.tiers.unit]\nshards = 4\n"
+    assert planned("").shards == 1
+    assert planned(table).shards == 4
+    assert planned(table, shards=2).shards == 2
+    assert planned(table, selection=Selection(tests=("tests/unit/test_a.py",))).shards == 1
+
+
+def test_debugger_is_for_one_process() -> None:
+    """Parts and a debugger are refused together."""
+    with pytest.raises(UserError, match="--shards 2: --pdb is for one process"):
+        _ = planned("", shards=2, selection=Selection(options=("--pdb",))).shards
+
+
+def test_places_that_cannot_split() -> None:
+    """A place that does not split tests says so before anything is started, and what does."""
+    with pytest.raises(UserError, match="--shards 3: only --on local splits"):
+        planned("", shards=3).undivided()
+    with pytest.raises(UserError, match=r"\[tool.floe-ci.tiers.unit\] shards = 4: .*--shards 1 runs them"):
+        planned("[tool.floe-ci.tiers.unit]\nshards = 4\n").undivided()
+
+
+def test_durations_last(tmp_path: Path) -> None:
+    """What is known of tests outlives the run that follows in the same folder."""
+    target = tmp_path / "results"
+    first = RunFolder.take(target, run_id="r1", tier="unit", place="local")
+    first.write(shards.DURATIONS, shards.durations_text({"gone": 1.0}, {"a": 2.0}, whole=False))
+    first.end()
+    first.release()
+    RunFolder.take(target, run_id="r2", tier="unit", place="local")
+    assert shards.known_durations(target / shards.DURATIONS) == {"a": 2.0, "gone": 1.0}
+
+
+@pytest.mark.parametrize("text", ["[]", '{"a": "x"}', '{"a": NaN}', "{"])
+def test_durations_of_another_kind(tmp_path: Path, text: str) -> None:
+    """A file that holds no durations is refused, by its name."""
+    (tmp_path / "d.json").write_text(text)
+    with pytest.raises(UserError, match=r"d\.json"):
+        shards.known_durations(tmp_path / "d.json")
