@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Self
 
-from floe_ci import contract, selection, shards
+from floe_ci import contract, selection
 from floe_ci.catalog import Catalog
 from floe_ci.config import read_repository
 from floe_ci.driver.spec import RunSpec
@@ -87,9 +87,14 @@ class Plan:
         """Into how many parts the tests are split.
 
         Raises:
-            UserError: Together with something that one process alone can do.
+            UserError: The caller wants parts, and something that one process alone can do.
         """
-        return shards.asked_for(self.request, self.tier.shards)
+        asked, chosen = self.request.shards, self.request.selection
+        if asked not in {0, 1} and (alone := chosen.interactive or chosen.remembers):
+            msg = f"--shards {asked}: {alone} is for one process: leave out one of the two"
+            raise UserError(msg)
+        # Who looks at some tests has not asked for what the table says of all of them.
+        return asked or (1 if chosen.is_inner_loop else self.tier.shards)
 
     def undivided(self) -> Self:
         """Return the plan where the tests can't be split.

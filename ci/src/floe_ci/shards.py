@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from floe_ci.request import RunRequest
-
 Count = int | Literal["auto"]
 Together = Literal["test", "class", "module", "xdist_group"]
 """What is never split."""
@@ -69,21 +67,6 @@ class Shard:
 def all_of(count: int) -> tuple[Shard, ...]:
     """Return that many shards."""
     return tuple(Shard(index, count) for index in range(count))
-
-
-def asked_for(request: RunRequest, configured: Count) -> Count:
-    """Return into how many parts a run is split: as the caller says, or else the tier's table.
-
-    Raises:
-        UserError: The caller wants parts, and something that one process alone can do.
-    """
-    chosen = request.selection
-    alone = chosen.interactive or chosen.remembers
-    if request.shards and request.shards != 1 and alone:
-        msg = f"--shards {request.shards}: {alone} is for one process: leave out one of the two"
-        raise UserError(msg)
-    # Who looks at some tests has not asked for what the table says of all of them.
-    return request.shards or (1 if chosen.is_inner_loop else configured)
 
 
 def parse(text: str) -> Count:
