@@ -59,7 +59,7 @@ class ProcessState(Rule):
 
     id = "FT802"
     name = "process-state"
-    severity = Severity.WARNING
+    severity = Severity.NOTE
     reason = (
         "The environment, the working folder, the search path and the like belong to the whole process: what a test "
         "leaves there, each later test has. Use `monkeypatch`, which puts it back."

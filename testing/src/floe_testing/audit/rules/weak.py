@@ -109,7 +109,7 @@ class TruthinessOnly(Rule):
 
     id = "FT202"
     name = "truthiness-only"
-    severity = Severity.WARNING
+    severity = Severity.NOTE
     reason = (
         "The test passes for nearly any result: whatever is not None, zero or empty will do. Compare with the value "
         "that is expected."
