@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, get_args, get_
 
 import click
 import floe_ci.cli
+from _pytest.fixtures import FixtureFunctionDefinition  # no public name leads to it
 from floe_ci import catalog, summary, verdict
 from floe_ci.config import RUN_VARIABLES, Config, RunnerConfig, TierConfig, Timeouts
 from floe_ci.local import variables
@@ -221,16 +222,11 @@ def _default(field: FieldInfo) -> str:
 
 
 def _fixtures(module: ModuleType) -> Iterator[tuple[str, str, str]]:
-    for definition in ast.parse(inspect.getsource(module)).body:
-        if not isinstance(definition, ast.FunctionDef):
-            continue
-        for decorator in definition.decorator_list:
-            if not ast.unparse(decorator).startswith("pytest.fixture") or definition.name.startswith("_"):
-                continue
-            told = {each.arg: each.value for each in getattr(decorator, "keywords", ())}
-            scope = ast.literal_eval(told["scope"]) if "scope" in told else "function"
-            about = _given(_one_line(ast.get_docstring(definition)))
-            yield f"`{definition.name}`", SCOPES.get(scope, f"the {scope}"), about
+    for name, fixture in vars(module).items():
+        if isinstance(fixture, FixtureFunctionDefinition) and not name.startswith("_"):
+            scope = str(fixture._fixture_function_marker.scope)  # noqa: SLF001 - pytest has no other way to ask
+            about = _given(_one_line(inspect.getdoc(fixture)))
+            yield f"`{name}`", SCOPES.get(scope, f"the {scope}"), about
 
 
 def _markers() -> Iterable[str]:

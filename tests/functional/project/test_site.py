@@ -68,7 +68,7 @@ def test_reference_has_every_key(reference: dict[str, str]) -> None:
 def test_reference_has_every_fixture(reference: dict[str, str], pytester: pytest.Pytester) -> None:
     """The reference has the fixtures that pytest itself finds in floe-testing, and no others."""
     found = pytester.runpytest("--fixtures", "-p", "no:asyncio").stdout.str()
-    names = set(re.findall(r"^(\w+)(?: \[\w+ scope\])? -- \S*floe_testing/fixtures", found, re.MULTILINE))
+    names = set(re.findall(r"^(\w+)(?: \[\w+ scope\])? -- \S*floe_testing/(?:services/)?fixtures", found, re.MULTILINE))
     rows = reference["fixtures.md"].partition("## Markers")[0]
     assert "postgres" in names
     assert set(re.findall(r"^\| `(\w+)` \| .+ \| \S.* \|$", rows, re.MULTILINE)) == names

@@ -7,6 +7,7 @@ called, needs and how long it lives is all that has to be known before.
 from __future__ import annotations
 
 import inspect
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pytest
@@ -15,10 +16,11 @@ from floe_testing.errors import FloeTestingError
 from floe_testing.services.failing import failing
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 
     from floe_testing.services.service import Scope, Service
 
+NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 _WIDE: Final = frozenset({"session", "package", "module"})
 """The scopes of a client that the tests of a module can share."""
 
@@ -53,6 +55,7 @@ def family(  # noqa: PLR0913 - each has a default
     client: Scope = "session",
     own: Scope = "function",
     asynchronous: bool = False,
+    about: Mapping[str, str] = NOTHING,
 ) -> Family:
     """Return the fixtures of a service, which is loaded when one of them is used.
 
@@ -63,6 +66,7 @@ def family(  # noqa: PLR0913 - each has a default
         client: How long a client lives.
         own: How long the fixture of the service's name lives: that of a client where tests have nothing to themselves.
         asynchronous: Whether it is used in an event loop.
+        about: What `pytest --fixtures` says of `config`, `client`, `own` and `module`, where there is more to say.
     """
     what = what or f"the service {name}"
     stem = name.replace("-", "_")
@@ -95,16 +99,22 @@ def family(  # noqa: PLR0913 - each has a default
         for opened_client in opened(request, config):
             yield from shared(request, opened_client, run_id)
 
-    config.__doc__ = f"Return what {what} is reached with."
-    module_text = f"Yield what the tests of a module share of {what}."
+    said = {
+        "config": f"Return what {what} is reached with.",
+        "client": f"Yield a client of {what}, which answers.",
+        "own": f"Yield what a test has of {what} for itself.",
+        "module": f"Yield what the tests of a module share of {what}.",
+        **about,
+    }
+    config.__doc__ = said["config"]
     if client in _WIDE:
-        module = make(shared, module_text, "module", f"{stem}_client", "run_id")
+        module = make(shared, said["module"], "module", f"{stem}_client", "run_id")
     else:
-        module = None if asynchronous else make(opened_and_shared, module_text, "module", f"{stem}_config", "run_id")
+        module = None if asynchronous else make(opened_and_shared, said["module"], "module", f"{stem}_config", "run_id")
     return Family(
         pytest.fixture(scope="session")(config),
-        make(opened, f"Yield a client of {what}, which answers.", client, f"{stem}_config"),
-        make(isolated, f"Yield what a test has of {what} for itself.", own, f"{stem}_client", "run_id"),
+        make(opened, said["client"], client, f"{stem}_config"),
+        make(isolated, said["own"], own, f"{stem}_client", "run_id"),
         module,
     )
 
