@@ -110,3 +110,14 @@ def test_shard_that_dies(here: Here) -> None:
     assert len([case for case in cases if case.classname == "tests.test_kinds"]) == 8
     assert any(case.outcome == "skipped" and "not run" in case.reason for case in cases)
     assert any(case.outcome == "passed" for case in cases)
+
+
+def test_tests_that_differ_in_each_process(here: Here) -> None:
+    """Tests whose ids are others in each process are no green run: some of them may have run in no shard."""
+    prepare(here)
+    (here.repository / "tests" / "test_kinds.py").write_text(
+        "import os\n\nimport pytest\n\n\n@pytest.mark.parametrize('id', [f'{os.getpid()}-{n}' for n in range(4)])\n"
+        "def test_kind(id):\n    pass\n"
+    )
+    code, said = here.run(*COMMAND, "--shards", "2")
+    assert (code, "did not collect the same tests" in said) == (2, True), said

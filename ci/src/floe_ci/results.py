@@ -25,6 +25,29 @@ if TYPE_CHECKING:
 
 _LOG: Final = "runner.log"
 _SHOWN_RUNNING: Final = 5
+UNEQUAL: Final = (
+    "the shards did not collect the same tests, so that some may have run twice and others not at all: give their "
+    "parameters ids that are the same in every process, or leave the tests in one: --shards 1"
+)
+
+
+@dataclass(frozen=True)
+class Part:
+    """The tests of a shard, as far as it came to tell of them."""
+
+    tests: tuple[str, ...] = ()
+    """Their ids."""
+    of: str = ""
+    """Tells the tests that it had its part of from others."""
+
+    @classmethod
+    def read(cls, path: Path) -> Part:
+        """Return what a shard's file says; nothing where there is none, or something else."""
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+            return cls(tuple(map(str, found["tests"])), str(found["of"]))
+        except (OSError, ValueError, RecursionError, KeyError, TypeError):
+            return cls()
 
 
 @dataclass(frozen=True)
@@ -37,6 +60,8 @@ class Account:
     exit_code: int | None
     rest: tuple[Case, ...] = ()
     """Those of its tests that did not run, because it ended before."""
+    of: str = ""
+    """Tells the tests that it had its part of from others; empty: it ended before it knew them."""
 
     @property
     def seconds(self) -> float:
@@ -51,15 +76,16 @@ class Account:
         whole = self.document is None or self.document.problem is None
         return Evidence(self.exit_code, problem, cases, whole, finished, own_code)
 
-    def with_the_rest(self, tests: Sequence[str]) -> Account:
-        """Return it with those of its tests that it had no time for."""
+    def of_part(self, part: Part) -> Account:
+        """Return it with what it had its part of, and those of its tests that it had no time for."""
+        told = replace(self, of=part.of)
         if self.live is None or self.live.exit_code is not None:
-            return self
+            return told
         ended = {case.key for case in self.document.cases} if self.document else set()
         reason = Result("skipped", f"not run: {self.shard} ended before it", kind="floe-ci.not-run")
-        rest = (Case(*reporter.address(test), results=(reason,)) for test in tests)
+        rest = (Case(*reporter.address(test), results=(reason,)) for test in part.tests)
         return replace(
-            self, rest=tuple(case for case in rest if case.key not in ended), document=self.document or Document()
+            told, rest=tuple(case for case in rest if case.key not in ended), document=self.document or Document()
         )
 
     def told(self) -> str:
@@ -134,7 +160,7 @@ def accounts_of(folder: RunFolder, live: LiveTests | None, end: End) -> list[Acc
                 suite.cases = [case for case in suite.cases if case.classname or case.key not in modules]
                 modules.update(case.key for case in suite.cases if not case.classname)
         account = Account(shard, document, part, part.process_code)
-        found.append(account.with_the_rest(_part(folder.path / shard.file(reporter.PART))))
+        found.append(account.of_part(Part.read(folder.path / shard.file(reporter.PART))))
     return found
 
 
@@ -154,20 +180,11 @@ def judge(accounts: Sequence[Account], end: End, too_little: str = "") -> Judgem
         return alone[0]
     told = {each.told(): judged for each, judged in zip(accounts, alone, strict=True)}
     judged = verdict.judge_together(told)
-    return (
-        replace(judged, verdict=Verdict.FAILED, exit_code=1, reason=too_little)
-        if judged.verdict is Verdict.PASSED and too_little
-        else judged
-    )
-
-
-def _part(path: Path) -> list[str]:
-    """Return the ids of the tests of a shard, as far as it came to write them."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return []
-    return [test for test in found if isinstance(test, str)] if isinstance(found, list) else []
+    if judged.verdict is not Verdict.PASSED:
+        return judged
+    if len({each.of for each in accounts if each.of}) > 1:
+        return replace(judged, verdict=Verdict.REFUSED, exit_code=2, reason=UNEQUAL)
+    return replace(judged, verdict=Verdict.FAILED, exit_code=1, reason=too_little) if too_little else judged
 
 
 def problem_suite(steps: Iterable[Step], problem: str, step: str | None = None) -> Suite:

@@ -87,13 +87,15 @@ def test_groups(plugin: Any, together: str, test: str, group: str) -> None:  # n
     assert plugin.group_of(type("Item", (), {"nodeid": test}), together) == group
 
 
-def account(folder: RunFolder, live: LiveTests, tests: list[str], ended: list[str], code: int | None) -> None:
+def account(  # noqa: PLR0913, PLR0917 - all that a shard leaves
+    folder: RunFolder, live: LiveTests, tests: list[str], ended: list[str], code: int | None, of: str = "all"
+) -> None:
     """Have a shard come to an end: its tests, those that ended, and its exit code; None: it was killed."""
     part = live.part()
     number = len(live.parts)
     raw = folder.path.parent / "raw" / "shards" / str(number)
     raw.mkdir(parents=True)
-    (raw / reporter.PART).write_text(json.dumps(tests))
+    (raw / reporter.PART).write_text(json.dumps({"tests": tests, "of": of}))
     part.feed(json.dumps({"event": "collected", "count": len(tests)}))
     for test in ended:
         classname, name = reporter.address(test)
@@ -169,6 +171,16 @@ def test_shard_that_died(folder: RunFolder) -> None:
     assert cases["t.a::b"].outcome == "passed"
     assert cases["t.a::c[x]"].outcome == "skipped"
     assert "not run" in cases["t.a::c[x]"].reason
+
+
+def test_shards_of_different_tests(folder: RunFolder) -> None:
+    """Shards that split different tests have passed nothing: some test may be in none of them."""
+    live = LiveTests()
+    account(folder, live, ["t/a.py::a[1]"], ["t/a.py::a[1]"], 0, of="one set")
+    account(folder, live, ["t/a.py::a[2]"], ["t/a.py::a[2]"], 0, of="another")
+    outcome = finished(folder, live, 0)
+    assert (outcome.verdict, outcome.exit_code) == (Verdict.REFUSED, 2)
+    assert "did not collect the same tests" in (outcome.problem or "")
 
 
 def test_module_that_breaks_is_told_once(folder: RunFolder) -> None:

@@ -6,6 +6,7 @@ and does nothing unless FLOE_CI_SHARD names the file that says which part is mea
 
 from __future__ import annotations
 
+import hashlib
 import heapq
 import json
 import os
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 VARIABLE = "FLOE_CI_SHARD"
 TESTS, COVERAGE = "tests.json", "coverage.json"
-"""What it leaves in the shard's folder: the ids of its tests, and how their coverage is measured."""
+"""What it leaves in the shard's folder: the ids of its tests with a digest of all ids, and how coverage is measured."""
 NEW = 1.0
 """Seconds that each test counts for where nothing is known of any."""
 
@@ -47,13 +48,14 @@ class Splitter:
         groups: dict[str, list[str]] = {}
         for item in items:
             groups.setdefault(group_of(item, self._together), []).append(item.nodeid)
+        of = hashlib.sha256("\n".join(sorted(item.nodeid for item in items)).encode(errors="replace")).hexdigest()
         mine = set(parts(groups, self._durations, self._count)[self._index])
         others = [item for item in items if item.nodeid not in mine]
         items[:] = [item for item in items if item.nodeid in mine]
         if others:
             config.hook.pytest_deselected(items=others)
         if not hasattr(config, "workerinput") or config.workerinput["workerid"] == "gw0":
-            self._write(TESTS, [item.nodeid for item in items])
+            self._write(TESTS, {"tests": [item.nodeid for item in items], "of": of})
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
