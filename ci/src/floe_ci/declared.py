@@ -19,7 +19,10 @@ TEST_GROUPS: Final = ("test", "tests", "testing", "dev")
 """What groups and extras are called that have what tests need."""
 HATCH: Final = ("default", "test", "hatch-test")
 """Hatch's environments that have it."""
+TESTS_FOLDERS: Final = ("tests", "test", "testing")
 _TESTS_FILE: Final = re.compile(r"(?:^|[-_./])(?:tests?|testing|dev|develop|development)(?:[-_./]|$)")
+_CONDITIONAL: Final = re.compile(r"#|[^\s:]*\{|[\w,!.-]+:\s")
+"""The beginning of a line of tox's that refers to something else, or is of some environments only."""
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _NUMBERS: Final = re.compile(r"([\^~])\s*(\d+(?:\.\d+)*)")
 
@@ -39,7 +42,8 @@ class Declared:
         pyproject, files = document_of(repository / "pyproject.toml"), requirements_files(repository)
         setup = _setup_cfg(repository / "setup.cfg")
         listed = [*_poetry(pyproject), *_of_pdm(pyproject), *_of_hatch(pyproject)]
-        install = [*_itself(repository, pyproject, setup), *listed, *(f"-r {name}" for name in _of_tests(files))]
+        listed += [*(f"-r {name}" for name in _of_tests(files)), *_of_tox(repository / "tox.ini")]
+        install = dict.fromkeys([*_itself(repository, pyproject, setup), *listed])
         members = [document_of(folder / "pyproject.toml") for folder in _members(repository, pyproject)]
         named = chain(
             *map(_named_in, [pyproject, *members]),
@@ -60,7 +64,8 @@ def workspace_root(source: Path) -> Path:
 
 def requirements_files(repository: Path) -> tuple[str, ...]:
     """Return the names of a repository's files of requirements, relative to it."""
-    found = chain(repository.glob("*requirements*.txt"), repository.glob("requirements/*.txt"))
+    patterns = ("*requirements*.txt", "requirements/*.txt", *(f"{name}/*requirements*.txt" for name in TESTS_FOLDERS))
+    found = chain.from_iterable(map(repository.glob, patterns))
     return tuple(sorted(str(path.relative_to(repository)) for path in found if path.is_file()))
 
 
@@ -151,6 +156,13 @@ def _of_tests(files: tuple[str, ...]) -> list[str]:
     """Return those files of requirements that the tests need: the plain ones, and those that are called so."""
     plain = [name for name in files if name in {"requirements.txt", "requirements/base.txt"}]
     return [*plain, *(name for name in files if _TESTS_FILE.search(name.removesuffix(".txt")))]
+
+
+def _of_tox(path: Path) -> list[str]:
+    """Return what tox installs for the tests of every environment."""
+    lines = _setup_cfg(path).get("testenv", {}).get("deps", "").splitlines()
+    plain = [line.strip() for line in lines if not _CONDITIONAL.match(line.strip())]
+    return [re.sub(r"^-r\s*", "-r ", line) for line in plain if line]
 
 
 def _named_in(pyproject: dict[str, Any]) -> Iterator[str]:

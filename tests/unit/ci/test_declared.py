@@ -72,6 +72,10 @@ def test_poetry_without_a_package(tmp_path: Path) -> None:
         ({"requirements__base_txt": "a", "requirements__dev_txt": "b"},
          ("-r requirements/base.txt", "-r requirements/dev.txt")),
         ({"pyproject_toml": "[tool.black]\nx = 1", "requirements_txt": "a"}, ("-r requirements.txt",)),
+        ({"setup_py": "", "tests__requirements_txt": "a", "docs__requirements_txt": "b",
+          "tox_ini": "[testenv]\ndeps =\n    -rtests/requirements.txt\n    py3{11,12}: b\n    pypy: c\n    # d\n"
+                     "    e>=1\n    {[base]deps}\n[testenv:docs]\ndeps = sphinx\n"},
+         (".", "-r tests/requirements.txt", "e>=1")),
         ({"pyproject_toml": "project = 3\ntool = []"}, ()),
         ({"pyproject_toml": "\x00"}, ()),
     ],

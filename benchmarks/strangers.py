@@ -1,0 +1,90 @@
+"""Runs the suites of published packages on this machine, unprepared but for the table that `floe-ci init` writes.
+
+    .venv/bin/python benchmarks/strangers.py FOLDER [NAME …]
+
+Archives that are not in FOLDER are downloaded with pip. Prints a row for each package as it ends: the tier that `init`
+proposed, and what came of `floe-ci test` there. `docs/published.md` tells what was seen, and why what failed did.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+PACKAGES = {
+    "aiofiles": "25.1.0",
+    "attrs": "26.1.0",
+    "cleo": "2.1.0",
+    "djangorestframework": "3.18.3",
+    "h11": "0.16.0",
+    "markdown": "3.11.3",
+    "pluggy": "1.7.0",
+    "requests": "2.34.2",
+    "rq": "3.0.0",
+    "tablib": "3.10.0",
+}
+COUNTS = ("passed", "failed", "errored", "skipped")
+LIMIT = 1800
+"""Seconds that one package may take."""
+
+
+def main() -> None:
+    """Try each package."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, help="where the archives are, or are to be")
+    parser.add_argument("names", nargs="*", help="some of the packages; all, unless given")
+    arguments = parser.parse_args()
+    arguments.folder.mkdir(parents=True, exist_ok=True)
+    print(f"| package | tier | {' | '.join(COUNTS)} | exit code |")
+    print(f"| --- | --- |{' ---: |' * (len(COUNTS) + 1)}")
+    for name in arguments.names or PACKAGES:
+        print(line(name, unpacked(name, PACKAGES[name], arguments.folder.resolve())), flush=True)
+
+
+def unpacked(name: str, version: str, folder: Path) -> Path:
+    """Return a package's source as its distribution holds it, with no trace of an earlier try."""
+    found = archive_of(name, version, folder)
+    if found is None:
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--dest", str(folder), "--no-deps"]
+        subprocess.run([*command, "--no-binary", name, f"{name}=={version}"], check=True)
+        found = archive_of(name, version, folder)
+    if found is None:
+        sys.exit(f"{name} {version}: pip has left no source distribution in {folder}")
+    place = folder / found.name.removesuffix(".tar.gz")
+    shutil.rmtree(place, ignore_errors=True)
+    with tarfile.open(found) as archive:
+        archive.extractall(folder, filter="data")
+    return place
+
+
+def archive_of(name: str, version: str, folder: Path) -> Path | None:
+    """Return a source distribution that is there."""
+    return next((path for path in folder.glob("*.tar.gz") if path.name.lower() == f"{name}-{version}.tar.gz"), None)
+
+
+def line(name: str, place: Path) -> str:
+    """Return a row of the table: what came of a package."""
+    proposed = floe_ci(place, "init").stdout
+    tier = next((each for each in ("integration", "unit") if f"[tool.floe-ci.tiers.{each}]" in proposed), "-")
+    done = floe_ci(place, "test", "--on", "local", "--tier", tier, "--json")
+    try:
+        suites = json.loads(done.stdout)["suites"].values()
+    except ValueError:
+        suites = ()
+    counts = (sum(suite[each] for suite in suites) for each in COUNTS)
+    return f"| {name} {PACKAGES[name]} | {tier} | {' | '.join(map(str, counts))} | {done.returncode} |"
+
+
+def floe_ci(place: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command in a repository."""
+    command = [sys.executable, "-m", "floe_ci", *arguments]
+    return subprocess.run(command, cwd=place, capture_output=True, text=True, timeout=LIMIT, check=False)
+
+
+if __name__ == "__main__":
+    main()
