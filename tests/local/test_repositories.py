@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -170,3 +171,26 @@ def test_doctor_tells_of_a_python_that_is_not_there(empty: Here, files: dict[str
     assert (code, "✗ Python: " in said, "the repository  would be refused" in said) == (2, True, True), said
     code, said = empty.run("test", "--on", "local", "--tier", "unit")
     assert code == 2, said
+
+
+def test_package_beside_results(empty: Here) -> None:
+    """Where setuptools takes the results for a package, a run is refused with the line that mends it, and then runs."""
+    backend = '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n'
+    table = '[project]\nname = "shop"\nversion = "1"\n\n[tool.floe-ci.runner]\ninstall = ["."]\n'
+    make(
+        empty.repository,
+        {
+            "pyproject.toml": f"{table}\n{backend}",
+            "shop/__init__.py": "PRICE = 1\n",
+            "tests/unit/test_shop.py": "import shop\n\n\ndef test_price():\n    assert shop.PRICE == 1\n",
+            "results/unit/exit-code": "0\n",
+        },
+    )
+    command = ("test", "--on", "local", "--tier", "unit", "--results", str(empty.repository.parent / "elsewhere"))
+    code, said = empty.run(*command)
+    assert code == 2, said
+    advice = re.search(r"(\[tool\.setuptools\]) (packages = \[.*?\])", said)
+    assert advice, said
+    (empty.repository / "pyproject.toml").write_text("\n".join([table, backend, *advice.groups()]))
+    code, said = empty.run(*command)
+    assert code == 0, said

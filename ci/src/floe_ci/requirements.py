@@ -68,6 +68,7 @@ _NO_PYTHON: Final = re.compile(
     r"|requested interpreter resolved to|no download found for request",
     re.IGNORECASE,
 )
+_FLAT_LAYOUT: Final = re.compile(r"Multiple top-level packages discovered in a flat-layout: \[([^\]]*)\]")
 _NO_ROOM: Final = re.compile(r"no space left|read-only file system|permission denied|quota exceeded", re.IGNORECASE)
 _LOCK_CHANGE: Final = re.compile(r"existing lockfile due to (.+)")
 _NO_CHANGE: Final = ("missing remote index", "exclude newer")
@@ -116,6 +117,13 @@ def uv_failure(error: CommandError) -> UserError | RunError:
     if _NO_ROOM.search(said):
         advice = (
             "packages can't be written: name other folders with XDG_CACHE_HOME (environments) and UV_CACHE_DIR (uv's)"
+        )
+        return UserError(f"{advice}\n{error}")
+    if (found := _FLAT_LAYOUT.search(said)) and "results" in (names := re.findall(r"'([^']+)'", found[1])):
+        own = ", ".join(f'"{name}"' for name in names if name != "results")
+        advice = (
+            "setuptools takes the folder results, which runs leave, for one of the repository's packages: "
+            f"say in its pyproject.toml which there are, [tool.setuptools] packages = [{own}], or move them below src"
         )
         return UserError(f"{advice}\n{error}")
     return RunError(str(error)) if _NETWORK.search(said) else UserError(str(error))
