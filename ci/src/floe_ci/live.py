@@ -93,8 +93,8 @@ class LiveTests:
     def _take(self, event: dict[str, Any]) -> None:
         match event.get("event"):
             case "collected":
-                counts = [part.total for part in self.parts] or [_whole(event.get("count"))]
-                self._collected(None if None in counts and not self.parts else sum(each or 0 for each in counts))
+                of_parts = sum(part.total or 0 for part in self.parts)
+                self._collected(of_parts if self.parts else _whole(event.get("count")))
             case "started":
                 self._started(self._text(event, "test"))
             case "ended" if event.get("outcome") in _OUTCOMES:

@@ -70,6 +70,11 @@ _NO_PYTHON: Final = re.compile(
 )
 _FLAT_LAYOUT: Final = re.compile(r"Multiple top-level packages discovered in a flat-layout: \[([^\]]*)\]")
 _NO_ROOM: Final = re.compile(r"no space left|read-only file system|permission denied|quota exceeded", re.IGNORECASE)
+CHECK_LOCK: Final = ("lock", "--check", "--offline", "--verbose")
+"""What uv is asked of a lock file, for `stale_lock`.
+
+Offline: one that is up to date needs nothing, and why one isn't is said before anything is asked for.
+"""
 _LOCK_CHANGE: Final = re.compile(r"existing lockfile due to (.+)")
 _NO_CHANGE: Final = ("missing remote index", "exclude newer")
 """Reasons for uv to lock again that make no package in the lock file wrong: who calls has another index or date set."""
@@ -143,7 +148,7 @@ def tools_refusal(tools: tuple[Tool, ...], error: CommandError) -> UserError | R
 
 
 def stale_lock(said: str, lock: str = "uv.lock") -> str | None:
-    """Return why a lock file has to be made anew, by what `uv lock --check --verbose` said; None: it need not be."""
+    """Return why a lock file has to be made anew, by what uv said of it; None: it need not be."""
     found = _LOCK_CHANGE.search(said)
     if found is None or found[1].startswith(_NO_CHANGE):
         return None

@@ -183,8 +183,8 @@ def judge(accounts: Sequence[Account], end: End, too_little: str = "") -> Judgem
     if judged.verdict is not Verdict.PASSED:
         return judged
     if len({each.of for each in accounts if each.of}) > 1:
-        return replace(judged, verdict=Verdict.REFUSED, exit_code=2, reason=UNEQUAL)
-    return replace(judged, verdict=Verdict.FAILED, exit_code=1, reason=too_little) if too_little else judged
+        return verdict.judgement(Verdict.REFUSED, UNEQUAL)
+    return verdict.judgement(Verdict.FAILED, too_little) if too_little else judged
 
 
 def problem_suite(steps: Iterable[Step], problem: str, step: str | None = None) -> Suite:

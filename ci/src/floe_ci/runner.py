@@ -16,6 +16,7 @@ from floe_ci.errors import CommandError, UserError
 from floe_ci.images import Reference
 from floe_ci.repository import PYTEST_FILES
 from floe_ci.requirements import (
+    CHECK_LOCK,
     MEMBER_ALONE,
     NO_LOCK_FILE,
     install_arguments,
@@ -168,9 +169,7 @@ async def build_environment(
 
 
 async def _refuse_stale_lock(project: dagger.Container) -> None:
-    # Offline: one that is up to date needs nothing, and why one isn't is said before anything is asked for.
-    check = ["uv", "lock", "--check", "--offline", "--verbose"]
-    done = project.with_exec(check, expect=dagger.ReturnType.ANY)
+    done = project.with_exec(["uv", *CHECK_LOCK], expect=dagger.ReturnType.ANY)
     if await done.exit_code() and (reason := stale_lock(await done.stderr())):
         raise UserError(reason)
 

@@ -151,14 +151,14 @@ def judge(evidence: Evidence) -> Judgement:
     if problem and problem.kind == "interrupted":
         return Judgement(Verdict.INTERRUPTED, _SIGNALLED + (problem.signal or signal.SIGINT))
     if problem and problem.kind in _BY_PROBLEM:
-        return _judgement(_BY_PROBLEM[problem.kind])
+        return judgement(_BY_PROBLEM[problem.kind])
     bad = [case for case in evidence.cases or () if case.bad and not case.of_pytest]
     if bad:
-        return _judgement(Verdict.REFUSED if all(case.of_collection for case in bad) else Verdict.FAILED)
+        return judgement(Verdict.REFUSED if all(case.of_collection for case in bad) else Verdict.FAILED)
     if problem:
-        return _judgement(Verdict.REFUSED)
+        return judgement(Verdict.REFUSED)
     if any(case.of_pytest for case in evidence.cases or ()):
-        return _judgement(Verdict.ERRORED, "pytest or one of its plugins broke")
+        return judgement(Verdict.ERRORED, "pytest or one of its plugins broke")
     return _by_exit_code(evidence)
 
 
@@ -169,7 +169,7 @@ def judge_together(judgements: Mapping[str, Judgement]) -> Judgement:
     """
     ran = {name: each for name, each in judgements.items() if each.verdict is not Verdict.NOTHING_RAN}
     if not ran:
-        return _judgement(Verdict.NOTHING_RAN)
+        return judgement(Verdict.NOTHING_RAN)
     worst = min(ran.values(), key=lambda each: _WORST_FIRST.index(each.verdict))
     reasons = {name: each.reason for name, each in ran.items() if each.reason}
     if len(reasons) == len(judgements) and len(set(reasons.values())) == 1:
@@ -186,14 +186,14 @@ def _by_exit_code(evidence: Evidence) -> Judgement:
         cases is not None and evidence.whole and evidence.finished is not False and evidence.own_code in {None, code}
     )
     if code == _USAGE_ERROR and not ran:
-        return _judgement(Verdict.REFUSED, "pytest could not start")
+        return judgement(Verdict.REFUSED, "pytest could not start")
     if code == _NO_TESTS and not ran:
-        return _judgement(Verdict.NOTHING_RAN)
+        return judgement(Verdict.NOTHING_RAN)
     if code == 0 and ended:
-        return _judgement(Verdict.PASSED if ran else Verdict.NOTHING_RAN)
+        return judgement(Verdict.PASSED if ran else Verdict.NOTHING_RAN)
     if code == _TESTS_FAILED and ended:
-        return _judgement(Verdict.FAILED, "no test failed, and pytest ended with exit code 1 all the same")
-    return _judgement(Verdict.ERRORED, _before_its_time(evidence))
+        return judgement(Verdict.FAILED, "no test failed, and pytest ended with exit code 1 all the same")
+    return judgement(Verdict.ERRORED, _before_its_time(evidence))
 
 
 def _before_its_time(evidence: Evidence) -> str:
@@ -217,7 +217,8 @@ def _before_its_time(evidence: Evidence) -> str:
     )
 
 
-def _judgement(verdict: Verdict, reason: str | None = None) -> Judgement:
+def judgement(verdict: Verdict, reason: str | None = None) -> Judgement:
+    """Return a verdict with its own exit code."""
     return Judgement(verdict, _CODES[verdict], reason)
 
 

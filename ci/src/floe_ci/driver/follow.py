@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 AT_ONCE: Final = 64
 """Streams that are held open; what further containers say is read every few seconds."""
-POURING: Final = 2.0
-"""Seconds for which the last lines of a stream that is held open are waited for while it brings some."""
 BRIEF_AT_ONCE: Final = 8
 """Of those that are not held open."""
+POURING: Final = 2.0
+"""Seconds for which the last lines of a stream that is held open are waited for while it brings some."""
 
 
 class LogFile(Protocol):

@@ -28,6 +28,7 @@ from floe_ci.local.files import cache
 from floe_ci.local.inputs import Inputs, name_of
 from floe_ci.local.processes import run
 from floe_ci.requirements import (
+    CHECK_LOCK,
     Tool,
     install_arguments,
     locked_selection,
@@ -54,8 +55,6 @@ MOST: Final = 20
 """How many environments are kept; the others are those that were not used for the longest time."""
 LONGEST: Final = 30 * 86_400.0
 """Seconds that an environment is kept for without being used."""
-CHECK_LOCK: Final = ("lock", "--check", "--offline", "--verbose")
-"""Tells whether a lock file is of the projects that are there, and why not."""
 _NOT_IN_NAMES: Final = re.compile(r"[^A-Za-z0-9_.-]+")
 
 Command = tuple[str, ...]
@@ -227,7 +226,6 @@ def _rebuilt(inputs: Inputs) -> Command:
 async def _refuse_stale_lock(environment: Environment, folder: Path) -> None:
     """Refuse a lock file that is not of the projects that are there; uv would install what it says all the same."""
     try:
-        # Offline: one that is up to date needs nothing, and why one isn't is said before anything is asked for.
         await _uv(CHECK_LOCK, environment, folder)
     except CommandError as error:
         if reason := stale_lock(error.said, str(environment.lock)):

@@ -7,8 +7,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
-from floe_ci.local.environments import CHECK_LOCK, Environment, uv, variables_of_uv
-from floe_ci.requirements import stale_lock
+from floe_ci.local.environments import Environment, uv, variables_of_uv
+from floe_ci.requirements import CHECK_LOCK, stale_lock
 
 if TYPE_CHECKING:
     from floe_ci.local.environments import Command
