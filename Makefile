@@ -36,7 +36,7 @@ setup: .venv/ready ## Install everything that the other targets need, pinned, in
 	@touch $@
 
 check: checks ## All of `checks`, the project's own tests, and vulnerabilities; tests of the engine are skipped where there is none
-	$(VENV)/pytest tests/unit tests/contract tests/functional --numprocesses=6 --dist=worksteal $(AGAIN) --junitxml=results/check-unit/junit.xml
+	$(VENV)/pytest tests/functional tests/contract tests/unit --numprocesses=6 --dist=worksteal $(AGAIN) --junitxml=results/check-unit/junit.xml
 	$(VENV)/pytest tests/local tests/engine $(AGAIN) --junitxml=results/check/junit.xml
 	@$(MAKE) --no-print-directory vulnerabilities
 

@@ -248,7 +248,9 @@ def test_hanging_test(suite: Suite) -> None:
 HOSTILE: dict[str, str] = {
     "clock": "import time\ndef test_x(monkeypatch): monkeypatch.setattr(time, 'time', lambda: 1326511294.0)",
     "clock for good": "import time\ntime.time = time.monotonic = time.perf_counter = lambda: 5.0\ndef test_x(): pass",
-    "os for good": "import os\nos.open = os.fstat = os.getpid = None\ndef test_x(): pass",
+    # pytest itself needs `os.open` to write the next module's bytecode.
+    "os for good": "import os, sys\nsys.dont_write_bytecode = True\n"
+    "os.open = os.fstat = os.getpid = None\ndef test_x(): pass",
     "json for good": "import json\njson.dumps = json.JSONEncoder = json.encoder = None\ndef test_x(): pass",
     "folder": "import os, tempfile\ndef test_x():\n    d = tempfile.mkdtemp(); os.chdir(d); os.rmdir(d)",
     "environment": "import os\ndef test_x(): os.environ.clear()",

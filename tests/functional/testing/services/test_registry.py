@@ -15,6 +15,7 @@ from floe_testing.services import (
     ServiceFixture,
     ServicePluginError,
     check_service_health,
+    opening,
     registry,
 )
 
@@ -171,7 +172,7 @@ def test_dash_in_a_name(package: pytest.Pytester, add_package: AddPackage, monke
 
 def test_service_that_does_not_answer(queue: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     """A client is waited for until its service answers; one that does not fails the test without a traceback."""
-    monkeypatch.setattr("floe_testing.services.opening.ANSWER_TIMEOUT", 1.0)
+    monkeypatch.setattr(opening, "ANSWER_TIMEOUT", 1.0)
     module = queue.path / "floe_queue.py"
     module.write_text(module.read_text().replace("answers=len", "answers=lambda client: 1 / 0"))
     queue.makepyfile("def test(queue): pass")
