@@ -4,27 +4,56 @@ from __future__ import annotations
 
 import uuid
 from contextlib import nullcontext
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-import anyio
 import dagger
 
-from floe_ci import cluster
+from floe_ci import cluster, run
 from floe_ci.build import Build
-from floe_ci.errors import RunError, UserError
-from floe_ci.folder import RunFolder
+from floe_ci.errors import UserError
 from floe_ci.interrupts import Interrupts
 from floe_ci.places.kind import SERVICES_NAMESPACE, KindStay
-from floe_ci.run import Run
 from floe_ci.steps import Timings
 
 if TYPE_CHECKING:
     from floe_ci.cluster import Cluster
     from floe_ci.listeners import Progress
     from floe_ci.origin import Origin
-    from floe_ci.request import RunRequest
+    from floe_ci.request import PlaceName, RunRequest
+    from floe_ci.run import Run
+
+
+class LastingStay(KindStay):
+    """A stay whose cluster goes on in this session when it ends."""
+
+    def __init__(self, run: Run, origin: Origin, name: str | None, *, services: bool) -> None:
+        """Prepare; only with `services` the tier's services are brought up."""
+        super().__init__(run, nullcontext(origin), name=name, namespace=SERVICES_NAMESPACE)
+        self._wanted = services
+
+    async def services(self) -> None:
+        """Bring the services up, if asked for."""
+        if self._wanted:
+            await super().services()
+
+    async def leave(self, *, keep: bool, hurry: bool) -> None:
+        """Leave the cluster as it is, or kill what was begun."""
+        await (self.let_go() if keep else super().leave(keep=False, hurry=hurry))
+
+
+class Lasting:
+    """Kind in a Dagger service, as a place that is brought up."""
+
+    name: PlaceName = "dagger"
+
+    def __init__(self, origin: Origin, name: str | None, *, services: bool) -> None:
+        """Take where the repository is, and what is wanted."""
+        self._origin, self._name, self._services = origin, name, services
+
+    def stay(self, run: Run) -> LastingStay:
+        """Return the stay whose cluster goes on."""
+        self.entered = LastingStay(run, self._origin, self._name, services=self._services)
+        return self.entered
 
 
 async def bring_up(origin: Origin, request: RunRequest, name: str | None, told: Progress, *, services: bool) -> Cluster:
@@ -35,26 +64,9 @@ async def bring_up(origin: Origin, request: RunRequest, name: str | None, told: 
     """
     if name is not None:
         cluster.check_name(name)
-    with TemporaryDirectory(prefix="floe-ci-") as private:
-        target = Path(private) / "results"
-        folder = RunFolder.take(target, run_id=request.run_id, tier=request.tier, place="dagger")
-        async with anyio.create_task_group() as background:
-            this = Run(request, folder, told, Interrupts(told.note), background, with_tests=False)
-            stay = KindStay(this, nullcontext(origin), name=name, namespace=SERVICES_NAMESPACE)
-            up = False
-            try:
-                await stay.enter()
-                if services:
-                    await stay.services()
-                up = True
-            except RunError as error:
-                raise UserError(folder.redactor.text(str(error))) from error
-            finally:
-                with anyio.CancelScope(shield=True):
-                    await (stay.let_go() if up else stay.leave(keep=False, hurry=True))
-                    await this.held.aclose()
-            background.cancel_scope.cancel()
-        return stay.cluster
+    place = Lasting(origin, name, services=services)
+    await run.up(request, place, told, Interrupts(told.note, ours=False))
+    return place.entered.cluster
 
 
 async def forget(origin: Origin, name: str, request: RunRequest, *, missing_ok: bool = False) -> None:

@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final, Protocol
 
 import anyio
+import anyio.lowlevel
 
 from floe_ci import results, shards
 from floe_ci.ends import End, Problem
@@ -260,6 +261,7 @@ async def up(request: RunRequest, place: Place, told: Progress, interrupts: Inte
             with anyio.CancelScope(shield=True):
                 await leave(this, stay, keep=end.problem is None)
             background.cancel_scope.cancel()
+        await anyio.lowlevel.checkpoint_if_cancelled()  # whoever gave it up knows why
         if end.problem:
             raise UserError(folder.redactor.text(end.problem.text))
 
@@ -368,10 +370,12 @@ def problem_of(error: BaseException, this: Run) -> Problem:
         case UserError() | RunError():
             return Problem(error.kind, str(error), step)
         case _:
-            said = traceback.format_exception(error)
+            said = "".join(traceback.format_exception(error)).rstrip()
+            text = f"{type(error).__name__}: {error}".rstrip(": ")
+            if not this.with_tests:  # nothing stays that it could be read in later
+                return Problem("infrastructure", f"{text}\n{said}", step)
             log = this.folder.log("floe-ci.log")
-            for line in "".join(said).splitlines():
+            for line in said.splitlines():
                 log.line(line)
             log.close()
-            text = f"{type(error).__name__}: {error}".rstrip(": ")
             return Problem("infrastructure", f"{text}\nthe traceback is in logs/floe-ci.log", step)

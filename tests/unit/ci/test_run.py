@@ -364,3 +364,22 @@ def test_up_leaves_services(request_: RunRequest) -> None:
     with pytest.raises(UserError, match="it did not start"):
         anyio.run(up, request_, broken, Told())
     assert broken.kept_back is False
+
+
+def test_up_tells_the_unforeseen_whole(request_: RunRequest) -> None:
+    """Where services are only brought up no results stay, so an exception that nobody foresaw is told whole."""
+    with pytest.raises(UserError, match=r"KeyError: 'name'\nTraceback(?s:.)*test_run\.py"):
+        anyio.run(up, request_, Place({"enter": raising(KeyError("name"))}), Told())
+
+
+def test_up_that_is_given_up(request_: RunRequest) -> None:
+    """What was begun is taken down where the caller gives up, and the end is the caller's own, not an error."""
+    place = Place({"services": forever})
+
+    async def give_up() -> bool:
+        with anyio.move_on_after(0.05) as scope:
+            await up(request_, place, Told())
+        return scope.cancelled_caught
+
+    assert anyio.run(give_up)
+    assert (place.done, place.kept_back) == (["enter", "services", "leave"], False)
