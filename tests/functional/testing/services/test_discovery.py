@@ -23,7 +23,7 @@ from floe_testing.waiting.polling import ConditionTimeoutError, PollingConfig
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.functional.testing.services.conftest import Cluster, TcpServer
+    from tests.functional.testing.forwarding import Cluster, TcpServer
 
 OUTSIDE = {"FLOE_NAMESPACE": "shop"}
 POD = {"FLOE_NAMESPACE": "shop", "KUBERNETES_SERVICE_HOST": "10.0.0.1"}

@@ -15,7 +15,7 @@ from floe_testing.services import ServiceHealth, ServiceRequirement, check_servi
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.functional.testing.services.conftest import Cluster, TcpServer
+    from tests.functional.testing.forwarding import Cluster, TcpServer
 
 pytestmark = [pytest.mark.requirement("REQ-642", "T014", "T015")]
 

@@ -28,7 +28,7 @@ from floe_testing.waiting.polling import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tests.functional.testing.waiting.conftest import Answers
+    from tests.functional.testing.answering import Answers
 
 SHORT = PollingConfig(timeout=1.0, interval=0.1)
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tests.functional.testing.waiting.conftest import Answers
+    from tests.functional.testing.answering import Answers
 
     MakePod = Callable[..., client.V1Pod]
 

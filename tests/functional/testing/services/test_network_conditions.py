@@ -18,7 +18,7 @@ from floe_testing.waiting.polling import HopelessError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.functional.testing.waiting.conftest import Answers
+    from tests.functional.testing.answering import Answers
 
 pytestmark = pytest.mark.requirement("REQ-643")
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from kubernetes.client import V1Pod
 
-    from tests.functional.testing.waiting.conftest import Answers
+    from tests.functional.testing.answering import Answers
 
     MakePod = Callable[..., V1Pod]
 

@@ -21,7 +21,7 @@ from floe_testing.waiting.polling import PollingConfig, wait_for_condition
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.functional.testing.services.conftest import Cluster, TcpServer
+    from tests.functional.testing.forwarding import Cluster, TcpServer
 
 MEGABYTE = 1024 * 1024
 PORT = 5432

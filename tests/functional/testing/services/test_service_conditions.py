@@ -17,7 +17,7 @@ from floe_testing.conditions import bucket_exists, service_reachable, span_found
 from floe_testing.services import PostgresConfig
 
 if TYPE_CHECKING:
-    from tests.functional.testing.waiting.conftest import Answers
+    from tests.functional.testing.answering import Answers
 
 TRACES = json.dumps(
     {

@@ -22,7 +22,7 @@ from floe_testing.waiting.polling import HopelessError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.functional.testing.waiting.conftest import Answers
+    from tests.functional.testing.answering import Answers
 
     MakePod = Callable[..., client.V1Pod]
 

@@ -16,7 +16,7 @@ from floe_testing.waiting.polling import interruptions
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tests.functional.testing.waiting.conftest import Answers
+    from tests.functional.testing.answering import Answers
 
     MakePod = Callable[..., client.V1Pod]
 
