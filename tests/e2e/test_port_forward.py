@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     PortForward = Callable[[str, int], Address]
 
+pytestmark = pytest.mark.requirement("REQ-643")
+
 MEGABYTE = 1024 * 1024
 
 

@@ -12,6 +12,8 @@ from pydantic import SecretStr
 from floe_testing.services import MinIOConfig
 from floe_testing.services.clients.minio import connect
 
+pytestmark = pytest.mark.requirement("REQ-640")
+
 PART = 5 * 1024 * 1024
 """Bytes. The smallest part that S3 allows, but for the last."""
 

@@ -8,6 +8,8 @@ import pytest
 from floe_testing.services import PostgresConfig
 from floe_testing.services.clients.postgres import connect
 
+pytestmark = pytest.mark.requirement("REQ-640")
+
 WRITERS = 8
 ROUNDS = 10
 
