@@ -78,6 +78,8 @@ class Here:
     cache: Path
     before: frozenset[str]
     """What there was outside of all folders."""
+    own: frozenset[str] = frozenset({"pyproject.toml", "tests", "results"})
+    """What may be in the repository."""
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start `floe-ci` in the repository."""
@@ -114,7 +116,6 @@ class Here:
         temporary = [str(path) for path in self.temporary.iterdir()]
         environments = [path for path in self.cache.glob("floe-ci/environments/*") if path.is_dir()]
         unfinished = [str(path) for path in environments if not (path / ".floe-ci-whole").exists()]
-        own = {"pyproject.toml", "tests", "results"}
         results = self.repository / "results"
         torn = [str(path) for path in results.glob(".*")] if results.exists() else []
         return [
@@ -122,7 +123,7 @@ class Here:
             *unfinished,
             *torn,
             *sorted(outside() - self.before),
-            *(path.name for path in self.repository.iterdir() if path.name not in own),
+            *(path.name for path in self.repository.iterdir() if path.name not in self.own),
         ]
 
     def wait_until_clean(self, seconds: float = 60) -> tuple[list[str], list[str]]:

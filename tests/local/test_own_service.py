@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ def greeter(here: Here) -> Here:
     """Return the repository with the example in the place of what it has."""
     shutil.rmtree(here.repository)
     shutil.copytree(EXAMPLE, here.repository)
-    return here
+    return replace(here, own=frozenset({"results", *(path.name for path in EXAMPLE.iterdir())}))
 
 
 @pytest.mark.parametrize("locked", [True, False], ids=["with packages of its own", "with Python alone"])
@@ -31,8 +32,7 @@ def test_service_of_a_repository(greeter: Here, locked: bool) -> None:  # noqa: 
     assert code == 0, said
     assert "2 passed" in said
     assert "greeter: the same program, beside the tests" in said
-    greeter.wait_until_clean()
-    assert greeter.processes() == []
+    assert greeter.wait_until_clean() == ([], [])
     log = (greeter.repository / "results" / "integration" / "logs" / "greeter.log").read_text()
     assert "GET /healthz" in log
 
