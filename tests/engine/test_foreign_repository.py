@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import signal
 import subprocess
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from junitparser import JUnitXml
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from conftest import Dagger, Repository
 
 pytestmark = pytest.mark.timeout(900)
 
+QUEUE = Path(__file__).parents[2] / "examples" / "queue"
 PASSING = "def test_passes():\n    assert 1 + 1 == 2\n"
 FAILING = "def test_fails():\n    assert 1 + 1 == 3\n"
 FLAKY = """
@@ -144,7 +145,8 @@ def test_runner_image(dagger: Dagger, repository: Repository) -> None:
 
 @pytest.mark.requirement("REQ-636")
 def test_run_that_died_does_not_break_the_next(dagger: Dagger, repository: Repository, tmp_path: Path) -> None:
-    """A run is killed while its cluster starts; the next one, on the same cache volume, passes."""
+    """A run of an example is killed while its cluster starts; the next one, on the same cache volume, passes."""
+    shutil.copytree(QUEUE, repository.folder, dirs_exist_ok=True)
     repository.write("tests/integration/test_it.py", CLUSTER_TEST)
     argv = dagger.argv("test", *dagger.options, "export", "--path", str(tmp_path / "died"))
     log = tmp_path / "died.log"
@@ -158,6 +160,7 @@ def test_run_that_died_does_not_break_the_next(dagger: Dagger, repository: Repos
     done = dagger.test("integration", repository.folder, tmp_path / "next")
     assert done.code == 0, done.errors[-3000:]
     assert exit_code(tmp_path / "next") == 0
+    assert JUnitXml.fromfile(str(tmp_path / "next" / "junit.xml")).tests == 4
     assert not (tmp_path / "died").exists()
 
 

@@ -132,3 +132,23 @@ def test_links_of_the_readme_lead_somewhere() -> None:
     targets = re.findall(r"\]\((?!https?://|#)([^)#]+)", (ROOT / "README.md").read_text(encoding="utf-8"))
     assert "docs/architecture.md" in targets
     assert [target for target in targets if not (ROOT / target).exists()] == []
+
+
+NAMED = re.compile(r"^```\w+\n# (examples/\S+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+FROM_EXAMPLES = [
+    pytest.param(name, block, id=f"{page.name}:{name}:{number}")
+    for page in sorted(GUIDES.glob("*.md"))
+    for number, (name, block) in enumerate(NAMED.findall(page.read_text(encoding="utf-8")))
+]
+
+
+@pytest.mark.parametrize(("name", "block"), FROM_EXAMPLES)
+def test_what_a_guide_shows_of_an_example_is_in_it(name: str, block: str) -> None:
+    """Each block that names a file of an example is a part of that file, which a test runs."""
+    assert block in (ROOT / name).read_text(encoding="utf-8")
+
+
+def test_guides_show_every_kind_of_repository() -> None:
+    """Each example repository is shown by a guide, so that none is run for nobody."""
+    shown = {name.split("/")[1] for page in GUIDES.glob("*.md") for name, _ in NAMED.findall(page.read_text("utf-8"))}
+    assert shown >= {"django", "fastapi", "lake", "monorepo", "queue"}
