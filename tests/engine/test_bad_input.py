@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from conftest import Dagger, Done, Repository
 
 pytestmark = pytest.mark.timeout(600)
@@ -29,39 +31,47 @@ def test_unknown_tier(dagger: Dagger, repository: Repository) -> None:
     refused(done, "'intgration'", "did you mean 'integration'?", "unit, integration, e2e")
 
 
-def test_malformed_toml(dagger: Dagger, repository: Repository) -> None:
-    """A pyproject.toml that isn't TOML is refused with the place of the mistake."""
-    repository.write("pyproject.toml", "[tool.floe-ci\n")
-    refused(dagger.call("test", where=repository.folder), "pyproject.toml", "line 1")
-
-
 def test_unknown_key(dagger: Dagger, repository: Repository) -> None:
     """An unknown key of the table is refused with the nearest one."""
     repository.write("pyproject.toml", "[tool.floe-ci.tiers.unit]\nservces = []\n")
     refused(dagger.call("test", where=repository.folder), "servces", "did you mean 'services'?")
 
 
-def test_missing_lock_file(dagger: Dagger, repository: Repository) -> None:
-    """A repository that neither locks nor names what to install is refused with both ways out."""
-    repository.write("pyproject.toml", "")
+@pytest.mark.parametrize(
+    ("pyproject", "parts"),
+    [("[tool.floe-ci\n", ("pyproject.toml", "line 1")), ("", ("uv lock", "install"))],
+    ids=["no TOML", "no lock file"],
+)
+def test_repository_that_can_not_be_read(
+    dagger: Dagger, repository: Repository, tmp_path: Path, pyproject: str, parts: tuple[str, ...]
+) -> None:
+    """A pyproject.toml that isn't TOML is told with the place; one without packages to install, with both ways out."""
+    repository.write("pyproject.toml", pyproject)
     repository.write("tests/unit/test_it.py", PASSING)
-    refused(dagger.call("test", "--tier", "unit", where=repository.folder), "uv lock", "install")
+    done = dagger.run("unit", repository.folder, tmp_path / "results")
+    assert (done.code, "Traceback" in done.output + done.errors) == (2, False), done.output
+    assert all(part in done.output + done.errors for part in parts), done.output
 
 
-def test_source_without_tests(dagger: Dagger, repository: Repository) -> None:
-    """A source without tests is not green: pytest's own word for the missing folder is told."""
-    done = dagger.call("verify", "--tier", "unit", *dagger.registry, where=repository.folder)
-    assert done.code != 0
-    assert "tests/unit" in done.message
-
-
-def test_empty_selection(dagger: Dagger, repository: Repository) -> None:
-    """A selection that no test matches is not green, and the option that made it is told."""
-    repository.write("tests/unit/test_it.py", PASSING)
-    args = ("verify", "--tier", "unit", "--keyword", "nosuch", *dagger.registry)
-    done = dagger.call(*args, where=repository.folder)
-    assert done.code != 0
-    assert "--keyword nosuch" in done.message
+@pytest.mark.parametrize(
+    ("files", "selection", "told"),
+    [((), (), "tests/unit"), (("tests/unit/test_it.py",), ("--keyword", "nosuch"), "--keyword nosuch")],
+    ids=["no tests", "no test of that name"],
+)
+def test_nothing_to_run(  # noqa: PLR0913, PLR0917 - what there is, and what is asked for
+    dagger: Dagger,
+    repository: Repository,
+    tmp_path: Path,
+    files: tuple[str, ...],
+    selection: tuple[str, ...],
+    told: str,
+) -> None:
+    """A source without tests, or a selection that none matches, is not green, and what led to it is told."""
+    for file in files:
+        repository.write(file, PASSING)
+    done = dagger.run("unit", repository.folder, tmp_path / "results", *selection)
+    assert done.code == 5, done.output + done.errors
+    assert told in done.output
 
 
 def test_manifest_that_does_not_parse(dagger: Dagger, repository: Repository) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -36,6 +37,13 @@ packages = ["src/shop"]
 install = [".", "pytest", "psycopg[binary]"]
 [tool.floe-ci.tiers.integration]
 services = ["postgres"]
+"""
+OWN_SERVICE = ROOT / "examples" / "own-service"
+ADDRESS = 'GREETER_URL = "http://${GREETER_HOST}:${GREETER_PORT}"'
+WITH_OWN_SERVICE = f"""{PYPROJECT.replace('["postgres"]', '["postgres", "greeter"]')}
+environment = {{ {ADDRESS} }}
+[tool.floe-ci]
+service-folders = ["services"]
 """
 TESTS = """
 import os
@@ -139,8 +147,11 @@ def test_named_cluster(dagger: Dagger, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory, dagger: Dagger) -> Iterator[Shop]:  # noqa: ARG001 - there is an engine
-    """Return a repository whose cluster is up."""
+    """Return a repository whose cluster is up, with a service that the repository brings."""
     there = Shop(tmp_path_factory.mktemp("work") / "shop")
+    there.write("pyproject.toml", WITH_OWN_SERVICE)
+    shutil.copytree(OWN_SERVICE / "services", there.folder / "services")
+    shutil.copy(OWN_SERVICE / "tests" / "integration" / "test_greeter.py", there.folder / "tests" / "integration")
     up = there.floe_ci("up", "--on", "dagger", *OPTIONS, timeout=900)
     assert up.returncode == 0, up.stderr
     assert "`floe-ci test` runs in it" in up.stdout
@@ -166,6 +177,8 @@ def test_changed_test(restored: Shop) -> None:
     failed = restored.test()
     assert failed.returncode == 1, failed.stderr
     assert restored.cases() == {
+        "tests.integration.test_greeter::test_greets": "passed",
+        "tests.integration.test_greeter::test_strangers_are_refused": "passed",
         "tests.integration.test_new::test_new": "failure",
         "tests.integration.test_shop::test_price": "passed",
         "tests.integration.test_shop::test_database": "passed",
@@ -271,13 +284,16 @@ def test_status(shop: Shop) -> None:
 
 def test_services_that_change(restored: Shop) -> None:
     """A manifest that was changed is deployed before the tests run; what is not there any more is another's affair."""
-    restored.write("pyproject.toml", PYPROJECT + 'manifests = ["settings.yaml"]\nenvironment = { COLOUR = "red" }\n')
+    changed = WITH_OWN_SERVICE.replace(
+        f"environment = {{ {ADDRESS}", f'manifests = ["settings.yaml"]\nenvironment = {{ COLOUR = "red", {ADDRESS}'
+    )
+    restored.write("pyproject.toml", changed)
     restored.write("settings.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\ndata: {a: b}\n")
     restored.write(
         "tests/integration/test_new.py", "import os\ndef test_colour():\n    assert os.environ['COLOUR'] == 'red'\n"
     )
     done = restored.test("-k", "colour")
-    restored.write("pyproject.toml", PYPROJECT)
+    restored.write("pyproject.toml", WITH_OWN_SERVICE)
     assert done.returncode == 0, done.stderr
     found = restored.floe_ci("shell", "--", "kubectl", "get", "configmap", "settings", "--output=name")
     assert found.stdout.strip() == "configmap/settings", found.stderr

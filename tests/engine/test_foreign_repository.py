@@ -51,59 +51,52 @@ def exit_code(results: Path) -> int:
 
 @pytest.mark.requirement("REQ-644")
 def test_failing_tests_are_exported_and_then_judged(dagger: Dagger, repository: Repository, tmp_path: Path) -> None:
-    """A failing test's results are exported, with exit code 1 in them, and the call itself succeeds."""
+    """A failing test's results are exported, and the call succeeds; called again it runs again: no answer is cached."""
     repository.write("tests/unit/test_it.py", PASSING + FAILING)
-    done = dagger.call(*unit(dagger, tmp_path / "results"), where=repository.folder)
-    assert done.code == 0
-    assert exit_code(tmp_path / "results") == 1
-    suites = JUnitXml.fromfile(str(tmp_path / "results" / "junit.xml"))
-    assert (suites.tests, suites.failures) == (2, 1)
-    assert "test_fails" in (tmp_path / "results" / "summary.md").read_text()
+    began = set()
+    for name in ("first", "second"):
+        results = tmp_path / name
+        assert dagger.call(*unit(dagger, results), where=repository.folder).code == 0
+        assert exit_code(results) == 1
+        suites = JUnitXml.fromfile(str(results / "junit.xml"))
+        assert (suites.tests, suites.failures) == (2, 1)
+        assert "test_fails" in (results / "summary.md").read_text()
+        began.add(suites.__iter__().__next__().timestamp)
+    assert len(began) == 2
 
 
-@pytest.mark.parametrize(("tests", "said"), [(FAILING, "Failed"), (SKIPPED, "Nothing ran")], ids=["failed", "skipped"])
-def test_verify_fails_unless_tests_passed(dagger: Dagger, repository: Repository, tests: str, said: str) -> None:
-    """`verify` fails where a test failed, and where none ran, and shows the summary."""
-    repository.write("tests/unit/test_it.py", tests)
+def test_verify_fails_unless_tests_passed(dagger: Dagger, repository: Repository) -> None:
+    """`verify` fails where a test failed, and shows the summary."""
+    repository.write("tests/unit/test_it.py", FAILING)
     done = dagger.call("verify", "--tier", "unit", *dagger.registry, where=repository.folder)
     assert done.code != 0
-    assert said in done.message
+    assert "Failed" in done.message
 
 
-def test_verify_returns_the_results_of_a_passed_run(dagger: Dagger, repository: Repository, tmp_path: Path) -> None:
-    """`verify` returns the same results as `test` where all passed, a test with a fixture of a folder above too."""
-    repository.write("tests/conftest.py", "import pytest\n\n@pytest.fixture\ndef shared():\n    return 1\n")
-    repository.write("tests/unit/test_it.py", PASSING + "def test_fixture_of_above(shared):\n    assert shared == 1\n")
-    done = dagger.call(*unit(dagger, tmp_path / "results", "verify"), where=repository.folder)
-    assert done.code == 0
-    assert exit_code(tmp_path / "results") == 0
-    assert JUnitXml.fromfile(str(tmp_path / "results" / "junit.xml")).tests == 2
+def test_nothing_ran(dagger: Dagger, repository: Repository, tmp_path: Path) -> None:
+    """A run all of whose tests are skipped is not green."""
+    repository.write("tests/unit/test_it.py", SKIPPED)
+    done = dagger.run("unit", repository.folder, tmp_path / "results")
+    assert (done.code, exit_code(tmp_path / "results")) == (5, 5), done.errors[-2000:]
+    assert "Nothing ran" in (tmp_path / "results" / "summary.md").read_text()
 
 
 @pytest.mark.requirement("REQ-647")
-def test_flaky_test_is_told(dagger: Dagger, repository: Repository, tmp_path: Path) -> None:
-    """A test that passes only when it is tried again is counted once, as passed, and named as flaky."""
-    repository.write("tests/unit/test_it.py", FLAKY + PASSING)
+def test_verify_returns_the_results_of_a_passed_run(dagger: Dagger, repository: Repository, tmp_path: Path) -> None:
+    """`verify` returns results where all passed: by a fixture of a folder above, or when tried again, which is told."""
+    repository.write("tests/conftest.py", "import pytest\n\n@pytest.fixture\ndef shared():\n    return 1\n")
+    repository.write("tests/unit/test_it.py", FLAKY + "def test_fixture_of_above(shared):\n    assert shared == 1\n")
     repository.write(
         "pyproject.toml",
         '[tool.floe-ci.runner]\ninstall = ["pytest"]\n[tool.floe-ci.tiers.unit]\nretries = 2\n',
     )
     done = dagger.call(*unit(dagger, tmp_path / "results", "verify"), where=repository.folder)
     assert done.code == 0, done.errors[-2000:]
+    assert exit_code(tmp_path / "results") == 0
     assert JUnitXml.fromfile(str(tmp_path / "results" / "junit.xml")).tests == 2
     summary = (tmp_path / "results" / "summary.md").read_text()
     assert "2 passed, 1 of them flaky." in summary
     assert "`tests.unit.test_it::test_passes_the_second_time`: passed in attempt 2" in summary
-
-
-def test_same_tests_run_again(dagger: Dagger, repository: Repository, tmp_path: Path) -> None:
-    """A second run of the same source is a run of its own, not an answer from the cache."""
-    repository.write("tests/unit/test_it.py", PASSING)
-    summaries = set()
-    for name in ("first", "second"):
-        assert dagger.call(*unit(dagger, tmp_path / name), where=repository.folder).code == 0
-        summaries.add(JUnitXml.fromfile(str(tmp_path / name / "junit.xml")).__iter__().__next__().timestamp)
-    assert len(summaries) == 2
 
 
 def test_killed_test_process_is_an_error_with_results(dagger: Dagger, repository: Repository, tmp_path: Path) -> None:
@@ -112,8 +105,8 @@ def test_killed_test_process_is_an_error_with_results(dagger: Dagger, repository
         "tests/unit/test_it.py",
         "import os, signal\n\ndef test_dies():\n    os.kill(os.getpid(), signal.SIGKILL)\n",
     )
-    assert dagger.call(*unit(dagger, tmp_path / "results"), where=repository.folder).code == 0
-    assert exit_code(tmp_path / "results") == 3
+    done = dagger.run("unit", repository.folder, tmp_path / "results")
+    assert (done.code, exit_code(tmp_path / "results")) == (3, 3), done.errors[-2000:]
     summary = (tmp_path / "results" / "summary.md").read_text()
     assert "ended by SIGKILL" in summary
     assert "test_dies" in summary
@@ -122,8 +115,8 @@ def test_killed_test_process_is_an_error_with_results(dagger: Dagger, repository
 def test_tests_that_cannot_be_collected(dagger: Dagger, repository: Repository, tmp_path: Path) -> None:
     """Tests that can't be imported end the run before it waits for anything, and its results say which and why."""
     repository.write("tests/integration/test_it.py", "import nosuch\n")
-    assert dagger.test("integration", repository.folder, tmp_path / "results").code == 0
-    assert exit_code(tmp_path / "results") == 2
+    done = dagger.run("integration", repository.folder, tmp_path / "results")
+    assert (done.code, exit_code(tmp_path / "results")) == (2, 2), done.errors[-2000:]
     assert "No module named 'nosuch'" in (tmp_path / "results" / "summary.md").read_text()
     steps = json.loads((tmp_path / "results" / "timings.json").read_text())["steps"]
     assert "services ready" not in [step["name"] for step in steps]
