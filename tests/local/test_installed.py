@@ -1,0 +1,111 @@
+"""The distributions, installed by their names from a folder of wheels, by a pip that is years old."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from uv import find_uv_bin
+
+if TYPE_CHECKING:
+    from conftest import Here
+
+ROOT = Path(__file__).parents[2]
+DISTRIBUTIONS = {"floe-ci": ROOT / "ci", "floe-testing": ROOT / "testing"}
+OLD_PIP = "pip==22.3"
+"""What Python 3.11 came with at first."""
+TEST = '"""Sums."""\n\n\ndef test_sum():\n    """One and one are two."""\n    assert 1 + 1 == 2\n'
+
+
+@dataclass(frozen=True)
+class Clean:
+    """An environment that has nothing of this repository but what was installed by name."""
+
+    folder: Path
+
+    def run(self, *command: str, cwd: Path | None = None) -> tuple[int, str]:
+        """Run a command of it, and return its exit code and what it said."""
+        told = {"PATH", "HOME", "LANG", "TMPDIR", "XDG_CACHE_HOME"}
+        kept = {name: value for name, value in os.environ.items() if name in told or name.startswith(("UV_", "SSL_"))}
+        done = subprocess.run(
+            [str(self.folder / "bin" / command[0]), *command[1:]],
+            cwd=cwd or self.folder,
+            env={name: value for name, value in kept.items() if name != "UV_PROJECT_ENVIRONMENT"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            timeout=240,
+        )
+        return done.returncode, done.stdout
+
+
+def uv(*arguments: str) -> None:
+    """Run uv."""
+    done = subprocess.run([find_uv_bin(), *arguments], capture_output=True, text=True, check=False, timeout=240)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a wheel of each distribution, made from its source distribution as a release's are."""
+    folder = tmp_path_factory.mktemp("index")
+    for project in DISTRIBUTIONS.values():
+        uv("build", "--quiet", "--out-dir", str(folder), str(project))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def clean(index: Path, tmp_path_factory: pytest.TempPathFactory) -> Clean:
+    """Return an environment that an old pip has installed both distributions into.
+
+    What they depend on is there before, by uv and its cache: pip takes minutes for it.
+    """
+    folder = tmp_path_factory.mktemp("clean") / "environment"
+    python = str(folder / "bin" / "python")
+    names = ("floe-ci[local]", "floe-testing")
+    uv("venv", "--quiet", "--python", sys.executable, str(folder))
+    uv("pip", "install", "--quiet", "--python", python, "--find-links", str(index), OLD_PIP, *names)
+    uv("pip", "uninstall", "--quiet", "--python", python, *DISTRIBUTIONS)
+    environment = Clean(folder)
+    code, said = environment.run("python", "-m", "pip", "install", "--no-index", "--find-links", str(index), *names)
+    assert code == 0, said
+    assert "Successfully installed floe-ci" in said
+    return environment
+
+
+@pytest.mark.parametrize("name", DISTRIBUTIONS)
+def test_each_is_one_wheel_and_one_source_distribution(index: Path, name: str) -> None:
+    """What is built of a distribution is called by its name and its version, and nothing else is."""
+    start = f"{name.replace('-', '_')}-{version(name)}"
+    built = {path.name for path in index.iterdir() if path.name.startswith(name.replace("-", "_"))}
+    assert built == {f"{start}-py3-none-any.whl", f"{start}.tar.gz"}
+
+
+@pytest.mark.parametrize("name", DISTRIBUTIONS)
+def test_a_command_tells_its_version(clean: Clean, name: str) -> None:
+    """`--version` is that of the distribution."""
+    assert clean.run(name, "--version") == (0, f"{name}, version {version(name)}\n")
+
+
+def test_the_main_job_runs_in_an_empty_folder(here: Here, clean: Clean, tmp_path: Path) -> None:
+    """A test in a folder that has nothing else, `init`, and the main job: it passes, and nothing of the run is left."""
+    folder = tmp_path / "empty"
+    (folder / "tests" / "unit").mkdir(parents=True)
+    (folder / "tests" / "unit" / "test_sum.py").write_text(TEST, encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", str(here.temporary))
+        patch.setenv("XDG_CACHE_HOME", str(here.cache))
+        code, said = clean.run("floe-ci", "init", cwd=folder)
+        assert code == 0, said
+        code, said = clean.run("floe-ci", "test", "--on", "local", "--tier", "unit", cwd=folder)
+    assert code == 0, said
+    assert "passed: tier unit, 1 passed" in said
+    assert sorted(path.name for path in folder.iterdir()) == ["floe-ci.toml", "results", "tests"]
+    assert here.wait_until_clean() == ([], [])
