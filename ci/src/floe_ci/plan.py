@@ -97,16 +97,23 @@ class Plan:
         return asked or (1 if chosen.is_inner_loop else self.tier.shards)
 
     def undivided(self) -> Self:
-        """Return the plan where the tests can't be split.
+        """Return the plan for a place where one process runs all tests.
 
         Raises:
-            UserError: They are to be.
+            UserError: The caller has asked for parts.
         """
-        if self.shards != 1:
-            asked = "--shards" if self.request.shards else f"[tool.floe-ci.tiers.{self.request.tier}] shards ="
-            msg = f"{asked} {self.shards}: only --on local splits the tests of a tier; --shards 1 runs them as they are"
+        if self.request.shards not in {0, 1}:
+            msg = f"--shards {self.request.shards}: only --on local splits the tests of a tier; leave it out here"
             raise UserError(msg)
         return self
+
+    @property
+    def undivided_note(self) -> str:
+        """What is said where one process runs what the table would have split; empty: nothing."""
+        if self.shards == 1:
+            return ""
+        table = f"[tool.floe-ci.tiers.{self.request.tier}]"
+        return f"one process runs all tests: shards = {self.shards} in {table} is for --on local"
 
     def pytest_arguments(
         self, results: str = contract.RESULTS_DIR, *, variables: Mapping[str, str], cache: str = ""

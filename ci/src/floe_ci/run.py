@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
     from floe_ci.listeners import Progress, Step
+    from floe_ci.plan import Plan
     from floe_ci.redaction import Redactor
     from floe_ci.request import PlaceName, RunRequest
     from floe_ci.verdict import Outcome
@@ -123,6 +124,11 @@ class Run:
         """Tell the reader something, now and in the results."""
         self.notes.append(line)
         self.told.note(line)
+
+    def note_undivided(self, plan: Plan) -> None:
+        """Tell the reader where the tests are not split, though the repository's table would have them so."""
+        if self.with_tests and plan.undivided_note:
+            self.note(plan.undivided_note)
 
     def collected(self, count: int) -> None:
         """Take how many tests there are."""

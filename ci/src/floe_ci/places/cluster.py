@@ -120,6 +120,7 @@ class ClusterStay(DrivenStay):
             chosen = await in_thread(lambda: target.choose(request.kubeconfig, request.context))
             plan = await in_thread(lambda: read(request, with_tests=self._run.with_tests))
             images.to_push(plan)
+        self._run.note_undivided(plan)
         with self._run.step("check the cluster"):
             self._tenancy = let_in = await in_thread(lambda: tenancy.check(plan.spec(), chosen))
         self._run.note(let_in.where)

@@ -49,6 +49,7 @@ class HeldStay(DrivenStay):
         with run.step("configure"):
             plan = await in_thread(lambda: Plan.read(run.request).undivided())
             tests = await in_thread(lambda: Snapshot.of(plan))
+        run.note_undivided(plan)
         if self._held is None:
             with run.step("bring up cluster"):
                 held, self._is_own = await in_thread(lambda: held_cluster.up(run.request, run.told, stop))

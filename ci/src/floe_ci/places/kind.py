@@ -64,6 +64,7 @@ class KindStay(DrivenStay):
         with explained():
             with self._run.step("configure"):
                 build = await Build.read(await self._run.held.hold(self._origin), self._run.request, self._run)
+            self._run.note_undivided(build.plan)
             with self._run.step("toolbox"):
                 tools = await build.tools.sync()
             if self._is_there and self._name:
