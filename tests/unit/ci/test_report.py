@@ -153,6 +153,56 @@ def test_lanes_by_what_was_measured(folder: RunFolder) -> None:
     ]
 
 
+EVENTS = """\
+2026-01-02T03:04:15+00:00 Normal  Pod/db-0 Started: Started container db
+2026-01-02T03:04:10+00:00 Normal  Pod/db-0 Scheduled: Successfully assigned to a node
+2026-01-02T03:04:20+00:00 Normal  Pod/web-7f Started: Started container web
+2026-01-02T03:04:21+00:00 Normal  Pod/web-7f Started: Started container proxy
+2026-01-02T03:04:35+00:00 Normal  Pod/db-0 Killing: Stopping container db
+2026-01-02T03:04:45+00:00 Normal  Pod/db-0 Started: Started container db
+2026-01-02T03:05:00+00:00 Warning Pod/web-7f BackOff: Back-off restarting failed container web (x4)
+2026-01-02T03:05:10+00:00 Normal  Pod/web-7f Started: Started container web (x2)
+2026-01-02T09:00:00+00:00 Normal  Pod/late Started: Started container of another run
+"""
+
+
+def test_containers_in_the_timeline(folder: RunFolder) -> None:
+    """Each container has a row with every time that it ran; one that ended by itself has a bar that tells."""
+    folder.write("events.txt", EVENTS)
+    timeline = section(written(folder, GOOD, BAD), "timeline")
+    assert rows(timeline)[4:] == [
+        ["db-0", "10.00 s", "1 min 20 s", "2 starts"],
+        ["web-7f: web", "15.00 s", "1 min 25 s", "2 starts"],
+        ["web-7f: proxy", "16.00 s", "1 min 24 s", "1 start"],
+    ]
+    bars = [[rect.get("class") for rect in svg][1:] for svg in timeline.iter(f"{SVG}svg")]
+    assert bars[4:] == [["good", "good"], ["bad", "good"], ["good"]]
+
+
+def test_processes_in_the_timeline(folder: RunFolder) -> None:
+    """On a machine without a cluster the processes of the services have rows, also where one had to start again."""
+    folder.write(
+        "events.txt",
+        "no cluster: the tests ran on this machine\n"
+        "2026-01-02T03:04:06.000+00:00  redis: started as process 7\n"
+        "2026-01-02T03:04:16.000+00:00  redis: ended with SIGKILL; starts again in 1 s\n"
+        "2026-01-02T03:04:17.000+00:00  redis: started as process 9\n",
+    )
+    timeline = section(written(folder, GOOD, BAD), "timeline")
+    assert rows(timeline)[4:] == [["redis", "1.00 s", "1 min 38 s", "2 starts"]]
+    *_, redis = [[rect.get("class") for rect in svg][1:] for svg in timeline.iter(f"{SVG}svg")]
+    assert redis == ["bad", "good"]
+
+
+@pytest.mark.parametrize(
+    "events", ["", "\x00\xff", "yesterday Normal  Pod/a Started: Started container b\n", EVENTS[:20]]
+)
+def test_events_that_tell_nothing(folder: RunFolder, events: str) -> None:
+    """Events that are cut off, or are none, add nothing to the page, and take nothing from it."""
+    folder.write("events.txt", events)
+    assert len(rows(section(written(folder, GOOD, BAD), "timeline"))) == 4
+
+
 def test_slowest_and_flaky(folder: RunFolder) -> None:
     """The slowest tests are told, the slowest first, and those that passed only when they were tried again."""
     root = written(folder, GOOD, BAD, FLAKY)

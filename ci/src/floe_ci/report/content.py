@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from floe_ci import contract
 from floe_ci.junit import Case, Counts, first_line
-from floe_ci.report import performance, texts, timeline
+from floe_ci.report import performance, running, texts, timeline
 from floe_ci.report.timeline import Axis, Bar, Lane
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from floe_ci.listeners import Step
     from floe_ci.report.history import Entry
     from floe_ci.report.performance import Performance, TestFigures
+    from floe_ci.report.running import Running
     from floe_ci.report.texts import Log
     from floe_ci.steps import Measured
     from floe_ci.summary import Page
@@ -134,6 +135,8 @@ class Content:
     logs: tuple[Log, ...]
     steps: tuple[StepRow, ...]
     lanes: tuple[Lane, ...]
+    running: tuple[Running, ...]
+    """Containers of pods, or processes of this machine."""
     slowest: tuple[tuple[str, float], ...]
     flaky: tuple[tuple[str, int], ...]
     unsteady: tuple[Unsteady, ...]
@@ -185,6 +188,7 @@ class Content:
             logs=tuple(texts.logs(page.folder, _MOST_LOG_ENDS if bad or problem else 0) if page.folder else ()),
             steps=tuple(_step(axis, step, safe) for step in measured.steps[:_MOST_ROWS]),
             lanes=tuple(timeline.lanes(axis, measured, cases, figures)),
+            running=tuple(running.read(page.folder, axis, measured)) if page.folder else (),
             slowest=_slowest(cases),
             flaky=tuple((_name(case.title), case.attempts) for case in cases if case.flaky)[:_MOST_ROWS],
             unsteady=tuple(_unsteady(runs))[:_MOST_ROWS],
