@@ -54,23 +54,17 @@ def test_repository_that_can_not_be_read(
 
 
 @pytest.mark.parametrize(
-    ("files", "selection", "told"),
-    [((), (), "tests/unit"), (("tests/unit/test_it.py",), ("--keyword", "nosuch"), "--keyword nosuch")],
+    ("file", "selection", "code", "told"),
+    [("README.md", (), 2, "tests/unit"), ("tests/unit/test_it.py", ("--keyword", "nosuch"), 5, "--keyword nosuch")],
     ids=["no tests", "no test of that name"],
 )
-def test_nothing_to_run(  # noqa: PLR0913, PLR0917 - what there is, and what is asked for
-    dagger: Dagger,
-    repository: Repository,
-    tmp_path: Path,
-    files: tuple[str, ...],
-    selection: tuple[str, ...],
-    told: str,
+def test_nothing_to_run(  # noqa: PLR0913, PLR0917 - what there is, what is asked for, and what comes of it
+    dagger: Dagger, repository: Repository, tmp_path: Path, file: str, selection: tuple[str, ...], code: int, told: str
 ) -> None:
     """A source without tests, or a selection that none matches, is not green, and what led to it is told."""
-    for file in files:
-        repository.write(file, PASSING)
+    repository.write(file, PASSING)
     done = dagger.run("unit", repository.folder, tmp_path / "results", *selection)
-    assert done.code == 5, done.output + done.errors
+    assert done.code == code, done.output + done.errors
     assert told in done.output
 
 

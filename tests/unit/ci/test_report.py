@@ -194,9 +194,7 @@ def test_processes_in_the_timeline(folder: RunFolder) -> None:
     assert redis == ["bad", "good"]
 
 
-@pytest.mark.parametrize(
-    "events", ["", "\x00\xff", "yesterday Normal  Pod/a Started: Started container b\n", EVENTS[:20]]
-)
+@pytest.mark.parametrize("events", ["", "\x00\xff", "now Normal  Pod/a Started: Started container b\n", EVENTS[:20]])
 def test_events_that_tell_nothing(folder: RunFolder, events: str) -> None:
     """Events that are cut off, or are none, add nothing to the page, and take nothing from it."""
     folder.write("events.txt", events)
