@@ -80,7 +80,7 @@ def test_check_looks_at_everything() -> None:
         assert f"/{tool} " in done
     assert "checks/manifests.py" in done
     assert "checks/vulnerabilities.py" in done
-    assert "pytest tests/unit tests/contract tests/functional " in done
+    assert "pytest tests/functional tests/contract tests/unit " in done
     assert "pytest tests/local tests/engine " in done
 
 
