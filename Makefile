@@ -6,6 +6,7 @@ PYTHON ?= python3
 OPTIONS ?= $(FLOE_CI_OPTIONS)
 UV_VERSION := 0.13.8
 VENV := .venv/bin
+BILL = $(VENV)/uv export --quiet --frozen --no-dev --all-extras --format cyclonedx1.5 --preview-features sbom-export
 # A test that passes only when it is tried again is told of in the summary, as a run of any tier does.
 AGAIN := --reruns=1 -rR
 # Code that is in neither package.
@@ -20,7 +21,7 @@ export UV_PROJECT_ENVIRONMENT := .venv
 # Hundreds of tests start a Python of their own: without bytecode each compiles all that it imports, three times as slow.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup check checks $(CHECKS) vulnerabilities report trace changelog hooks \
+.PHONY: help setup check checks $(CHECKS) vulnerabilities report trace release dist hooks \
 	docs test test-unit test-integration test-e2e test-k8s test-k8s-cleanup build-runner kind-up kind-down pin-images clean
 
 help: ## Show this list
@@ -90,8 +91,21 @@ docs: .venv/ready ## Make the site of the documentation in dist/docs/site; a dea
 hooks: .venv/ready ## Let Git run the checks before each commit
 	$(VENV)/prek install
 
-changelog: .venv/ready ## Put the fragments in changes/ into CHANGELOG.md, as those of VERSION
-	$(VENV)/towncrier build --yes --version $(or $(VERSION),$(error say which: make changelog VERSION=1.2.3))
+release: .venv/ready ## Give everything VERSION, and put the fragments in changes/ into CHANGELOG.md
+	@$(VENV)/uv version --quiet --no-sync --project ci $(or $(VERSION),$(error say which: make release VERSION=1.2.3))
+	@$(VENV)/uv version --quiet --no-sync --package floe-testing $(VERSION)
+	@$(VENV)/towncrier build --yes --version $(VERSION)
+	@$(VENV)/python checks/release.py v$(VERSION)
+
+# The bills tell what is locked for all extras. What checks the distributions is installed for that alone.
+dist: .venv/ready ## Build all distributions into dist/packages, check them, and list what they need in dist/bills
+	@rm -rf dist/packages dist/bills
+	@mkdir -p dist/bills
+	$(VENV)/uv build --quiet --out-dir dist/packages ci
+	$(VENV)/uv build --quiet --out-dir dist/packages testing
+	$(VENV)/uv run --quiet --frozen --isolated --only-group distributions twine check --strict dist/packages/*
+	$(BILL) --project ci --output-file dist/bills/floe-ci.cdx.json
+	$(BILL) --package floe-testing --output-file dist/bills/floe-testing.cdx.json
 
 test: test-unit test-integration ## Run the unit and the integration tier
 

