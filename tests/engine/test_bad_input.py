@@ -65,7 +65,7 @@ def test_nothing_to_run(  # noqa: PLR0913, PLR0917 - what there is, what is aske
     repository.write(file, PASSING)
     done = dagger.run("unit", repository.folder, tmp_path / "results", *selection)
     assert done.code == code, done.output + done.errors
-    assert told in done.output
+    assert told in done.output + done.errors
 
 
 def test_manifest_that_does_not_parse(dagger: Dagger, repository: Repository) -> None:
