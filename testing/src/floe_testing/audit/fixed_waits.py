@@ -13,9 +13,10 @@ _NOTHING_TO_WAIT_FOR: Final = re.compile(
     r"\bno (?:\w+ )?way\b|\bnothing\b|\bnever\b|\bnone of\b|\bno (?:event|signal|hook|response|message|call)s?\b"
     r"|\bdo(?:es)?(?: not|n't) (?:see|know|want|have|get|send|call|happen)"
     r"|\b(?:should|must|will|would)(?: not|n't)\b|\bwon't\b"
-    r"|\blonger than\b|\bexpir|\bttl\b|\btime[sd]? ?out|\belapse|\bstuck\b|\bafter the (?:close|end)\b"
+    r"|\blonger than\b|\bexpir|\bttl\b|(?:\b|_)time[sd]?[ _]?out|\belapse|\bstuck\b|\bafter the (?:close|end)\b"
+    r"|\b(?:resolution|granularity)\b"
 )
-"""How comments say that a test waits for something that must not happen, or for a time that has to pass."""
+"""How comments say that a test waits for something that must not happen, or for a time or a clock that has to go on."""
 _OWN_TIME: Final = re.compile(r"ttl|expir|lifetime|max_?age|lease|grace|\wtime_?out|time_?out_\w", re.IGNORECASE)
 """What is in the names of settings that say after which time something is over by itself."""
 _UNUSED: Final = frozenset({"called", "call_count", "await_count", "mock_calls", "call_args", "is_set"})
@@ -52,10 +53,14 @@ def _is_own_time(call: ast.Call, length: ast.expr, function: Function) -> bool:
     waited = _seconds(length)
     if waited is None:
         return False
-    earlier = [each.node for each in function.calls if each.node.lineno < call.lineno]
+    earlier = [each for each in function.calls if each.node.lineno < call.lineno]
     given = [
-        _seconds(each.value) for node in earlier for each in node.keywords if each.arg and _OWN_TIME.search(each.arg)
+        _seconds(each.value)
+        for of in earlier
+        for each in of.node.keywords
+        if each.arg and (_OWN_TIME.search(each.arg) or _OWN_TIME.search(of.last))
     ]
+    given += [_seconds(each) for of in earlier if _OWN_TIME.search(of.last) for each in of.node.args]
     return any(each is not None and each / _FACTOR <= waited <= _FACTOR * each for each in given)
 
 

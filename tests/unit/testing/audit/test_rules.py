@@ -1100,6 +1100,335 @@ FORMS: dict[str, tuple[str, int | None]] = {
         """,
         4,
     ),
+    "FT204 what a decorator made is got twice": (
+        """
+        def test_methods_are_not_rebound():
+            class Shop:
+                def place(self, number):
+                    return number
+
+                send = validated(place)
+
+            shop = Shop()
+            assert shop.send == shop.send
+        """,
+        None,
+    ),
+    "FT204 a decorated method is got twice": (
+        """
+        def test_a():
+            class Shop:
+                @classmethod
+                @validated
+                def place(cls, number):
+                    return number
+
+            assert Shop.place == Shop.place
+        """,
+        None,
+    ),
+    "FT204 a plain method is got twice": (
+        """
+        def test_a():
+            class Shop:
+                @staticmethod
+                def place(number):
+                    return number
+
+            assert Shop.place == Shop.place
+        """,
+        7,
+    ),
+    "FT204 a method of another module is got twice": (
+        """
+        def test_a(shop):
+            assert shop.place == shop.place
+        """,
+        2,
+    ),
+    "FT204 a comment above several says that equality is tested": (
+        """
+        def test_a(shop):
+            assert shop.total(7) == 7
+
+            # equality holds for what is got anew
+            assert shop.place == shop.place
+            assert shop.send == shop.send
+        """,
+        None,
+    ),
+    "FT204 a comment on something else": (
+        """
+        def test_a(shop):
+            # both are equal
+            assert shop.total(7) == shop.total(8)
+
+            assert shop.send == shop.send
+        """,
+        5,
+    ),
+    "FT209 what must not be in an error that need not come": (
+        """
+        def test_other_letters_are_accepted(shop):
+            try:
+                shop.place("Zoé")
+            except ValueError as error:
+                assert "letters" not in str(error)
+        """,
+        None,
+    ),
+    "FT209 what must not be in an error that must come": (
+        """
+        def test_login_tells_no_password(shop):
+            try:
+                shop.login("ada", "secret")
+            except LoginError as error:
+                assert "secret" not in str(error)
+        """,
+        5,
+    ),
+    "FT209 what must be in an error that need not come": (
+        """
+        def test_other_letters_are_accepted(shop):
+            try:
+                shop.place("Zoé")
+            except ValueError as error:
+                assert "letters" in str(error)
+        """,
+        5,
+    ),
+    "FT301 a handler of the test looks at it": (
+        """
+        def test_a(shop):
+            def handler(message):
+                assert message == "7"
+
+            shop.subscribe(handler)
+            shop.send("7")
+        """,
+        None,
+    ),
+    "FT301 a function of the test looked at something before": (
+        """
+        def test_a(shop):
+            def check():
+                assert shop.total(7) == 7
+
+            check()
+            shop.send("7")
+        """,
+        6,
+    ),
+    "FT401 a time that a call of that name has set": (
+        """
+        import time
+        def test_a(cache):
+            cache.keep(7, until=expires_after(seconds=0.3))
+            time.sleep(0.5)
+            assert cache.get(7) == "new"
+        """,
+        None,
+    ),
+    "FT401 a time that a call of another name has set": (
+        """
+        import time
+        def test_a(cache):
+            cache.keep(7, until=begins_after(seconds=0.3))
+            time.sleep(0.5)
+            assert cache.get(7) == "new"
+        """,
+        4,
+    ),
+    "FT401 a comment on a clock's resolution": (
+        """
+        import time
+        def test_a(shop, path):
+            before = shop.read(path)
+            # the resolution of the file system's times is a second
+            time.sleep(1)
+            assert shop.read(path) > before
+        """,
+        None,
+    ),
+    "FT401 a comment on a setting's time": (
+        """
+        import time
+        def test_a(shop):
+            shop.connect()
+            # long enough for the server's connect_timeout
+            time.sleep(1)
+            assert shop.tasks == 1
+        """,
+        None,
+    ),
+    "FT401 a clock that the test is the master of": (
+        """
+        import trio
+        async def test_a(shop, autojump_clock):
+            shop.connect()
+            await trio.sleep(60)
+            assert shop.tasks == 1
+        """,
+        None,
+    ),
+    "FT401 a clock of another kind": (
+        """
+        import trio
+        async def test_a(shop, clock_of_the_shop):
+            shop.connect()
+            await trio.sleep(60)
+            assert shop.tasks == 1
+        """,
+        4,
+    ),
+    "FT402 a comment says that speed is tested": (
+        """
+        import time
+        def test_a(shop):
+            began = time.monotonic()
+            shop.place(7)
+            # it must be refused immediately, and not wait for the orders before it
+            assert time.monotonic() - began < 2
+        """,
+        None,
+    ),
+    "FT402 a comment that says no such thing": (
+        """
+        import time
+        def test_a(shop):
+            began = time.monotonic()
+            shop.place(7)
+            # place the order
+            assert time.monotonic() - began < 2
+        """,
+        6,
+    ),
+    "FT502 the folder of what a fixture gave": (
+        """
+        import os
+        def test_a(shop):
+            root, _ = shop
+            target = os.path.join(root, "out", "orders.csv")
+            os.makedirs(os.path.dirname(target))
+            assert export(target) == 7
+        """,
+        None,
+    ),
+    "FT502 the folder of what the code made": (
+        """
+        import os
+        import shutil
+        def test_a(shop):
+            out = shop.export()
+            assert os.path.exists(out)
+            shutil.rmtree(os.path.dirname(out))
+        """,
+        None,
+    ),
+    "FT502 beside the tests": (
+        """
+        import os
+        def test_a(shop):
+            os.makedirs(os.path.join(os.path.dirname(os.path.abspath(__file__)), "out"))
+            assert export("out") == 7
+        """,
+        3,
+    ),
+    "FT502 the folder of a fixed path": (
+        """
+        import os
+        def test_a(shop):
+            target = "out/orders.csv"
+            os.makedirs(os.path.dirname(target))
+            assert export(target) == 7
+        """,
+        4,
+    ),
+    "FT701 an id that says why it must fail": (
+        """
+        import pytest
+        @pytest.mark.parametrize("n", [
+            pytest.param("x", marks=pytest.mark.xfail(strict=True), id="invalid number (not a list)"),
+        ])
+        def test_a(n):
+            assert total(n) == 2
+        """,
+        None,
+    ),
+    "FT701 an id that does not say why it must fail": (
+        """
+        import pytest
+        @pytest.mark.parametrize("n", [
+            pytest.param(3, marks=pytest.mark.xfail(strict=True), id="three"),
+        ])
+        def test_a(n):
+            assert total(n) == 2
+        """,
+        3,
+    ),
+    "FT701 an id that does not say why it is skipped": (
+        """
+        import pytest
+        @pytest.mark.parametrize("n", [
+            pytest.param("x", marks=pytest.mark.skip, id="invalid number"),
+        ])
+        def test_a(n):
+            assert total(n) == 2
+        """,
+        3,
+    ),
+    "FT702 the error is what is waited for": (
+        """
+        def test_paths_outside_are_refused(shop):
+            try:
+                text = shop.read("/etc/orders")
+            except (PermissionError, ValueError):
+                return
+            assert text == ""
+        """,
+        None,
+    ),
+    "FT702 the error is that something is not there": (
+        """
+        def test_orders_are_read(shop):
+            try:
+                text = shop.read("/etc/orders")
+            except OSError:
+                return
+            assert text == "7"
+        """,
+        5,
+    ),
+    "FT201 a name that says what does not come": (
+        """
+        def test_stop_noassert(shop):
+            shop.stop(check=False)
+        """,
+        None,
+    ),
+    "FT201 a mark that says that running is all": (
+        """
+        import pytest
+        @pytest.mark.smoketest
+        def test_stop(shop):
+            shop.stop()
+        """,
+        None,
+    ),
+    "FT201 a name that says what is possible": (
+        """
+        def test_shop_is_mockable(shop):
+            Mock(spec=shop)
+        """,
+        None,
+    ),
+    "FT201 a name that ends alike": (
+        """
+        def test_table(shop):
+            shop.stop()
+        """,
+        1,
+    ),
     "FT802 sets again what it took away": (
         """
         import os
@@ -1700,6 +2029,24 @@ def test_other_forms(name: str, repository: Repository) -> None:
     code, line = (FORMS | UPPER)[name]
     found = repository.found(code, f"tests/{'integration' if name in UPPER else 'unit'}/test_orders.py")
     assert [each for rule, each in found if rule == name[:5]] == ([] if line is None else [line])
+
+
+@pytest.mark.parametrize(
+    ("check", "severity"),
+    [
+        ("assert total == total", Severity.NOTE),
+        ("self.assertEqual(total, total)", Severity.NOTE),
+        ('assert (total == 7, "wrong")', Severity.ERROR),
+        ("assert 7 == 7", Severity.ERROR),
+        ("assert len(total) >= 0", Severity.ERROR),
+    ],
+)
+def test_comparison_with_itself_is_a_note(check: str, severity: Severity, repository: Repository) -> None:
+    """What is compared with itself may be so on purpose, and is told as a note; what is always true is an error."""
+    code = f"class TestA:\n    def test_a(self):\n        total = place(7)\n        {check}\n"
+    repository.write("tests/unit/test_orders.py", code)
+    (finding,) = [each for each in repository.audit().findings if each.rule == "FT204"]
+    assert finding.severity is severity
 
 
 HELPER = """

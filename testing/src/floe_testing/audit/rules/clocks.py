@@ -1,12 +1,13 @@
 """Tests that take their time from the machine's clock."""
 
 import ast
+import re
 from collections.abc import Iterator
 from typing import Final
 
 from floe_testing.audit.checks import as_test
 from floe_testing.audit.fixed_waits import is_needed
-from floe_testing.audit.look import is_inside, names_in, patched
+from floe_testing.audit.look import is_inside, names_in, patched, strings_in
 from floe_testing.audit.model import Example, Finding, Severity
 from floe_testing.audit.module import Call, Function, Module
 from floe_testing.audit.rule import Rule
@@ -26,6 +27,10 @@ _CLOCKS: Final = frozenset(
     }
 )
 _FROZEN: Final = ("freezegun.", "time_machine.", "freeze_time", "$freezer", "$time_machine", "$frozen")
+_MOCKED: Final = re.compile(r"^(?:(?:auto_?jump|mock(?:ed)?|fake|frozen|virtual|manual|test)_?clock|looptime)$")
+"""Fixtures of a clock of which a test is the master: what sleeps by it takes no time."""
+_SPEED: Final = re.compile(r"\b(?:fast|faster|quick(?:ly|er)?|immediate(?:ly)?|at once|promptly)\b")
+"""How comments and messages say that how long something takes is what a test is about."""
 _BREAKS: Final = ("KeyboardInterrupt", "CancelledError", "TimeoutError", "BaseException", "Interrupt", "Timeout")
 _WRAPPERS: Final = frozenset(
     {"abs", "approx", "round", "int", "float", "timestamp", "date", "replace", "total_seconds"}
@@ -128,6 +133,8 @@ class Sleep(Rule):
             sleeps = [call for call in function.calls if _sleeps(call, module, function)]
             if not sleeps or any("sleep" in word for word in patched(module, function)):
                 continue
+            if any(_MOCKED.search(name) for name in function.parameters):
+                continue
             if function.kind == "helper" and not _is_called_by_tests(function, module):
                 continue
             for call in sleeps:
@@ -195,8 +202,16 @@ class RealClock(Rule):
             for node, test in asserted:
                 if any(isinstance(each, ast.While) for each in function.ancestors(node)):
                     continue  # the timeout of a wait
+                if _SPEED.search(_said_at(node, module)):
+                    continue
                 if _depends_on_clock(test, calls, function):
                     yield self.finding(module, node, "what is asserted depends on the machine's clock", function)
+
+
+def _said_at(node: ast.AST, module: Module) -> str:
+    """Return the comment at an assertion, or right above it, and the texts in it."""
+    line = getattr(node, "lineno", 0)
+    return " ".join([module.comment_at(line), *strings_in(node)]).lower()
 
 
 def _is_called_by_tests(helper: Function, module: Module) -> bool:

@@ -3,10 +3,11 @@
 import ast
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
-from floe_testing.audit.checks import checks, is_broad
-from floe_testing.audit.look import TYPE_UNKNOWN, contexts, keyword, names_in, says, withs
+from floe_testing.audit.checks import as_test, checks, is_broad
+from floe_testing.audit.look import NOTHING_RAISED, TYPE_UNKNOWN, contexts, keyword, names_in, says, withs
 from floe_testing.audit.model import Example, Finding, Severity, Strength
 from floe_testing.audit.module import Function, Module
 from floe_testing.audit.rule import Rule
@@ -64,8 +65,13 @@ class Tautology(Rule):
             for check in checks(module, function):
                 if check.strength is not Strength.TAUTOLOGY or _is_other_outcome(check.node, function):
                     continue
+                if _is_about_equality(check.node, module, function):
+                    continue
                 if "__eq__" not in module.reasons(function):  # which compares with itself by design
-                    yield self.finding(module, check.node, "always true, whatever the code does", function)
+                    found = self.finding(module, check.node, "always true, whatever the code does", function)
+                    # What is compared with itself may be so on purpose, in words that nobody foresaw.
+                    itself = _is_of_itself(_asserted(check.node, function))
+                    yield replace(found, severity=Severity.NOTE) if itself else found
 
 
 class BroadRaises(Rule):
@@ -327,7 +333,9 @@ class AssertionInExcept(Rule):
                 continue
             for node in function.all(ast.Try):
                 handled = [each for handler in node.handlers for each in _asserts_in(handler.body, module, function)]
-                if not handled or _asserts_in([*node.body, *node.orelse], module, function):
+                if not handled or _may_be_absent(handled, module, function):
+                    continue
+                if _asserts_in([*node.body, *node.orelse], module, function):
                     continue
                 if _fails_otherwise(node, function) or any(handler.type is None for handler in node.handlers):
                     continue
@@ -541,6 +549,68 @@ def _fails_otherwise(node: ast.Try, function: Function) -> bool:
         for statement in later
         for each in ast.walk(statement)
     ) and (leaves or bool(noted) or bool(later))
+
+
+def _may_be_absent(handled: Iterable[ast.Assert | ast.Call], module: Module, function: Function) -> bool:
+    """Tell whether a test asserts of an error only what it is not, and says that none needs to be raised."""
+    return says(module, function, NOTHING_RAISED) and all(_is_denied(_asserted(each, function)) for each in handled)
+
+
+def _is_denied(test: ast.expr | None) -> bool:
+    match test:
+        case ast.Compare(ops=[ast.NotIn()]):
+            return True
+        case ast.UnaryOp(op=ast.Not(), operand=ast.Compare(ops=[ast.In()]) | ast.Call(func=ast.Name(id="isinstance"))):
+            return True
+    return False
+
+
+def _asserted(node: ast.AST, function: Function) -> ast.expr | None:
+    """Return the expression that a check says is true, None where it is not known."""
+    if isinstance(node, ast.Assert):
+        return node.test
+    return next((as_test(call) for call in function.calls if call.node is node), None)
+
+
+_EQUALITY_MEANT: Final = re.compile(r"\b(?:equal(?:s|ity)?|compar\w+|identical|identity|reflexiv\w+|the same)\b")
+"""How comments say that what is compared with itself is so on purpose."""
+_PLAIN_DECORATORS: Final = frozenset({"staticmethod", "classmethod"})
+
+
+def _is_about_equality(node: ast.expr | ast.stmt, module: Module, function: Function) -> bool:
+    """Tell whether something is compared with itself on purpose: a comment says so, or getting it makes it anew."""
+    test = _asserted(node, function)
+    if not isinstance(test, ast.Compare):
+        return False
+    if isinstance(test.left, ast.Attribute) and test.left.attr in _decorated(function):
+        return True
+    first = node.lineno
+    while first > 1 and module.text(first - 1):
+        first -= 1
+    return any(_EQUALITY_MEANT.search(text.lower()) for _, text in module.comment_lines(first, node.lineno))
+
+
+def _is_of_itself(test: ast.expr | None) -> bool:
+    """Tell whether an expression compares something with itself, and so an object's own equality counts."""
+    return (
+        isinstance(test, ast.Compare)
+        and not isinstance(test.left, ast.Constant)
+        and ast.dump(test.left) == ast.dump(test.comparators[-1])
+    )
+
+
+def _decorated(function: Function) -> set[str]:
+    """Return the names in classes that a test defines which a decorator gave something else than a function."""
+    found: set[str] = set()
+    for owner in (each for each in ast.walk(function.node) if isinstance(each, ast.ClassDef)):
+        functions = [each for each in owner.body if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)]
+        found |= {each.name for each in functions if {*map(ast.unparse, each.decorator_list)} - _PLAIN_DECORATORS}
+        names = {each.name for each in functions}
+        for statement in (each for each in owner.body if isinstance(each, ast.Assign)):
+            made = statement.value
+            if isinstance(made, ast.Call) and any(names & names_in(arg) for arg in made.args):
+                found |= set().union(*map(names_in, statement.targets))
+    return found
 
 
 def _asserts_or_fails(node: ast.Call) -> bool:

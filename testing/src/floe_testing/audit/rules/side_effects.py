@@ -89,12 +89,28 @@ class UncheckedSideEffect(Rule):
             if (
                 effect is not None
                 and all(check.node.lineno < effect.node.lineno for check in found)
+                and not _is_received(effect.node, [check.node for check in found], function)
                 and not says(module, function, NOTHING_RAISED)
             ):
                 yield self.finding(module, effect.node, f"nothing looks at what {effect.last}() did", function)
             for statement, name in _sinks(module, function):
                 if not _is_looked_at(name, function):
                     yield self.finding(module, statement, f"nothing looks whether {name} was called", function)
+
+
+def _is_received(effect: ast.Call, found: list[ast.expr | ast.stmt], function: Function) -> bool:
+    """Tell whether a function that the test hands on before, such as a handler of messages, checks what it is given."""
+    checking = {
+        each.name
+        for node in found
+        for each in function.ancestors(node)
+        if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef) and each is not function.node
+    }
+    called = {id(call.node.func) for call in function.calls}
+    return any(
+        isinstance(node, ast.Name) and node.id in checking and id(node) not in called and node.lineno <= effect.lineno
+        for node in ast.walk(function.node)
+    )
 
 
 def _sinks(module: Module, function: Function) -> Iterator[tuple[ast.stmt, str]]:

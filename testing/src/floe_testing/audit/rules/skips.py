@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from floe_testing.audit.checks import checks
+from floe_testing.audit.look import keyword
 from floe_testing.audit.model import Example, Finding, Severity
 from floe_testing.audit.module import Call, Function, Module
 from floe_testing.audit.rule import Rule
@@ -61,6 +62,8 @@ class SkipWithoutReason(Rule):
                 if call.name in _CALLS and not _has_reason(call) and not _has_comment(call.node, module):
                     yield self.finding(module, call.node, "no reason is given", function)
                 for each in _of_parameters(call):
+                    if _is_expected(call, each, module):
+                        continue
                     if _is_bare(each, module) and not _has_comment(each, module):
                         yield self.finding(module, each, "no reason is given", function)
 
@@ -137,11 +140,22 @@ _FLAGS: Final = re.compile(
 )
 
 
+_REFUSED: Final = re.compile(
+    r"(?:\b|_)(?:refus|reject|den(?:y|ies|ied)|forbid|disallow|prevent|block(?:s|ed)|rais(?:es?|ed)|throws|not_allowed)"
+)
+"""How tests say that an error is what they wait for: one that returns where it comes has seen it."""
+
+
+def _name_and_docstring(function: Function) -> str:
+    docstring = "" if isinstance(function.node, ast.Module) else ast.get_docstring(function.node) or ""
+    return f"{function.name} {docstring}".lower()
+
+
 def _leaves(statement: ast.stmt, module: Module, function: Function) -> ast.stmt | None:
     """Return the `return` by which a statement ends a test where something is not there; None if it does not."""
     if isinstance(statement, ast.If) and not statement.orelse and _returns(statement.body[-1]):
         return statement.body[-1]
-    if isinstance(statement, ast.Try):
+    if isinstance(statement, ast.Try) and not _REFUSED.search(_name_and_docstring(function)):
         for handler in statement.handlers:
             kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
             absent = any(kind is None or module.resolve(kind, function) in _ABSENT for kind in kinds)
@@ -171,6 +185,21 @@ def _of_parameters(call: Call) -> Iterator[ast.expr]:
         for each in call.node.keywords:
             if each.arg == "marks":
                 yield from each.value.elts if isinstance(each.value, ast.List | ast.Tuple) else [each.value]
+
+
+_REFUSABLE: Final = re.compile(
+    r"\b(?:invalid|incorrect|wrong|illegal|malformed|unsupported|missing|unknown|broken|bad|not|cannot|non|fails?)\b"
+)
+"""What is in the ids of sets of parameters that are there to be refused."""
+
+
+def _is_expected(call: Call, marker: ast.expr, module: Module) -> bool:
+    """Tell whether the id of a set of parameters says why it must fail."""
+    name = module.names.resolve(marker.func if isinstance(marker, ast.Call) else marker)
+    given = keyword(call, "id")
+    if name != "pytest.mark.xfail" or not isinstance(given, ast.Constant) or not isinstance(given.value, str):
+        return False
+    return _REFUSABLE.search(re.sub(r"[_-]", " ", given.value.lower())) is not None
 
 
 def _decorators(module: Module) -> Iterator[tuple[Function | None, ast.expr]]:

@@ -42,9 +42,11 @@ _WRITING_CALLS: Final = frozenset(
 _WRITING_METHODS: Final = frozenset({"write_text", "write_bytes", "mkdir", "touch", "unlink", "rmdir", "symlink_to"})
 _TEMPORARY: Final = ("tmp", "temp", "isolat", "chdir", "cwd", "workdir", "pytester", "testdir", "runner", "fs")
 _NOWHERE: Final = ("/dev/", "/proc/", "memory:", "")
-_HERE: Final = frozenset(
-    {"os.getcwd", "pathlib.Path.cwd", "pathlib.Path.home", "os.path.expanduser", "os.path.dirname"}
+_HERE: Final = frozenset({"os.getcwd", "pathlib.Path.cwd", "pathlib.Path.home", "os.path.expanduser"})
+_OF_ANOTHER: Final = frozenset(
+    {"pathlib.Path", "os.path.join", "os.path.dirname", "os.path.abspath", "os.path.realpath"}
 )
+"""What gives a path that is as fixed as the one that it is given."""
 _PLAIN: Final = frozenset(
     {"pytest", "math", "json", "re", "itertools", "functools", "collections", "textwrap", "datetime", "decimal", "copy"}
     | {"dataclasses", "typing", "string", "operator", "enum", "uuid", "__future__", "unittest", "random", "base64"}
@@ -168,7 +170,7 @@ class TierContradiction(Rule):
 
     id = "FT503"
     name = "marker-contradicts-folder"
-    severity = Severity.WARNING
+    severity = Severity.NOTE
     reason = (
         "The folder says one tier and the marker another: `-m` and a path select different tests, and one of the "
         "two runs without what it needs."
@@ -346,17 +348,14 @@ def _is_fixed(path: ast.expr, module: Module, function: Function, depth: int = 3
             return not text.startswith(_NOWHERE[:-1]) and text != ""
         case ast.BinOp(left=left, op=ast.Div()):
             return _is_fixed(left, module, function, depth)
-        case ast.Call(func=func, args=[first, *_]) if module.resolve(func, function) in {
-            "pathlib.Path",
-            "os.path.join",
-        }:
+        case ast.Call(func=func, args=[first, *_]) if module.resolve(func, function) in _OF_ANOTHER:
             return _is_fixed(first, module, function, depth)
         case ast.Call(func=func):
             return module.resolve(func, function) in _HERE
-        case ast.Name(id=name) if depth:
+        case ast.Name(id=name) if depth and name != "__file__":
             values = [each.value for each in function.own(ast.Assign) if name in names_in(each.targets[0])]
             return len(values) == 1 and _is_fixed(values[0], module, function, depth - 1)
-    return False
+    return isinstance(path, ast.Name) and path.id == "__file__"
 
 
 def _is_temporary(module: Module, function: Function) -> bool:
