@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+import tomllib
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zipfile import ZipFile
 
 import pytest
 from uv import find_uv_bin
@@ -20,6 +23,13 @@ ROOT = Path(__file__).parents[2]
 DISTRIBUTIONS = {"floe-ci": ROOT / "ci", "floe-testing": ROOT / "testing"}
 OLD_PIP = "pip==22.3"
 """What Python 3.11 came with at first."""
+BUILDERS = {
+    builder
+    for project in DISTRIBUTIONS.values()
+    for builder in tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))["build-system"]["requires"]
+}
+"""What both are built with; pip would fetch it for each."""
+WHEEL = ("wheel", "--quiet", "--no-deps", "--no-build-isolation")
 TEST = '"""Sums."""\n\n\ndef test_sum():\n    """One and one are two."""\n    assert 1 + 1 == 2\n'
 
 
@@ -52,6 +62,11 @@ def uv(*arguments: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def contents(folder: Path) -> dict[str, dict[str, int]]:
+    """Return what is in the wheels of a folder, each file with its checksum."""
+    return {path.name: {each.filename: each.CRC for each in ZipFile(path).infolist()} for path in folder.glob("*.whl")}
+
+
 @pytest.fixture(scope="module")
 def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with a wheel of each distribution, made from its source distribution as a release's are."""
@@ -71,7 +86,7 @@ def clean(index: Path, tmp_path_factory: pytest.TempPathFactory) -> Clean:
     python = str(folder / "bin" / "python")
     names = ("floe-ci[local]", "floe-testing")
     uv("venv", "--quiet", "--python", sys.executable, str(folder))
-    uv("pip", "install", "--quiet", "--python", python, "--find-links", str(index), OLD_PIP, *names)
+    uv("pip", "install", "--quiet", "--python", python, "--find-links", str(index), OLD_PIP, *BUILDERS, *names)
     uv("pip", "uninstall", "--quiet", "--python", python, *DISTRIBUTIONS)
     environment = Clean(folder)
     code, said = environment.run("python", "-m", "pip", "install", "--no-index", "--find-links", str(index), *names)
@@ -86,6 +101,20 @@ def test_each_is_one_wheel_and_one_source_distribution(index: Path, name: str) -
     start = f"{name.replace('-', '_')}-{version(name)}"
     built = {path.name for path in index.iterdir() if path.name.startswith(name.replace("-", "_"))}
     assert built == {f"{start}-py3-none-any.whl", f"{start}.tar.gz"}
+
+
+def test_what_comes_from_git_is_the_same(index: Path, clean: Clean, tmp_path: Path) -> None:
+    """The old pip makes the same wheels of folders in a Git repository, which has no tag, as are made for an index."""
+    repository = tmp_path / "repository"
+    for name in ("ci", "testing", "k8s"):
+        shutil.copytree(ROOT / name, repository / name, ignore=shutil.ignore_patterns("__pycache__", "sdk", ".*"))
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@b"]
+    for command in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "--message=a"]):
+        subprocess.run([*git, *command], cwd=repository, check=True, timeout=60)
+    urls = [f"git+file://{repository}#subdirectory={project.name}" for project in DISTRIBUTIONS.values()]
+    code, said = clean.run("python", "-m", "pip", *WHEEL, "--wheel-dir", str(tmp_path / "made"), *urls)
+    assert code == 0, said
+    assert contents(tmp_path / "made") == contents(index)
 
 
 @pytest.mark.parametrize("name", DISTRIBUTIONS)
