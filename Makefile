@@ -21,7 +21,7 @@ export UV_PROJECT_ENVIRONMENT := .venv
 # Hundreds of tests start a Python of their own: without bytecode each compiles all that it imports, three times as slow.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup check checks $(CHECKS) vulnerabilities report trace release dist hooks \
+.PHONY: help setup check check-long checks $(CHECKS) vulnerabilities report trace release dist hooks \
 	docs test test-unit test-integration test-e2e test-k8s test-k8s-cleanup build-runner kind-up kind-down pin-images clean
 
 help: ## Show this list
@@ -38,8 +38,11 @@ setup: .venv/ready ## Install everything that the other targets need, pinned, in
 
 check: checks ## All of `checks`, the project's own tests, and vulnerabilities; tests of the engine are skipped where there is none
 	$(VENV)/pytest tests/functional tests/contract tests/unit --numprocesses=6 --dist=worksteal $(AGAIN) --junitxml=results/check-unit/junit.xml
-	$(VENV)/pytest tests/local tests/engine $(AGAIN) --junitxml=results/check/junit.xml
+	$(VENV)/pytest tests/local tests/engine -m "not long" $(AGAIN) --junitxml=results/check/junit.xml
 	@$(MAKE) --no-print-directory vulnerabilities
+
+check-long: .venv/ready ## The tests of the engine that take minutes for one thing each, and that `check` leaves out
+	$(VENV)/pytest tests/engine -m long $(AGAIN) --junitxml=results/check-long/junit.xml
 
 checks: $(CHECKS) ## Whatever looks at the code without running it
 

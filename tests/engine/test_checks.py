@@ -20,6 +20,7 @@ def check(dagger: Dagger, repository: Repository, *args: str) -> Done:
     return run(command, repository.folder, 600)
 
 
+@pytest.mark.long
 def test_checks(dagger: Dagger, repository: Repository) -> None:
     """A check passes with its tier's tests and fails with them; where images come from is in `.env`."""
     given = dict(zip(dagger.registry[::2], dagger.registry[1::2], strict=True))

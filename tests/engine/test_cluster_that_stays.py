@@ -104,6 +104,7 @@ class Shop(Repository):
         return {step["name"]: step["seconds"] for step in timings["steps"]}
 
 
+@pytest.mark.long
 def test_failed_run_that_is_kept(tmp_path: Path, dagger: Dagger) -> None:  # noqa: ARG001 - there is an engine
     """With `--keep`, a failed run's cluster is entered and deleted with the two commands that are printed."""
     there = Shop(tmp_path / "kept")
@@ -130,6 +131,7 @@ def test_named_cluster_that_is_not_there(dagger: Dagger, tmp_path: Path) -> None
     assert "there is no cluster 'no-such-cluster'" in refused.message
 
 
+@pytest.mark.long
 def test_named_cluster(dagger: Dagger, tmp_path: Path) -> None:
     """`dagger call test --cluster` runs in the cluster that `cluster --name` has left, and leaves it again."""
     shop = Shop(tmp_path / "shop")
@@ -204,6 +206,7 @@ def test_changed_source(restored: Shop) -> None:
     assert "build runner" not in restored.steps()
 
 
+@pytest.mark.long
 def test_same_as_fresh(restored: Shop) -> None:
     """A fresh cluster comes to the same verdict, test by test."""
     restored.write("tests/integration/test_new.py", "def test_new():\n    assert False\n")

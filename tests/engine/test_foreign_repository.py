@@ -137,6 +137,7 @@ def test_runner_image(dagger: Dagger, repository: Repository) -> None:
 
 
 @pytest.mark.requirement("REQ-636")
+@pytest.mark.long
 def test_run_that_died_does_not_break_the_next(dagger: Dagger, repository: Repository, tmp_path: Path) -> None:
     """A run of an example is killed while its cluster starts; the next one, on the same cache volume, passes."""
     shutil.copytree(QUEUE, repository.folder, dirs_exist_ok=True)

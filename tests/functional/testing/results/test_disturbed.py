@@ -150,24 +150,24 @@ def test_name_tells_the_real_time() -> None:
 MANY = """
 import pytest
 
-@pytest.mark.parametrize("number", range(3000))
+@pytest.mark.parametrize("number", range(1500))
 def test_many(number, record_property):
-    record_property("text", "x" * 100)
+    record_property("text", "x" * 300)
 """
 
 
 @pytest.mark.parametrize("padding", [0, 133, 266])
 def test_disk_without_room(tmp_path: Path, padding: int) -> None:
     """Whatever was being written when the disk was full, no test ends: the file can be read, and says that it is cut."""
-    many = MANY.replace('"x" * 100', f'"x" * {100 + padding}')
+    many = MANY.replace('"x" * 300', f'"x" * {300 + padding}')
     ended = session(tmp_path, many, "-q", "-o", "junit_family=xunit1", limit=400_000)
-    assert "3000 passed" in ended.stdout, ended.stdout + ended.stderr
+    assert "1500 passed" in ended.stdout, ended.stdout + ended.stderr
     assert "INTERNALERROR" not in ended.stdout
     (line,) = [line for line in ended.stdout.splitlines() if "junit.xml is not whole" in line]
     assert "File too large. Make room on the disk" in line
     suite = ET.parse(tmp_path / "R" / "junit.xml").getroot()  # noqa: S314 - our own file
     cases = list(suite.iter("testcase"))
-    assert 100 < len(cases) < 3000
+    assert 100 < len(cases) < 1500
     assert not list((tmp_path / "R").glob(".*.new")), "nothing is left that takes up room"
     # What is cut must not be taken for the whole of a session that passed.
     error = cases[-1].find("error")
@@ -186,6 +186,6 @@ def test_disk_that_has_room_again(tmp_path: Path) -> None:
         encoding="utf-8",
     )
     ended = session(tmp_path, MANY, "-q")
-    assert "3000 passed" in ended.stdout, ended.stdout + ended.stderr
+    assert "1500 passed" in ended.stdout, ended.stdout + ended.stderr
     assert "not whole" not in ended.stdout
-    assert len(seconds(tmp_path)) == 3000
+    assert len(seconds(tmp_path)) == 1500
