@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -17,12 +19,12 @@ from junitparser import JUnitXml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from conftest import Done, Existing, Repository
 
 pytestmark = pytest.mark.timeout(900)
 
+OWN_SERVICE = Path(__file__).parents[2] / "examples" / "own-service"
 ROLE = """\
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRole
@@ -82,37 +84,22 @@ def test_failed_run_can_be_kept_and_deleted(existing: Existing, repository: Repo
     existing.wait_until_same(before)
 
 
-def test_image_that_is_pushed(existing: Existing, repository: Repository) -> None:
-    """The runner and the services' own images are built, pushed to a registry, and pulled from it by what they are."""
+def test_service_that_is_pushed(existing: Existing, repository: Repository) -> None:
+    """The runner and a service of the repository's own are built, pushed, pulled by what they are, and tested."""
     require_reachable_registry()
     before = existing.inventory()
-    repository.write("pyproject.toml", (existing.repository / "pyproject.toml").read_text())
-    repository.write("web.yaml", (existing.repository / "web.yaml").read_text() + VERSION)
-    repository.write("tests/integration/test_it.py", "def test_pushed():\n    pass\n")
+    shutil.copytree(OWN_SERVICE, repository.folder, dirs_exist_ok=True)
     # Layers that the registry has are not sent again.
     pushed = ("--push", f"{existing.registry}/small:pushed", "--image", f"{existing.NODES_REGISTRY}/small:pushed")
     done = existing.call("test", *pushed, where=repository.folder)
     assert done.code == 0, done.errors[-3000:]
     results = repository.folder / "results" / "integration"
-    assert [case.name for suite in JUnitXml.fromfile(str(results / "junit.xml")) for case in suite] == ["test_pushed"]
-    for name in ("small", "dagster"):
+    names = {case.name for suite in JUnitXml.fromfile(str(results / "junit.xml")) for case in suite}
+    assert names == {"test_greets", "test_strangers_are_refused"}
+    for name in ("small", "greeter"):
         used = rf'"{re.escape(existing.NODES_REGISTRY)}/{name}@sha256:[0-9a-f]{{64}}"'
         assert re.search(used, (results / "events.txt").read_text())
     existing.wait_until_same(before)
-
-
-VERSION = """
----
-apiVersion: batch/v1
-kind: Job
-metadata: {name: version}
-spec:
-  template:
-    spec:
-      restartPolicy: Never
-      containers: [{name: version, image: "floe.local/dagster:dev", command: [dagster, --version]}]
-"""
-"""Uses an image that this product builds."""
 
 
 def test_registry_that_does_not_answer(existing: Existing) -> None:
