@@ -15,10 +15,13 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 from floe_ci.places.local import LocalPlace
+from uv import find_uv_bin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+ROOT = Path(__file__).parents[2]
+DISTRIBUTIONS = {"floe-ci": ROOT / "ci", "floe-testing": ROOT / "testing"}
 PYPROJECT = """
 [project]
 name = "orders"
@@ -140,6 +143,21 @@ def outside() -> frozenset[str]:
     table = Path("/proc/sysvipc/shm")
     lines = [line.split() for line in table.read_text().splitlines()[1:]] if table.exists() else []
     return frozenset({*sockets, *(f"shared memory {fields[1]}" for fields in lines if fields[6] == "0")})
+
+
+def uv(*arguments: str) -> None:
+    """Run uv."""
+    done = subprocess.run([find_uv_bin(), *arguments], capture_output=True, text=True, check=False, timeout=240)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture(scope="session")
+def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a wheel of each distribution, made from its source distribution as a release's are."""
+    folder = tmp_path_factory.mktemp("index")
+    for project in DISTRIBUTIONS.values():
+        uv("build", "--quiet", "--out-dir", str(folder), str(project))
+    return folder
 
 
 @pytest.fixture(scope="session")

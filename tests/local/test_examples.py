@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,19 +12,9 @@ import pytest
 if TYPE_CHECKING:
     from conftest import Here
 
-ROOT = Path(__file__).parents[2]
-EXAMPLES = ROOT / "examples"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 pytestmark = pytest.mark.requirement("T073")
-
-
-@pytest.fixture(scope="session")
-def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with floe-testing's wheel: it is in no package index yet."""
-    folder = tmp_path_factory.mktemp("wheels")
-    build = [str(Path(sys.executable).with_name("uv")), "build", "--quiet", "--wheel", "--out-dir", str(folder)]
-    subprocess.run([*build, str(ROOT / "testing")], check=True, timeout=120)
-    return folder
 
 
 @pytest.mark.parametrize(
@@ -41,12 +29,12 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ],
 )
 def test_example(  # noqa: PLR0913, PLR0917 - what is run, and with what
-    here: Here, wheels: Path, monkeypatch: pytest.MonkeyPatch, name: str, tier: str, count: int
+    here: Here, index: Path, monkeypatch: pytest.MonkeyPatch, name: str, tier: str, count: int
 ) -> None:
     """A clean copy of the repository passes by the command of its guide, and nothing of the run is left."""
     shutil.rmtree(here.repository)
     shutil.copytree(EXAMPLES / name, here.repository, ignore=shutil.ignore_patterns("results", ".*", "__pycache__"))
-    monkeypatch.setenv("UV_FIND_LINKS", str(wheels))
+    monkeypatch.setenv("UV_FIND_LINKS", str(index))
     own = replace(here, own=frozenset({"results", *(path.name for path in here.repository.iterdir())}))
     code, said = own.run("test", "--on", "local", "--tier", tier)
     assert code == 0, said

@@ -9,18 +9,18 @@ import sys
 import tomllib
 from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING
 from zipfile import ZipFile
 
 import pytest
-from uv import find_uv_bin
+
+from tests.local.conftest import DISTRIBUTIONS, ROOT, uv
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from conftest import Here
 
-ROOT = Path(__file__).parents[2]
-DISTRIBUTIONS = {"floe-ci": ROOT / "ci", "floe-testing": ROOT / "testing"}
 OLD_PIP = "pip==22.3"
 """What Python 3.11 came with at first."""
 BUILDERS = {
@@ -56,24 +56,9 @@ class Clean:
         return done.returncode, done.stdout
 
 
-def uv(*arguments: str) -> None:
-    """Run uv."""
-    done = subprocess.run([find_uv_bin(), *arguments], capture_output=True, text=True, check=False, timeout=240)
-    assert done.returncode == 0, done.stderr
-
-
 def contents(folder: Path) -> dict[str, dict[str, int]]:
     """Return what is in the wheels of a folder, each file with its checksum."""
     return {path.name: {each.filename: each.CRC for each in ZipFile(path).infolist()} for path in folder.glob("*.whl")}
-
-
-@pytest.fixture(scope="module")
-def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with a wheel of each distribution, made from its source distribution as a release's are."""
-    folder = tmp_path_factory.mktemp("index")
-    for project in DISTRIBUTIONS.values():
-        uv("build", "--quiet", "--out-dir", str(folder), str(project))
-    return folder
 
 
 @pytest.fixture(scope="module")
