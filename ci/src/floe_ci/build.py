@@ -15,6 +15,7 @@ from floe_ci.config import read_config, service_folders
 from floe_ci.images import Images, Reference, node_image_of
 from floe_ci.plan import Plan
 from floe_ci.registry import Registry
+from floe_ci.shards import DURATIONS, known_durations, parse_durations
 from floe_ci.tasks import together
 from floe_ci.toml_files import OWN_FILE
 
@@ -68,7 +69,7 @@ class Build:
         text = await origin.source.file(configuration).contents() if configuration else ""
         catalog = await read_catalog(origin, service_folders(text))
         registry = Registry(Images.parse(images, f"k8s/{pinned}"), request.registry)
-        return cls(origin, Plan.of(request, read_config(text, catalog=catalog), catalog).undivided(), registry, steps)
+        return cls(origin, Plan.of(request, read_config(text, catalog=catalog), catalog), registry, steps)
 
     @property
     def tools(self) -> dagger.Container:
@@ -87,6 +88,18 @@ class Build:
         """The Kind configuration with as many nodes as the tier wants."""
         name = "integration" if self.plan.tier.nodes == 1 else "e2e"
         return self.origin.k8s.file(f"kind/{name}.yaml")
+
+    async def durations(self, results: Path) -> dict[str, float]:
+        """Return how long tests took before: by the file that the repository keeps, or else by the former results.
+
+        Raises:
+            UserError: That file holds something else.
+        """
+        kept = self.plan.tier.durations
+        if not kept:
+            return known_durations(results / DURATIONS)
+        is_there = await self.origin.source.exists(kept)
+        return parse_durations(await self.origin.source.file(kept).contents(), kept) if is_there else {}
 
     async def runner(self) -> dagger.Container:
         """Build the test-runner image."""

@@ -195,7 +195,7 @@ class TierConfig(Table):
     retries: Times = 0
     """How often a test that failed is tried again; one that passes then is told as flaky."""
     shards: Annotated[Count, BeforeValidator(_count)] = 1
-    """Into how many parts its tests are split, each run by a process of its own; `"auto"`: one for each processor."""
+    """Into how many parts its tests are split, each run by a process or pod of its own; `"auto"`: one a processor."""
     keep_together: Together = "test"
     """What stays in one shard: each test by itself, or those of a class, of a module, of an `xdist_group`."""
     durations: RepositoryPath | None = None

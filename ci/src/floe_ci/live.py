@@ -48,6 +48,12 @@ class LiveTests:
         """Why what all parts covered together is not enough, where it is held to a limit."""
         self.process_code: int | None = None
         """The exit code of the process of a part."""
+        self.lost = ""
+        """What became of the process of a part, where it has no exit code."""
+        self.tests: list[str] = []
+        """The ids of the tests of a part, as far as it told them itself."""
+        self.of = ""
+        """Tells the tests that it had its part of from others."""
         self._listener, self._redactor = listener, redactor
         self._whole: LiveTests | None = None
         self._modules: set[str] = set()
@@ -99,6 +105,8 @@ class LiveTests:
                 self._started(self._text(event, "test"))
             case "ended" if event.get("outcome") in _OUTCOMES:
                 self._ended(event)
+            case "part" if not self.parts:
+                self._part(event)
             case "broken":
                 self.broken = self._text(event, "text")
             case "finished" if not self.parts:
@@ -112,6 +120,11 @@ class LiveTests:
         numbers = "".join(f" {name}={quoteattr(value)}" for name, value in self._totals().items())
         suite = f"<testsuites>\n<testsuite name={quoteattr(tier)}{numbers}>\n"
         return "".join([head, suite, *self._rendered, end, last])
+
+    def _part(self, event: dict[str, Any]) -> None:
+        tests = event.get("tests")
+        self.of = self._text(event, "of")
+        self.tests += [test for test in tests if isinstance(test, str)] if isinstance(tests, list) else []
 
     def _collected(self, count: int | None) -> None:
         self.total = count

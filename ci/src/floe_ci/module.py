@@ -19,6 +19,7 @@ from floe_ci.selection import Selection
 
 if TYPE_CHECKING:
     from floe_ci.origin import Origin
+    from floe_ci.shards import Count
     from floe_ci.verdict import Outcome
 
 RESULTS = Path("results")
@@ -29,6 +30,7 @@ Tier = Annotated[str, Doc("Which tests: unit, integration or e2e")]
 PytestArgs = Annotated[str, Doc("Further arguments for pytest, as on its command line")]
 Keyword = Annotated[str, Doc("Run the tests whose name matches this expression, like pytest's -k")]
 Marker = Annotated[str, Doc("Run the tests whose markers match this expression, like pytest's -m")]
+Shards = Annotated[str, Doc("Run so many parts of the tests, each in a pod of its own; auto: one a processor")]
 Timeout = Annotated[int, Doc("Seconds for the tests as a whole; 0: as configured")]
 Mirror = Annotated[str, Doc("Take every public image from this registry, by tag: a mirror, an air-gapped site")]
 NodeImage = Annotated[str, Doc("The image of the Kind nodes; default: the pinned one")]
@@ -70,6 +72,7 @@ class FloeCi:
         keyword: Keyword = "",
         marker: Marker = "",
         timeout: Timeout = 0,
+        shards: Shards = "",
         registry: Mirror = "",
         node_image: NodeImage = "",
         kubernetes_version: KubernetesVersion = "",
@@ -81,7 +84,15 @@ class FloeCi:
         with told_plainly():
             nodes = node_image_of(node_image, kubernetes_version)
             outcome = await run_tier(
-                tier, repository(source, ws), selection, timeout, registry, nodes, keep=keep, cluster=cluster
+                tier,
+                repository(source, ws),
+                selection,
+                timeout,
+                registry,
+                nodes,
+                keep=keep,
+                cluster=cluster,
+                shards=shards,
             )
             if outcome.verdict == "refused" and not outcome.began:
                 raise UserError(outcome.problem or outcome.reason)
@@ -97,6 +108,7 @@ class FloeCi:
         keyword: Keyword = "",
         marker: Marker = "",
         timeout: Timeout = 0,
+        shards: Shards = "",
         registry: Mirror = "",
         node_image: NodeImage = "",
         kubernetes_version: KubernetesVersion = "",
@@ -108,7 +120,15 @@ class FloeCi:
         with told_plainly():
             nodes = node_image_of(node_image, kubernetes_version)
             outcome = await run_tier(
-                tier, repository(source, ws), selection, timeout, registry, nodes, keep=keep, cluster=cluster
+                tier,
+                repository(source, ws),
+                selection,
+                timeout,
+                registry,
+                nodes,
+                keep=keep,
+                cluster=cluster,
+                shards=shards,
             )
             if not outcome.passed:
                 raise UserError(outcome.summary)
@@ -211,6 +231,7 @@ async def run_tier(
     *,
     keep: bool,
     cluster: str,
+    shards: str = "",
 ) -> "Outcome":
     """Run a tier's tests, and return how that ended; the results are in `RESULTS`."""
     from floe_ci.lines import Lines
@@ -224,12 +245,24 @@ async def run_tier(
         results=RESULTS,
         selection=selection,
         timeout=timeout,
+        shards=shard_count(shards),
         registry=mirror,
         node_image=node_image,
         keep=keep,
         cluster=cluster,
     )
     return await run(request, DaggerPlace(lambda _: nullcontext(origin_of(source))), Lines())
+
+
+def shard_count(given: str) -> "Count":
+    """Return into how many parts the tests are to be split; 0: nobody said."""
+    from floe_ci.shards import parse
+
+    try:
+        return parse(given) if given else 0
+    except ValueError as error:
+        msg = f"--shards {error}"
+        raise UserError(msg) from None
 
 
 def repository(source: dagger.Directory | None, ws: dagger.Workspace) -> dagger.Directory:

@@ -5,16 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Self
 
-from floe_ci import contract, selection
+from floe_ci import contract, reporter, selection
 from floe_ci.catalog import Catalog
 from floe_ci.config import read_repository
 from floe_ci.driver.spec import RunSpec
 from floe_ci.errors import UserError
 from floe_ci.manifests import Manifests
-from floe_ci.reporter import source as reporter
+from floe_ci.shards import DURATIONS, known_durations
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from floe_ci.config import Config, TierConfig
     from floe_ci.request import RunRequest
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 NONE: Final = Manifests(())
 """Where there is nothing to apply."""
+SHARDING: Final = (reporter.SHARD, reporter.COMBINER)
+"""What the pods of shards have beside the reporter."""
+ELSEWHERE: Final = "leave it out, or run them with --on local or --on cluster"
 UNKNOWN: Final = Catalog({})
 """Where no service is asked for."""
 
@@ -103,7 +107,7 @@ class Plan:
             UserError: The caller has asked for parts.
         """
         if self.request.shards not in {0, 1}:
-            msg = f"--shards {self.request.shards}: only --on local splits the tests of a tier; leave it out here"
+            msg = f"--shards {self.request.shards}: one container has all tests of this tier in Dagger: {ELSEWHERE}"
             raise UserError(msg)
         return self
 
@@ -113,7 +117,16 @@ class Plan:
         if self.shards == 1:
             return ""
         table = f"[tool.floe-ci.tiers.{self.request.tier}]"
-        return f"one process runs all tests: shards = {self.shards} in {table} is for --on local"
+        return f"one process runs all tests: shards = {self.shards} in {table} is for other places"
+
+    def durations(self, results: Path) -> dict[str, float]:
+        """Return how long tests took before: by the file that the repository keeps, or else by the former results.
+
+        Raises:
+            UserError: That file holds something else.
+        """
+        kept = self.tier.durations
+        return known_durations(self.request.source / kept if kept else results / DURATIONS)
 
     def pytest_arguments(
         self, results: str = contract.RESULTS_DIR, *, variables: Mapping[str, str], cache: str = ""
@@ -158,7 +171,10 @@ class Plan:
             arguments=lambda variables: self.pytest_arguments(variables=variables),
             environment=dict(self.tier.environment),
             timeouts=self.config.timeouts,
-            reporter=reporter(),
+            reporter=reporter.source(),
+            shards=self.shards,
+            keep_together=self.tier.keep_together,
+            plugins={} if self.shards == 1 else {name: reporter.source(name) for name in SHARDING},
             suffix=f"-{self.request.run_id}" if namespace and self.job.documents else "",
         )
 

@@ -41,13 +41,13 @@ class Part:
     """Tells the tests that it had its part of from others."""
 
     @classmethod
-    def read(cls, path: Path) -> Part:
-        """Return what a shard's file says; nothing where there is none, or something else."""
+    def read(cls, path: Path, live: LiveTests) -> Part:
+        """Return what a shard's file says; where there is none, or something else, what was heard of it."""
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
             return cls(tuple(map(str, found["tests"])), str(found["of"]))
         except (OSError, ValueError, RecursionError, KeyError, TypeError):
-            return cls()
+            return cls(tuple(live.tests), live.of)
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,8 @@ class Account:
         finished = own_code is not None if self.live and self.live.heard else None
         cases = None if self.document is None else tuple(self.document.cases)
         whole = self.document is None or self.document.problem is None
-        return Evidence(self.exit_code, problem, cases, whole, finished, own_code)
+        lost = self.live.lost if self.live else ""
+        return Evidence(self.exit_code, problem, cases, whole, finished, own_code, lost)
 
     def of_part(self, part: Part) -> Account:
         """Return it with what it had its part of, and those of its tests that it had no time for."""
@@ -160,7 +161,7 @@ def accounts_of(folder: RunFolder, live: LiveTests | None, end: End) -> list[Acc
                 suite.cases = [case for case in suite.cases if case.classname or case.key not in modules]
                 modules.update(case.key for case in suite.cases if not case.classname)
         account = Account(shard, document, part, part.process_code)
-        found.append(account.of_part(Part.read(folder.path / shard.file(reporter.PART))))
+        found.append(account.of_part(Part.read(folder.path / shard.file(reporter.PART), part)))
     return found
 
 

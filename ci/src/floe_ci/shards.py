@@ -1,10 +1,11 @@
-"""Shards: the parts that a tier's tests are split into, each run by a process of its own.
+"""Shards: the parts that a tier's tests are split into, each run by a process of its own, in a cluster by a pod.
 
 A run that is not split has one shard, which has every test.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ FOLDER: Final = "shards"
 """In the results: a folder for each shard, with what its tests wrote."""
 DURATIONS: Final = "durations.json"
 """In the results: seconds of each test by its id, of this run and of those before it."""
+_NO_TESTS: Final = 5
+"""pytest's exit code where it had nothing to run."""
 _LARGEST: Final = 64 << 20
 
 
@@ -69,6 +72,15 @@ def all_of(count: int) -> tuple[Shard, ...]:
     return tuple(Shard(index, count) for index in range(count))
 
 
+def run_tags(run_id: str, shards: int) -> tuple[str, ...]:
+    """Return what stands for a run, and for each of its shards, in the labels of what their tests make.
+
+    An id that is no short word is hashed there, as floe-testing does it.
+    """
+    ids = [f"{run_id}{shard.suffix}" for shard in all_of(shards) if not shard.is_all]
+    return (run_id, *(hashlib.sha256(each.encode()).hexdigest()[:12] for each in ids))
+
+
 def parse(text: str) -> Count:
     """Return a count as a caller writes it.
 
@@ -95,14 +107,23 @@ def known_durations(path: Path) -> dict[str, float]:
         if path.stat().st_size > _LARGEST:
             msg = f"{path}: is larger than {_LARGEST >> 20} MiB"
             raise UserError(msg)
-        found = json.loads(path.read_text(encoding="utf-8"))
+        return parse_durations(path.read_text(encoding="utf-8"), str(path))
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, RecursionError) as error:
-        msg = (
-            f"{path}: durations of tests can't be read: {error}; remove the file, or copy `{DURATIONS}` of a run there"
-        )
-        raise UserError(msg) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise _unreadable(str(path), error) from None
+
+
+def parse_durations(text: str, path: str) -> dict[str, float]:
+    """Return the seconds of tests by their ids, by the text of a file that the caller knows as `path`.
+
+    Raises:
+        UserError: The file is of another kind.
+    """
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise _unreadable(path, error) from None
     if not isinstance(found, dict) or not all(map(_is_duration, found.values())):
         msg = f"{path}: must be a JSON object of seconds by the ids of tests, as `{DURATIONS}` of a run"
         raise UserError(msg)
@@ -125,6 +146,31 @@ def balance(seconds: Sequence[float]) -> float:
     """Return how long the slowest shard took, as a multiple of their mean; 1 is balanced."""
     mean = sum(seconds) / len(seconds) if seconds else 0.0
     return max(seconds) / mean if mean else 1.0
+
+
+def told_of(count: int, known: Mapping[str, float]) -> str:
+    """Return what the reader should know of how the tests are split."""
+    by = f"the durations of {len(known)} tests" if known else "number: no durations of earlier runs are known"
+    return f"{count} shards, balanced by {by}"
+
+
+def joint_code(codes: Sequence[int]) -> int:
+    """Return the exit code of several processes: the first that failed, or else that tests ran, where any did."""
+    failed = next((code for code in codes if code not in {0, _NO_TESTS}), None)
+    return failed if failed is not None else min(codes)
+
+
+def too_little(said: str) -> str:
+    """Return why what all shards covered is not enough, by the last line of `floe_ci_coverage.py`; or nothing."""
+    found = json.loads(said)
+    if round(found["percent"], 2) >= found["limit"]:
+        return ""
+    return f"coverage of all shards is {found['percent']:.2f} %, and {found['limit']:g} % are required"
+
+
+def _unreadable(path: str, error: Exception) -> UserError:
+    msg = f"{path}: durations of tests can't be read: {error}; remove the file, or copy `{DURATIONS}` of a run there"
+    return UserError(msg)
 
 
 def _is_duration(value: object) -> bool:

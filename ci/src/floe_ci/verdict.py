@@ -126,6 +126,8 @@ class Evidence:
     """Whether pytest came to its end; None: nothing tells."""
     own_code: int | None = None
     """The exit code that pytest said it ends with, if it did."""
+    lost: str = ""
+    """What became of the test process, where it has no exit code."""
 
 
 @dataclass(frozen=True)
@@ -199,7 +201,7 @@ def _by_exit_code(evidence: Evidence) -> Judgement:
 def _before_its_time(evidence: Evidence) -> str:
     code = evidence.exit_code
     if code is None:
-        return "the test process did not come to an end of its own"
+        return evidence.lost or "the test process did not come to an end of its own"
     if name := _signal_name(code - _SIGNALLED):
         hint = ", which is often the kernel's, for want of memory" if name == "SIGKILL" else ""
         return f"the test process was ended by {name}{hint}"

@@ -122,7 +122,20 @@ class Answering(Handler):
             self.tell_log(query)
         else:
             what = self.api.objects.get(url.path, HTTPStatus.NOT_FOUND)
-            self.answer(what() if callable(what) else what)
+            what = what() if callable(what) else what
+            if "watch" in query and not isinstance(what, HTTPStatus):
+                self.tell_changes(what)
+            else:
+                self.answer(what)
+
+    def tell_changes(self, listing: Any) -> None:  # noqa: ANN401 - any list of objects
+        """Answer a watch with each object as one that has changed, and with no more."""
+        objects = self.api.apis.api_client.sanitize_for_serialization(listing)["items"]
+        lines = "".join(json.dumps({"type": "MODIFIED", "object": each}) + "\n" for each in objects).encode()
+        self.send_response(HTTPStatus.OK)
+        self.send_header("Content-Length", str(len(lines)))
+        self.end_headers()
+        self.wfile.write(lines)
 
     def tell_log(self, query: dict[str, list[str]]) -> None:
         """Answer with a log."""

@@ -22,6 +22,8 @@ from floe_ci.selection import Selection
 from floe_ci.steps import Timings
 from floe_ci.verdict import Outcome, Verdict
 
+from floe_testing.isolation.naming import run_tag
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -173,6 +175,27 @@ def test_shard_that_died(folder: RunFolder) -> None:
     assert "not run" in cases["t.a::c[x]"].reason
 
 
+def test_shard_whose_machine_was_lost(plugin: Any, folder: RunFolder) -> None:  # noqa: ANN401 - a module
+    """Of a shard that left nothing, what it told while it ran is known: what ended, and what it still had to run."""
+    live = LiveTests()
+    account(folder, live, ["t/a.py::a"], ["t/a.py::a"], 0)
+    tests = [f"t/a.py::b[{number}-{'x' * 300}]" for number in range(60)]
+    account(folder, live, tests, tests[:20], None)
+    raw = folder.path.parent / "raw" / "shards" / "2" / reporter.PART
+    raw.unlink()
+    lines = plugin.part_events(tests, "all")
+    assert len(lines) > 1
+    assert max(map(len, lines)) <= plugin.LONGEST_LINE
+    for line in lines:
+        live.parts[1].feed(line)
+    live.parts[1].process_code, live.parts[1].lost = None, "its pod was deleted"
+    outcome = finished(folder, live, 137)
+    assert (outcome.verdict, outcome.exit_code) == (Verdict.ERRORED, 3)
+    assert "shard 2 of 2, 40 of its tests did not run: its pod was deleted" in (outcome.problem or "")
+    counts = [case.outcome for case in junit.read(folder.path / "junit.xml").cases if case.classname == "t.a"]
+    assert (counts.count("passed"), counts.count("skipped")) == (21, 40)
+
+
 def test_shards_of_different_tests(folder: RunFolder) -> None:
     """Shards that split different tests have passed nothing: some test may be in none of them."""
     live = LiveTests()
@@ -208,6 +231,12 @@ def test_too_little_coverage(folder: RunFolder) -> None:
     outcome = finished(folder, live, 0)
     assert (outcome.verdict, outcome.exit_code) == (Verdict.FAILED, 1)
     assert "coverage of all shards" in (outcome.problem or "")
+
+
+def test_tags_are_those_of_the_tests() -> None:
+    """What the tests of a shard make is found by the label that floe-testing gives it."""
+    assert shards.run_tags("abc", 2) == ("abc", run_tag("abc-1"), run_tag("abc-2"))
+    assert shards.run_tags("abc", 1) == ("abc",)
 
 
 @pytest.mark.parametrize(("text", "count"), [("auto", "auto"), ("1", 1), ("200", 200)])
@@ -252,12 +281,12 @@ def test_debugger_is_for_one_process() -> None:
 
 def test_places_that_cannot_split() -> None:
     """A place that does not split tests refuses a caller who asks for it, and tells that what a table says is left."""
-    with pytest.raises(UserError, match="--shards 3: only --on local splits"):
+    with pytest.raises(UserError, match="--shards 3: one container has all tests of this tier in Dagger"):
         planned("", shards=3).undivided()
     divided = planned("[tool.floe-ci.tiers.unit]\nshards = 4\n").undivided()
     assert (
         divided.undivided_note
-        == "one process runs all tests: shards = 4 in [tool.floe-ci.tiers.unit] is for --on local"
+        == "one process runs all tests: shards = 4 in [tool.floe-ci.tiers.unit] is for other places"
     )
     assert planned("").undivided().undivided_note == ""
 

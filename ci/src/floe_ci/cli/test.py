@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     "--shards",
     metavar="N|auto",
     callback=options.shards,
-    help="With --on local: run N parts of the tests at the same time; auto: one a processor. [default: as configured]",
+    help="Run N parts of the tests at the same time, each in a process or pod of its own; auto: one a processor. "
+    "[default: as configured]",
 )
 @click.option("--keep", is_flag=True, help="Leave what a failed run used, and say how to look into it.")
 @click.option("--fresh", is_flag=True, help="Use nothing that `floe-ci up` has left.")

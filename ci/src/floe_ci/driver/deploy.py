@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from floe_ci.driver.apis import Apis
     from floe_ci.driver.spec import RunSpec
     from floe_ci.manifests import Manifests
+    from floe_ci.shards import Shard
 
 MANAGER = "floe-ci"
 """By this name the cluster knows whose the objects and their fields are."""
@@ -54,6 +55,21 @@ class Given:
     """Variables beside those of the services."""
     arguments: tuple[str, ...] = ()
     """pytest's."""
+    found: Mapping[str, str] = field(default_factory=dict)
+    """Variables of the services, and their passwords."""
+
+    def with_more(self, environment: Mapping[str, str], arguments: tuple[str, ...]) -> Given:
+        """Return it with further variables, and arguments before the others."""
+        return replace(self, environment={**self.environment, **environment}, arguments=(*arguments, *self.arguments))
+
+    def to_shard(self, spec: RunSpec, shard: Shard) -> Given:
+        """Return what the tests of a shard are given, whose run has an id of its own: so has all that they make.
+
+        Raises:
+            UserError: The configuration names variables that aren't there.
+        """
+        own = spec.variables | {contract.ENV_RUN_ID: f"{spec.run_id}{shard.suffix}"}
+        return given(spec.model_copy(update={"variables": own}), self.found, self.passwords)
 
 
 def make_credentials(core: client.CoreV1Api, spec: RunSpec, services: Manifests) -> Given:
@@ -69,9 +85,8 @@ def make_credentials(core: client.CoreV1Api, spec: RunSpec, services: Manifests)
     keys = services.credential_keys(contract.CREDENTIALS_SECRET)
     there = read_secret(core, spec, contract.CREDENTIALS_SECRET)
     passwords = {key: there.get(key) or secrets.token_urlsafe(24) for key in keys}
-    variables = services.connection_variables(contract.LABEL_CONNECTION) | passwords | spec.variables
-    environment = expand_environment(spec.environment, variables) | spec.variables
-    arguments = spec.arguments(variables | environment)
+    found = services.connection_variables(contract.LABEL_CONNECTION) | passwords
+    what = given(spec, found, tuple(passwords.values()))
     if passwords != there or not keys:
         metadata = client.V1ObjectMeta(name=contract.CREDENTIALS_SECRET, labels=labels(spec.run_id))
         secret = client.V1Secret(metadata=metadata, string_data=passwords)
@@ -81,7 +96,23 @@ def make_credentials(core: client.CoreV1Api, spec: RunSpec, services: Manifests)
             if error.status != HTTPStatus.CONFLICT:
                 raise
             core.replace_namespaced_secret(contract.CREDENTIALS_SECRET, spec.namespace, secret)
-    return Given(tuple(passwords.values()), environment, arguments)
+    return what
+
+
+def given(spec: RunSpec, found: Mapping[str, str], passwords: tuple[str, ...]) -> Given:
+    """Return what tests are given.
+
+    Args:
+        spec: Their run.
+        found: Variables of the services, and their passwords.
+        passwords: The latter alone.
+
+    Raises:
+        UserError: The configuration names variables that aren't there.
+    """
+    variables = {**found, **spec.variables}
+    environment = expand_environment(spec.environment, variables) | spec.variables
+    return Given(passwords, environment, spec.arguments(variables | environment), found)
 
 
 def read_secret(core: client.CoreV1Api, spec: RunSpec, name: str) -> dict[str, str]:

@@ -205,6 +205,23 @@ def run(
             raise Broken(msg)
 
 
+def output_of(
+    container: Container, command: Sequence[str], *, timeout: float, stop: threading.Event | None = None
+) -> bytes:
+    """Return what a command prints.
+
+    Raises:
+        Broken: It could not be run to its end, or failed.
+        Stopped: It was told to stop.
+    """
+    with Execution(container).open(command) as running:
+        said = b"".join(running.output(until=time.monotonic() + timeout, stop=stop))
+        if running.exit_code:
+            msg = f"it ended with exit code {running.exit_code}: {running.errors}"
+            raise Broken(msg)
+        return said
+
+
 def connection(container: Container, command: Sequence[str], *, stdin: bool = False) -> tuple[str, dict[str, Any]]:
     """Return the address of a command's connection, and how to connect: credentials, certificates and proxy."""
     api_client = container.apis.api_client

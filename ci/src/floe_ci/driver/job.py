@@ -20,7 +20,7 @@ from floe_ci.manifests import Manifests
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from kubernetes.client import V1ContainerState, V1Pod
@@ -43,6 +43,9 @@ EVENTS: Final = order.EVENTS.removeprefix(f"{contract.RESULTS_DIR}/")
 REPORTER: Final = "floe-reporter"
 """The ConfigMap with the reporter."""
 REPORTER_DIR: Final = f"/{REPORTER}"
+MOUNT: Final = {"name": REPORTER, "mountPath": REPORTER_DIR, "readOnly": True}
+COMBINING: Final = "512Mi"
+"""The memory that the keeper may take where it combines the coverage of shards."""
 DEADLINE: Final = "DeadlineExceeded"
 KILLED: Final = 137
 """The exit code of a process that was killed, such as one that `timeout` could not end otherwise."""
@@ -89,7 +92,7 @@ def prepare(spec: RunSpec, services: Manifests) -> Manifests:
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {"name": f"{REPORTER}{spec.suffix}"},
-        "data": {f"{reporter.REPORTER}.py": spec.reporter},
+        "data": {f"{name}.py": text for name, text in {reporter.REPORTER: spec.reporter, **spec.plugins}.items()},
     }
     return Manifests((brought, *manifests.documents))
 
@@ -109,6 +112,11 @@ def prepare_job(document: Document, spec: RunSpec, services: Manifests) -> None:
             {"name": REPORTER, "configMap": {"name": f"{REPORTER}{spec.suffix}"}},
         ]
         add_reporter(runner)
+    if spec.shards != 1:
+        index(document, spec)
+        # It makes one report of what all shards covered, with the script that is there.
+        keeper["volumeMounts"] = [*(keeper.get("volumeMounts") or ()), MOUNT]
+        keeper["resources"]["limits"]["memory"] = COMBINING
     order.have_wait(pod, runner, keeper, with_tests=bool(spec.tests) or spec.is_ahead)
     runner["envFrom"] = sources
     if spec.is_ahead:
@@ -138,8 +146,20 @@ def add_reporter(runner: dict[str, Any]) -> None:
     """Have the test process find the reporter, and tell it where to write."""
     events = {"name": reporter.ENV_EVENTS, "value": order.EVENTS}
     runner["env"] = [*(runner.get("env") or ()), events]
-    mount = {"name": REPORTER, "mountPath": REPORTER_DIR, "readOnly": True}
-    runner["volumeMounts"] = [*(runner.get("volumeMounts") or ()), mount]
+    runner["volumeMounts"] = [*(runner.get("volumeMounts") or ()), MOUNT]
+
+
+def index(document: Document, spec: RunSpec) -> None:
+    """Have the Job make a pod for each shard, and one that fails end no other, nor be made again."""
+    count = spec.shards if isinstance(spec.shards, int) else 1
+    document["spec"] |= {
+        "completions": count,
+        "parallelism": spec.at_once or count,
+        "completionMode": "Indexed",
+        "backoffLimitPerIndex": 0,
+    }
+    # It would end all shards with the first that fails.
+    document["spec"].pop("backoffLimit", None)
 
 
 def name_of(spec: RunSpec) -> str:
@@ -180,6 +200,27 @@ def send(apis: Apis, spec: RunSpec, given: Given, stop: threading.Event | None =
 
     apis.wait_until("the tests' pod", observe, timeout=spec.timeouts.services, interval=GLANCE, look=look, stop=stop)
     (pod,) = there
+    return send_to(apis, spec, given, pod, stop)
+
+
+def send_to(  # noqa: PLR0913, PLR0917 - what is sent, and to whom
+    apis: Apis,
+    spec: RunSpec,
+    given: Given,
+    pod: V1Pod,
+    stop: threading.Event | None = None,
+    files: Mapping[str, str] | None = None,
+) -> float:
+    """Send the tests to a pod that waits, with the order to run them and files for that.
+
+    Returns:
+        When they began, as a time of `time.monotonic`.
+
+    Raises:
+        NotStarted: It did not take them; nothing has run in it.
+        RunError: The cluster refuses.
+        Stopped: It was told to stop.
+    """
     runner = next(each for each in pod.spec.containers if each.name == RUNNER)
     own = {each.name for each in runner.env or ()}
     environment = {name: value for name, value in given.environment.items() if name not in own}
@@ -188,7 +229,7 @@ def send(apis: Apis, spec: RunSpec, given: Given, stop: threading.Event | None =
         # An API that is away for a moment is no reason to begin anew.
         return apis.ask(
             "the tests' order",
-            lambda: order.send(keeper, spec.tests, command_of(spec, given.arguments), environment, stop),
+            lambda: order.send(keeper, spec.tests, command_of(spec, given.arguments), environment, stop, files=files),
             timeout=poll.PATIENCE + order.SENDING,
             is_passing=lambda error: isinstance(error, NotBegun),
             stop=stop,
@@ -398,10 +439,28 @@ def fetch_results(
         msg = "the Job's pod is gone, and its results with it"
         raise RunError(msg)
     keeper = Container(apis, spec.namespace, found.metadata.name, KEEPER)
-    own = (COLLECTED, EVENTS)
-    notes = fetch(keeper, contract.RESULTS_DIR, raw, exclude=own, timeout=timeout, stop=stop)
+    notes = fetch_from(keeper, raw, timeout=timeout, stop=stop)
+    return (*notes, *release(keeper, stop))
+
+
+def fetch_from(keeper: Container, raw: Path, *, timeout: float, stop: threading.Event | None = None) -> tuple[str, ...]:
+    """Copy what a pod's tests have written into `raw`, and return what was left out, a line each.
+
+    Raises:
+        RunError: Not all of it came; what came is in `raw`.
+        Stopped: It was told to stop.
+    """
+    return fetch(keeper, contract.RESULTS_DIR, raw, exclude=(COLLECTED, EVENTS), timeout=timeout, stop=stop)
+
+
+def release(keeper: Container, stop: threading.Event | None = None) -> tuple[str, ...]:
+    """Let a pod end whose results are here, and return what there is to tell of that.
+
+    Raises:
+        Stopped: It was told to stop.
+    """
     try:
         run(keeper, ("touch", f"{contract.RESULTS_DIR}/{COLLECTED}"), timeout=MARK, stop=stop)
     except Broken as error:
-        return (*notes, f"the pod with the results could not be told to end: {error}")
-    return notes
+        return (f"the pod with the results could not be told to end: {error}",)
+    return ()

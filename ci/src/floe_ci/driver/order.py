@@ -42,6 +42,9 @@ signal.signal(signal.SIGTERM, end)
 os.mkfifo("{ORDER_DIR}/order")
 with open("{ORDER_DIR}/order") as order:
     order = json.load(order)
+for path, text in order.get("files", {{}}).items():
+    with open(path, "w") as file:
+        file.write(text)
 running = subprocess.Popen(order["command"], env={{**os.environ, **order["environment"]}})
 code = running.wait()
 with suppress(OSError), open("{MEMORY}") as memory:
@@ -81,12 +84,14 @@ def have_wait(pod: dict[str, Any], runner: dict[str, Any], keeper: dict[str, Any
     pod["volumes"] = [*(pod.get("volumes") or ()), *({"name": name, "emptyDir": {}} for name in shared)]
 
 
-def send(
+def send(  # noqa: PLR0913 - what is sent, and to whom
     keeper: Container,
     tests: bytes,
     command: Sequence[str],
     environment: Mapping[str, str],
     stop: threading.Event | None = None,
+    *,
+    files: Mapping[str, str] | None = None,
 ) -> float:
     """Give a waiting pod its order.
 
@@ -96,6 +101,7 @@ def send(
         command: What the runner runs.
         environment: Variables beside those that the runner has.
         stop: Ends it when it is set.
+        files: What the runner writes before, by its path there.
 
     Returns:
         When the tests began, as a time of `time.monotonic`.
@@ -104,7 +110,9 @@ def send(
         Broken: It did not take all of it.
         Stopped: It was told to stop.
     """
-    order = json.dumps({"command": list(command), "environment": dict(environment)}).encode()
+    order = json.dumps(
+        {"command": list(command), "environment": dict(environment), "files": dict(files or {})}
+    ).encode()
     take = ("/bin/sh", "-euc", TAKE, "sh", str(len(tests)), str(len(order)))
     run(keeper, take, tests + order, timeout=SENDING, stop=stop)
     return time.monotonic()

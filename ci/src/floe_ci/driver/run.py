@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import threading
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Final, Self
 
 import urllib3
 from kubernetes import client
 
-from floe_ci.driver import deploy, events, job, order, pods, poll
+from floe_ci.driver import coverage, deploy, events, job, order, pods, poll
 from floe_ci.driver.apis import explain
 from floe_ci.driver.follow import LogFollower
 from floe_ci.driver.nodes import wait_for_nodes
 from floe_ci.driver.ready import wait_for_services
+from floe_ci.driver.room import Room
+from floe_ci.driver.sharded import ShardedTests
+from floe_ci.errors import RunError
 from floe_ci.manifests import Manifests
 
 if TYPE_CHECKING:
@@ -22,6 +26,7 @@ if TYPE_CHECKING:
 
     from floe_ci.driver.apis import Apis
     from floe_ci.driver.follow import Logs
+    from floe_ci.driver.sharded import ShardEnd
     from floe_ci.driver.spec import RunSpec
     from floe_ci.ends import Problem
 
@@ -63,7 +68,8 @@ class ClusterRun:
             UserError: The services' manifests do not parse.
         """
         self._apis, self._spec, self._stop, self._feed = apis, spec, stop, feed
-        self._succeeded = False
+        self._succeeded = set[str]()
+        self._sharded: ShardedTests | None = None
         self._services = Manifests.parse(spec.services, "the rendered manifests")
         follower = LogFollower(apis, spec.namespace, logs, self._feed_of(spec), since=spec.since)
         self._watcher = Watcher(apis, spec, follower)
@@ -72,6 +78,10 @@ class ClusterRun:
         """What ended the tests, if not they themselves: time or memory; known when they have ended."""
         self.notes: tuple[str, ...] = ()
         """What else is to be told of the tests' end."""
+        self.feeds: list[Callable[[str], None]] = []
+        """Take each line of the reporter of one shard, where there are several."""
+        self.room = ""
+        """What is to be told of the room that there is for shards."""
 
     def __enter__(self) -> Self:
         """Leave the end to a `with`."""
@@ -122,6 +132,7 @@ class ClusterRun:
         if apply:
             deploy.apply(self._apis, self._spec, self._services, self._stop)
         if self._spec.runner and not self._spec.is_ahead:
+            self._find_room()
             # Its image is pulled, and its pod begun, while the services start.
             self.make_job()
         wait_for_services(self._apis, self._spec, self._services, self._stop)
@@ -140,7 +151,7 @@ class ClusterRun:
         while True:
             try:
                 began = job.send(self._apis, self._spec, self._given, self._stop)
-                ended = job.wait_for_end(self._apis, self._spec, lambda: self._succeeded, self._stop)
+                ended = job.wait_for_end(self._apis, self._spec, lambda: bool(self._succeeded), self._stop)
                 break
             except job.NotStarted as error:
                 if len(again) == AGAIN:
@@ -152,6 +163,41 @@ class ClusterRun:
         end = job.end_of(ended, self._spec, self._others(), time.monotonic() - began)
         self.problem, self.notes = end.problem, (*again, *end.notes)
         return end.exit_code
+
+    @property
+    def shards(self) -> int:
+        """Into how many parts the tests are split, once their Job is made."""
+        assert isinstance(self._spec.shards, int)  # noqa: S101 - that is found out before
+        return self._spec.shards
+
+    def sharded_tests(self, raw: Path) -> list[ShardEnd]:
+        """Run the tests of all shards, and return how each ended; what it left is in `raw` then, a folder for each.
+
+        Raises:
+            RunError: No shard could begin, or the cluster does not answer any more.
+            Stopped: The run was told to stop.
+        """
+        self._watcher.begin()
+        spec = self._spec
+        self._sharded = ShardedTests(self._apis, spec, self._given, raw, self._has_succeeded, self._others, self._stop)
+        return self._sharded.run()
+
+    def combine(self, report: Path) -> str:
+        """Make one report of what the shards measured, where they did; return why it is not enough, where it isn't.
+
+        Raises:
+            RunError: It could not be made.
+            Stopped: The run was told to stop.
+        """
+        assert self._sharded  # noqa: S101 - they have run
+        told, data = self._sharded.told(), self._sharded.data()
+        if told is None or not data:
+            return ""
+        there = self._sharded.kept()
+        if there is None:
+            msg = "the shards' coverage could not be combined: no pod of theirs is left"
+            raise RunError(msg)
+        return coverage.combine(there, told, data, report, self._stop)
 
     def make_job(self) -> None:
         """Make the Job of the tests with all that belongs to it.
@@ -174,6 +220,8 @@ class ClusterRun:
             RunError: There is nothing, or not all of it came; what came is in `raw`.
             Stopped: It was told to stop.
         """
+        if self._sharded:
+            return self._sharded.rest(timeout=timeout, stop=stop)
         return job.fetch_results(self._apis, self._spec, raw, timeout=timeout, stop=stop)
 
     def clear(self, *, timeout: float = EVENTS) -> None:
@@ -205,15 +253,35 @@ class ClusterRun:
             return []
         return [pod for pod in found if not pods.is_of_tests(pod)]
 
+    def _find_room(self) -> None:
+        """Find out how many shards there are to be, and how many at the same time."""
+        spec = self._spec
+        if spec.shards == 1:
+            return
+        documents = job.prepare(spec, self._services).documents
+        made = next(each for each in documents if each["kind"] == "Job")
+        room = Room.of(self._apis, spec.namespace, made, self._stop)
+        shards = room.auto if spec.shards == "auto" else spec.shards
+        self._spec = spec.model_copy(update={"shards": shards, "at_once": room.at_once(shards)})
+        self.room = room.told(shards)
+
+    def _has_succeeded(self, index: int) -> bool:
+        return any(pod.startswith(f"{job.name_of(self._spec)}-{index}-") for pod in tuple(self._succeeded))
+
     def _feed_of(self, spec: RunSpec) -> Callable[[str, str], Callable[[str], None] | None]:
         """Return what has the lines of the keeper, which are the reporter's, heard."""
+        start = f"{job.name_of(spec)}-"
         return lambda pod, container: (
-            self._hear if container == job.KEEPER and pod.startswith(f"{job.name_of(spec)}-") else None
+            partial(self._hear, pod, start) if container == job.KEEPER and pod.startswith(start) else None
         )
 
-    def _hear(self, line: str) -> None:
+    def _hear(self, pod: str, start: str, line: str) -> None:
         if line == order.SUCCEEDED:
-            self._succeeded = True
+            self._succeeded.add(pod)
+        elif self.feeds:
+            # The pods of an Indexed Job have their index in their names.
+            index = int(pod.removeprefix(start).partition("-")[0])
+            self.feeds[self._sharded.shard_of(index) if self._sharded else index](line)
         elif self._feed:
             self._feed(line)
 

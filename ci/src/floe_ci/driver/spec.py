@@ -8,6 +8,7 @@ from datetime import datetime  # noqa: TC003 - as above
 from pydantic import BaseModel, ConfigDict, Field
 
 from floe_ci.config import Timeouts
+from floe_ci.shards import Count, Together  # noqa: TC001 - as above
 
 
 class RunSpec(BaseModel):
@@ -41,3 +42,13 @@ class RunSpec(BaseModel):
     variables: dict[str, str] = Field(default_factory=dict)
     """What tells a test process which run it belongs to."""
     timeouts: Timeouts = Timeouts()
+    shards: Count = 1
+    """Into how many parts the tests are split, each run by a pod; `"auto"`: as many as the cluster has room for."""
+    at_once: int = 0
+    """How many of those pods may be there at the same time; 0: all."""
+    keep_together: Together = "test"
+    """What stays in one shard."""
+    durations: dict[str, float] = Field(default_factory=dict)
+    """Seconds of tests in earlier runs by their ids, by which shards are balanced."""
+    plugins: dict[str, str] = Field(default_factory=dict)
+    """The sources of further files that are put beside the reporter, by their names."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from floe_ci import contract
 from floe_ci.driver import deploy
 from floe_ci.driver.apis import CALL
 from floe_ci.errors import RunError, UserError
 from floe_ci.existing.kinds import Kind
 from floe_ci.manifests import Manifests
+from floe_ci.shards import run_tags
 
 if TYPE_CHECKING:
     import threading
@@ -57,13 +59,16 @@ def claim(apis: Apis, spec: RunSpec, manifests: Manifests, kinds: Kinds, stop: t
         apis.create(document, manager=deploy.MANAGER, stop=stop)
 
 
-def delete(apis: Apis, run_id: str, kinds: Kinds, *, timeout: float = GONE, hurry: bool = False) -> None:
+def delete(  # noqa: PLR0913 - what, and for how long
+    apis: Apis, run_id: str, kinds: Kinds, *, shards: int = 1, timeout: float = GONE, hurry: bool = False
+) -> None:
     """Delete everything with the run's label that belongs to no namespace; with a namespace goes what is in it.
 
     Args:
         apis: The cluster's.
         run_id: Whose objects.
         kinds: The kinds of the run's objects.
+        shards: How many it has; what their tests make has labels of their own.
         timeout: Seconds until the cluster must have deleted them.
         hurry: The cluster is only told, and not waited for.
 
@@ -76,37 +81,38 @@ def delete(apis: Apis, run_id: str, kinds: Kinds, *, timeout: float = GONE, hurr
         return [
             f"{kind} {name}"
             for key, kind in owned_kinds(kinds).items()
-            for name in apis.find(_resource(apis, key), selector(run_id))
+            for name in apis.find(_resource(apis, key), selector(run_id, shards))
         ]
 
     def tell() -> None:
         for key in owned_kinds(kinds):
-            apis.delete_by_label(_resource(apis, key), selector(run_id))
+            apis.delete_by_label(_resource(apis, key), selector(run_id, shards))
 
     def observe() -> str | None:
         there = left()
         return f"there still is {', '.join(there)}" if there else None
 
     def look() -> str:
-        return "\n".join(said for each in owned_namespaces(apis, run_id) for said in blocked(each))
+        return "\n".join(said for each in owned_namespaces(apis, run_id, shards) for said in blocked(each))
 
     try:
         apis.ask("what the run made", tell, timeout=min(timeout, CALL))
         if not hurry:
             apis.wait_until("the end of what the run made", observe, timeout=timeout, interval=1, look=look)
     except RunError as error:
-        msg = f"the cluster is not as it was: {error}\ndelete what is left with `{delete_command(apis, run_id, kinds)}`"
+        by_hand = delete_command(apis, run_id, kinds, shards)
+        msg = f"the cluster is not as it was: {error}\ndelete what is left with `{by_hand}`"
         raise RunError(msg) from error
 
 
-def delete_command(apis: Apis, run_id: str, kinds: Kinds) -> str:
+def delete_command(apis: Apis, run_id: str, kinds: Kinds, shards: int = 1) -> str:
     """Return the command that deletes what the run made."""
-    return apis.command("delete", *_which(run_id, kinds), "--ignore-not-found")
+    return apis.command("delete", *_which(run_id, kinds, shards), "--ignore-not-found")
 
 
-def look_command(apis: Apis, run_id: str, kinds: Kinds) -> str:
+def look_command(apis: Apis, run_id: str, kinds: Kinds, shards: int = 1) -> str:
     """Return the command that shows what is left of it."""
-    return apis.command("get", *_which(run_id, kinds))
+    return apis.command("get", *_which(run_id, kinds, shards))
 
 
 def owned_kinds(kinds: Kinds) -> dict[tuple[str, str], Kind]:
@@ -114,13 +120,13 @@ def owned_kinds(kinds: Kinds) -> dict[tuple[str, str], Kind]:
     return {("v1", "Namespace"): Kind("", "namespaces", namespaced=False), **kinds.cluster_wide()}
 
 
-def owned_namespaces(apis: Apis, run_id: str) -> list[client.V1Namespace]:
+def owned_namespaces(apis: Apis, run_id: str, shards: int = 1) -> list[client.V1Namespace]:
     """Return the run's namespaces: its own, and those that its tests have made.
 
     Raises:
         RunError: The cluster doesn't say.
     """
-    return list(apis.ask("namespaces", lambda: apis.core.list_namespace(label_selector=selector(run_id)).items))
+    return list(apis.ask("namespaces", lambda: apis.core.list_namespace(label_selector=selector(run_id, shards)).items))
 
 
 def blocked(namespace: client.V1Namespace) -> list[str]:
@@ -129,13 +135,20 @@ def blocked(namespace: client.V1Namespace) -> list[str]:
     return [condition.message for condition in conditions if condition.status == "True" and condition.message]
 
 
-def selector(run_id: str) -> str:
-    """Return what selects the objects of a run."""
-    return ",".join(f"{name}={value}" for name, value in deploy.labels(run_id).items())
+def selector(run_id: str, shards: int = 1) -> str:
+    """Return what selects the objects of a run, and of what its shards' tests have made."""
+    labels = deploy.labels(run_id)
+    if shards > 1:
+        del labels[contract.LABEL_RUN_ID]
+        tags = ",".join(run_tags(run_id, shards))
+        return ",".join(
+            (*(f"{name}={value}" for name, value in labels.items()), f"{contract.LABEL_RUN_ID} in ({tags})")
+        )
+    return ",".join(f"{name}={value}" for name, value in labels.items())
 
 
-def _which(run_id: str, kinds: Kinds) -> tuple[str, str]:
-    return ",".join(dict.fromkeys(map(str, owned_kinds(kinds).values()))), f"--selector={selector(run_id)}"
+def _which(run_id: str, kinds: Kinds, shards: int) -> tuple[str, str]:
+    return ",".join(dict.fromkeys(map(str, owned_kinds(kinds).values()))), f"--selector={selector(run_id, shards)}"
 
 
 def _resource(apis: Apis, key: tuple[str, str]) -> Resource:

@@ -79,16 +79,18 @@ class Grant:
     handed_out: tuple[Right, ...]
 
 
-def check(apis: Apis, namespace: str, manifests: Manifests, kinds: Kinds) -> None:
+def check(apis: Apis, namespace: str, manifests: Manifests, kinds: Kinds, *, watching: bool = False) -> None:
     """Refuse a run that may not do all that it has to.
 
-    A binding to a role that isn't part of the manifests is left to the cluster to judge.
+    A binding to a role that isn't part of the manifests is left to the cluster to judge. A run with shards is
+    `watching` their pods.
 
     Raises:
         UserError: Rights are missing; every one is named.
         RunError: The cluster doesn't say.
     """
     needed, grants = list(wanted(namespace, manifests, kinds)), list(granted(namespace, manifests))
+    needed += [Right(namespace, "", "pods", "", "watch")] if watching else []
     handed_out = [right for grant in grants for right in (grant.waiver, *grant.handed_out)]
     may = ask(apis, {*needed, *handed_out})
     missing = {right for right in needed if not may[right]}

@@ -41,26 +41,27 @@ class Tenancy:
         """
         ownership.claim(self.apis, spec, self.manifests, self.kinds, stop)
 
-    def delete(self, *, timeout: float = ownership.GONE, hurry: bool = False) -> tuple[str, ...]:
+    def delete(self, *, shards: int = 1, timeout: float = ownership.GONE, hurry: bool = False) -> tuple[str, ...]:
         """Delete what the run made, and return what the reader of the results should know of that.
 
         Args:
+            shards: How many the run has.
             timeout: Seconds until the cluster must have deleted it.
             hurry: The cluster is only told: whoever stops a run gives it seconds.
 
         Raises:
             RunError: The cluster refuses, or something is left.
         """
-        ownership.delete(self.apis, self.run_id, self.kinds, timeout=timeout, hurry=hurry)
+        ownership.delete(self.apis, self.run_id, self.kinds, shards=shards, timeout=timeout, hurry=hurry)
         if not hurry:
             return ()
-        look = ownership.look_command(self.apis, self.run_id, self.kinds)
+        look = ownership.look_command(self.apis, self.run_id, self.kinds, shards)
         return (f"the cluster was told to delete it, and not waited for: {look}",)
 
-    def kept(self) -> tuple[str, ...]:
+    def kept(self, shards: int = 1) -> tuple[str, ...]:
         """Return how to look into what is left, and how to delete it."""
         look = self.apis.command("--namespace", self.namespace, "get", "all")
-        delete = ownership.delete_command(self.apis, self.run_id, self.kinds)
+        delete = ownership.delete_command(self.apis, self.run_id, self.kinds, shards)
         return f"it was left for a look: {look}", f"to delete it: {delete}"
 
 
@@ -76,7 +77,7 @@ def check(spec: RunSpec, target: Target) -> Tenancy:
     try:
         kinds = Kinds.of(apis, manifests)
         ownership.refuse_other_namespaces(manifests, kinds)
-        rights.check(apis, spec.namespace, manifests, kinds)
+        rights.check(apis, spec.namespace, manifests, kinds, watching=spec.shards != 1)
         ready = len(apis.ask("nodes", lambda: nodes.ready(apis.core)))
     except RunError as error:
         msg = f"context {target.context}: {error}"

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Final
 
 from floe_ci import reporter
 from floe_ci.local.processes import ended_after, spawn
+from floe_ci.shards import too_little
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-SCRIPT: Final = reporter.FOLDER / "floe_ci_coverage.py"
+SCRIPT: Final = reporter.FOLDER / f"{reporter.COMBINER}.py"
 
 
 async def combine(  # noqa: PLR0913, PLR0917 - where each of them is
@@ -48,7 +48,4 @@ async def combine(  # noqa: PLR0913, PLR0917 - where each of them is
     if code:
         msg = f"the shards' coverage could not be combined: {last}"
         raise OSError(msg)
-    found = json.loads(last)
-    if round(found["percent"], 2) >= found["limit"]:
-        return ""
-    return f"coverage of all shards is {found['percent']:.2f} %, and {found['limit']:g} % are required"
+    return too_little(last)

@@ -24,11 +24,11 @@ from floe_ci.local.processes import ended_after, spawn
 from floe_ci.local.services import Services
 from floe_ci.local.workspace import Workspace
 from floe_ci.plan import Plan
-from floe_ci.selection import NO_TESTS, refuse_workers
+from floe_ci.selection import refuse_workers
 from floe_ci.tasks import in_thread, together
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from floe_ci.folder import LogFile
@@ -111,15 +111,15 @@ class LocalStay:
         if len(all_shards) == 1:
             with self._run.step("tests"):
                 return await self._shard(all_shards[0], self._run.live)
-        known = durations(plan, self._run.folder.path)
+        known = plan.durations(self._run.folder.path)
         write_json(workspace.folder / shards.DURATIONS, known)
-        self._run.note(told_of(all_shards, known))
+        self._run.note(shards.told_of(len(all_shards), known))
         with self._run.step("tests"):
             parts = [self._run.live.part() for _ in all_shards]
             codes: list[int] = await together(*map(self._shard, all_shards, parts))
         with self._run.step("combine coverage"):
             await self._combine(all_shards)
-        return joint_code(codes)
+        return shards.joint_code(codes)
 
     async def _shard(self, shard: Shard, live: LiveTests) -> int:
         """Run one shard's pytest, and return its exit code."""
@@ -333,24 +333,6 @@ async def interrupted(child: asyncio.subprocess.Process, grace: float) -> None:
 def usable_processors() -> int:
     """Return how many processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def durations(plan: Plan, results: Path) -> dict[str, float]:
-    """Return how long tests took before: by the file that the repository keeps, or else by the former results."""
-    kept = plan.tier.durations
-    return shards.known_durations(plan.request.source / kept if kept else results / shards.DURATIONS)
-
-
-def told_of(all_shards: Sequence[Shard], known: Mapping[str, float]) -> str:
-    """Return what the reader should know of how the tests are split."""
-    by = f"the durations of {len(known)} tests" if known else "number: no durations of earlier runs are known"
-    return f"{len(all_shards)} shards, balanced by {by}"
-
-
-def joint_code(codes: Sequence[int]) -> int:
-    """Return the exit code of several processes: the first that failed, or else that tests ran, where any did."""
-    failed = next((code for code in codes if code not in {0, NO_TESTS}), None)
-    return failed if failed is not None else min(codes)
 
 
 def write_json(path: Path, content: object) -> None:

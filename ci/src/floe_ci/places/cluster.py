@@ -120,18 +120,18 @@ class ClusterStay(DrivenStay):
             chosen = await in_thread(lambda: target.choose(request.kubeconfig, request.context))
             plan = await in_thread(lambda: read(request, with_tests=self._run.with_tests))
             images.to_push(plan)
-        self._run.note_undivided(plan)
+            known = await in_thread(lambda: plan.durations(self._run.folder.path) if plan.shards != 1 else {})
         with self._run.step("check the cluster"):
             self._tenancy = let_in = await in_thread(lambda: tenancy.check(plan.spec(), chosen))
         self._run.note(let_in.where)
         with self._run.step("push images" if request.push else "find images"):
-            spec = plan.spec(await images.settle(plan))
+            spec = plan.spec(await images.settle(plan)).model_copy(update={"durations": known})
         stop = self._run.interrupts.stop
         self._driven = Driven(self._run, let_in.apis, spec, claim=lambda: let_in.claim(spec, stop))
 
     def kept(self) -> tuple[str, ...]:
         """Return how to look at what was left, and how to be rid of it."""
-        return self._tenancy.kept() if self._tenancy else ()
+        return self._tenancy.kept(self._shards) if self._tenancy else ()
 
     async def leave(self, *, keep: bool, hurry: bool) -> None:
         """Delete what the run made; in a hurry the cluster is told to, and not waited for."""
@@ -139,9 +139,13 @@ class ClusterStay(DrivenStay):
         if self._tenancy and self._driven and not keep:
             let_in = self._tenancy
             with self._run.step("leave the cluster"):
-                notes = await in_thread(lambda: let_in.delete(hurry=hurry))
+                notes = await in_thread(lambda: let_in.delete(shards=self._shards, hurry=hurry))
             for note in notes:
                 self._run.told.note(note)
+
+    @property
+    def _shards(self) -> int:
+        return max(1, len(self._run.live.parts))
 
 
 def read(request: RunRequest, *, with_tests: bool = True) -> Plan:
@@ -150,7 +154,7 @@ def read(request: RunRequest, *, with_tests: bool = True) -> Plan:
     Raises:
         UserError: Something of it isn't there, or is wrong.
     """
-    plan = Plan.read(request).undivided()
+    plan = Plan.read(request)
     services, runner = render(bundled.manifests(), plan)
     if request.tier != REACHES_OUT:
         runner = Manifests(

@@ -69,7 +69,7 @@ class ContainerStay:
             with self._run.step("configure"):
                 origin = await self._run.held.hold(self._origin)
                 self._build = await Build.read(origin, self._run.request, self._run)
-            self._run.note_undivided(self._build.plan)
+            self._run.note_undivided(self._build.plan.undivided())
             self._image = await self._build.runner()
 
     async def services(self) -> None:

@@ -6,8 +6,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
+from floe_ci import shards
+from floe_ci.driver import sharded
 from floe_ci.driver.run import ClusterRun
-from floe_ci.errors import BrokenError
+from floe_ci.errors import BrokenError, RunError
 from floe_ci.tasks import in_thread
 
 if TYPE_CHECKING:
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from floe_ci.driver.spec import RunSpec
     from floe_ci.run import Run
 
+LOST: Final = 137
+"""The exit code that stands for a shard whose pod was lost: that of a process that was killed."""
 COLLECTING: Final = 540.0
 EVENTS: Final = 10.0
 HURRY: Final = 2.5
@@ -31,6 +35,7 @@ class Driven:
         self._run, self._spec, self._claim = run, spec, claim
         self._cluster = ClusterRun(apis, spec, run.folder, run.interrupts.stop, feed=run.live.feed)
         self._began = self._tested = False
+        self._private: TemporaryDirectory[str] | None = None
 
     def services(self) -> None:
         """Make the namespace and its passwords, wait for the nodes, then bring the services up and wait for them.
@@ -74,6 +79,8 @@ class Driven:
         Raises:
             RunError: They can't be run to their end.
         """
+        if self._spec.shards != 1 and self._cluster.shards > 1:
+            return self._sharded_tests()
         with self._run.step("tests"):
             self._tested = True
             code = self._cluster.tests()
@@ -82,6 +89,38 @@ class Driven:
         for note in self._cluster.notes:
             self._run.note(note)
         return code
+
+    def _sharded_tests(self) -> int:
+        """Run the tests of all shards, and return the exit code of their processes together."""
+        count, live = self._cluster.shards, self._run.live
+        self._private = TemporaryDirectory(prefix="floe-ci-")
+        raw = Path(self._private.name)
+        for line in filter(None, (shards.told_of(count, self._spec.durations), self._cluster.room)):
+            self._run.note(line)
+        parts = [live.part() for _ in range(count)]
+        self._cluster.feeds = [part.feed for part in parts]
+        with self._run.step("tests"):
+            self._tested = True
+            ends = self._cluster.sharded_tests(raw)
+            for part, end in zip(parts, ends, strict=True):
+                part.process_code, part.lost = end.exit_code, end.lost
+            problem = next((end.problem for end in ends if end.problem), None)
+            if problem:
+                raise BrokenError(problem)
+        for note in dict.fromkeys(note for end in ends for note in end.notes):
+            self._run.note(note)
+        with self._run.step("combine coverage"):
+            self._combine(raw)
+        return shards.joint_code([end.exit_code if end.exit_code is not None else LOST for end in ends])
+
+    def _combine(self, raw: Path) -> None:
+        """Make one report of what the shards measured; that it can't be is told, and fails no test."""
+        try:
+            self._run.live.too_little = self._cluster.combine(raw / "coverage.xml")
+        except RunError as error:
+            self._run.note(str(error))
+        for data in raw.glob(f"{shards.FOLDER}/*/{sharded.DATA}"):
+            data.unlink()
 
     def collect(self) -> tuple[str, ...]:
         """Gather what the tests left, and what the cluster says of the namespace; return notes.
@@ -92,7 +131,7 @@ class Driven:
         if not self._began:
             return ()
         hurry = self._run.interrupts.signal is not None
-        with self._run.step("collect"), TemporaryDirectory(prefix="floe-ci-") as private:
+        with self._run.step("collect"), self._private or TemporaryDirectory(prefix="floe-ci-") as private:
             raw = Path(private)
             try:
                 notes = self._cluster.collect(raw, timeout=HURRY if hurry else COLLECTING) if self._tested else ()

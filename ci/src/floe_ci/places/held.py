@@ -47,9 +47,9 @@ class HeldStay(DrivenStay):
         """Find the cluster, and have it brought up to date where the repository has changed."""
         run, stop = self._run, self._run.interrupts.stop
         with run.step("configure"):
-            plan = await in_thread(lambda: Plan.read(run.request).undivided())
+            plan = await in_thread(lambda: Plan.read(run.request))
             tests = await in_thread(lambda: Snapshot.of(plan))
-        run.note_undivided(plan)
+            known = await in_thread(lambda: plan.durations(run.folder.path) if plan.shards != 1 else {})
         if self._held is None:
             with run.step("bring up cluster"):
                 held, self._is_own = await in_thread(lambda: held_cluster.up(run.request, run.told, stop))
@@ -65,8 +65,9 @@ class HeldStay(DrivenStay):
             Manifests.parse(there.services, "the cluster's services"), Manifests.parse(there.job, "the runner's Job")
         )
         began = datetime.now(UTC).replace(microsecond=0)
-        brought = {"runner_image": there.runner_image, "tests": tests.packed, "since": began}
-        if tests.packed and (suffix := self._ahead()):
+        brought = {"runner_image": there.runner_image, "tests": tests.packed, "since": began, "durations": known}
+        # The one that waits is one pod.
+        if tests.packed and plan.shards == 1 and (suffix := self._ahead()):
             brought |= {"suffix": suffix, "is_ahead": True}
         spec = plan.spec(namespace=held.namespace).model_copy(update=brought)
         self._driven = Driven(run, Apis.of_kubeconfig(held.kubeconfig.read_text(encoding="utf-8")), spec)

@@ -64,7 +64,7 @@ class KindStay(DrivenStay):
         with explained():
             with self._run.step("configure"):
                 build = await Build.read(await self._run.held.hold(self._origin), self._run.request, self._run)
-            self._run.note_undivided(build.plan)
+                known = await build.durations(self._run.folder.path) if build.plan.shards != 1 else {}
             with self._run.step("toolbox"):
                 tools = await build.tools.sync()
             if self._is_there and self._name:
@@ -74,7 +74,7 @@ class KindStay(DrivenStay):
             self._cluster = created
             url = await self._run.held.hold(build.origin.reach(created))
             kubeconfig = await created.kubeconfig()
-        spec = plan.spec(names.__getitem__, namespace=self._namespace)
+        spec = plan.spec(names.__getitem__, namespace=self._namespace).model_copy(update={"durations": known})
         self._driven = Driven(self._run, connect(kubeconfig, url), spec)
 
     def kept(self) -> tuple[str, ...]:

@@ -9,6 +9,8 @@ REPORTER: Final = "floe_ci_reporter"
 """The plugin's name, for pytest's `-p`."""
 SHARD: Final = "floe_ci_shard"
 """The plugin that keeps a part of the tests."""
+COMBINER: Final = "floe_ci_coverage"
+"""The script that makes one report of what the shards' processes measured."""
 ENV_SHARD: Final = "FLOE_CI_SHARD"
 """Names the file that says which part."""
 PART: Final = "tests.json"
@@ -30,6 +32,6 @@ def address(test: str) -> tuple[str, str]:
     return ".".join(names[:-1]), names[-1]
 
 
-def source() -> str:
-    """Return the plugin's text."""
-    return (FOLDER / f"{REPORTER}.py").read_text(encoding="utf-8")
+def source(name: str = REPORTER) -> str:
+    """Return a file's text: as a rule that of the plugin which tells of tests."""
+    return (FOLDER / f"{name}.py").read_text(encoding="utf-8")

@@ -18,9 +18,11 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-VARIABLE = "FLOE_CI_SHARD"
+VARIABLE, EVENTS = "FLOE_CI_SHARD", "FLOE_CI_EVENTS"
 TESTS, COVERAGE = "tests.json", "coverage.json"
 """What it leaves in the shard's folder: the ids of its tests with a digest of all ids, and how coverage is measured."""
+LONGEST_LINE = 8192
+"""Bytes of an event: a log takes a line of this length whole."""
 NEW = 1.0
 """Seconds that each test counts for where nothing is known of any."""
 
@@ -55,7 +57,9 @@ class Splitter:
         if others:
             config.hook.pytest_deselected(items=others)
         if not hasattr(config, "workerinput") or config.workerinput["workerid"] == "gw0":
-            self._write(TESTS, {"tests": [item.nodeid for item in items], "of": of})
+            tests = [item.nodeid for item in items]
+            self._write(TESTS, {"tests": tests, "of": of})
+            tell(tests, of)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
@@ -76,6 +80,29 @@ class Splitter:
     def _write(self, name: str, told: object) -> None:
         with open(os.path.join(self._folder, name), "w", encoding="utf-8") as file:
             json.dump(told, file)
+
+
+def tell(tests: Sequence[str], of: str) -> None:
+    """Say at once, where what happens is told, which tests are its part: its folder may be lost with its machine."""
+    path = os.environ.get(EVENTS)
+    if not path:
+        return
+    with open(path, "a", encoding="ascii") as file:
+        file.writelines(f"{line}\n" for line in part_events(tests, of))
+
+
+def part_events(tests: Sequence[str], of: str) -> list[str]:
+    """Return events, each short enough to be taken whole, that tell of these tests; at least one."""
+    lines, some, room = [], list[str](), 0
+    for test in tests:
+        length = len(json.dumps(test)) + 2
+        if some and room < length:
+            lines.append(json.dumps({"event": "part", "tests": some, "of": of}))
+            some, room = [], 0
+        room = room or LONGEST_LINE - 200
+        some.append(test)
+        room -= length
+    return [*lines, json.dumps({"event": "part", "tests": some, "of": of})]
 
 
 def parts(groups: Mapping[str, Sequence[str]], durations: Mapping[str, float], count: int) -> list[list[str]]:

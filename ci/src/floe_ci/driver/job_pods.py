@@ -1,0 +1,144 @@
+"""The pods of one Job, as the cluster tells of them: one watch, however many there are."""
+
+from __future__ import annotations
+
+import threading
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final, Self
+
+import urllib3
+from kubernetes import client, watch
+
+from floe_ci.driver import poll
+from floe_ci.driver.apis import explain
+from floe_ci.errors import RunError
+
+if TYPE_CHECKING:
+    from kubernetes.client import V1Pod
+
+    from floe_ci.driver.apis import Apis
+
+INDEX: Final = "batch.kubernetes.io/job-completion-index"
+"""The annotation by which a Job's pod says which of its parts it has."""
+AT_ONCE: Final = 15
+"""Seconds after which a watch is begun again: an answer that stays away for longer counts as lost."""
+GLANCE: Final = 0.1
+"""Seconds between two watches."""
+AGAIN: Final = 1.0
+"""Seconds before the cluster is asked again that did not answer."""
+
+
+class JobPods:
+    """The first pod of each index, as it was seen last; one that is gone stays known as gone."""
+
+    def __init__(self, apis: Apis, namespace: str, selector: str, stop: threading.Event | None = None) -> None:
+        """Prepare; the cluster is not asked yet."""
+        self._apis, self._namespace, self._selector = apis, namespace, selector
+        self._stop = stop
+        self._over = threading.Event()
+        self._pods: dict[int, V1Pod] = {}
+        self._gone: set[str] = set()
+        self._changed = threading.Condition()
+        self._news = True
+        self._error: RunError | None = None
+        self._version = ""
+        self._thread = threading.Thread(target=self._keep_on, daemon=True)
+
+    def __enter__(self) -> Self:
+        """Begin to watch."""
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Watch no more; the thread ends with the answer that it waits for."""
+        self._over.set()
+
+    def look(self, timeout: float) -> None:
+        """Wait for news of the pods, for `timeout` seconds at most.
+
+        Raises:
+            RunError: The cluster does not tell of its pods any more.
+            Stopped: The run was told to stop.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._news, timeout)
+            self._news = False
+            if self._stop and self._stop.is_set():
+                raise poll.Stopped
+            if self._error:
+                raise self._error
+
+    def get(self, index: int) -> V1Pod | None:
+        """Return the pod of an index, as it was seen last; None: there has been none."""
+        return self._pods.get(index)
+
+    def is_gone(self, pod: V1Pod) -> bool:
+        """Tell whether the cluster has no such pod any more, or is about to have none."""
+        return bool(pod.metadata.deletion_timestamp) or pod.metadata.uid in self._gone
+
+    def wake(self) -> None:
+        """End the wait of who looks."""
+        with self._changed:
+            self._news = True
+            self._changed.notify_all()
+
+    def _keep_on(self) -> None:
+        try:
+            while not self._over.is_set():
+                self._list()
+                self._watch()
+        except RunError as error:
+            self._error = error
+        except poll.Stopped:
+            pass
+        finally:
+            self.wake()
+
+    def _list(self) -> None:
+        listing = self._apis.ask(
+            "the tests' pods",
+            lambda: self._apis.core.list_namespaced_pod(self._namespace, label_selector=self._selector),
+            stop=self._stop,
+        )
+        there = {pod.metadata.uid for pod in listing.items}
+        for pod in listing.items:
+            self._take(pod)
+        self._gone.update(pod.metadata.uid for pod in self._pods.values() if pod.metadata.uid not in there)
+        self._version = listing.metadata.resource_version
+        self.wake()
+
+    def _watch(self) -> None:
+        """Take what changes, until the cluster has forgotten where that went on, or does not answer."""
+        while not self._over.is_set():
+            changes = watch.Watch().stream(
+                self._apis.core.list_namespaced_pod,
+                self._namespace,
+                label_selector=self._selector,
+                resource_version=self._version,
+                timeout_seconds=AT_ONCE,
+            )
+            try:
+                for change in changes:
+                    pod = change["object"]
+                    self._take(pod)
+                    if change["type"] == "DELETED":
+                        self._gone.add(pod.metadata.uid)
+                    self._version = pod.metadata.resource_version
+                    self.wake()
+                self._over.wait(GLANCE)
+            except client.ApiException as error:
+                if error.status in {HTTPStatus.FORBIDDEN, HTTPStatus.UNAUTHORIZED} and not self._apis.may_pass(error):
+                    msg = f"the tests' pods: {explain(error)}"
+                    raise RunError(msg) from error
+                self._over.wait(0 if error.status == HTTPStatus.GONE else AGAIN)
+                return
+            except (urllib3.exceptions.HTTPError, ValueError):
+                self._over.wait(AGAIN)
+                return
+
+    def _take(self, pod: V1Pod) -> None:
+        index = int((pod.metadata.annotations or {}).get(INDEX, -1))
+        known = self._pods.get(index)
+        # A cluster that is too old for one pod an index makes a second, for which nobody has an order.
+        if index >= 0 and (known is None or known.metadata.uid == pod.metadata.uid):
+            self._pods[index] = pod

@@ -1,0 +1,310 @@
+"""The tests of an Indexed Job, each pod of which has a part.
+
+A pod has its order as soon as it waits for one, and what it leaves is fetched when it has ended. One that is lost ends
+none of the others.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from floe_ci import contract, reporter, shards
+from floe_ci.driver import job, nodes, pods
+from floe_ci.driver.execute import Container
+from floe_ci.driver.job_pods import JobPods
+from floe_ci.ends import Problem
+from floe_ci.errors import RunError
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from kubernetes.client import V1Pod
+
+    from floe_ci.driver.apis import Apis
+    from floe_ci.driver.deploy import Given
+    from floe_ci.driver.spec import RunSpec
+    from floe_ci.ends import ProblemKind
+    from floe_ci.shards import Shard
+
+AT_ONCE: Final = 8
+"""Orders that are sent, and results that are fetched, at the same time."""
+AGAIN: Final = 2
+"""How often another pod may take the place of one that a node could not start."""
+LOOK: Final = 1.0
+"""Seconds until the states are looked at again where the cluster tells nothing new."""
+FETCHING: Final = 540.0
+"""Seconds that the results of one pod may take."""
+DATA: Final = ".coverage"
+"""What a shard's process measured, in its results."""
+OWN_FILES: Final = "/tmp"  # noqa: S108 - in a container that one run owns
+PART_FILE: Final = f"{OWN_FILES}/.floe-shard.json"
+DURATIONS_FILE: Final = f"{OWN_FILES}/.floe-durations.json"
+
+
+@dataclass
+class ShardEnd:
+    """How a shard ended."""
+
+    shard: Shard
+    exit_code: int | None = None
+    """That of its test process; None: it was lost, or could not begin."""
+    problem: Problem | None = None
+    """What ended it, if not its tests."""
+    lost: str = ""
+    """What became of it, where it has no exit code."""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass
+class _Part:
+    """A shard on its way."""
+
+    shard: Shard
+    lost_nodes: nodes.Lost
+    end: ShardEnd = field(init=False)
+    index: int = 0
+    """That of its pod: the shard's own, as long as no other pod has to take its place."""
+    state: str = "waiting"
+    """Then `sending`, `running`, `fetching`; then `kept`, or `releasing`; in the end `over`."""
+    again: int = 0
+    """How often another pod took the place of one that could not start."""
+    began: float = 0.0
+    work: Future[Any] | None = None
+    pod: V1Pod | None = None
+
+    def __post_init__(self) -> None:
+        self.end, self.index = ShardEnd(self.shard), self.shard.index
+
+
+class ShardedTests:
+    """The tests of one run, split."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 - all that a run has
+        self,
+        apis: Apis,
+        spec: RunSpec,
+        given: Given,
+        raw: Path,
+        succeeded: Callable[[int], bool],
+        others: Callable[[], list[V1Pod]],
+        stop: threading.Event | None = None,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            apis: The cluster's.
+            spec: What is run; its Job is made.
+            given: What its tests are given.
+            raw: Gets a folder for each shard, of what it left.
+            succeeded: Returns whether the pod of an index itself has told that its tests succeeded.
+            others: Returns the services' pods.
+            stop: Ends it when it is set.
+        """
+        assert isinstance(spec.shards, int)  # noqa: S101 - the cluster has been asked before
+        self._apis, self._spec, self._given, self._raw = apis, spec, given, raw
+        self._succeeded, self._others, self._stop = succeeded, others, stop
+        self._parts = [_Part(shard, nodes.Lost(apis)) for shard in shards.all_of(spec.shards)]
+        self._moved = time.monotonic()
+        self._made = spec.shards
+
+    def shard_of(self, index: int) -> int:
+        """Return which shard, from 0, has the pod of an index."""
+        return next((part.shard.index for part in self._parts if part.index == index), index)
+
+    def run(self) -> list[ShardEnd]:
+        """Run all of them to their ends.
+
+        Raises:
+            RunError: No shard could begin, or the cluster does not answer any more.
+            Stopped: It was told to stop.
+        """
+        spec = self._spec
+        selector = f"{pods.JOB_NAME}={job.name_of(spec)}"
+        pool = ThreadPoolExecutor(AT_ONCE)
+        try:
+            with JobPods(self._apis, spec.namespace, selector, self._stop) as seen:
+                while any(part.state not in {"over", "kept"} for part in self._parts):
+                    for part in self._parts:
+                        part.pod = seen.get(part.index) or part.pod
+                        self._go_on(part, seen, pool)
+                    seen.look(LOOK)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+        ends = [part.end for part in self._parts]
+        if not any(part.began for part in self._parts):
+            msg = f"no shard could begin: {ends[0].lost}"
+            raise RunError(msg)
+        return ends
+
+    def rest(self, *, timeout: float, stop: threading.Event | None = None) -> tuple[str, ...]:
+        """Fetch what pods have that did not come to their end, let all of them end, and return what to tell of it."""
+        notes: list[str] = []
+        left = [part for part in self._parts if part.pod and part.began and part.state in {"running", "fetching"}]
+        pool = ThreadPoolExecutor(AT_ONCE)
+        works = [pool.submit(self._fetch, part.shard, part.pod, timeout, stop) for part in left if part.pod]
+        pool.shutdown(wait=True)
+        for part, work in zip(left, works, strict=True):
+            error = work.exception()
+            notes += [f"{part.shard}: {str(error) or 'stopped'}"] if error else work.result()
+        for part in self._parts:
+            if part.state == "kept" and part.pod:
+                notes += job.release(self._keeper(part.pod), stop)
+                part.state = "over"
+        return tuple(notes)
+
+    def data(self) -> dict[str, Path]:
+        """Return what the shards measured, by names of their own."""
+        files = {str(part.shard.index + 1): self._folder(part.shard) / DATA for part in self._parts}
+        return {name: path for name, path in files.items() if path.is_file()}
+
+    def told(self) -> Path | None:
+        """Return what a shard said of how coverage is measured; None: it isn't."""
+        files = (self._folder(part.shard) / reporter.COVERAGE for part in self._parts)
+        return next((path for path in files if path.is_file()), None)
+
+    def kept(self) -> Container | None:
+        """Return a container that is there still, with the tests and their packages."""
+        return next((self._keeper(part.pod) for part in self._parts if part.state == "kept" and part.pod), None)
+
+    def _go_on(self, part: _Part, seen: JobPods, pool: ThreadPoolExecutor) -> None:
+        """Have a part take its next step, where it can."""
+        try:
+            match part.state:
+                case "waiting":
+                    self._begin(part, seen, pool)
+                case "sending" if part.work and part.work.done():
+                    part.began = part.work.result()
+                    part.state = "running"
+                case "running":
+                    self._end(part, seen, pool)
+                case "fetching" if part.work and part.work.done():
+                    part.end.notes += part.work.result()
+                    self._let_go(part, pool)
+                case "releasing" if part.work and part.work.done():
+                    part.end.notes += part.work.result()
+                    part.state, self._moved = "over", time.monotonic()
+        except job.NotStarted as error:
+            if part.again == AGAIN or self._spec.at_once not in {0, self._spec.shards}:
+                self._lose(part, str(error))
+            else:
+                self._begin_again(part, str(error))
+        except RunError as error:
+            if part.end.exit_code is None:
+                self._lose(part, str(error), error.kind)
+            else:
+                part.end.notes += (f"{part.shard}: {error}",)
+                part.state = "over"
+
+    def _begin(self, part: _Part, seen: JobPods, pool: ThreadPoolExecutor) -> None:
+        pod = part.pod
+        if pod is None:
+            self._refuse_waiting(part, "the Job has no pod for it yet")
+            return
+        if seen.is_gone(pod):
+            self._lose(part, f"its pod {pod.metadata.name} was deleted before it had tests")
+            return
+        states = [pods.container_state(pod, name) for name in (job.RUNNER, job.KEEPER)]
+        job.refuse_unstarted(*states)
+        if reason := pods.failure(pod):
+            raise job.failure_of(pod)(reason)
+        if not all(state and state.running for state in states):
+            self._refuse_waiting(part, pods.state(pod))
+            return
+        given = self._given.to_shard(self._spec, part.shard)
+        part.state, part.work = "sending", self._submit(pool, seen, self._send, part.shard, pod, given)
+        self._moved = time.monotonic()
+
+    def _begin_again(self, part: _Part, why: str) -> None:
+        """Have the Job make one more pod, for a shard whose pod a node could not start: nothing has run in that."""
+        spec, count = self._spec, self._made + 1
+        more = {"spec": {"completions": count, "parallelism": count}}
+        name = job.name_of(spec)
+        self._apis.ask(
+            f"Job {name}", lambda: self._apis.batch.patch_namespaced_job(name, spec.namespace, more), stop=self._stop
+        )
+        part.index, part.pod, part.state, part.again = self._made, None, "waiting", part.again + 1
+        part.end.notes += (f"{part.shard}: tried again: {why}",)
+        self._made, self._moved = count, time.monotonic()
+
+    def _refuse_waiting(self, part: _Part, state: str) -> None:
+        """Give up a pod that waits while no other of the run moves on: nothing makes room for it."""
+        limit = self._spec.timeouts.services
+        if any(each.state not in {"waiting", "over", "kept"} for each in self._parts):
+            self._moved = time.monotonic()
+        elif time.monotonic() - self._moved > limit:
+            self._lose(part, f"its pod did not begin in {limit} s: {state}")
+
+    def _end(self, part: _Part, seen: JobPods, pool: ThreadPoolExecutor) -> None:
+        pod, spec = part.pod, self._spec
+        assert pod  # noqa: S101 - it has its order
+        runner, keeper = (pods.container_state(pod, name) for name in (job.RUNNER, job.KEEPER))
+        ended = runner.terminated if runner else None
+        took = time.monotonic() - part.began
+        if seen.is_gone(pod):
+            self._lose(part, f"its pod {pod.metadata.name} was deleted while its tests ran")
+        elif ended or self._succeeded(part.index):
+            if keeper and keeper.waiting:
+                return
+            found = job.TestsPod(pod, ended.exit_code if ended else 0)
+            end = job.end_of(found, spec, self._others() if found.exit_code else (), took)
+            part.end.exit_code, part.end.problem = end.exit_code, end.problem
+            part.end.notes += end.notes
+            part.state, part.work = "fetching", self._submit(pool, seen, self._fetch, part.shard, pod, FETCHING)
+        elif (reason := pods.failure(pod)) or pod.status.phase == "Failed":
+            raise job.failure_of(pod)(reason or pods.state(pod))
+        elif took > spec.timeouts.job + spec.timeouts.services:
+            text = f"{part.shard} took longer than {spec.timeouts.job} s, and could not be ended"
+            self._lose(part, text, "timeout")
+        else:
+            part.lost_nodes.refuse(pod)
+
+    def _let_go(self, part: _Part, pool: ThreadPoolExecutor) -> None:
+        """Let a pod end whose results are here; the last one stays, for what all of them measured is combined there."""
+        assert part.pod  # noqa: S101 - it had its tests
+        has_kept = any(each.state == "kept" for each in self._parts)
+        is_waited_for = any(each.state == "waiting" for each in self._parts)
+        if has_kept or is_waited_for:
+            part.state, part.work = "releasing", pool.submit(job.release, self._keeper(part.pod), self._stop)
+        else:
+            part.state = "kept"
+
+    @staticmethod
+    def _lose(part: _Part, why: str, kind: ProblemKind = RunError.kind) -> None:
+        part.end.lost, part.state = why, "over"
+        # That the pod was lost is this shard's affair, and its verdict tells it; what else it was, the whole run's.
+        if kind != RunError.kind:
+            part.end.problem = Problem(kind, f"{part.shard}: {why}")
+
+    def _send(self, shard: Shard, pod: V1Pod, given: Given) -> float:
+        part = {
+            **asdict(shard),
+            "together": self._spec.keep_together,
+            "durations": DURATIONS_FILE,
+            "folder": contract.RESULTS_DIR,
+        }
+        files = {PART_FILE: json.dumps(part), DURATIONS_FILE: json.dumps(self._spec.durations)}
+        own = {reporter.ENV_SHARD: PART_FILE, "COVERAGE_FILE": f"{contract.RESULTS_DIR}/{DATA}"}
+        told = given.with_more(own, ("-p", reporter.SHARD))
+        return job.send_to(self._apis, self._spec, told, pod, self._stop, files)
+
+    def _fetch(self, shard: Shard, pod: V1Pod, timeout: float, stop: threading.Event | None = None) -> tuple[str, ...]:
+        folder = self._folder(shard)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return job.fetch_from(self._keeper(pod), folder, timeout=timeout, stop=stop or self._stop)
+
+    def _submit(self, pool: ThreadPoolExecutor, seen: JobPods, work: Callable[..., Any], *args: object) -> Future[Any]:
+        future = pool.submit(work, *args)
+        future.add_done_callback(lambda _: seen.wake())
+        return future
+
+    def _folder(self, shard: Shard) -> Path:
+        return self._raw / shard.folder
+
+    def _keeper(self, pod: V1Pod) -> Container:
+        return Container(self._apis, self._spec.namespace, pod.metadata.name, job.KEEPER)
