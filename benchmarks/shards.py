@@ -91,12 +91,14 @@ def merge() -> None:
             tests = [f"tests/test_{number}.py::test_case[{case}]" for case in range(MERGED // SHARDS)]
             leave(raw / "shards" / str(number + 1), live, tests)
         folder = RunFolder.take(Path(private) / "results", run_id="r1", tier="unit", place="local")
-        began = time.perf_counter()
+        began, used = time.perf_counter(), time.process_time()
         folder.gather(raw)
         outcome = finish(folder, "unit", "r1", End(0), Timings(), live)
-        took = time.perf_counter() - began
+        took, used = time.perf_counter() - began, time.process_time() - used
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(f"{MERGED} tests over {SHARDS} shards: {outcome.verdict}, {took:.1f} s, {peak:.0f} MiB at most")
+        print(
+            f"{MERGED} tests over {SHARDS} shards: {outcome.verdict}, {took:.1f} s ({used:.1f} s of a processor), {peak:.0f} MiB at most"
+        )
 
 
 def leave(folder: Path, live: LiveTests, tests: Sequence[str]) -> None:

@@ -169,8 +169,25 @@ def test_fails():
 def test_waits():
     Event().wait()
 """,
+    "tests/integration/test_parts.py": """
+from threading import Event
+
+import pytest
+
+@pytest.mark.parametrize("number", range(8))
+def test_part(number):
+    if number % 2:
+        assert number < 8
+    elif number < 100:
+        assert number % 2 == 0
+
+@pytest.mark.parametrize("number", range(6))
+def test_held(number):
+    if number == 3:
+        Event().wait()
+""",
 }
-"""A repository with one service and three tests; a run in a cluster takes seconds."""
+"""A repository with one service and tests for those who name them; a run in a cluster takes seconds."""
 NEIGHBOUR = """
 apiVersion: v1
 kind: List

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+from xml.etree import ElementTree as ET
 
 import pytest
 from floe_ci import engine_probe
@@ -100,6 +101,54 @@ def test_service_that_is_pushed(existing: Existing, repository: Repository) -> N
         used = rf'"{re.escape(existing.NODES_REGISTRY)}/{name}@sha256:[0-9a-f]{{64}}"'
         assert re.search(used, (results / "events.txt").read_text())
     existing.wait_until_same(before)
+
+
+@pytest.mark.requirement("REQ-645")
+def test_shards_come_to_what_one_pod_does(existing: Existing, tmp_path: Path) -> None:
+    """Shards in pods of their own run each test once, and cover the same lines and branches as one pod."""
+    before, found = existing.inventory(), {}
+    which = (*existing.IMAGE, "--keyword", "part", "--pytest-args=--cov=tests --cov-branch")
+    for count in ("1", "3"):
+        results = tmp_path / count
+        report = "--cov-report=xml:/results/coverage.xml"
+        done = existing.call("test", *which[:-1], f"{which[-1]} {report}", "--shards", count, "--results", str(results))
+        assert done.code == 0, done.errors[-3000:]
+        suites = JUnitXml.fromfile(str(results / "junit.xml"))
+        lines = [dict(line.attrib) for line in ET.parse(results / "coverage.xml").iter("line")]  # noqa: S314 - our own
+        found[count] = (sorted(case.name for suite in suites for case in suite), lines)
+    assert found["3"] == found["1"]
+    assert len(found["1"][0]) == 8
+    assert any("condition-coverage" in line for line in found["1"][1])
+    assert [suite.name for suite in suites] == [f"integration [{number}/3]" for number in (1, 2, 3)]
+    assert "Slowest of 3 shards" in (results / "summary.md").read_text()
+    existing.wait_until_same(before)
+
+
+@pytest.mark.requirement("REQ-645")
+def test_pod_of_a_shard_is_deleted(existing: Existing, tmp_path: Path) -> None:
+    """Of a shard whose pod is deleted the finished tests count, the others are told as not run, and it is named."""
+    results = tmp_path / "results"
+    argv = existing.argv("test", *existing.IMAGE, "--keyword", "held", "--shards", "2", "--results", str(results))
+    with subprocess.Popen(argv, cwd=existing.repository, stderr=subprocess.PIPE, text=True) as run:
+        assert run.stderr
+        told = []
+        for line in run.stderr:
+            told.append(line)
+            if "tests: 4 of 6" in line and "test_held[3] runs" in line:
+                break
+        where = re.search(r"in namespace (\S+) of", "".join(told))
+        assert where, told[-20:]
+        pods = existing.kubectl("get", "pods", "--namespace", where[1], "--output", "name").split()
+        (pod,) = [each for each in pods if each.startswith("pod/floe-test-runner-1-")]
+        existing.kubectl("delete", pod, "--namespace", where[1], "--wait=false")
+        run.communicate(timeout=200)
+    assert run.returncode == 3
+    cases = {case.name: case for suite in JUnitXml.fromfile(str(results / "junit.xml")) for case in suite}
+    outcomes = {name: "not run" if case.is_skipped else "passed" for name, case in cases.items() if "held" in name}
+    assert outcomes == {f"test_held[{number}]": "not run" if number in {3, 5} else "passed" for number in range(6)}
+    said = (results / "summary.md").read_text().replace("\\", "")
+    assert "shard 2 of 2, 2 of its tests did not run: its pod floe-test-runner-1-" in said
+    assert "was deleted while its tests ran" in said
 
 
 def test_registry_that_does_not_answer(existing: Existing) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from floe_ci import junit, reasons, report, reporter, shards, verdict
 from floe_ci.junit import PROBLEM_KIND, PROBLEM_SUITE, Case, Document, Result, Suite
+from floe_ci.report import joint_performance, performance
 from floe_ci.shards import Shard
 from floe_ci.summary import Page
 from floe_ci.verdict import Evidence, Judgement, Outcome, Verdict
@@ -296,6 +297,8 @@ def _write(folder: RunFolder, judged: Judgement, page: Page, measured: Measured)
     for name, text in {"coverage.xml": empty_coverage(), "events.txt": "no events were recorded\n"}.items():
         if not (folder.path / name).is_file():
             attempt(name, lambda name=name, text=text: folder.write(name, text))  # type: ignore[misc]
+    if page.shards:
+        attempt(performance.FILE, lambda: _join_performance(folder, len(page.shards), measured.run_id))
     attempt("run.json", lambda: folder.end(verdict=judged.verdict, exit_code=judged.exit_code))
     try:  # last, for it takes the most room, of which there may be little
         report.write(folder, page, measured, judged)
@@ -305,6 +308,11 @@ def _write(folder: RunFolder, judged: Judgement, page: Page, measured: Measured)
     summary = page.text(failed)
     attempt("summary.md", lambda: folder.write("summary.md", summary))
     return summary
+
+
+def _join_performance(folder: RunFolder, count: int, run_id: str) -> None:
+    if text := joint_performance.joined(folder.path, shards.all_of(count), run_id):
+        folder.write(performance.FILE, text)
 
 
 def _step_line(step: Step) -> str:

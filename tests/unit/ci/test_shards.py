@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from datetime import UTC, datetime
 from importlib.util import module_from_spec, spec_from_file_location
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from floe_ci.steps import Timings
 from floe_ci.verdict import Outcome, Verdict
 
 from floe_testing.isolation.naming import run_tag
+from floe_testing.measuring.models import ControlGroup, Performance, Phases, TestPerformance, read_performance
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -194,6 +196,28 @@ def test_shard_whose_machine_was_lost(plugin: Any, folder: RunFolder) -> None:  
     assert "shard 2 of 2, 40 of its tests did not run: its pod was deleted" in (outcome.problem or "")
     counts = [case.outcome for case in junit.read(folder.path / "junit.xml").cases if case.classname == "t.a"]
     assert (counts.count("passed"), counts.count("skipped")) == (21, 40)
+
+
+def test_performance(folder: RunFolder) -> None:
+    """What the shards measured is one file, in which each test says in which shard it ran."""
+    live = LiveTests()
+    for number, seconds in ((1, 5.0), (2, 7.0)):
+        account(folder, live, [f"t/a.py::t{number}"], [f"t/a.py::t{number}"], 0)
+        measured = Performance(
+            run_id=f"r1-{number}",
+            started_at=datetime(2026, 1, number, tzinfo=UTC),
+            seconds=seconds,
+            tests=(TestPerformance(id=f"t/a.py::t{number}", outcome="passed", seconds=Phases(call=seconds)),),
+            control_group=ControlGroup(version=2, cpu_seconds=1.5, peak_memory_bytes=number),
+        )
+        raw = folder.path.parent / "raw" / "shards" / str(number)
+        (raw / "performance.json").write_text(measured.model_dump_json())
+    finished(folder, live, 0)
+    found = read_performance(folder.path / "performance.json")
+    assert (found.run_id, found.seconds, found.started_at.day) == ("r1", 7.0, 1)
+    assert [(test.id, test.worker) for test in found.tests] == [("t/a.py::t1", "1"), ("t/a.py::t2", "2")]
+    assert found.control_group
+    assert (found.control_group.cpu_seconds, found.control_group.peak_memory_bytes) == (3.0, 2)
 
 
 def test_shards_of_different_tests(folder: RunFolder) -> None:
