@@ -96,9 +96,8 @@ def merge() -> None:
         outcome = finish(folder, "unit", "r1", End(0), Timings(), live)
         took, used = time.perf_counter() - began, time.process_time() - used
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(
-            f"{MERGED} tests over {SHARDS} shards: {outcome.verdict}, {took:.1f} s ({used:.1f} s of a processor), {peak:.0f} MiB at most"
-        )
+        spent = f"{took:.1f} s, {used:.1f} s of a processor, {peak:.0f} MiB at most"
+        print(f"{MERGED} tests over {SHARDS} shards: {outcome.verdict}, {spent}")
 
 
 def leave(folder: Path, live: LiveTests, tests: Sequence[str]) -> None:

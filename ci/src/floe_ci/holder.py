@@ -161,7 +161,7 @@ class Holder:
         self._make_ahead(spec)
 
     def _make_ahead(self, spec: RunSpec) -> None:
-        ahead = spec.model_copy(update={"suffix": f"-{uuid.uuid4().hex[:8]}", "is_ahead": True})
+        ahead = spec.model_copy(update={"suffix": f"-{uuid.uuid4().hex[:8]}", "is_ahead": True, "shards": 1})
         ClusterRun(self.apis, ahead, NoLogs(), threading.Event()).make_job()
         self._ahead.append(ahead)
 

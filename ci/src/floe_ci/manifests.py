@@ -24,6 +24,8 @@ _TEMPLATE_PATHS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Where each kind keeps its pod template."""
 
+_CONNECTIONS: Final = re.compile(r"\A(max_connections=)([0-9]{1,6})\Z")
+
 
 class _Loader(yaml.SafeLoader):
     """Reads plain scalars as kubectl does: no dates, no numbers in base 60, and `1e3` is a number."""
@@ -161,6 +163,17 @@ class Manifests:
         for item in _containers(documents):
             if item.get("image"):
                 item["image"] = mapping(item["image"])
+        return type(self)(documents)
+
+    def for_shards(self, count: int) -> Self:
+        """Return the objects for so many shards: a PostgreSQL that says `max_connections=` takes those of each."""
+        documents = deepcopy(self.documents)
+        for item in _containers(documents):
+            if item.get("args"):
+                item["args"] = [
+                    _CONNECTIONS.sub(lambda found: f"{found[1]}{int(found[2]) * count}", str(argument))
+                    for argument in item["args"]
+                ]
         return type(self)(documents)
 
     def to_yaml(self) -> str:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 NONE: Final = Manifests(())
 """Where there is nothing to apply."""
+AUTO, MOST_MULTIPLIED = 8, 20
+"""For how many shards services are made at most, and where the cluster is still to be asked how many there are."""
 SHARDING: Final = (reporter.SHARD, reporter.COMBINER)
 """What the pods of shards have beside the reporter."""
 ELSEWHERE: Final = "leave it out, or run them with --on local or --on cluster"
@@ -165,7 +167,7 @@ class Plan:
             namespace=namespace or self.namespace,
             variables=self.variables(namespace=namespace or self.namespace),
             nodes=self.tier.nodes,
-            services=self.services.with_images(image_of).to_yaml(),
+            services=self._services_of_shards().with_images(image_of).to_yaml(),
             runner=self.job.to_yaml() if self.job.documents else "",
             runner_image=next(map(image_of, self.job.images()), ""),
             arguments=lambda variables: self.pytest_arguments(variables=variables),
@@ -177,6 +179,10 @@ class Plan:
             plugins={} if self.shards == 1 else {name: reporter.source(name) for name in SHARDING},
             suffix=f"-{self.request.run_id}" if namespace and self.job.documents else "",
         )
+
+    def _services_of_shards(self) -> Manifests:
+        count = AUTO if self.shards == "auto" else min(self.shards, MOST_MULTIPLIED)
+        return self.services if count == 1 else self.services.for_shards(count)
 
 
 def namespace(request: RunRequest) -> str:

@@ -6,6 +6,7 @@ import json
 import random
 from datetime import UTC, datetime
 from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,6 +17,7 @@ from floe_ci.errors import UserError
 from floe_ci.folder import RunFolder
 from floe_ci.junit import Case, Result, Suite
 from floe_ci.live import LiveTests
+from floe_ci.manifests import Manifests
 from floe_ci.plan import Plan
 from floe_ci.request import RunRequest
 from floe_ci.results import finish
@@ -28,7 +30,6 @@ from floe_testing.measuring.models import ControlGroup, Performance, Phases, Tes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 
 @pytest.fixture(scope="module")
@@ -313,6 +314,14 @@ def test_places_that_cannot_split() -> None:
         == "one process runs all tests: shards = 4 in [tool.floe-ci.tiers.unit] is for other places"
     )
     assert planned("").undivided().undivided_note == ""
+
+
+@pytest.mark.parametrize(("count", "connections"), [(1, 100), (4, 400), (200, 2000), ("auto", 800)])
+def test_connections_follow_the_shards(count: Any, connections: int) -> None:  # noqa: ANN401 - a count
+    """PostgreSQL takes as many connections as its manifest says for each shard, up to what one server bears."""
+    text = (Path(__file__).parents[3] / "k8s" / "base" / "postgres" / "statefulset.yaml").read_text(encoding="utf-8")
+    plan = planned("", shards=count).with_manifests(Manifests.parse(text, "postgres"), Manifests(()))
+    assert f"max_connections={connections}\n" in plan.spec().services
 
 
 def test_durations_last(tmp_path: Path) -> None:
