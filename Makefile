@@ -41,8 +41,8 @@ check: checks ## All of `checks`, the project's own tests, and vulnerabilities; 
 	$(VENV)/pytest tests/local tests/engine -m "not long" $(AGAIN) --junitxml=results/check/junit.xml
 	@$(MAKE) --no-print-directory vulnerabilities
 
-check-long: .venv/ready ## The tests of the engine that take minutes for one thing each, and that `check` leaves out
-	$(VENV)/pytest tests/engine -m long $(AGAIN) --junitxml=results/check-long/junit.xml
+check-long: .venv/ready ## The tests that take minutes for one thing each, and that `check` leaves out
+	$(VENV)/pytest tests/local tests/engine -m long $(AGAIN) --junitxml=results/check-long/junit.xml
 
 checks: $(CHECKS) ## Whatever looks at the code without running it
 

@@ -68,9 +68,9 @@ def rendered() -> Iterator[Manifest]:
 
 
 def examples() -> Iterator[Manifest]:
-    """Yield the resources of the examples that are applied as they are; others are rendered."""
+    """Yield the resources of the examples that are applied as they are; others are rendered, or go into an image."""
     for file in tracked(f"{EXAMPLES}/**/*.yaml"):
-        if (file.parent / "kustomization.yaml").exists():
+        if (file.parent / "kustomization.yaml").exists() or "image" in file.parts:
             continue
         said = file.read_text(encoding="utf-8")
         yield from (Manifest(file, content) for content in yaml.safe_load_all(said) if content)

@@ -24,6 +24,9 @@ pytestmark = pytest.mark.requirement("T073")
         ("django", "integration", 3),
         ("lake", "integration", 2),
         ("queue", "integration", 3),
+        ("product", "unit", 10),
+        # dbt and Dagster take minutes on a busy machine.
+        pytest.param("product", "integration", 4, marks=[pytest.mark.long, pytest.mark.timeout(900)]),
         ("monorepo", "unit", 5),
         ("monorepo", "integration", 2),
     ],
@@ -36,7 +39,7 @@ def test_example(  # noqa: PLR0913, PLR0917 - what is run, and with what
     shutil.copytree(EXAMPLES / name, here.repository, ignore=shutil.ignore_patterns("results", ".*", "__pycache__"))
     monkeypatch.setenv("UV_FIND_LINKS", str(index))
     own = replace(here, own=frozenset({"results", *(path.name for path in here.repository.iterdir())}))
-    code, said = own.run("test", "--on", "local", "--tier", tier)
+    code, said = own.run("test", "--on", "local", "--tier", tier, timeout=800)
     assert code == 0, said
     assert f"passed: tier {tier}, {count} passed" in said
     assert own.wait_until_clean() == ([], [])

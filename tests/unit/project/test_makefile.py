@@ -82,7 +82,7 @@ def test_check_looks_at_everything() -> None:
     assert "checks/vulnerabilities.py" in done
     assert "pytest tests/functional tests/contract tests/unit " in done
     assert 'pytest tests/local tests/engine -m "not long" ' in done
-    assert "pytest tests/engine -m long " in make("--dry-run", "check-long")
+    assert "pytest tests/local tests/engine -m long " in make("--dry-run", "check-long")
 
 
 def test_everything_is_installed_first() -> None:

@@ -1,0 +1,5 @@
+"""What Dagster loads."""
+
+from runtime.definitions import definitions
+
+DEFINITIONS = definitions()

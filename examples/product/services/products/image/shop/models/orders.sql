@@ -1,0 +1,1 @@
+select id, day, status, amount from {{ ref('raw_orders') }}
