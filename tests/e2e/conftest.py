@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 def platform() -> list[str]:
     """Return the services of the tier, as their pods are labelled."""
     return [
+        "cube",
         "dagster-code",
         "dagster-daemon",
         "dagster-webserver",
@@ -35,6 +36,7 @@ def platform() -> list[str]:
         "minio",
         "otel-collector",
         "postgres",
+        "prometheus",
         "redis",
     ]
 

@@ -29,6 +29,10 @@ SERVICE_VARIABLES: Final = {
     "redis": ("HOST", "PORT", "PASSWORD"),
     "otel-collector": ("HOST", "PORT"),
     "jaeger": ("HOST", "PORT"),
+    "prometheus": ("HOST", "PORT"),
+    "cube": ("HOST", "PORT", "API_SECRET"),
+    "polaris": ("HOST", "PORT", "PATH", "WAREHOUSE", "CLIENT_ID", "CLIENT_SECRET"),
+    "marquez": ("HOST", "PORT"),
 }
 """What is known of each service, as the ends of the variables' names."""
 ABSENT: Final = "ABSENT"

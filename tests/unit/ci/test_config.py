@@ -426,7 +426,7 @@ def test_every_problem_at_once() -> None:
         "  tool.floe-ci.covrage: unknown key; did you mean 'coverage'?",
         (
             '  tool.floe-ci.tiers.e2e.services[0]: unknown service "kafka"; known: '
-            "dagster, iceberg-rest, jaeger, minio, otel-collector, postgres, redis"
+            "cube, dagster, iceberg-rest, jaeger, marquez, minio, otel-collector, polaris, postgres, prometheus, redis"
         ),
         "  tool.floe-ci.timeouts.job: must be at least 1, not 0",
     ]

@@ -73,6 +73,11 @@ class PolarisConfig(ServiceConfig):
     client_secret: SecretStr | None = None
     """None where the server asks for no credential."""
 
+    @classmethod
+    def _needed(cls) -> set[str]:
+        """Return no field: another server of the protocol has neither a catalog's name nor a credential to give."""
+        return set()
+
     @property
     def uri(self) -> str:
         """The URL of its Iceberg REST catalog."""
