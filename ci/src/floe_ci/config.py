@@ -48,6 +48,7 @@ MOST_RETRIES: Final = 100
 MOST_PATHS: Final = 1000
 RUN_VARIABLES: Final = (ENV_RUN_ID, ENV_TIER, ENV_NAMESPACE, ENV_RESULTS_DIR, ENV_SERVICES_DIR, *ENV_TIMEOUTS.values())
 """The variables that every run has of its own."""
+_QUANTITY: Final = re.compile(r"(?=.*[1-9])\d+(\.\d+)?(m|k|[MGTP]|[KMGTP]i)?")
 _PASSED: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\*?")
 
 
@@ -95,6 +96,13 @@ def _known_tier(name: object) -> object:
         reason = f"unknown tier; {suggest(str(name), TIERS)}"
         raise problem(reason)
     return name
+
+
+def _quantity(text: str) -> str:
+    if not _QUANTITY.fullmatch(text):
+        reason = f"not an amount as Kubernetes writes it, such as '2', '500m', '512Mi' or '4Gi': {shown(text)}"
+        raise problem(reason)
+    return text
 
 
 def _variable_name(name: str) -> str:
@@ -148,6 +156,7 @@ Tier = Annotated[TierName, BeforeValidator(_known_tier)]
 Variable = Annotated[str, AfterValidator(_variable_name)]
 DebianPackage = Annotated[str, AfterValidator(_debian_package)]
 Seconds = Annotated[int, Field(strict=True, ge=1, le=LONGEST_TIME)]
+Quantity = Annotated[str, AfterValidator(_quantity)]
 Times = Annotated[int, Field(strict=True, ge=0, le=MOST_RETRIES)]
 
 
@@ -175,6 +184,17 @@ class RunnerConfig(Table):
         return self
 
 
+class Resources(Table):
+    """What one workload of a cluster, or the tests, may take."""
+
+    cpu: Quantity | None = None
+    """Processors, such as `"2"` or `"500m"`; none: as its manifest says."""
+    memory: Quantity | None = None
+    """Memory, such as `"512Mi"`; none: as its manifest says."""
+    storage: Quantity | None = None
+    """The size of its volumes, of the tests that of their results; none: as its manifest says."""
+
+
 class TierConfig(Table):
     """One tier: which tests it holds, and what must be there for them."""
 
@@ -200,6 +220,8 @@ class TierConfig(Table):
     """What stays in one shard: each test by itself, or those of a class, of a module, of an `xdist_group`."""
     durations: RepositoryPath | None = None
     """A copy of a run's `durations.json`, by which shards are balanced; none: that of the former results."""
+    resources: Mapping[str, Resources] = Field(default_factory=dict)
+    """What runs in a cluster may take: a table for each workload by its name, and for the tests, `runner`."""
     nodes: Annotated[Literal[1, 3], BeforeValidator(_integer)] = 1
     """The cluster's nodes; in a `Config` the default is 1, and 3 for e2e."""
 

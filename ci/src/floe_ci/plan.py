@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Self
 
-from floe_ci import contract, reporter, selection
+from floe_ci import contract, limits, reporter, selection
 from floe_ci.catalog import Catalog
 from floe_ci.config import read_repository
 from floe_ci.driver.spec import RunSpec
@@ -71,7 +71,13 @@ class Plan:
         return cls.of(request, *read_repository(request.source))
 
     def with_manifests(self, services: Manifests, job: Manifests) -> Self:
-        """Return the plan with what was rendered for it."""
+        """Return the plan with what was rendered for it, within the tier's limits.
+
+        Raises:
+            UserError: A limit is for what isn't there.
+        """
+        where = f"tiers.{self.request.tier}.resources"
+        services, job = limits.limited(services, job, self.tier.resources, where)
         return replace(self, services=services, job=job)
 
     def without_tests(self) -> Self:

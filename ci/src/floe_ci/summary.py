@@ -22,6 +22,7 @@ FILES: Final = {
     "report.html": "the same with logs, timeline, trend and every test, as a page for a browser",
     "logs/": "what the tests and the services wrote, from their start",
     "events.txt": "what happened to the services, as the place where they ran tells it",
+    "pods/": "each pod that was not well, and the nodes, as the cluster saw them",
     "junit.xml": "every test with its full output",
     "coverage.xml": "lines measured",
     "performance.json": "how long the measured parts of tests took",
@@ -78,7 +79,9 @@ class Page:
         """Return `summary.md`: what happened, first in one plain line and then in detail."""
         cases, tests = self.cases, self.tests
         blocks = [
-            _headline(self.verdict, self.tier, tests, self.run_id),
+            _headline(self.verdict, self.tier, tests),
+            *_cause(self.problem, tests),
+            *([f"Run {_code(self.run_id)}"] if self.run_id else []),
             *_problem_block(self.problem),
             *_list("## What was left", self.kept),
             *_list("## Where the tests ran", (*self.notes, *further_notes)),
@@ -93,7 +96,7 @@ class Page:
         return "\n\n".join(blocks) + "\n"
 
 
-def _headline(verdict: Verdict, tier: str, tests: Sequence[Case], run_id: str | None) -> str:
+def _headline(verdict: Verdict, tier: str, tests: Sequence[Case]) -> str:
     counts = Counts.of(tests)
     told = ", ".join(
         f"{number} {name}"
@@ -106,8 +109,16 @@ def _headline(verdict: Verdict, tier: str, tests: Sequence[Case], run_id: str | 
         )
         if number
     )
-    line = f"**{verdict.capitalize()}**: tier {_text(tier)}, {told or 'no test reported'}."
-    return f"{line}\n\nRun {_code(run_id)}" if run_id else line
+    return f"**{verdict.capitalize()}**: tier {_text(tier)}, {told or 'no test reported'}."
+
+
+def _cause(problem: str | None, tests: Sequence[Case]) -> list[str]:
+    """Return what went wrong first, in one line: what broke the run, or else the first test that failed."""
+    lines = [line.strip() for line in _plain(problem or "").splitlines() if line.strip()]
+    cause = " ".join(lines[:2] if lines and lines[0].endswith(":") else lines[:1])
+    if not cause and (failed := next((case for case in tests if case.bad), None)):
+        cause = f"{failed.title}: {first_line(_plain(failed.reason)) or failed.outcome}"
+    return [f"**First cause**: {_text(cause[:_LINE_LENGTH])}"] if cause else []
 
 
 def _problem_block(problem: str | None) -> list[str]:

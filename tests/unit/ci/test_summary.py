@@ -60,13 +60,15 @@ def test_problem_once() -> None:
     problem = Suite("floe-ci", [Case("floe-ci", "run", 0, (Result("errored", "the cluster stayed"),))])
     text = Page(Verdict.ERRORED, "unit", [Suite("unit", [GOOD]), problem], problem="the cluster stayed").text()
     assert text.startswith("**Errored**: tier unit, 1 passed.\n")
-    assert text.count("the cluster stayed") == 1
+    assert text.count("the cluster stayed") == 2  # as the first cause, and as the whole problem
 
 
 def test_without_tests() -> None:
     """A run that broke before its tests says so, with the whole problem and nothing invented."""
     text = Page(Verdict.ERRORED, "e2e", problem="uv failed:\n  x No solution found\n  ╰─▶ because").text()
-    assert text.startswith("**Errored**: tier e2e, no test reported.\n\n## Problem\n")
+    assert text.startswith(
+        "**Errored**: tier e2e, no test reported.\n\n**First cause**: uv failed: x No solution found\n\n## Problem\n"
+    )
     assert "uv failed:\n  x No solution found\n  ╰─▶ because" in text
     for absent in ("## Tests", "## Failures", "## Slowest", "## Steps", "## To look further"):
         assert absent not in text

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from kubernetes.client import V1ContainerState, V1ContainerStatus, V1Node, V1Pod
+    from kubernetes.client import V1ContainerState, V1ContainerStateTerminated, V1ContainerStatus, V1Node, V1Pod
 
 OUT_OF_MEMORY = "OOMKilled"
 EVICTED = "Evicted"
@@ -82,10 +82,38 @@ def failure(pod: V1Pod) -> str | None:
 def out_of_memory(pod: V1Pod) -> str | None:
     """Return which container of a pod the kernel killed, last or before its restart, for the memory it took."""
     for status in statuses(pod):
-        if any(end and end.reason == OUT_OF_MEMORY for end in (status.state.terminated, status.last_state.terminated)):
+        ends = (status.state.terminated, status.last_state.terminated)
+        end = next((end for end in ends if end and end.reason == OUT_OF_MEMORY), None)
+        if end:
             name = f"pod {pod.metadata.name}, container {status.name}"
-            return f"{name}: {OUT_OF_MEMORY}: it took more memory than its limit allows"
+            return f"{name}: {OUT_OF_MEMORY}{_lived(end)}{_limit_of(pod, status.name)}"
     return None
+
+
+def _lived(end: V1ContainerStateTerminated) -> str:
+    """Return how long a container had run."""
+    if not end.started_at or not end.finished_at:
+        return ""
+    return f" after {(end.finished_at - end.started_at).total_seconds():.0f} s"
+
+
+def _limit_of(pod: V1Pod, container: str) -> str:
+    """Return how much memory a container may take, and by which setting it may take more."""
+    found = [each for each in (pod.spec.containers if pod.spec else None) or () if each.name == container]
+    limit = next(((each.resources.limits or {}).get("memory") for each in found if each.resources), None)
+    if limit is None:
+        return ": the node had no more memory for it"
+    return f", limit {limit}: raise resources.{workload(pod)}.memory of the tier"
+
+
+def workload(pod: V1Pod) -> str:
+    """Return what a pod's limits are called in a tier's table: its workload's name, or `runner`."""
+    if is_of_tests(pod):
+        return "runner"
+    owner = next((each for each in pod.metadata.owner_references or () if each.controller), None)
+    if owner is None:
+        return str(pod.metadata.name)
+    return str(owner.name.rpartition("-")[0] if owner.kind == "ReplicaSet" else owner.name)
 
 
 def container_state(pod: V1Pod, name: str) -> V1ContainerState | None:

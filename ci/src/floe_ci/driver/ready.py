@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Iterable
 
-    from kubernetes.client import V1Pod
+    from kubernetes.client import V1DaemonSetStatus, V1DeploymentStatus, V1Pod, V1StatefulSetStatus
 
     from floe_ci.driver.apis import Apis
     from floe_ci.driver.spec import RunSpec
@@ -77,10 +77,16 @@ def rollout_state(apis: Apis, kind: str, name: str, namespace: str) -> str | Non
     else:
         wanted, ready, updated = found.spec.replicas, status.ready_replicas, status.updated_replicas
     if (ready or 0) < wanted:
-        return f"{name}: {ready or 0} of {wanted} ready"
+        return f"{name}: {ready or 0} of {wanted} ready{refused(status)}"
     if (updated or 0) < wanted:
         return f"{name}: {updated or 0} of {wanted} are of the newest version"
     return None
+
+
+def refused(status: V1DeploymentStatus | V1StatefulSetStatus | V1DaemonSetStatus) -> str:
+    """Return why the cluster makes no pods of a workload, such as for a quota, where it says so."""
+    met = [each for each in status.conditions or () if each.type == "ReplicaFailure" and each.status == "True"]
+    return f" ({met[0].message})" if met else ""
 
 
 def job_state(apis: Apis, name: str, namespace: str) -> str | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Self
 import urllib3
 from kubernetes import client
 
-from floe_ci.driver import coverage, deploy, events, job, order, pods, poll
+from floe_ci.driver import coverage, deploy, events, job, order, pods, poll, unwell
 from floe_ci.driver.apis import explain
 from floe_ci.driver.follow import LogFollower
 from floe_ci.driver.nodes import wait_for_nodes
@@ -242,6 +242,16 @@ class ClusterRun:
             return f"the events could not be read: {explain(error)}\n"
         except poll.NotInTime as error:
             return f"the events could not be read: {error}\n"
+
+    def unwell(self, *, timeout: float = EVENTS) -> dict[str, str]:
+        """Return what there is to know of each pod that isn't well, and of the nodes, by the file that is to hold it.
+
+        Nothing where all is well; never raises what a cluster can cause.
+        """
+        try:
+            return poll.in_time(lambda: unwell.reports(self._apis.core, self._spec.namespace), timeout=timeout)
+        except (client.ApiException, urllib3.exceptions.HTTPError, poll.NotInTime):
+            return {}
 
     def _others(self) -> list[client.V1Pod]:
         """Return the services' pods, as far as the cluster tells."""

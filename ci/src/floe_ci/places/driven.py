@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
@@ -136,10 +137,18 @@ class Driven:
             try:
                 notes = self._cluster.collect(raw, timeout=HURRY if hurry else COLLECTING) if self._tested else ()
             finally:
-                self._run.folder.write("events.txt", self._cluster.events(timeout=HURRY if hurry else EVENTS))
+                self._tell(HURRY if hurry else EVENTS)
                 left_out = self._run.folder.gather(raw, seconds=HURRY if hurry else None)
                 self.close()
             return (*notes, *left_out)
+
+    def _tell(self, seconds: float) -> None:
+        """Write down what the cluster says of the namespace, and of the pods that are not well, in so many seconds."""
+        began = time.monotonic()
+        self._run.folder.write("events.txt", self._cluster.events(timeout=seconds))
+        left = seconds - (time.monotonic() - began)
+        for name, text in (self._cluster.unwell(timeout=left) if left > 0 else {}).items():
+            self._run.folder.write(name, text)
 
     def close(self) -> None:
         """Read the logs to where they are, and follow nothing any more."""

@@ -493,7 +493,7 @@ def test_memory_of_a_service_beside_tests_that_passed(spec: RunSpec) -> None:
     """Tests that passed all the same have passed, and it is noted."""
     end = job.end_of(ended(0), spec, [service("OOMKilled")], 1)
     assert end.problem is None
-    assert end.notes == ("pod web-0, container web: OOMKilled: it took more memory than its limit allows",)
+    assert end.notes == ("pod web-0, container web: OOMKilled: the node had no more memory for it",)
 
 
 def test_results_of_a_pod_that_is_gone(api: ApiServer, spec: RunSpec, tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 from floe_ci.driver import pods
 from kubernetes import client
@@ -120,8 +122,35 @@ def test_hopeful(reason: str) -> None:
 )
 def test_out_of_memory(out_of_memory: client.V1ContainerStatus) -> None:
     """A container that ran out of memory is a failure, also after its restart."""
-    said = "pod postgres-0, container postgres: OOMKilled: it took more memory than its limit allows"
+    said = "pod postgres-0, container postgres: OOMKilled: the node had no more memory for it"
     assert pods.failure(pod(out_of_memory)) == said
+
+
+@pytest.mark.parametrize(
+    ("labels", "owner", "named"),
+    [
+        ({}, ("ReplicaSet", "web-5d9f"), "web"),
+        ({}, ("StatefulSet", "postgres"), "postgres"),
+        ({pods.JOB_NAME: "floe-test-runner"}, ("Job", "floe-test-runner"), "runner"),
+        ({}, None, "postgres-0"),
+    ],
+)
+def test_out_of_memory_names_the_setting(labels: dict[str, str], owner: tuple[str, str] | None, named: str) -> None:
+    """A container that ran out of memory is told with how long it lived, its limit, and the setting that raises it."""
+    ended = terminated(137, "OOMKilled")
+    ended.terminated.started_at = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
+    ended.terminated.finished_at = datetime(2026, 1, 1, 12, 0, 41, tzinfo=UTC)
+    found = pod(container(ended))
+    found.metadata.labels = labels
+    if owner:
+        kind, name = owner
+        found.metadata.owner_references = [
+            client.V1OwnerReference(api_version="apps/v1", kind=kind, name=name, uid="1", controller=True)
+        ]
+    limits = client.V1ResourceRequirements(limits={"memory": "64Mi"})
+    found.spec = client.V1PodSpec(containers=[client.V1Container(name="postgres", resources=limits)])
+    said = f"OOMKilled after 41 s, limit 64Mi: raise resources.{named}.memory of the tier"
+    assert pods.failure(found) == f"pod postgres-0, container postgres: {said}"
 
 
 def test_pod_of_a_job_tries_again() -> None:

@@ -126,6 +126,16 @@ def test_nothing_started(api: ApiServer, kind: str) -> None:
     assert state_of(api, kind, rolled_out(kind, 2)) == "web: 0 of 2 ready"
 
 
+def test_pods_that_a_quota_forbids(api: ApiServer) -> None:
+    """A workload of which the cluster makes no pods is told with the cluster's reason."""
+    found = rolled_out("Deployment", 2)
+    said = "pods is forbidden: exceeded quota: few"
+    refusal = client.V1DeploymentCondition(type="ReplicaFailure", status="True", message=said)
+    over = client.V1DeploymentCondition(type="ReplicaFailure", status="False", message="over")
+    found.status.conditions = [over, refusal]
+    assert state_of(api, "Deployment", found) == f"web: 0 of 2 ready ({said})"
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_one_is_ready(api: ApiServer, kind: str) -> None:
     """A workload waits for all of its pods."""
