@@ -21,7 +21,7 @@ export UV_PROJECT_ENVIRONMENT := .venv
 # Hundreds of tests start a Python of their own: without bytecode each compiles all that it imports, three times as slow.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup check check-long checks $(CHECKS) vulnerabilities report trace release dist hooks \
+.PHONY: help setup check check-long faults checks $(CHECKS) vulnerabilities report trace release dist hooks \
 	docs test test-unit test-integration test-e2e test-k8s test-k8s-cleanup build-runner kind-up kind-down pin-images clean
 
 help: ## Show this list
@@ -46,6 +46,10 @@ check-long: .venv/ready ## The tests that take minutes for one thing each, and t
 
 checks: $(CHECKS) ## Whatever looks at the code without running it
 
+faults: .venv/ready ## Do harm to runs in a cluster that is there, and write docs/reliability.md; FLOE_FAULTS_KUBECONFIG, FLOE_FAULTS_IMAGE name it
+	$(VENV)/pytest tests/faults --junitxml=results/faults/junit.xml
+	$(VENV)/python docs/reliability.py
+
 audit: .venv/ready ## Look for tests that can't fail, or fail for no reason; none may, unless a comment says why
 	$(VENV)/floe-testing audit --fail-on note
 
@@ -64,7 +68,7 @@ lint: .venv/ready ## Check the style of Python, and shell scripts
 types: .venv/ready ## Check types
 	$(VENV)/mypy
 	$(VENV)/mypy action checks
-	$(VENV)/mypy docs/make_site.py docs/reference.py
+	$(VENV)/mypy docs/make_site.py docs/reference.py docs/reliability.py
 
 security: .venv/ready ## Look for flaws in the code
 	$(VENV)/bandit --quiet --configfile pyproject.toml --recursive $(SCRIPTS) ci/src testing/src

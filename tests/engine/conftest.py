@@ -17,6 +17,8 @@ import pytest
 from floe_ci.dagger_cli import find
 from floe_ci.local.site import free_ports
 
+from repositories import Done, Repository, run
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -34,26 +36,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return ("existing" in used) * (1 if "integration_results" in used else 2)
 
     items.sort(key=place)
-
-
-@dataclass(frozen=True)
-class Done:
-    """A call that has ended."""
-
-    code: int
-    output: str
-    errors: str
-
-    @property
-    def message(self) -> str:
-        """The line that says what went wrong, and what follows it."""
-        return self.errors.rpartition("\nError: ")[2].partition(" [traceparent")[0].strip()
-
-
-def run(argv: list[str], where: Path, timeout: float) -> Done:
-    """Run a command to its end."""
-    done = subprocess.run(argv, cwd=where, capture_output=True, text=True, timeout=timeout, check=False)
-    return Done(done.returncode, done.stdout, done.stderr)
 
 
 @pytest.fixture(scope="session")
@@ -106,22 +88,6 @@ def dagger() -> Dagger:
     except Exception as error:  # noqa: BLE001 - whatever it is, there is no engine
         pytest.skip(f"there is no Dagger engine: {error}")
     return Dagger(command)
-
-
-class Repository:
-    """A small repository of somebody else's."""
-
-    def __init__(self, folder: Path) -> None:
-        """Make it a repository, with nothing but the table that names what to install."""
-        self.folder = folder
-        subprocess.run(["git", "init", "--quiet", str(folder)], check=True)
-        self.write("pyproject.toml", '[tool.floe-ci.runner]\ninstall = ["pytest"]\n')
-
-    def write(self, path: str, text: str) -> None:
-        """Write one of its files."""
-        file = self.folder / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
 
 
 @pytest.fixture

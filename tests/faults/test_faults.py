@@ -1,0 +1,356 @@
+"""What a run comes to on its worst day: fault by fault, in a cluster that is there, with what is left of it."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import socket
+import subprocess
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import pytest
+
+from faulted import LONGEST, Row, Started
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from faulted import Place
+    from repositories import Repository
+
+pytestmark = pytest.mark.timeout(1200)
+
+SERVICE = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {{name: web}}
+spec:
+  selector: {{matchLabels: {{app: web}}}}
+  template:
+    metadata: {{labels: {{app: web}}}}
+    spec:
+      terminationGracePeriodSeconds: 1
+      containers: [{{name: web, image: "{image}", {more}}}]
+"""
+QUOTA = "{apiVersion: v1, kind: ResourceQuota, metadata: {name: few}, spec: {hard: {pods: 1}}}\n"
+CLAIM = """\
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: data}
+spec: {accessModes: [ReadWriteOnce], storageClassName: nowhere, resources: {requests: {storage: 1Gi}}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: keeps}
+spec:
+  volumes: [{name: data, persistentVolumeClaim: {claimName: data}}]
+  containers: [{name: web, image: "floe.local/runner:dev", volumeMounts: [{name: data, mountPath: /data}]}]
+"""
+OURS = "floe.local/runner:dev"
+SHORT = "[tool.floe-ci.timeouts]\nservices = 60\n"
+OPTIONS = 'pytest-args = ["-p", "no:cacheprovider"]\n'
+
+
+def service(more: str, image: str = OURS) -> str:
+    """Return the manifest of a service."""
+    return SERVICE.format(image=image, more=more)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One fault, and what has to come of it."""
+
+    name: str
+    what: str
+    code: int
+    said: str
+    """What the first line of the summary's problem, or else its headline, has to match."""
+    keyword: str = "passes"
+    manifest: str = ""
+    tier: str = ""
+    """Further lines of the tier's table."""
+    more: str = ""
+    """Further tables."""
+    options: tuple[str, ...] = ()
+    has: frozenset[str] = field(default_factory=frozenset)
+    """Files that the results have to have."""
+
+
+FROM_THE_START = (
+    Fault(
+        "runner-out-of-memory",
+        "the tests take more memory than their container may",
+        137,
+        r"OOMKilled.*limit",
+        "takes_memory",
+        more='[tool.floe-ci.tiers.integration.resources]\nrunner = { memory = "128Mi" }\n',
+    ),
+    Fault(
+        "service-out-of-memory",
+        "a service takes more memory than it may",
+        137,
+        r"OOMKilled.*limit 48Mi",
+        manifest=service(
+            'command: [python, -c, "held = [bytes([1]) * (1 << 20) for _ in range(400)]"], '
+            "resources: {limits: {memory: 48Mi}}"
+        ),
+    ),
+    Fault(
+        "deadline",
+        "the tests take longer than they may as a whole",
+        124,
+        "longer than 10 s",
+        "waits",
+        options=("--timeout", "10"),
+    ),
+    Fault(
+        "test-hangs", "one test hangs", 1, r"1 (failed|errored)", "waits", more="[tool.floe-ci.timeouts]\ntest = 5\n"
+    ),
+    Fault("segfault", "the test process breaks with a segmentation fault", 3, "SIGSEGV", "segfault"),
+    Fault("pytest-breaks", "a plugin breaks pytest", 3, "plugin", tier='paths = ["tests/internal"]\n'),
+    Fault(
+        "collection-error",
+        "a test module can't be imported",
+        2,
+        "nowhere_to_be_found",
+        tier='paths = ["tests/collection"]\n',
+    ),
+    Fault("no-test", "no test is collected", 5, "Nothing ran", tier='paths = ["tests/none"]\n'),
+    Fault(
+        "image-missing",
+        "the image of a service is not there",
+        3,
+        "(ImagePullBackOff|not found)",
+        manifest=service("", "IMAGE-missing"),
+    ),
+    Fault(
+        "pull-refused",
+        "the registry of an image refuses",
+        3,
+        "(ImagePullBackOff|refused)",
+        manifest=service("", "localhost:9/web:dev"),
+    ),
+    Fault(
+        "crash-loop",
+        "a service ends again and again",
+        3,
+        "CrashLoopBackOff",
+        manifest=service('command: [python, -c, "1 / 0"]'),
+    ),
+    Fault(
+        "never-ready",
+        "a service never becomes ready",
+        3,
+        "web.*0 of 1 ready",
+        manifest=service(
+            "command: [python, -m, http.server], readinessProbe: {exec: {command: [python, -c, '1 / 0']}}"
+        ),
+        more=SHORT,
+    ),
+    Fault("claim-pending", "a volume is never made", 3, "data", manifest=CLAIM, more=SHORT),
+    Fault(
+        "quota",
+        "the namespace's quota is used up",
+        3,
+        "exceeded quota",
+        manifest=QUOTA + "---\n" + service("command: [python, -m, http.server]"),
+        more=SHORT,
+    ),
+    Fault("results-full", "the tests fill the volume of their results", 3, "results", "fills_results"),
+)
+
+
+@pytest.fixture
+def begin(place: Place, repository: Repository, tmp_path: Path) -> Iterator[Callable[..., Started]]:
+    """Yield what starts a run for a fault; one that still goes on in the end is killed."""
+    begun: list[Started] = []
+
+    def start(fault: Fault, *options: str, kubeconfig: str = "") -> Started:
+        image = place.image.replace(":faults", ":missing")
+        if fault.manifest:
+            repository.write("service.yaml", fault.manifest.replace("IMAGE-missing", image))
+        names = '["service.yaml"]' if fault.manifest else "[]"
+        table = f"[tool.floe-ci.tiers.integration]\nmanifests = {names}\n{fault.tier}{fault.more}"
+        repository.write("pyproject.toml", table)
+        selected = () if "paths" in fault.tier else ("--keyword", fault.keyword)
+        results = tmp_path / f"results-{len(begun)}"
+        argv = place.argv(results, *selected, *fault.options, *options, kubeconfig=kubeconfig)
+        process = subprocess.Popen(
+            argv, cwd=repository.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        begun.append(Started(process, results, time.monotonic()))
+        return begun[-1]
+
+    yield start
+    for each in begun:
+        if each.process.poll() is None:
+            each.process.kill()
+            each.process.communicate(timeout=60)
+
+
+def first_line(results: Path) -> str:
+    """Return what a summary says first: the problem's first line, else the headline."""
+    page = (results / "summary.md").read_text()
+    found = re.search(r"## Problem\n+`{3,}\S*\n(.*)", page)
+    return found[1] if found else page.splitlines()[0].replace("*", "")
+
+
+def end(place: Place, started: Started, name: str, what: str, since: float | None = None) -> Row:
+    """Wait for a run's end, and return its row."""
+    exit_code = started.results / "exit-code"
+    there = None
+    while started.process.poll() is None:
+        if there is None and exit_code.exists():
+            there = time.monotonic()
+        with suppress(subprocess.TimeoutExpired):
+            started.process.communicate(timeout=0.2)
+        assert time.monotonic() - started.began < LONGEST
+    seconds = (there or time.monotonic()) - (since or started.began)
+    verdict = json.loads((started.results / "run.json").read_text())["verdict"]
+    files = sorted(str(each.relative_to(started.results)) for each in started.results.rglob("*") if each.is_file())
+    left = place.left(started.run_id)
+    return Row(
+        name,
+        what,
+        first_line(started.results),
+        verdict,
+        started.process.returncode,
+        tuple(files),
+        round(seconds, 1),
+        left,
+    )
+
+
+@pytest.mark.parametrize("fault", FROM_THE_START, ids=lambda fault: fault.name)
+def test_fault_from_the_start(
+    fault: Fault, place: Place, begin: Callable[..., Started], record: Callable[[Row], None]
+) -> None:
+    """A fault that is there from the start ends with its verdict and its first cause, and leaves nothing."""
+    row = end(place, begin(fault), fault.name, fault.what)
+    record(row)
+    assert row.exit_code == fault.code, row
+    assert re.search(fault.said, row.seen), row
+    assert {"summary.md", "junit.xml", "events.txt"} <= {*row.results}
+    assert not row.left
+
+
+def test_runner_is_deleted(place: Place, begin: Callable[..., Started], record: Callable[[Row], None]) -> None:
+    """Tests whose pod is deleted are infrastructure's fault, said at once, and what the tests told is kept."""
+    started = begin(Fault("runner-deleted", "", 3, "", keyword="passes or waits"))
+    started.wait_for("tests: 1 of 2")
+    now = time.monotonic()
+    place.kubectl(
+        "--namespace",
+        started.namespace,
+        "delete",
+        "pod",
+        "--selector=batch.kubernetes.io/job-name",
+        "--grace-period=0",
+        "--force",
+    )
+    row = end(place, started, "runner-deleted", "the tests' pod is deleted", now)
+    record(row)
+    assert row.exit_code == 3, row
+    assert "gone" in row.seen
+    assert 'name="test_passes"' in (started.results / "junit.xml").read_text()
+    assert not row.left
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
+@pytest.mark.parametrize("step", ["services ready …", "tests: 1 of 2"], ids=["services", "tests"])
+def test_signal(
+    number: signal.Signals, step: str, place: Place, begin: Callable[..., Started], record: Callable[[Row], None]
+) -> None:
+    """A signal ends the run with results within seconds, and nothing of it is left."""
+    at = "services" if step.startswith("services") else "tests"
+    never = service("command: [python, -m, http.server], readinessProbe: {exec: {command: [python, -c, '1 / 0']}}")
+    started = begin(Fault("", "", 0, "", keyword="passes or waits", manifest=never if at == "services" else ""))
+    started.wait_for(step)
+    now = time.monotonic()
+    started.process.send_signal(number)
+    row = end(place, started, f"{number.name.lower()}-{at}", f"{number.name} during the {at}", now)
+    record(row)
+    assert row.exit_code == 128 + number, row
+    assert row.seconds <= 7.5, row
+    assert not row.left
+
+
+def test_two_at_once(place: Place, begin: Callable[..., Started], record: Callable[[Row], None]) -> None:
+    """Two runs at once in one cluster both pass, and nothing of either is left."""
+    fault = Fault("two-at-once", "two runs at once", 0, "")
+    runs = [begin(fault), begin(fault)]
+    rows = [end(place, each, fault.name, fault.what) for each in runs]
+    record(rows[-1])
+    assert [row.exit_code for row in rows] == [0, 0]
+    assert not any(row.left for row in rows)
+
+
+class Proxy(threading.Thread):
+    """Stands between a run and its cluster's API, until it is cut."""
+
+    def __init__(self, host: str, port: int) -> None:
+        """Listen on a port of its own."""
+        super().__init__(daemon=True)
+        self._to, self._open = (host, port), list[socket.socket]()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+
+    def run(self) -> None:
+        """Lead each connection on."""
+        with suppress(OSError):
+            while True:
+                near, _ = self._listener.accept()
+                far = socket.create_connection(self._to)
+                self._open += [near, far]
+                for source, sink in ((near, far), (far, near)):
+                    threading.Thread(target=self._pump, args=(source, sink), daemon=True).start()
+
+    def cut(self) -> None:
+        """End all connections, and take no new ones."""
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        for each in (self._listener, *self._open):
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+            each.close()
+
+    @staticmethod
+    def _pump(source: socket.socket, sink: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(65536):
+                sink.sendall(data)
+            sink.shutdown(socket.SHUT_WR)
+
+
+def test_connection_cut(
+    place: Place, begin: Callable[..., Started], record: Callable[[Row], None], tmp_path: Path
+) -> None:
+    """A cluster that can't be reached any more is told of, with what the tests had told, and what is left is named."""
+    text = Path(place.kubeconfig).read_text()
+    server = re.search(r"server: (\S+)", text)
+    assert server
+    there = urlsplit(server[1])
+    proxy = Proxy(there.hostname or "", there.port or 443)
+    proxy.start()
+    config = tmp_path / "kubeconfig"
+    config.write_text(text.replace(server[1], f"https://localhost:{proxy.port}"), encoding="utf-8")
+    started = begin(Fault("connection-cut", "", 3, "", keyword="passes or waits"), kubeconfig=str(config))
+    started.wait_for("tests: 1 of 2")
+    now = time.monotonic()
+    proxy.cut()
+    try:
+        row = end(place, started, "connection-cut", "the connection to the API is cut for good", now)
+        record(row)
+    finally:
+        place.kubectl("delete", "namespace", started.namespace, "--wait=false", "--ignore-not-found")
+        place.kubectl("delete", "clusterroles,clusterrolebindings", f"--selector=floe.dev/run-id={started.run_id}")
+    assert row.exit_code == 3, row
+    assert 'name="test_passes"' in (started.results / "junit.xml").read_text()
+    assert started.namespace in (started.results / "summary.md").read_text() + row.seen

@@ -1,0 +1,97 @@
+"""Runs in a cluster that is there, of which something goes wrong, and what came of each."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NAMES = (
+    *("claim-pending", "collection-error", "connection-cut", "crash-loop", "deadline", "image-missing", "never-ready"),
+    *("no-test", "pull-refused", "pytest-breaks", "quota", "results-full", "runner-deleted", "runner-out-of-memory"),
+    *("segfault", "service-out-of-memory", "sighup-services", "sighup-tests", "sigint-services", "sigint-tests"),
+    *("sigterm-services", "sigterm-tests", "test-hangs", "two-at-once"),
+)
+"""What the faults are called; the page has each, with what came of it or as not tried."""
+LONGEST = 600.0
+"""Seconds that a run may take, the rig's load included."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """What a fault came to, as the page tells it."""
+
+    name: str
+    what: str
+    """The fault, in a few words."""
+    seen: str
+    """The first line that the user sees of it."""
+    verdict: str
+    exit_code: int
+    results: tuple[str, ...]
+    seconds: float
+    """From the fault, or from the run's start where it was there from the start, until the results were there."""
+    left: tuple[str, ...]
+    """What was left of the run a minute after it."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A cluster that is there, and the image that its nodes pull."""
+
+    kubeconfig: str
+    image: str
+
+    def kubectl(self, *args: str, check: bool = True) -> str:
+        """Return what kubectl prints."""
+        command = ["kubectl", "--kubeconfig", self.kubeconfig, *args]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == 0 or not check, done.stderr
+        return done.stdout
+
+    def argv(self, results: Path, *args: str, kubeconfig: str = "") -> list[str]:
+        """Return the command line of a run."""
+        where = ("--on", "cluster", "--kubeconfig", kubeconfig or self.kubeconfig, "--image", self.image)
+        return [sys.executable, "-m", "floe_ci", "test", *where, "--results", str(results), *args]
+
+    def left(self, run_id: str, timeout: float = 120) -> tuple[str, ...]:
+        """Wait for the end of a run's namespace, and return what has its label after that."""
+        namespace = f"namespace/floe-integration-{run_id}"
+        self.kubectl("wait", "--for=delete", namespace, f"--timeout={timeout:g}s", check=False)
+        kinds = "namespaces,clusterroles,clusterrolebindings,persistentvolumes"
+        return tuple(self.kubectl("get", kinds, f"--selector=floe.dev/run-id={run_id}", "--output", "name").split())
+
+
+@dataclass
+class Started:
+    """A run that goes on."""
+
+    process: subprocess.Popen[str]
+    results: Path
+    began: float
+
+    @property
+    def run_id(self) -> str:
+        """Its id, as `run.json` has it."""
+        return str(json.loads((self.results / "run.json").read_text())["run_id"])
+
+    @property
+    def namespace(self) -> str:
+        """Its namespace."""
+        return f"floe-integration-{self.run_id}"
+
+    def wait_for(self, ending: str) -> None:
+        """Wait until it tells a line with that."""
+        assert self.process.stderr
+        told = []
+        for line in self.process.stderr:
+            told.append(line)
+            if ending in line:
+                return
+        msg = f"it ended without a line with {ending!r}: {''.join(told)[-3000:]}"
+        raise AssertionError(msg)
