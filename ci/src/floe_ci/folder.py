@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import json
 import os
 import re
@@ -20,6 +19,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from floe_ci.errors import UserError
+from floe_ci.files import cautiously
+from floe_ci.locks import lock_folder
 from floe_ci.redaction import Redactor, looks_compressed
 from floe_ci.shards import DURATIONS
 
@@ -356,7 +357,7 @@ class _Gathering:
             self._leave_out(found.source, "there was no time left")
             return
         # Whatever has taken its place meanwhile, it is neither followed nor waited for.
-        with open(self._raw / found.source, "rb", opener=_without_following) as source:
+        with open(self._raw / found.source, "rb", opener=cautiously) as source:
             status = os.fstat(source.fileno())
             if not stat.S_ISREG(status.st_mode):
                 self._leave_out(found.source, "it is no file any more")
@@ -404,10 +405,6 @@ def _private(path: str, flags: int) -> int:
     return os.open(path, flags, _PRIVATE_FILE)
 
 
-def _without_following(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
-
-
 def _prepared(target: Path) -> Path:
     """Return the folder itself, which is there and holds nothing but an earlier run's results."""
     if target.is_symlink() and not target.exists():
@@ -438,35 +435,15 @@ def read_run(path: Path) -> dict[str, Any] | None:
     return run if isinstance(run, dict) and isinstance(run.get("run_id"), str) and "state" in run else None
 
 
-def is_held(path: Path) -> bool:
-    """Return whether a run is using a folder now."""
+def _locked(path: Path, target: Path) -> int | None:
+    """Return a lock on a folder that ends with this process, however that ends; None where there are none."""
     try:
-        lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError as error:
-        return error.errno in {errno.EWOULDBLOCK, errno.EACCES}
-    finally:
-        os.close(lock)
-    return False
-
-
-def _locked(path: Path, target: Path) -> int:
-    """Return a lock on a folder that ends with this process, however that ends."""
-    lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno not in {errno.EWOULDBLOCK, errno.EACCES}:
-            return lock  # a file system without locks
-        os.close(lock)
+        return lock_folder(path)
+    except BlockingIOError:
         run = read_run(path) or {}
         who = f"run {run['run_id']} (process {run.get('pid')}, since {run.get('started_at')})" if run else "another run"
         msg = f"--results {target}: {who} is using it; wait until it has ended, or name another folder"
         raise UserError(msg) from None
-    return lock
 
 
 def _may_last(path: Path, name: str) -> bool:

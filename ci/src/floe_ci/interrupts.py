@@ -6,12 +6,12 @@ import asyncio
 import os
 import signal
 import threading
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 import anyio
 
-from floe_ci.signals import SIGNALS, early
+from floe_ci.signals import SIGNALS, early, heard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -59,15 +59,12 @@ class Interrupts:
             yield
             return
         loop = asyncio.get_running_loop()
-        for number in SIGNALS:
-            loop.add_signal_handler(number, self._take, number)
-        if number := early():
-            self.interrupt(number)
-        try:
-            yield
-        finally:
+        with ExitStack() as hearing:
             for number in SIGNALS:
-                loop.remove_signal_handler(number)
+                hearing.enter_context(heard(loop, number, self._take))
+            if number := early():
+                self.interrupt(number)
+            yield
 
     def _take(self, number: int) -> None:
         if self.signal is not None:

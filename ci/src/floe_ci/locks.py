@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-import fcntl
+import errno
+import os
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+if sys.platform != "win32":
+    import fcntl
+
+_HELD = frozenset({errno.EWOULDBLOCK, errno.EACCES})
 
 
 def try_lock(descriptor: int, kind: int) -> bool:
@@ -17,3 +28,23 @@ def try_lock(descriptor: int, kind: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def lock_folder(path: Path) -> int | None:
+    """Lock a folder for this process, and return the lock's descriptor; None where folders can't be locked.
+
+    Raises:
+        BlockingIOError: Another process has it locked.
+        OSError: It can't be opened.
+    """
+    if sys.platform == "win32":
+        return None
+    lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno not in _HELD:
+            return lock  # a file system without locks
+        os.close(lock)
+        raise BlockingIOError(error.errno, error.strerror) from error
+    return lock

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import signal
+import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from asyncio import AbstractEventLoop
+    from collections.abc import Callable, Iterator
     from types import FrameType
 
 SIGNALS: Final = tuple(
@@ -40,3 +42,20 @@ def remembered() -> Iterator[None]:
 def early() -> int | None:
     """Return the signal that is remembered, if one came."""
     return next(iter(_early), None)
+
+
+@contextmanager
+def heard(loop: AbstractEventLoop, number: int, take: Callable[[int], None]) -> Iterator[None]:
+    """Have a loop take a signal meanwhile."""
+    if sys.platform == "win32":  # whose loops take none
+        before = signal.signal(number, lambda *_: loop.call_soon_threadsafe(take, number))
+        try:
+            yield
+        finally:
+            signal.signal(number, before)
+        return
+    loop.add_signal_handler(number, take, number)
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(number)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Final, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from floe_ci.files import cautiously
 from floe_ci.folder import HISTORY, LARGEST_HISTORY
 from floe_ci.junit import Counts
 
@@ -67,7 +67,7 @@ class Entry(BaseModel):
 def read(folder: Path) -> list[Entry]:
     """Return the runs that are remembered in a results folder, oldest first; other lines are passed over."""
     try:
-        with open(folder / HISTORY, "rb", opener=_without_following) as file:
+        with open(folder / HISTORY, "rb", opener=cautiously) as file:
             lines = file.read(LARGEST_HISTORY).splitlines()
     except OSError:
         return []
@@ -88,7 +88,3 @@ def _entry(line: bytes) -> Entry | None:
 
 def _titles(cases: Sequence[Case]) -> tuple[str, ...]:
     return tuple(case.title[:_LONGEST_TITLE] for case in cases[:_MOST_TESTS])
-
-
-def _without_following(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
+from floe_ci.files import cautiously
 from floe_ci.junit import xml_text
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def _size(path: str) -> int:
 def _end(path: str) -> tuple[int, str]:
     """Return a log's size, and its last whole lines: what is cut in two might be a password that is cut in two."""
     try:
-        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK)) as file:
+        with open(path, "rb", opener=cautiously) as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(max(0, size - _TAIL))
             data = file.read(_TAIL)
