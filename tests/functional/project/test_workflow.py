@@ -221,6 +221,25 @@ def test_check_can_be_made(checkout: Path) -> None:
     assert "pytest tests/functional tests/contract tests/unit" in said
 
 
+def test_check_of_another_python_is_the_same(checkout: Path) -> None:
+    """Each version of Python is checked by what every commit is checked by."""
+    assert RUN["scheduled.yml: Check"] == RUN["ci.yml: Check"]
+    code, said = run("scheduled.yml: Check", checkout, MAKEFLAGS="--dry-run", OFFLINE="1")
+    assert (code, "pytest tests/local tests/engine" in said) == (0, True), said
+
+
+def test_doctor_looks_around_on_another_system(checkout: Path, tmp_path: Path) -> None:
+    """The package alone, without what a run on this machine needs, says what is here and what is missing."""
+    environment = tmp_path / "environment"
+    subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True, timeout=120)
+    alone = {"PATH": f"{environment / 'bin'}:/usr/bin:/bin", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    code, said = run("scheduled.yml: Install", checkout, **alone)
+    assert code == 0, said
+    code, said = run("scheduled.yml: Look around", checkout, **alone)
+    assert code == 0, said
+    assert "kubectl" in said
+
+
 def test_findings_are_sarif(checkout: Path) -> None:
     """The audit's findings are SARIF, in the file that is uploaded."""
     code, said = run("ci.yml: Audit", checkout)
