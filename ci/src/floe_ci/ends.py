@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 ProblemKind = Literal["input", "infrastructure", "timeout", "memory", "interrupted"]
 """Whose affair it is: the caller's, the place's, the tests' own length or size, or whoever stopped the run."""
@@ -33,3 +36,5 @@ class End:
     """What the reader of the results should know: where the tests ran, and what was left out."""
     kept: tuple[str, ...] = ()
     """How to enter and to delete what was left for a look, a line each; none: nothing was left."""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    """What the tests had around them, and in which version."""

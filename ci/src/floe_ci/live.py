@@ -44,6 +44,8 @@ class LiveTests:
         """Seconds of those that were executed, by their ids."""
         self.parts: list[LiveTests] = []
         """What is known of each part, where several processes run the tests."""
+        self.versions: dict[str, str] = {}
+        """What runs the tests, and in which version."""
         self.too_little = ""
         """Why what all parts covered together is not enough, where it is held to a limit."""
         self.process_code: int | None = None
@@ -101,6 +103,9 @@ class LiveTests:
             case "collected":
                 of_parts = sum(part.total or 0 for part in self.parts)
                 self._collected(of_parts if self.parts else _whole(event.get("count")))
+                self.versions |= {
+                    name: told for name in ("Python", "pytest") if (told := self._text(event, name.lower()))
+                }
             case "started":
                 self._started(self._text(event, "test"))
             case "ended" if event.get("outcome") in _OUTCOMES:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
 from floe_ci import junit, reasons, report, reporter, shards, verdict
@@ -138,6 +139,7 @@ def finish(  # noqa: PLR0913, PLR0917 - all that is known of a run
         kept=end.kept,
         shards=[each.seconds for each in accounts] if len(accounts) > 1 else (),
         notes=(*end.notes, *folder.incomplete_logs()),
+        versions={"floe-ci": version("floe-ci"), **end.versions},
         folder=folder.path,
     )
     summary = _write(folder, judged, page, timings.measured(run_id, tier))
@@ -299,7 +301,8 @@ def _write(folder: RunFolder, judged: Judgement, page: Page, measured: Measured)
             attempt(name, lambda name=name, text=text: folder.write(name, text))  # type: ignore[misc]
     if page.shards:
         attempt(performance.FILE, lambda: _join_performance(folder, len(page.shards), measured.run_id))
-    attempt("run.json", lambda: folder.end(verdict=judged.verdict, exit_code=judged.exit_code))
+    ended = {"verdict": judged.verdict, "exit_code": judged.exit_code, "versions": dict(page.versions)}
+    attempt("run.json", lambda: folder.end(**ended))
     try:  # last, for it takes the most room, of which there may be little
         report.write(folder, page, measured, judged)
     except Exception as error:  # noqa: BLE001 - the verdict stands, whatever is wrong with the page that shows it

@@ -17,6 +17,7 @@ from floe_ci import results, shards
 from floe_ci.ends import End, Problem
 from floe_ci.errors import BrokenError, NothingToRunError, RunError, UserError, first_of
 from floe_ci.folder import RunFolder
+from floe_ci.images import Reference
 from floe_ci.interrupts import Interrupts
 from floe_ci.live import JunitFile, LiveTests
 from floe_ci.selection import COLLECT_TESTS, NO_TESTS, no_tests
@@ -96,6 +97,8 @@ class Run:
     """The tests as they end."""
     notes: list[str] = field(default_factory=list)
     """What the reader of the results should know of where the tests ran."""
+    versions: dict[str, str] = field(default_factory=dict)
+    """What the tests had around them, and in which version."""
 
     def __post_init__(self) -> None:
         """Listen to the tests, and let nobody be told a password."""
@@ -124,6 +127,11 @@ class Run:
         """Tell the reader something, now and in the results."""
         self.notes.append(line)
         self.told.note(line)
+
+    def ran_with(self, plan: Plan) -> None:
+        """Take the images of the services that a plan has brought up."""
+        for image in map(Reference.parse, plan.services.images()):
+            self.versions[image.name] = "@".join(filter(None, (image.tag, image.digest)))
 
     def note_undivided(self, plan: Plan) -> None:
         """Tell the reader where the tests are not split, though the repository's table would have them so."""
@@ -315,7 +323,8 @@ async def finish(this: Run, stay: Entrance, end: End) -> tuple[Outcome, bool]:
             end = replace(end, problem=problem)
     keep = this.request.keep and this.interrupts.signal is None and bool(end.problem or end.exit_code)
     await in_thread(lambda: remember_durations(this))
-    end = replace(end, notes=(*this.notes, *notes), kept=stay.kept() if keep else ())
+    versions = this.versions | this.live.versions
+    end = replace(end, notes=(*this.notes, *notes), kept=stay.kept() if keep else (), versions=versions)
     outcome = await in_thread(
         lambda: results.finish(this.folder, this.request.tier, this.request.run_id, end, this.timings, this.live)
     )

@@ -2,8 +2,8 @@
 
 import html
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -49,6 +49,8 @@ class Page:
     kept: Sequence[str] = ()
     """How to enter and to delete what was left."""
     notes: Sequence[str] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)
+    """What the tests had around them, and in which version."""
     shards: Sequence[float] = ()
     """Seconds of the tests of each shard, where there are several."""
     folder: Path | None = None
@@ -91,6 +93,9 @@ class Page:
             *_flaky_list(cases),
             *_slowest_table(cases),
             *_step_table(self.steps),
+            *_list(
+                "## What the tests ran with", [f"{name} {version}".rstrip() for name, version in self.versions.items()]
+            ),
             *_files(self.files()),
         ]
         return "\n\n".join(blocks) + "\n"

@@ -122,8 +122,10 @@ class ClusterStay(DrivenStay):
             images.to_push(plan)
             known = await in_thread(lambda: plan.durations(self._run.folder.path) if plan.shards != 1 else {})
         with self._run.step("check the cluster"):
+            self._run.versions["Kubernetes"] = await in_thread(chosen.version)
             self._tenancy = let_in = await in_thread(lambda: tenancy.check(plan.spec(), chosen))
         self._run.note(let_in.where)
+        self._run.ran_with(plan)
         with self._run.step("push images" if request.push else "find images"):
             spec = plan.spec(await images.settle(plan)).model_copy(update={"durations": known})
         stop = self._run.interrupts.stop

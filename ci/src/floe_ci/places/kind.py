@@ -70,8 +70,10 @@ class KindStay(DrivenStay):
             if self._is_there and self._name:
                 await cluster.require(tools, self._run.request.run_id, self._name)
             self._cluster = new = Cluster.of(tools, self._run.request.run_id, self._name)
+            self._run.versions["Kubernetes"] = build.node_image
             created, (plan, names) = await together(create(build, new, self._run), prepare(build, new, self._run))
             self._cluster = created
+            self._run.ran_with(plan)
             url = await self._run.held.hold(build.origin.reach(created))
             kubeconfig = await created.kubeconfig()
         spec = plan.spec(names.__getitem__, namespace=self._namespace).model_copy(update={"durations": known})

@@ -135,6 +135,8 @@ class Content:
     logs: tuple[Log, ...]
     steps: tuple[StepRow, ...]
     lanes: tuple[Lane, ...]
+    versions: tuple[tuple[str, str], ...]
+    """What the tests had around them, and in which version."""
     running: tuple[Running, ...]
     """Containers of pods, or processes of this machine."""
     slowest: tuple[tuple[str, float], ...]
@@ -188,6 +190,7 @@ class Content:
             logs=tuple(texts.logs(page.folder, _MOST_LOG_ENDS if bad or problem else 0) if page.folder else ()),
             steps=tuple(_step(axis, step, safe) for step in measured.steps[:_MOST_ROWS]),
             lanes=tuple(timeline.lanes(axis, measured, cases, figures)),
+            versions=tuple((texts.shown(name), texts.shown(told)) for name, told in page.versions.items())[:_MOST_ROWS],
             running=tuple(running.read(page.folder, axis, measured)) if page.folder else (),
             slowest=_slowest(cases),
             flaky=tuple((_name(case.title), case.attempts) for case in cases if case.flaky)[:_MOST_ROWS],

@@ -234,7 +234,9 @@ class Reporter:
     def _count(self, tests: Iterable[object]) -> None:
         if not self._counted:
             self._counted = True
-            self._events.add({"event": "collected", "count": sum(1 for _ in tests)})
+            count = sum(1 for _ in tests)
+            versions = {"python": sys.version.split()[0], "pytest": pytest.__version__}
+            self._events.add({"event": "collected", "count": count, **versions})
 
     def _end(self, nodeid: str, test: Test, attempts: int) -> None:
         classname, name = address(nodeid, self._prefix)
