@@ -25,6 +25,13 @@ def refused(done: Done, *parts: str) -> None:
         assert part in done.message
 
 
+def told(done: Done, code: int, *parts: str) -> None:
+    """Check that a run by `floe-ci` ended with a code, and said `parts` without a traceback."""
+    said = done.output + done.errors
+    assert (done.code, "Traceback" in said) == (code, False), said
+    assert all(part in said for part in parts), said
+
+
 def test_unknown_tier(dagger: Dagger, repository: Repository) -> None:
     """An unknown tier is refused with the nearest one and the list of them."""
     done = dagger.call("test", "--tier", "intgration", where=repository.folder)
@@ -48,27 +55,23 @@ def test_repository_that_can_not_be_read(
     """A pyproject.toml that isn't TOML is told with the place; one without packages to install, with both ways out."""
     repository.write("pyproject.toml", pyproject)
     repository.write("tests/unit/test_it.py", PASSING)
-    done = dagger.run("unit", repository.folder, tmp_path / "results")
-    assert (done.code, "Traceback" in done.output + done.errors) == (2, False), done.output
-    assert all(part in done.output + done.errors for part in parts), done.output
+    told(dagger.run("unit", repository.folder, tmp_path / "results"), 2, *parts)
 
 
 @pytest.mark.parametrize(
-    ("file", "selection", "code", "told"),
+    ("file", "selection", "code", "reason"),
     [("README.md", (), 2, "tests/unit"), ("tests/unit/test_it.py", ("--keyword", "nosuch"), 5, "--keyword nosuch")],
     ids=["no tests", "no test of that name"],
 )
 def test_nothing_to_run(  # noqa: PLR0913, PLR0917 - what there is, what is asked for, and what comes of it
-    dagger: Dagger, repository: Repository, tmp_path: Path, file: str, selection: tuple[str, ...], code: int, told: str
+    dagger: Dagger, repository: Repository, tmp_path: Path, file: str, selection: tuple[str, ...], code: int, reason: str
 ) -> None:
     """A source without tests, or a selection that none matches, is not green, and what led to it is told."""
     repository.write(file, PASSING)
-    done = dagger.run("unit", repository.folder, tmp_path / "results", *selection)
-    assert done.code == code, done.output + done.errors
-    assert told in done.output + done.errors
+    told(dagger.run("unit", repository.folder, tmp_path / "results", *selection), code, reason)
 
 
-def test_manifest_that_does_not_parse(dagger: Dagger, repository: Repository) -> None:
+def test_manifest_that_does_not_parse(dagger: Dagger, repository: Repository, tmp_path: Path) -> None:
     """A manifest that isn't YAML is refused by its name."""
     repository.write(
         "pyproject.toml",
@@ -76,18 +79,19 @@ def test_manifest_that_does_not_parse(dagger: Dagger, repository: Repository) ->
     )
     repository.write("broken.yaml", "kind: [\n")
     repository.write("tests/integration/test_it.py", PASSING)
-    refused(dagger.call("test", *dagger.options, where=repository.folder), "broken.yaml")
+    told(dagger.run("integration", repository.folder, tmp_path / "results"), 2, "broken.yaml")
 
 
-def test_image_that_does_not_exist(dagger: Dagger, repository: Repository) -> None:
+def test_image_that_does_not_exist(dagger: Dagger, repository: Repository, tmp_path: Path) -> None:
     """An image that no registry has is refused by its name."""
     repository.write("tests/integration/test_it.py", PASSING)
-    args = ("test", "--node-image", "kindest/node:v0.0.0", *dagger.registry)
-    refused(dagger.call(*args, where=repository.folder), "kindest/node:v0.0.0", "--registry")
+    wrong = ("--node-image", "kindest/node:v0.0.0")
+    told(dagger.run("integration", repository.folder, tmp_path / "results", *wrong), 2, wrong[1], "--registry")
 
 
-def test_registry_that_does_not_answer(dagger: Dagger, repository: Repository) -> None:
+def test_registry_that_does_not_answer(dagger: Dagger, repository: Repository, tmp_path: Path) -> None:
     """A registry that doesn't answer is named, with what the network said."""
     repository.write("tests/unit/test_it.py", PASSING)
-    done = dagger.call("test", "--tier", "unit", "--registry", "127.0.0.1:9", where=repository.folder)
-    refused(done, "127.0.0.1:9 does not answer", "connection refused")
+    wrong = ("--registry", "127.0.0.1:9")
+    done = dagger.run("unit", repository.folder, tmp_path / "results", *wrong)
+    told(done, 2, "127.0.0.1:9 does not answer", "connection refused")
