@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import socket
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -11,14 +12,17 @@ from typing import TYPE_CHECKING
 from dagger import CacheSharingMode, ImageLayerCompression, PortForward, ReturnType, dag
 
 from floe_ci.errors import UserError
+from floe_ci.forward import VARIABLES
 from floe_ci.images import Reference
 from floe_ci.relay import Relay, sources
 from floe_ci.toolbox import HOME
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Collection, Mapping
 
     import dagger
+
+    from floe_ci.forward import Door
 
 HOST = "cluster"
 """The service's name inside the session."""
@@ -123,6 +127,14 @@ class Cluster:
         async with Relay("127.0.0.1", sources()).listening(dict(zip(ports.values(), inner, strict=True))):
             yield
         await tunnel.stop()
+
+    def opening(self, namespace: str, doors: Collection[Door], variables: Mapping[str, str]) -> dagger.Service:
+        """Return a service that opens the cluster's own, and begins by printing the variables that find them."""
+        lines = "\n".join(f"{name}={shlex.quote(value)}" for name, value in variables.items())
+        opening = self.client.with_new_file(VARIABLES, f"{lines}\n")
+        for door in doors:
+            opening = opening.with_exposed_port(door.open, description=door.service)
+        return opening.as_service(args=["python", "-m", "floe_ci.forward", namespace, *map(str, doors)])
 
     async def kubeconfig(self) -> str:
         """Return the text of the cluster's kubeconfig, by whose address the engine's containers reach it."""

@@ -3,13 +3,15 @@
 Each imports that when it is called: the engine imports this file for a mere list of the functions too.
 """
 
+import os
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import dagger
-from dagger import Doc, check, dag, field, function, object_type
+from dagger import Doc, check, dag, field, function, object_type, up
 from dagger.mod._exceptions import FunctionError  # the SDK's own way to fail without a traceback
 
 from floe_ci.engine import explained
@@ -146,6 +148,22 @@ class FloeCi:
         """Check that the integration tier passes."""
         return await checked("integration", ws, registry, node_image)
 
+    @up
+    @function(cache="never")
+    async def services(
+        self, ws: dagger.Workspace, tier: Tier = "integration", registry: Mirror = "", node_image: NodeImage = ""
+    ) -> dagger.Service:
+        """Bring a tier's services up, and open them on this machine: `dagger up` prints how they are reached."""
+        from floe_ci.lines import Lines
+        from floe_ci.named_clusters import open_up
+        from floe_ci.request import RunRequest
+        from floe_ci.tiers import parse_tier
+
+        with told_plainly(), explained():
+            identity = of_this_command()
+            request = RunRequest(parse_tier(tier), registry=registry, node_image=node_image, run_id=identity)
+            return await open_up(origin_of(repository(None, ws)), request, Lines())
+
     @function
     async def build_runner(
         self, ws: dagger.Workspace, source: Source = None, registry: Mirror = ""
@@ -210,6 +228,16 @@ def told_plainly() -> Iterator[None]:
         yield
     except (UserError, RunError) as error:
         raise Failure(str(error)) from None
+
+
+def of_this_command() -> str:
+    """Return a run's id that all calls of one `dagger` command share, by the trace that they are in.
+
+    `dagger up` calls a function once for its ports and once more for the service: the second is to find what the first
+    has brought up, and brings nothing up again.
+    """
+    trace = os.environ.get("TRACEPARENT", "").split("-")
+    return trace[1][:8] if len(trace) > 1 else uuid.uuid4().hex[:8]
 
 
 async def checked(tier: str, ws: dagger.Workspace, mirror: str, node_image: str) -> str:

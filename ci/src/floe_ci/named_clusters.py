@@ -14,6 +14,7 @@ from floe_ci.errors import UserError
 from floe_ci.interrupts import Interrupts
 from floe_ci.places.kind import SERVICES_NAMESPACE, KindStay
 from floe_ci.steps import Timings
+from floe_ci.tasks import in_thread
 
 if TYPE_CHECKING:
     from floe_ci.cluster import Cluster
@@ -36,6 +37,11 @@ class LastingStay(KindStay):
         if self._wanted:
             await super().services()
 
+    async def opened(self) -> dagger.Service:
+        """Return a service that opens those of the tier to who asks."""
+        doors, variables = await in_thread(self._there.reached)
+        return self.cluster.opening(SERVICES_NAMESPACE, doors, variables)
+
     async def leave(self, *, keep: bool, hurry: bool) -> None:
         """Leave the cluster as it is, or kill what was begun."""
         await (self.let_go() if keep else super().leave(keep=False, hurry=hurry))
@@ -54,6 +60,17 @@ class Lasting:
         """Return the stay whose cluster goes on."""
         self.entered = LastingStay(run, self._origin, self._name, services=self._services)
         return self.entered
+
+
+async def open_up(origin: Origin, request: RunRequest, told: Progress) -> dagger.Service:
+    """Bring a tier's services up in a cluster for the session, and return a service that opens them.
+
+    Raises:
+        UserError: What was asked for can't be, or broke; the message says where.
+    """
+    place = Lasting(origin, None, services=True)
+    await run.up(request, place, told, Interrupts(told.note, ours=False))
+    return await place.entered.opened()
 
 
 async def bring_up(origin: Origin, request: RunRequest, name: str | None, told: Progress, *, services: bool) -> Cluster:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Final, Self
 import urllib3
 from kubernetes import client
 
+from floe_ci import contract
+from floe_ci.config import expand_environment
 from floe_ci.driver import coverage, deploy, events, job, order, pods, poll, unwell
 from floe_ci.driver.apis import explain
 from floe_ci.driver.follow import LogFollower
@@ -21,7 +23,7 @@ from floe_ci.errors import RunError
 from floe_ci.manifests import Manifests
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from floe_ci.driver.apis import Apis
@@ -105,6 +107,22 @@ class ClusterRun:
             "Secrets", lambda: deploy.make_credentials(core, spec, self._services), stop=self._stop
         )
         return self._given.passwords
+
+    def variables(self, seen: Callable[[Mapping[str, str]], Mapping[str, str]]) -> dict[str, str]:
+        """Return the variables that the services are found by, passwords and the tier's own among them.
+
+        Args:
+            seen: Returns those that tell where a service is, as they are where they are asked for.
+
+        Raises:
+            RunError: The cluster refuses.
+        """
+        core, spec, where = self._apis.core, self._spec, self._services.connection_variables(contract.LABEL_CONNECTION)
+        passwords = self._apis.ask(
+            "Secrets", lambda: deploy.read_secret(core, spec, contract.CREDENTIALS_SECRET), stop=self._stop
+        )
+        found = dict(seen(where)) | passwords
+        return found | expand_environment(spec.environment, found | spec.variables)
 
     def nodes(self) -> None:
         """Wait for the nodes: pods that come before them would all go to the one that happens to be Ready first.

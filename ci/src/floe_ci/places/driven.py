@@ -11,6 +11,8 @@ from floe_ci import shards
 from floe_ci.driver import sharded
 from floe_ci.driver.run import ClusterRun
 from floe_ci.errors import BrokenError, RunError
+from floe_ci.forward import doors, seen_from_outside
+from floe_ci.manifests import Manifests
 from floe_ci.tasks import in_thread
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
     from floe_ci.driver.apis import Apis
     from floe_ci.driver.spec import RunSpec
+    from floe_ci.forward import Door
     from floe_ci.run import Run
 
 LOST: Final = 137
@@ -63,6 +66,15 @@ class Driven:
             self._run.folder.redactor.add(self._cluster.prepare())
             self._began = True
             self._cluster.services(apply=False)
+
+    def reached(self) -> tuple[tuple[Door, ...], dict[str, str]]:
+        """Return the doors that the services may have outside, and the variables by which they are found there.
+
+        Raises:
+            RunError: The cluster refuses.
+        """
+        opened = doors(Manifests.parse(self._spec.services, "the rendered manifests").documents)
+        return opened, self._cluster.variables(lambda variables: seen_from_outside(variables, opened))
 
     def clear(self) -> None:
         """Delete what the tests alone have brought into a namespace that stays.
