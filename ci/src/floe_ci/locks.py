@@ -48,3 +48,20 @@ def lock_folder(path: Path) -> int | None:
         os.close(lock)
         raise BlockingIOError(error.errno, error.strerror) from error
     return lock
+
+
+def is_locked(path: Path) -> bool:
+    """Return whether another process has a folder locked, as far as that can be told."""
+    if sys.platform == "win32":
+        return False
+    try:
+        lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno in _HELD
+    finally:
+        os.close(lock)
+    return False

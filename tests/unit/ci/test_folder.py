@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from floe_ci.errors import UserError
-from floe_ci.folder import MARKS, RunFolder, is_held, read_run
+from floe_ci.folder import MARKS, RunFolder, read_run
+from floe_ci.locks import is_locked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -94,7 +95,7 @@ def test_folder_of_a_killed_run(tmp_path: Path) -> None:
     target = tmp_path / "unit"
     subprocess.run([sys.executable, "-c", code, target], check=False, timeout=60)
     assert (target / "logs" / "runner.log").read_text() == "half\n"
-    assert not is_held(target)
+    assert not is_locked(target)
     folder = take(target, "new")
     assert names(target) == {"run.json", "logs"}
     assert not [*(target / "logs").iterdir()]
@@ -155,12 +156,12 @@ def test_link_to_a_folder(tmp_path: Path) -> None:
 def test_second_run_is_refused(folder: RunFolder) -> None:
     """While a run goes on, another is told which one has the folder; its files stay."""
     folder.log("runner.log").line("first")
-    assert is_held(folder.path)
+    assert is_locked(folder.path)
     with pytest.raises(UserError, match=rf"run abc \(process {os.getpid()}, since .*\) is using it"):
         take(folder.path, "second")
     assert (folder.path / "logs" / "runner.log").read_text() == "first\n"
     folder.release()
-    assert not is_held(folder.path)
+    assert not is_locked(folder.path)
     take(folder.path, "second").release()
 
 

@@ -10,8 +10,9 @@ import click
 from floe_ci import junit
 from floe_ci.ansi import plain
 from floe_ci.errors import UserError
-from floe_ci.folder import is_held, read_run
+from floe_ci.folder import read_run
 from floe_ci.junit import PROBLEM_SUITE, Counts, Document
+from floe_ci.locks import is_locked
 from floe_ci.steps import Measured
 from floe_ci.summary import brief
 from floe_ci.verdict import Verdict, of_exit_code
@@ -149,7 +150,7 @@ def refuse_unended(folder: Path) -> None:
     if run is None or run["state"] == "ended":
         return
     who = f"run {run['run_id']} (since {run.get('started_at')})"
-    if is_held(folder):
+    if is_locked(folder):
         msg = f"{folder}: {who} is still going on; its logs so far are in {folder / 'logs'}"
     else:
         msg = f"{folder}: {who} did not come to its end, so there is no verdict; its logs are in {folder / 'logs'}"
