@@ -59,16 +59,16 @@ def test_repository_that_can_not_be_read(
 
 
 @pytest.mark.parametrize(
-    ("file", "selection", "code", "reason"),
+    ("file", "selection", "code", "why"),
     [("README.md", (), 2, "tests/unit"), ("tests/unit/test_it.py", ("--keyword", "nosuch"), 5, "--keyword nosuch")],
     ids=["no tests", "no test of that name"],
 )
 def test_nothing_to_run(  # noqa: PLR0913, PLR0917 - what there is, what is asked for, and what comes of it
-    dagger: Dagger, repository: Repository, tmp_path: Path, file: str, selection: tuple[str, ...], code: int, reason: str
+    dagger: Dagger, repository: Repository, tmp_path: Path, file: str, selection: tuple[str, ...], code: int, why: str
 ) -> None:
     """A source without tests, or a selection that none matches, is not green, and what led to it is told."""
     repository.write(file, PASSING)
-    told(dagger.run("unit", repository.folder, tmp_path / "results", *selection), code, reason)
+    told(dagger.run("unit", repository.folder, tmp_path / "results", *selection), code, why)
 
 
 def test_manifest_that_does_not_parse(dagger: Dagger, repository: Repository, tmp_path: Path) -> None:
