@@ -177,9 +177,11 @@ def begin(place: Place, repository: Repository, tmp_path: Path) -> Iterator[Call
         if fault.manifest:
             repository.write("service.yaml", fault.manifest.replace("IMAGE-missing", image))
         names = '["service.yaml"]' if fault.manifest else "[]"
-        table = f"[tool.floe-ci.tiers.integration]\nmanifests = {names}\n{fault.tier}{fault.more}"
+        # The image has other tests, of which some would be selected too.
+        paths = fault.tier or 'paths = ["tests/integration/test_faults.py"]\n'
+        table = f"[tool.floe-ci.tiers.integration]\nmanifests = {names}\n{paths}{fault.more}"
         repository.write("pyproject.toml", table)
-        selected = () if "paths" in fault.tier else ("--keyword", fault.keyword)
+        selected = () if fault.tier else ("--keyword", fault.keyword)
         results = tmp_path / f"results-{len(begun)}"
         argv = place.argv(results, *selected, *fault.options, *options, kubeconfig=kubeconfig)
         process = subprocess.Popen(
