@@ -67,6 +67,8 @@ _ALIKE: Final = (
 )
 """What is in the names of tests about how things compare with themselves."""
 _READS: Final = ("get_", "find_", "fetch", "read_", "load_", "query_")
+_MAKERS: Final = frozenset({"find", "load", "build", "make", "fetch"})
+"""Functions that give an object, where no more than that is in their names."""
 _LOOKUPS: Final = ("get", "find", "lookup", "fetch")
 _MATCHES: Final = frozenset({"match", "search", "fullmatch", "fromstring", "parse", "loads"})
 _YES_OR_NO: Final = ("is", "has", "can", "exist", "ok", "success", "valid", "should", "contains", "equal", "called")
@@ -91,6 +93,9 @@ def _find_checks(module: Module, function: Function) -> list[Check]:
     found += [Check(node, Strength.VALUE) for node in function.all(ast.Raise) if _is_failure(node)]
     found += [Check(node, Strength.VALUE) for node in function.own(ast.Raise) if _is_conditional(node, function)]
     found += [Check(node, Strength.DELEGATED) for node in function.all(ast.Raise) if _is_nested(node, function)]
+    found += [
+        Check(node, Strength.DELEGATED) for node in function.all(ast.Raise) if _must_not_be_called(node, function)
+    ]
     if function.test is not None and any("assert" in text for text in strings_in(function.node)):
         found.append(Check(function.node.body[0], Strength.DELEGATED))  # code that is handed on, and checks elsewhere
     if function.test is not None and any(map(_is_checking, _asked_for(function))):
@@ -110,6 +115,15 @@ def _is_nested(node: ast.Raise, function: Function) -> bool:
         and len(around) > 1
         and any(isinstance(each, ast.ClassDef) for each in function.ancestors(node))
     )
+
+
+def _must_not_be_called(node: ast.Raise, function: Function) -> bool:
+    """Tell whether all that a function inside a test does is to raise, with a message that says that it should not."""
+    around = next(function.ancestors(node), None)
+    if function.test is None or around is function.node or not isinstance(around, ast.FunctionDef):
+        return False
+    said = " ".join(strings_in(around)).lower()
+    return len(around.body) == 1 and any(word in said for word in ("not ", "n't ", "never", "unexpected"))
 
 
 def _may_check(name: str) -> bool:
@@ -176,6 +190,14 @@ def _strength(test: ast.expr, function: Function) -> Strength:  # noqa: C901, PL
             return _strength(inner, function)
         case ast.UnaryOp(op=ast.Not(), operand=ast.Compare(left=left, ops=[op], comparators=[right])):
             return _compare_strength(ast.Compare(left, [_opposite(op)], [right]), function)
+        case ast.UnaryOp(op=ast.Not(), operand=ast.BoolOp(op=ast.And(), values=values)) if any(map(_is_false, values)):
+            return Strength.TAUTOLOGY
+        case ast.Compare(
+            left=ast.Call(func=ast.Name(id="bool"), args=[inner]),
+            ops=[ast.Is() | ast.Eq()],
+            comparators=[ast.Constant(value=True)],
+        ):
+            return _strength(inner, function)
         case ast.BoolOp(op=ast.Or(), values=values) if _covers_all(values):
             return Strength.TAUTOLOGY
         case ast.BoolOp(op=op, values=values):
@@ -196,9 +218,13 @@ def _strength(test: ast.expr, function: Function) -> Strength:  # noqa: C901, PL
             return Strength.TYPE
         case ast.Call(func=ast.Attribute(attr=name), args=[], keywords=[]) if name.startswith(_READS):
             return Strength.TRUTHINESS
-        case ast.Call(func=ast.Name(id=name)) if name.startswith(_OBJECTS):
+        case ast.Call(func=ast.Name(id=name)) if name.startswith(_OBJECTS) or name in _MAKERS:
             return Strength.TRUTHINESS
     return Strength.TAUTOLOGY if is_always_true(test) else Strength.VALUE
+
+
+def _is_false(value: ast.expr) -> bool:
+    return isinstance(value, ast.Constant) and not value.value
 
 
 def is_always_true(test: ast.expr) -> bool:
@@ -266,6 +292,8 @@ def _opposite_of(op: ast.cmpop) -> ast.cmpop:
 
 def _length(value: ast.expr, function: Function) -> ast.expr:
     """Return `len(…)` for a name that holds it and nothing else, and any other expression as it is."""
+    if isinstance(value, ast.NamedExpr):
+        return value.value
     if isinstance(value, ast.Name):
         given = [each for name, each in _assignments(function) if name == value.id]
         if len(given) == 1 and is_len(given[0]):
@@ -352,11 +380,20 @@ def as_test(call: Call) -> ast.expr | None:  # noqa: PLR0911 - as above  # noqa:
             return ast.copy_location(ast.UnaryOp(ast.Not(), value), value)
         case "assertIsNotNone", [value, *_]:
             return ast.copy_location(ast.Compare(value, [ast.IsNot()], [ast.Constant(None)]), value)
+        case "assertIsNone", [value, *_]:
+            return ast.copy_location(ast.Compare(value, [ast.Is()], [ast.Constant(None)]), value)
         case "assertIsInstance", [value, kind, *_]:
             return ast.copy_location(ast.Call(ast.Name("isinstance", ast.Load()), [value, kind], []), value)
         case name, [left, right, *_] if name in _TWO:
             return ast.copy_location(ast.Compare(left, [_TWO[name]()], [right]), left)
     return None
+
+
+def asserted(node: ast.AST, function: Function) -> ast.expr | None:
+    """Return the expression that a check says is true, None where it is not known."""
+    if isinstance(node, ast.Assert):
+        return node.test
+    return next((as_test(call) for call in function.calls if call.node is node), None)
 
 
 def _helper_strength(call: Call, module: Module, function: Function) -> Strength | None:
@@ -458,6 +495,8 @@ def _is_object(value: ast.expr) -> bool:
         return _is_object(value.value)
     if not isinstance(value, ast.Call):
         return False
+    if isinstance(value.func, ast.Name) and value.func.id in _MAKERS:
+        return True
     name = value.func.attr if isinstance(value.func, ast.Attribute) else getattr(value.func, "id", "")
     return name[:1].isupper() or name.startswith(_OBJECTS)
 

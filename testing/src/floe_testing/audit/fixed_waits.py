@@ -19,10 +19,34 @@ _NOTHING_TO_WAIT_FOR: Final = re.compile(
 """How comments say that a test waits for something that must not happen, or for a time or a clock that has to go on."""
 _OWN_TIME: Final = re.compile(r"ttl|expir|lifetime|max_?age|lease|grace|\wtime_?out|time_?out_\w", re.IGNORECASE)
 """What is in the names of settings that say after which time something is over by itself."""
-_UNUSED: Final = frozenset({"called", "call_count", "await_count", "mock_calls", "call_args", "is_set"})
+_TIMES: Final = re.compile(
+    r"(?:^|_)(?:expir\w*|ttl|time_?outs?|timed_out|evict\w*|stale\w*|lease\w*|throttl\w*|debounc\w*|age[ds]?|max_?age|idle"
+    r"|heartbeats?|keep_?alive|rate_?limit\w*|cool_?down|interval|period\w*|delay\w*|schedul\w*|elapsed|durations?)(?:_|$)"
+)
+"""How names of tests say that time has to pass."""
+_KEEPS: Final = re.compile(
+    r"^(?:set|add|put|setex|psetex|touch|expire|lock|acquire|cache|store|incr|renew|extend|remember|memoize)"
+)
+"""What is called to keep something for a time, which its last number or its `timeout` tells."""
+_TERMS: Final = frozenset({"timeout", "expire", "ttl", "ex", "seconds", "time"})
+_UNUSED: Final = frozenset(
+    {
+        "done",
+        "finished",
+        "closed",
+        "called",
+        "call_count",
+        "await_count",
+        "mock_calls",
+        "call_args",
+        "is_set",
+    }
+)
 """What mocks and events are asked, to see that nobody used them."""
 _SAYS_NOT: Final = re.compile(r"(?:^|_)(?:not|never|no|without|is?nt|doesnt|dont|wont|cannot|nothing|paused)(?:_|$)")
 """How names of tests say that something must not happen."""
+_SAYS_WAIT: Final = re.compile(r"\b(?:wait|let|give|allow|until|ready)\b")
+"""How comments say that something else must come to its end, which could be waited for."""
 _FACTOR: Final = 3
 """How much longer or shorter than a time that it has set a test may wait for this."""
 
@@ -33,6 +57,8 @@ def is_needed(call: ast.Call, length: ast.expr, module: Module, function: Functi
     Something must not happen in the meantime, or a time that the test itself has set must pass, or a comment says so.
     """
     if _NOTHING_TO_WAIT_FOR.search(_said_of(call, module).lower()):
+        return True
+    if _TIMES.search(function.name.lower()) and not _SAYS_WAIT.search(_said_of(call, module).lower()):
         return True
     return _is_own_time(call, length, function) or _nothing_happens(call, module, function)
 
@@ -61,6 +87,9 @@ def _is_own_time(call: ast.Call, length: ast.expr, function: Function) -> bool:
         if each.arg and (_OWN_TIME.search(each.arg) or _OWN_TIME.search(of.last))
     ]
     given += [_seconds(each) for of in earlier if _OWN_TIME.search(of.last) for each in of.node.args]
+    keeping = [of for of in earlier if "." in of.name and _KEEPS.search(of.last)]
+    given += [_seconds(each) for of in keeping for each in of.node.args[2:]]
+    given += [_seconds(each.value) for of in keeping for each in of.node.keywords if each.arg in _TERMS]
     return any(each is not None and each / _FACTOR <= waited <= _FACTOR * each for each in given)
 
 

@@ -28,6 +28,9 @@ NOTHING_RAISED: Final = (
     *("not break", "n't break", "not block", "n't block", "not hang", "n't hang", "not deadlock", "n't deadlock"),
     *(
         "no issue",
+        "without issue",
+        "without problem",
+        "may not exist",
         "no warning",
         "not warn",
         "n't warn",
@@ -54,13 +57,30 @@ NOTHING_RAISED: Final = (
         "/pull/",
     ),
     *("accept", "allow", "permit", "let through", "tolerat", "possible to", "can access", "can be ", "can call"),
-    *("can get", "can connect", " valid", " ok", "works", "should work", "either work", "idempotent", "is safe"),
+    *(
+        "can get",
+        "can connect",
+        " valid",
+        " ok",
+        "works",
+        " work.",
+        "run successfully",
+        "runs successfully",
+        "should work",
+        "either work",
+        "idempotent",
+        "is safe",
+    ),
 )
 """How people say that it is enough if nothing is raised; of a bug that is named, that it was raised."""
 _POSSIBLE: Final = re.compile(
     r"(?:^|_)(?:un)?(?:mock|patch|pickl|cop[yi]|subclass|instantiat|construct|import|nest|call|hash|weakref)e?able(?:_|$)"
 )
 """How names of tests say that something can be done with what they do it with."""
+_HANDLED: Final = re.compile(
+    r"_(?:key|index|value|type|attribute|runtime|os|io|unicode|timeout|connection)_?error(?=_|$)"
+)
+"""How names of tests say which error the code under test meets, and must deal with."""
 _FAILED_ONCE: Final = re.compile(
     r"\b(?:this|it|these|test|would|will|used to|previously|formerly|did)\s+(?:fail|crash|rais|throw|hang|block)"
     r"|\b(?:fail|crash|rais|throw|hang|broke|block)\w*\s+(?:if|when|without|before|because|unless|with|on|for|due)\b"
@@ -187,7 +207,7 @@ def says_nothing_is_raised(module: Module, function: Function) -> bool:
     reasons = module.reasons(function)
     if function.test and any("smoke" in marker.name.lower() for marker in function.test.markers):
         return True
-    if _POSSIBLE.search(function.name):
+    if _POSSIBLE.search(function.name) or _HANDLED.search(function.name.lower()):
         return True
     if says(module, function, NOTHING_RAISED) or _NAMED_BUG.search(reasons) or _NAMED_BUG.search(function.name):
         return True
@@ -204,10 +224,21 @@ def last_effect(function: Function) -> Call | None:
     value = last.value if isinstance(last, ast.Expr) else None
     value = value.value if isinstance(value, ast.Await) else value
     for call in function.calls:
-        if call.node is value and "." in call.name and call.last.startswith(_EFFECTS):
+        if call.node is value and "." in call.name and call.last.startswith(_EFFECTS) and not _ends(call, function):
             blocked = is_inside(function, call.node, "raises", "warn", "suppress", "assert", "timeout")
             return None if blocked or _puts_back(call, function) else call
     return None
+
+
+_ENDS: Final = ("sendeof", "send_eof", "sendintr", "sendcontrol", "send_signal", "sendsignal")
+_ENDED: Final = re.compile(
+    r"(?:^|_)(?:close[sd]?|closing|exit|cleanup|clean_up|teardown|shutdown|context_?manager)(?:_|$)"
+)
+
+
+def _ends(call: Call, function: Function) -> bool:
+    """Tell whether a call ends a process, or stands in a test of how something is closed."""
+    return call.last in _ENDS or _ENDED.search(function.name) is not None
 
 
 _KEPT: Final = ("orig", "old", "before", "backup", "saved", "previous", "initial")

@@ -112,7 +112,8 @@ def read_report(file: _File, root: Path, rules: CollectionRules, project: Projec
             Finding(each.path, each.line, 1, UNREADABLE, Severity.ERROR, f"not read: {each.message}")
             for each in parsed.problems
         ]
-        return ModuleReport(parsed.relative, findings=tuple(findings))
+        helper = not file.is_test and file.path.name not in {"conftest.py", "__init__.py"}
+        return ModuleReport(parsed.relative, findings=() if helper else tuple(findings))
     if not file.is_test:
         parsed = replace(parsed, module=replace(parsed.module, tests=()), nodes={})
     try:

@@ -1942,6 +1942,317 @@ FORMS: dict[str, tuple[str, int | None]] = {
         """,
         3,
     ),
+    "FT202 of a bare maker": (
+        """
+        def test_a():
+            order = find(7)
+            assert order
+        """,
+        3,
+    ),
+    "FT202 made a truth value": (
+        """
+        def test_a():
+            assert bool(find_order(7)) is True
+        """,
+        2,
+    ),
+    "FT202 that can't be tested": (
+        """
+        def test_a():
+            rpc = find_rpc()
+            # we can't really test this thing
+            assert rpc is not None
+        """,
+        None,
+    ),
+    "FT202 beside what must not be called": (
+        """
+        def test_a():
+            order = find_order(7)
+            assert order is not None
+            def f(*args):
+                raise Exception("should not have been called")
+            use(f)
+        """,
+        None,
+    ),
+    "FT203 of one at least": (
+        """
+        def test_a():
+            assert len(open_orders()) > 0
+        """,
+        2,
+    ),
+    "FT203 of a walrus": (
+        """
+        def test_a():
+            assert (n := len(open_orders())) == 3, n
+        """,
+        2,
+    ),
+    "FT203 in assertTrue": (
+        """
+        import unittest
+        class T(unittest.TestCase):
+            def test_a(self):
+                self.assertTrue(len(open_orders()) == 3)
+        """,
+        4,
+    ),
+    "FT203 of a list of all": (
+        """
+        def test_a():
+            orders = list(open_orders())
+            assert 3 == len(orders)
+        """,
+        3,
+    ),
+    "FT204 never false": (
+        """
+        import unittest
+        class T(unittest.TestCase):
+            def test_a(self):
+                self.assertFalse(total(7) and False)
+        """,
+        4,
+    ),
+    "FT204 None is None": (
+        """
+        import unittest
+        class T(unittest.TestCase):
+            def test_a(self):
+                self.assertIsNone(None)
+        """,
+        4,
+    ),
+    "FT204 told apart from its copy": (
+        """
+        def test_a():
+            x = measure(3)
+            assert x == x
+            assert x != copy(x)
+        """,
+        None,
+    ),
+    "FT206 return in finally": (
+        """
+        def test_a():
+            try:
+                assert total(7) == 7
+            finally:
+                return
+        """,
+        3,
+    ),
+    "FT208 a lonely not": (
+        """
+        def test_a():
+            not total(7)
+        """,
+        2,
+    ),
+    "FT208 both at once": (
+        """
+        def test_a():
+            total(7).startswith("a") and total(8).endswith("b")
+        """,
+        2,
+    ),
+    "FT208 of a mock in assertTrue": (
+        """
+        import unittest
+        from unittest.mock import Mock
+        class T(unittest.TestCase):
+            def test_a(self):
+                bus = Mock()
+                place(7, bus)
+                self.assertTrue(bus.publish.called_once_with(7))
+        """,
+        7,
+    ),
+    "FT201 a named error": (
+        """
+        def test_remove_keyerror():
+            orders.remove(100)
+        """,
+        None,
+    ),
+    "FT301 the end of a process": (
+        """
+        def test_a(child):
+            assert child.read() == b''
+            child.sendeof()
+        """,
+        None,
+    ),
+    "FT301 before a close": (
+        """
+        def test_in_memory_close():
+            with Store() as db:
+                db.insert({})
+        """,
+        None,
+    ),
+    "FT401 the time of a key": (
+        """
+        import time
+        def test_a(cache):
+            cache.set("a", 0, 1)
+            time.sleep(2)
+            assert cache.get("a") == 7
+        """,
+        None,
+    ),
+    "FT401 the timeout of a key": (
+        """
+        import time
+        def test_a(cache):
+            cache.set("a", 0, timeout=1)
+            time.sleep(2)
+            assert cache.get("a") == 7
+        """,
+        None,
+    ),
+    "FT401 a name about time": (
+        """
+        import time
+        def test_expire_all(cache):
+            time.sleep(2)
+            assert cache.size() == 7
+        """,
+        None,
+    ),
+    "FT401 a name about time and a wait": (
+        """
+        import time
+        def test_expire_all(cache):
+            time.sleep(2)  # wait for the server
+            assert cache.size() == 7
+        """,
+        3,
+    ),
+    "FT401 not done meanwhile": (
+        """
+        import asyncio
+        async def test_a(sender):
+            await asyncio.sleep(0.3)
+            assert not sender.done()
+        """,
+        None,
+    ),
+    "FT401 ten looks": (
+        """
+        import time
+        import unittest
+        class T(unittest.TestCase):
+            def test_a(self):
+                for _ in range(10):
+                    if not alive():
+                        self.fail('gone')
+                    time.sleep(0.1)
+        """,
+        None,
+    ),
+    "FT402 a day that was kept": (
+        """
+        import datetime
+        def test_a():
+            today = datetime.date.today()
+            assert place(7).day == today
+        """,
+        4,
+    ),
+    "FT402 a day that is written": (
+        """
+        from datetime import datetime
+        def test_a():
+            assert place(7).at == datetime.utcnow().strftime('%Y')
+        """,
+        3,
+    ),
+    "FT402 a day that is handed on": (
+        """
+        import datetime
+        def test_a():
+            today = datetime.date.today()
+            assert place(7, today).day == today
+        """,
+        None,
+    ),
+    "FT402 a limit for what hangs": (
+        """
+        import time
+        def test_a():
+            start = time.time()
+            place(7)
+            assert time.time() - start < 30
+        """,
+        None,
+    ),
+    "FT402 two durations": (
+        """
+        import time
+        def test_a():
+            one = time.time() - place(7)
+            two = time.time() - place(7)
+            assert two > one
+        """,
+        None,
+    ),
+    "FT501 a host of one word": (
+        """
+        import psycopg2
+        def test_a():
+            assert psycopg2.connect(host="db").rows() == 1
+        """,
+        3,
+    ),
+    "FT501 the engine": (
+        """
+        import docker
+        def test_a():
+            assert docker.from_env().images() == 1
+        """,
+        3,
+    ),
+    "FT502 below a folder of the module": (
+        """
+        from pathlib import Path
+        HERE = Path(__file__).parent
+        def test_a():
+            (HERE / "out.csv").write_text("a")
+        """,
+        4,
+    ),
+    "FT502 opened by a path": (
+        """
+        from pathlib import Path
+        def test_a():
+            with Path("/var/a.csv").open("w") as f:
+                f.write("7")
+        """,
+        3,
+    ),
+    "FT702 a package that is there": (
+        """
+        import importlib.util
+        def test_a():
+            if importlib.util.find_spec("numpy"):
+                assert total(7) == 7
+        """,
+        3,
+    ),
+    "FT702 with a reason": (
+        """
+        def test_a(db):
+            if db.is_sqlite:
+                # SQLite takes any type for any other
+                return
+            assert total(db) == 7
+        """,
+        None,
+    ),
 }
 """What people write in place of what the examples have: source, and the line of the finding, None if there is none."""
 
@@ -2084,6 +2395,38 @@ def test_stand_in_of_a_migration(repository: Repository) -> None:
     code = "try:\n    from shop import Index\nexcept ImportError:\n    Index = Mock()\n    Table = Mock()\n"
     assert repository.found(code, "tests/migrations/test_first.py") == []
     assert [rule for rule, _ in repository.found(code, "tests/unit/test_first.py")] == ["FT101"]
+
+
+def test_copies_of_versions_and_of_applications(repository: Repository) -> None:
+    """Tests of an old version and a new one are alike by design, and an application of an image can't share."""
+    repository.write("tests/v2/test_a.py", HELPER)
+    repository.write("tests/v3/test_a.py", HELPER)
+    assert repository.audit().findings == ()
+    repository.write("tests/v3/test_b.py", HELPER)
+    assert [finding.path for finding in repository.audit().findings] == ["tests/v3/test_a.py", "tests/v3/test_b.py"]
+
+
+def test_applications_of_images(repository: Repository) -> None:
+    """An application beside a `Dockerfile` of its own can't share what another one has; a test there can."""
+    for name in ("one", "two"):
+        repository.write(f"tests/{name}/Dockerfile", "FROM python")
+        repository.write(f"tests/{name}/app.py", HELPER)
+        repository.write(f"tests/{name}/test_{name}.py", "def test_a():\n    assert total(7) == 7\n")
+    assert repository.audit().findings == ()
+    repository.write("tests/one/test_one.py", HELPER)
+    repository.write("tests/two/test_two.py", HELPER)
+    assert [finding.path for finding in repository.audit().findings if "test_" in finding.path] == [
+        "tests/two/test_two.py"
+    ]
+
+
+def test_helper_that_is_no_python(repository: Repository) -> None:
+    """A test that can't be read is an error; a template or a script beside it that no runner collects is none."""
+    repository.write("tests/test_a.py", "def test_a():\n    assert total(7) == 7\n")
+    repository.write("tests/template.py", "{% if a %}\n")
+    assert repository.audit().findings == ()
+    repository.write("tests/test_b.py", "{% if a %}\n")
+    assert [(finding.rule, finding.path) for finding in repository.audit().findings] == [("FT000", "tests/test_b.py")]
 
 
 @pytest.mark.parametrize("name", MORE)

@@ -2,6 +2,7 @@
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
@@ -19,6 +20,8 @@ _RUNNERS: Final = frozenset({"asyncio.run", "anyio.run", "trio.run"})
 _COMMANDS: Final = frozenset({"subprocess.run", "subprocess.check_call", "subprocess.call", "os.system"})
 _HARDLY: Final = 0.05
 """Seconds up to which a fixed wait makes two times differ, or lets others run, and slows nobody down."""
+_GENEROUS: Final = 10
+"""Seconds from which on a limit is there for what hangs, not for what is slow."""
 _CLOCKS: Final = frozenset(
     {
         *("time.time", "time.time_ns", "time.monotonic", "time.perf_counter", "time.localtime", "time.gmtime"),
@@ -34,6 +37,7 @@ _SPEED: Final = re.compile(r"\b(?:fast|faster|quick(?:ly|er)?|immediate(?:ly)?|a
 _BREAKS: Final = ("KeyboardInterrupt", "CancelledError", "TimeoutError", "BaseException", "Interrupt", "Timeout")
 _WRAPPERS: Final = frozenset(
     {"abs", "approx", "round", "int", "float", "timestamp", "date", "replace", "total_seconds"}
+    | {"strftime", "isoformat", "isocalendar", "weekday", "astimezone", "time"}
 )
 
 
@@ -194,7 +198,7 @@ class RealClock(Rule):
     def check(self, module: Module) -> Iterator[Finding]:
         """Look at assertions with a clock in them."""
         for function in module.functions:
-            calls = {call.node for call in function.calls if call.name in _CLOCKS}
+            calls: set[ast.expr] = {call.node for call in function.calls if call.name in _CLOCKS}
             if not calls or any(word.startswith(_FROZEN) for word in _helps(module, function)):
                 continue
             asserted: list[tuple[ast.AST, ast.expr]] = [(node, node.test) for node in function.all(ast.Assert)]
@@ -204,7 +208,7 @@ class RealClock(Rule):
                     continue  # the timeout of a wait
                 if _SPEED.search(_said_at(node, module)):
                     continue
-                if _depends_on_clock(test, calls, function):
+                if _depends_on_clock(test, calls | _expected_now(test, calls, function), function):
                     yield self.finding(module, node, "what is asserted depends on the machine's clock", function)
 
 
@@ -296,8 +300,14 @@ def _looks(node: ast.AST) -> bool:
     if isinstance(node, ast.While) and not isinstance(node.test, ast.Constant):
         return True
     return isinstance(node, ast.For | ast.AsyncFor | ast.While) and any(
-        isinstance(each, ast.Break | ast.Return) for statement in node.body for each in ast.walk(statement)
+        isinstance(each, ast.Break | ast.Return) or _is_fail(each)
+        for statement in node.body
+        for each in ast.walk(statement)
     )
+
+
+def _is_fail(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and ast.unparse(node.func) in {"self.fail", "pytest.fail"}
 
 
 def _is_broken_off(node: ast.Try) -> bool:
@@ -315,7 +325,7 @@ def _helps(module: Module, function: Function) -> Iterator[str]:
         yield module.resolve(decorator.func if isinstance(decorator, ast.Call) else decorator, function)
 
 
-def _depends_on_clock(test: ast.expr, clocks: set[ast.Call], function: Function) -> bool:
+def _depends_on_clock(test: ast.expr, clocks: set[ast.expr], function: Function) -> bool:
     """Tell whether a clock's reading must equal something, or a duration be short enough.
 
     That something took at least so long, or is not in the future, is so on the slowest machine too.
@@ -328,19 +338,43 @@ def _depends_on_clock(test: ast.expr, clocks: set[ast.Call], function: Function)
         for left, op, right in zip(sides, compare.ops, sides[1:], strict=False):
             if isinstance(op, ast.Eq) and (_reads(left, clocks) or _reads(right, clocks)):
                 return True
+            if lengths & names_in(left) and lengths & names_in(right):
+                continue  # one reading is compared with another, as fast or slow as the machine is
+            if any(isinstance(each, ast.Constant) and _is_generous(each.value) for each in (left, right)):
+                continue  # what only a hang would reach
             small = left if isinstance(op, ast.Lt | ast.LtE) else right if isinstance(op, ast.Gt | ast.GtE) else None
             if small is not None and (lengths & names_in(small) or _is_duration(small, clocks)):
                 return True
     return False
 
 
-def _is_duration(node: ast.expr, clocks: set[ast.Call]) -> bool:
+def _is_generous(value: object) -> bool:
+    return isinstance(value, int | float) and value >= _GENEROUS
+
+
+def _expected_now(test: ast.expr, clocks: set[ast.expr], function: Function) -> set[ast.expr]:
+    """Return the names in an assertion that hold a clock's reading, and that nothing but this assertion gets."""
+    read = {
+        target.id
+        for statement in function.own(ast.Assign)
+        if _reads(statement.value, clocks)
+        for target in statement.targets
+        if isinstance(target, ast.Name)
+    }
+    found = [each for each in ast.walk(test) if isinstance(each, ast.Name) and each.id in read]
+    loads = Counter(
+        each.id for each in ast.walk(function.node) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Load)
+    )
+    return {each for each in found if loads[each.id] == 1}
+
+
+def _is_duration(node: ast.expr, clocks: set[ast.expr]) -> bool:
     """Tell whether an expression is the difference of two times; with a number taken from it, a time is still one."""
     differences = [each for each in ast.walk(node) if isinstance(each, ast.BinOp) and isinstance(each.op, ast.Sub)]
     return any(not isinstance(each.right, ast.Constant) for each in differences) and _reads(node, clocks)
 
 
-def _durations(function: Function, clocks: set[ast.Call]) -> set[str]:
+def _durations(function: Function, clocks: set[ast.expr]) -> set[str]:
     """Return the names that hold the difference of two times."""
     found: set[str] = set()
     for statement in function.all(ast.Assign):
@@ -350,7 +384,7 @@ def _durations(function: Function, clocks: set[ast.Call]) -> set[str]:
     return found
 
 
-def _reads(node: ast.AST, clocks: set[ast.Call]) -> bool:
+def _reads(node: ast.AST, clocks: set[ast.expr]) -> bool:
     """Tell whether the value of an expression is a clock's reading, or computed from one."""
     if isinstance(node, ast.Call) and node not in clocks:
         name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")

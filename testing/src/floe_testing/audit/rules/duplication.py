@@ -2,6 +2,7 @@
 
 import ast
 import hashlib
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -324,16 +325,22 @@ def _literal(node: ast.expr) -> str | None:
 
 def _by_project(facts: Sequence[Fact], project: Project) -> list[Fact]:
     """Return the facts with keys of the project that each file is of: what is in two of them can't be shared."""
-    known: dict[str, str] = {}
+    known: dict[tuple[str, bool], str] = {}
 
-    def project_of(folder: str) -> str:
-        if folder not in known:
+    def project_of(folder: str, *, deployed: bool) -> str:
+        if (folder, deployed) not in known:
             here = project.root / folder if project.root is not None else None
-            own = here is not None and any((here / name).is_file() for name in _PROJECTS)
-            known[folder] = folder if own or not folder else project_of(folder.rpartition("/")[0])
-        return known[folder]
+            names = (*_PROJECTS, "Dockerfile") if deployed else _PROJECTS
+            own = here is not None and any((here / name).is_file() for name in names)
+            above = folder.rpartition("/")[0]
+            known[folder, deployed] = folder if own or not folder else project_of(above, deployed=deployed)
+        return known[folder, deployed]
 
-    return [replace(fact, key=f"{fact.key} {project_of(fact.path.rpartition('/')[0])}") for fact in facts]
+    def project_of_file(path: str) -> str:
+        folder, _, name = path.rpartition("/")
+        return project_of(folder, deployed=not name.startswith(("test", "conftest")))  # an application, of an image
+
+    return [replace(fact, key=f"{fact.key} {project_of_file(fact.path)}") for fact in facts]
 
 
 _PROJECTS: Final = ("pyproject.toml", "setup.py", "setup.cfg")
@@ -350,12 +357,17 @@ def _in_several_modules(facts: Sequence[Fact]) -> Iterator[list[Fact]]:
 
 
 def _without_side(path: str) -> str:
-    """Return a module's path without what tells that it is for asynchronous code.
+    """Return a module's path without what tells that it is for asynchronous code, or for which version of something.
 
-    A module for synchronous and one for asynchronous code have the same, and are alike by design.
+    A module for synchronous and one for asynchronous code have the same, and are alike by design; so are those of an
+    old version and a new one, which go apart.
     """
     parts = [part.removeprefix("test_") for part in path.split("/")]
-    return "/".join(part.removeprefix("async_") for part in parts if not part.startswith(_ASYNC))
+    kept = [part.removeprefix("async_") for part in parts if not part.startswith(_ASYNC)]
+    return "/".join(_VERSION.sub("", part) for part in kept)
+
+
+_VERSION: Final = re.compile(r"(?<![A-Za-z])v\d+(?:_\d+)*(?![A-Za-z])")
 
 
 def _listed(places: Sequence[Fact], but: Fact) -> str:

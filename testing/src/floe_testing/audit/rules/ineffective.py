@@ -6,13 +6,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from floe_testing.audit.checks import as_test, checks, is_broad
+from floe_testing.audit.checks import as_test, asserted, checks, is_broad
 from floe_testing.audit.look import NOTHING_RAISED, TYPE_UNKNOWN, contexts, keyword, names_in, says, withs
 from floe_testing.audit.model import Example, Finding, Severity, Strength
 from floe_testing.audit.module import Function, Module
 from floe_testing.audit.rule import Rule
 
 _PREDICATES: Final = frozenset({"isinstance", "issubclass", "all", "any"})
+_METHODS: Final = frozenset({"startswith", "endswith", "issubset", "issuperset"})
+"""Methods that answer yes or no, and are called for nothing else."""
 _EQUALITY: Final = (ast.Eq, ast.NotEq, ast.Is, ast.IsNot, ast.In, ast.NotIn)
 _RAISES: Final = ("raises", "assertRaises", "assertRaisesRegex")
 _SWALLOWS: Final = frozenset({"Exception", "BaseException", "AssertionError"})
@@ -70,7 +72,7 @@ class Tautology(Rule):
                 if "__eq__" not in module.reasons(function):  # which compares with itself by design
                     found = self.finding(module, check.node, "always true, whatever the code does", function)
                     # What is compared with itself may be so on purpose, in words that nobody foresaw.
-                    itself = _is_of_itself(_asserted(check.node, function))
+                    itself = _is_of_itself(asserted(check.node, function))
                     yield replace(found, severity=Severity.NOTE) if itself else found
 
 
@@ -170,6 +172,8 @@ class SwallowedAssertion(Rule):
                     yield self.finding(
                         module, asserts[0], "the `except` below takes this assertion's failure", function
                     )
+                if asserts and any(isinstance(each, ast.Return) for each in node.finalbody):
+                    yield self.finding(module, asserts[0], "`return` in `finally` drops this failure", function)
             for block in withs(function):
                 asserts = _asserts_in(block.body, module, function)
                 if asserts and any(_suppresses(item, module, function) for item in block.items):
@@ -270,8 +274,12 @@ class NeverAsserted(Rule):
                 elif isinstance(value, ast.Call) and _asked_of_mock(value):
                     name = _asked_of_mock(value)
                     yield self.finding(module, statement, f"{name} is no method of a mock: assert_{name}?", function)
-            for node in function.all(ast.Assert):
-                name = _asked_of_mock(node.test)
+            asserts: list[tuple[ast.Assert | ast.Call, ast.expr]] = [
+                (each, each.test) for each in function.all(ast.Assert)
+            ]
+            asserts += [(call.node, test) for call in function.calls if (test := as_test(call)) is not None]
+            for node, test in asserts:
+                name = _asked_of_mock(test)
                 if name:
                     message = f"{name} is no method of a mock, and what a mock returns is always true: assert_{name}?"
                     yield self.finding(module, node, message, function)
@@ -553,7 +561,7 @@ def _fails_otherwise(node: ast.Try, function: Function) -> bool:
 
 def _may_be_absent(handled: Iterable[ast.Assert | ast.Call], module: Module, function: Function) -> bool:
     """Tell whether a test asserts of an error only what it is not, and says that none needs to be raised."""
-    return says(module, function, NOTHING_RAISED) and all(_is_denied(_asserted(each, function)) for each in handled)
+    return says(module, function, NOTHING_RAISED) and all(_is_denied(asserted(each, function)) for each in handled)
 
 
 def _is_denied(test: ast.expr | None) -> bool:
@@ -565,13 +573,6 @@ def _is_denied(test: ast.expr | None) -> bool:
     return False
 
 
-def _asserted(node: ast.AST, function: Function) -> ast.expr | None:
-    """Return the expression that a check says is true, None where it is not known."""
-    if isinstance(node, ast.Assert):
-        return node.test
-    return next((as_test(call) for call in function.calls if call.node is node), None)
-
-
 _EQUALITY_MEANT: Final = re.compile(r"\b(?:equal(?:s|ity)?|compar\w+|identical|identity|reflexiv\w+|the same)\b")
 """How comments say that what is compared with itself is so on purpose."""
 _PLAIN_DECORATORS: Final = frozenset({"staticmethod", "classmethod"})
@@ -579,15 +580,26 @@ _PLAIN_DECORATORS: Final = frozenset({"staticmethod", "classmethod"})
 
 def _is_about_equality(node: ast.expr | ast.stmt, module: Module, function: Function) -> bool:
     """Tell whether something is compared with itself on purpose: a comment says so, or getting it makes it anew."""
-    test = _asserted(node, function)
+    test = asserted(node, function)
     if not isinstance(test, ast.Compare):
         return False
     if isinstance(test.left, ast.Attribute) and test.left.attr in _decorated(function):
         return True
+    if any(_is_told_apart(asserted(each.node, function), test.left) for each in checks(module, function)):
+        return True  # what equality tells apart is what the test is about
     first = node.lineno
     while first > 1 and module.text(first - 1):
         first -= 1
     return any(_EQUALITY_MEANT.search(text.lower()) for _, text in module.comment_lines(first, node.lineno))
+
+
+def _is_told_apart(test: ast.expr | None, thing: ast.expr) -> bool:
+    """Tell whether a check says that something does not equal something else."""
+    denied = isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not)
+    compared = test.operand if isinstance(test, ast.UnaryOp) and denied else test
+    if not isinstance(compared, ast.Compare) or not isinstance(compared.ops[0], ast.Eq if denied else ast.NotEq):
+        return False
+    return ast.dump(thing) in {ast.dump(compared.left), ast.dump(compared.comparators[0])}
 
 
 def _is_of_itself(test: ast.expr | None) -> bool:
@@ -640,7 +652,13 @@ def _skips(node: ast.AST) -> bool:
 def _is_check(value: ast.expr) -> bool:
     """Tell whether an expression looks like a check; a comparison that orders may be there to raise, or for a query."""
     value = value.value if isinstance(value, ast.Await) else value
+    if isinstance(value, ast.UnaryOp):
+        return isinstance(value.op, ast.Not)
+    if isinstance(value, ast.BoolOp):
+        return all(map(_is_check, value.values))
     if isinstance(value, ast.Call):
+        if isinstance(value.func, ast.Attribute):
+            return value.func.attr in _METHODS
         return isinstance(value.func, ast.Name) and value.func.id in _PREDICATES
     if not isinstance(value, ast.Compare) or not all(isinstance(op, _EQUALITY) for op in value.ops):
         return False

@@ -29,7 +29,7 @@ class UncheckedSideEffect(Rule):
 
     id = "FT301"
     name = "unchecked-side-effect"
-    severity = Severity.WARNING
+    severity = Severity.NOTE
     reason = (
         "The last thing the test does is to write, send or publish something, and it doesn't look whether that "
         "arrived: read it back, or assert that the receiver was called with it."

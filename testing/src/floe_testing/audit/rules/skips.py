@@ -111,6 +111,8 @@ class SilentSkip(Rule):
             for statement in function.node.body:
                 skips = any(call.last.lower().startswith("skip") for call in function.calls if _is_in(call, statement))
                 leaves = None if skips else _leaves(statement, module, function)
+                if leaves is not None and _says_why(statement, leaves, module):
+                    continue
                 if leaves is not None and lines and min(lines) > (statement.end_lineno or 0):
                     yield self.finding(module, leaves, "returns before anything is checked", function)
                 elif not skips and lines and _only_here(statement, lines, module, function):
@@ -133,6 +135,7 @@ _ABSENT: Final = frozenset(
 """Errors that tell that something is not there to be tested."""
 _MACHINE: Final = (
     *("sys.platform", "os.name", "platform.", "sys.version", "os.environ", "os.getenv", "shutil.which", "find_spec"),
+    "importlib.util.find_spec",
     *("sysconfig.", "sys.implementation", "os.path.exists", "os.getuid", "os.geteuid"),
 )
 _FLAGS: Final = re.compile(
@@ -144,6 +147,12 @@ _REFUSED: Final = re.compile(
     r"(?:\b|_)(?:refus|reject|den(?:y|ies|ied)|forbid|disallow|prevent|block(?:s|ed)|rais(?:es?|ed)|throws|not_allowed)"
 )
 """How tests say that an error is what they wait for: one that returns where it comes has seen it."""
+
+
+def _says_why(statement: ast.stmt, leaves: ast.stmt, module: Module) -> bool:
+    """Tell whether a comment between a condition and its `return` says, in some words, why there is none to check."""
+    said = [text for _, text in module.comment_lines(statement.lineno, leaves.lineno)]
+    return any(len(text.split()) > _WORDS for text in said)
 
 
 def _name_and_docstring(function: Function) -> str:

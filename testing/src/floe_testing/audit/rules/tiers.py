@@ -16,12 +16,15 @@ _NETWORK: Final = frozenset(
         *(f"httpx.{verb}" for verb in ("get", "post", "put", "delete", "head", "request")),
         *("urllib.request.urlopen", "socket.create_connection"),
         *("psycopg.connect", "psycopg2.connect", "pymysql.connect", "asyncpg.connect", "asyncpg.create_pool"),
+        *("mysql.connector.connect", "aiomysql.connect", "MySQLdb.connect", "redis.Redis", "redis.StrictRedis"),
         *("redis.Redis.from_url", "redis.from_url", "pymongo.MongoClient", "smtplib.SMTP", "ftplib.FTP"),
         *("http.client.HTTPConnection", "http.client.HTTPSConnection", "paramiko.SSHClient"),
         "kubernetes.config.load_kube_config",
         *("docker.from_env", "docker.DockerClient", "minio.Minio", "grpc.insecure_channel"),
     }
 )
+_ALWAYS_FAR: Final = frozenset({"docker.from_env", "kubernetes.config.load_kube_config"})
+"""What goes to a machine that is named elsewhere."""
 _VERBS: Final = frozenset({"get", "post", "put", "delete", "head", "patch", "request", "stream", "ws_connect"})
 _SESSIONS: Final = frozenset(
     {"aiohttp.ClientSession", "httpx.Client", "httpx.AsyncClient", "requests.Session", "requests.session"}
@@ -282,14 +285,16 @@ def _is_of_session(call: Call, module: Module, function: Function) -> bool:
 
 def _goes_far(call: Call, module: Module, function: Function) -> bool:
     """Tell whether a call names the machine that it goes to, and that is another one."""
-    if call.name in _RUN or call.name.startswith(_CONTAINERS):
+    if call.name in _RUN | _ALWAYS_FAR or call.name.startswith(_CONTAINERS):
         return True
     if is_inside(function, call.node, "raises"):
         return False
     named = [value for name in ("url", "host", "dsn") if (value := keyword(call, name)) is not None]
     words = [word for each in [*call.node.args[:1], *named] for word in _texts(each, module, function)]
     hosts = [word for word in words if "://" in word or "." in word]
-    return bool(hosts) and not any(home in word for word in words for home in _LOCAL)
+    host = keyword(call, "host")
+    hosts += list(_texts(host, module, function)) if host is not None else []
+    return any(hosts) and not any(home in word for word in words for home in _LOCAL)
 
 
 def _texts(value: ast.expr, module: Module, function: Function) -> Iterator[str]:
@@ -329,11 +334,11 @@ def _written(call: Call) -> ast.expr | None:
     """Return the expression of the path that a call writes to, None if it writes to none."""
     args = call.node.args
     if call.name in {"open", "io.open", "builtins.open"} and args:
-        mode = (
-            args[1] if len(args) > 1 else next((each.value for each in call.node.keywords if each.arg == "mode"), None)
-        )
-        writes = isinstance(mode, ast.Constant) and isinstance(mode.value, str) and set(mode.value) & set("wax+")
-        return args[0] if writes else None
+        mode = args[1] if len(args) > 1 else keyword(call, "mode")
+        return args[0] if _is_to_write(mode) else None
+    if call.last == "open" and isinstance(call.node.func, ast.Attribute) and isinstance(call.node.func.value, ast.Call):
+        mode = args[0] if args else keyword(call, "mode")
+        return call.node.func.value if _is_to_write(mode) and call.node.func.value.args else None
     if call.name in _WRITING_CALLS and args:
         return args[-1] if call.last.startswith(("copy", "move", "rename", "replace", "symlink")) else args[0]
     if call.last in _WRITING_METHODS and isinstance(call.node.func, ast.Attribute):
@@ -341,19 +346,31 @@ def _written(call: Call) -> ast.expr | None:
     return None
 
 
+def _is_to_write(mode: ast.expr | None) -> bool:
+    return isinstance(mode, ast.Constant) and isinstance(mode.value, str) and bool(set(mode.value) & set("wax+"))
+
+
 def _is_fixed(path: ast.expr, module: Module, function: Function, depth: int = 3) -> bool:
     """Tell whether a path is the same in every run: a text, below the working folder, the home or the sources."""
     match path:
         case ast.Constant(value=str(text)):
             return not text.startswith(_NOWHERE[:-1]) and text != ""
-        case ast.BinOp(left=left, op=ast.Div()):
-            return _is_fixed(left, module, function, depth)
+        case (
+            ast.BinOp(left=inner, op=ast.Div())
+            | ast.Attribute(value=inner, attr="parent")
+            | ast.Call(func=ast.Attribute(value=inner, attr="resolve" | "absolute" | "joinpath"))
+        ):
+            return _is_fixed(inner, module, function, depth)
         case ast.Call(func=func, args=[first, *_]) if module.resolve(func, function) in _OF_ANOTHER:
             return _is_fixed(first, module, function, depth)
         case ast.Call(func=func):
             return module.resolve(func, function) in _HERE
         case ast.Name(id=name) if depth and name != "__file__":
             values = [each.value for each in function.own(ast.Assign) if name in names_in(each.targets[0])]
+            if name not in function.parameters:
+                values = values or [
+                    each.value for each in module.top.own(ast.Assign) if name in names_in(each.targets[0])
+                ]
             return len(values) == 1 and _is_fixed(values[0], module, function, depth - 1)
     return isinstance(path, ast.Name) and path.id == "__file__"
 

@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator
 from typing import Final
 
-from floe_testing.audit.checks import checks, may_check_elsewhere
+from floe_testing.audit.checks import asserted, checks, may_check_elsewhere
 from floe_testing.audit.look import (
     NOTHING_RAISED,
     is_len,
@@ -20,6 +20,8 @@ from floe_testing.audit.module import Function, Module
 from floe_testing.audit.rule import Rule
 
 _ABOUT_TRUTH: Final = ("bool", "nonzero", "truth", "non none", "not be none", "not be null", *NOTHING_RAISED)
+_CANNOT_TELL: Final = ("can't really", "can't test", "cannot test", "can not test", "hard to test", "no way to")
+"""How comments say that there is no more to be checked."""
 _ABOUT_LENGTH: Final = (
     *("len", "size", "count", "num", "limit", "max", "min"),
     *(
@@ -142,7 +144,7 @@ class TruthinessOnly(Rule):
     def check(self, module: Module) -> Iterator[Finding]:
         """Look for tests whose every check is of truth."""
         for function, found in _only(module, {Strength.TRUTHINESS, Strength.TYPE}, Strength.TRUTHINESS):
-            if says(module, function, _ABOUT_TRUTH) or _is_used_later(found[-1], function):
+            if says(module, function, (*_ABOUT_TRUTH, *_CANNOT_TELL)) or _is_used_later(found[-1], function):
                 continue
             if not _is_set_here(found[-1], function):
                 yield self.finding(module, found[-1].node, "all that is checked is that there is something", function)
@@ -276,11 +278,9 @@ def _asks(node: ast.Call) -> bool:
 
 def _is_of_result(node: ast.expr | ast.stmt, function: Function) -> bool:
     """Tell whether a check compares the length of what a call returned with a number."""
-    match node:
-        case ast.Assert(test=ast.Compare(left=left, ops=[ast.Eq()], comparators=[right])):
-            sides = [left, right]
-        case ast.Call(args=[left, right, *_]):
-            sides = [left, right]
+    match asserted(node, function):
+        case ast.Compare(left=left, ops=[ast.Eq() | ast.Gt() | ast.GtE() | ast.NotEq()], comparators=[right]):
+            sides = [left.value if isinstance(left, ast.NamedExpr) else left, right]
         case _:
             return False
     lengths = [_given(side, function) for side in sides]
@@ -316,11 +316,17 @@ def _is_result(value: ast.expr, function: Function) -> bool:
             return _is_result(value.args[0], function)
         return not called[:1].isupper() and called not in _MADE and not isinstance(value.func, ast.Attribute)
     for statement in function.own(ast.Assign):
+        if isinstance(value, ast.Name) and _is_copy(statement.value) and value.id in names_in(statement.targets[0]):
+            return _is_result(statement.value, function)
         given = statement.value.value if isinstance(statement.value, ast.Await) else statement.value
         if isinstance(given, ast.Call) and ast.dump(statement.targets[0]) == ast.dump(_stored(value)):
             called = ast.unparse(given.func).rpartition(".")[2]
             return not called[:1].isupper() and called not in _MADE
     return False
+
+
+def _is_copy(value: ast.expr) -> bool:
+    return isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id in _COPIES
 
 
 def _stored(value: ast.expr) -> ast.expr:
