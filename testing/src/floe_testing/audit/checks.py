@@ -243,7 +243,7 @@ def is_always_true(test: ast.expr) -> bool:
     return False
 
 
-def _compare_strength(test: ast.Compare, function: Function) -> Strength:  # noqa: PLR0911 - as above  # noqa: PLR0911 - as above
+def _compare_strength(test: ast.Compare, function: Function) -> Strength:  # noqa: PLR0911 - as above
     left, right = _length(test.left, function), _length(test.comparators[-1], function)
     match test.ops:
         case [ast.Is()] if isinstance(left, ast.Name) and _is_itself(left, right, function):
@@ -368,7 +368,7 @@ _TWO: Final[dict[str, type[ast.cmpop]]] = {
 }
 
 
-def as_test(call: Call) -> ast.expr | None:  # noqa: PLR0911 - as above  # noqa: PLR0911 - as above
+def as_test(call: Call) -> ast.expr | None:  # noqa: PLR0911 - as above
     """Return the expression that a method of `unittest.TestCase` asserts, None if it is none of the common ones."""
     args = call.node.args
     if not call.name.startswith(("self.", "cls.")):

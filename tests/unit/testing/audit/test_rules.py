@@ -188,6 +188,21 @@ MORE = {
         ),
         [],
     ),
+    "FT204 one of two outcomes of unittest's": (
+        (
+            "import unittest\nclass T(unittest.TestCase):\n    def test_a(self):\n        try:\n            place(-1)\n"
+            "        except ValueError:\n            self.assertTrue(True)\n"
+            "        else:\n            self.assertTrue(False)\n"
+        ),
+        [],
+    ),
+    "FT204 the only outcome of unittest's": (
+        (
+            "import unittest\nclass T(unittest.TestCase):\n    def test_a(self):\n        try:\n            place(-1)\n"
+            "        finally:\n            self.assertTrue(True)\n"
+        ),
+        [("FT204", 7)],
+    ),
     "FT204 or": ("def test_a(x):\n    assert x == 1 or {'a': 2}\n", [("FT204", 2)]),
     "FT204 two constants": ("def test_a():\n    assert 1 == 1\n", [("FT204", 2)]),
     "FT205 a tuple": (
@@ -223,6 +238,11 @@ MORE = {
         [],
     ),
     "FT208 an order": ("def test_a(a, b):\n    a < b\n    assert a == b\n", []),
+    "FT208 operators are tried": ("def test_a(a, b):\n    a==b; b==a; a!=b\n    assert a.kind == 1\n", []),
+    "FT208 two on a line": (
+        "def test_a(a, b):\n    a==b; b==a\n    assert a.kind == 1\n",
+        [("FT208", 2), ("FT208", 2)],
+    ),
     "FT208 isinstance": ("def test_a(a):\n    isinstance(a, int)\n    assert a == 1\n", [("FT208", 2)]),
     "FT301 the mock is looked at": (
         (

@@ -267,8 +267,8 @@ class NeverAsserted(Rule):
                 value = statement.value
                 if isinstance(value, ast.Attribute) and value.attr.startswith("assert"):
                     yield self.finding(module, statement, f"{value.attr} is not called", function)
-                elif (
-                    _is_check(value) and not _may_be_left(function, statement) and not _is_in_query(function, statement)
+                elif _is_check(value) and not any(
+                    look(function, statement) for look in (_may_be_left, _is_in_query, _tries_operators)
                 ):
                     yield self.finding(module, statement, "looks like a check, and is without `assert`", function)
                 elif isinstance(value, ast.Call) and _asked_of_mock(value):
@@ -439,6 +439,11 @@ def _asked_of_mock(test: ast.expr) -> str:
 def _should_check(function: Function) -> bool:
     """Tell whether a function is there to check: a test, or a helper that says so in its name."""
     return function.kind == "test" or function.name.lstrip("_").startswith(("assert", "check", "verify", "expect"))
+
+
+def _tries_operators(function: Function, statement: ast.stmt) -> bool:
+    """Tell whether a comparison is one of several expressions on a line: operators are tried, that they don't raise."""
+    return sum(each.lineno == statement.lineno for each in function.all(ast.Expr)) > 2  # noqa: PLR2004 - more than a pair
 
 
 def _may_be_left(function: Function, statement: ast.stmt) -> bool:
@@ -631,7 +636,7 @@ def _asserts_or_fails(node: ast.Call) -> bool:
 
 def _is_other_outcome(node: ast.expr | ast.stmt, function: Function) -> bool:
     """Tell whether an assertion of a constant marks the good one of two outcomes, of which the other one fails."""
-    if not (isinstance(node, ast.Assert) and isinstance(node.test, ast.Constant)):
+    if not isinstance(asserted(node, function), ast.Constant):
         return False
     for around in function.ancestors(node):
         if isinstance(around, ast.Try | ast.If):
@@ -642,7 +647,14 @@ def _is_other_outcome(node: ast.expr | ast.stmt, function: Function) -> bool:
 def _fails(node: ast.AST) -> bool:
     if isinstance(node, ast.Assert):
         return isinstance(node.test, ast.Constant) and not node.test.value
-    return isinstance(node, ast.Raise) or (isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "fail")
+    if not isinstance(node, ast.Call):
+        return isinstance(node, ast.Raise)
+    match getattr(node.func, "attr", ""), node.args:
+        case "fail", _:
+            return True
+        case "assertTrue" | "assertFalse" as name, [ast.Constant(value=value), *_]:
+            return bool(value) is (name == "assertFalse")
+    return False
 
 
 def _skips(node: ast.AST) -> bool:

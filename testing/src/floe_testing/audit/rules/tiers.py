@@ -120,7 +120,7 @@ class FileInUnit(Rule):
 
     id = "FT502"
     name = "file-in-unit"
-    severity = Severity.WARNING
+    severity = Severity.NOTE
     reason = (
         "A file in the working folder or the sources outlives the test: two runs meet in it, and the next test "
         "finds it. Write below `tmp_path`, which pytest makes and clears."
