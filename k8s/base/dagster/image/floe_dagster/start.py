@@ -23,8 +23,8 @@ import psycopg2
 
 from floe_dagster.database import ORDER_TABLES, START_LOCK, connect
 
-TIMEOUT = 120.0
-"""Seconds to wait for each of the two."""
+TIMEOUT = 280.0
+"""Seconds to wait for each of the two: a little less than the startup probe does, so that the log says why."""
 
 CODE_LOCATION = "dagster"
 """The command of `dagster api grpc`, which can't wait for itself."""
