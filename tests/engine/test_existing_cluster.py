@@ -12,7 +12,6 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-from xml.etree import ElementTree as ET
 
 import pytest
 from floe_ci import engine_probe
@@ -107,15 +106,13 @@ def test_service_that_is_pushed(existing: Existing, repository: Repository) -> N
 def test_shards_come_to_what_one_pod_does(existing: Existing, tmp_path: Path) -> None:
     """Shards in pods of their own run each test once, and leave one result with a suite of each."""
     before, found = existing.inventory(), {}
-    which = (*existing.IMAGE, "--keyword", "part and not held", "--pytest-args=--cov=tests --cov-branch")
     for count in ("1", "3"):
         results = tmp_path / count
-        report = "--cov-report=xml:/results/coverage.xml"
-        done = existing.call("test", *which[:-1], f"{which[-1]} {report}", "--shards", count, "--results", str(results))
+        which = ("--keyword", "part and not held", "--shards", count, "--results", str(results))
+        done = existing.call("test", *existing.IMAGE, *which)
         assert done.code == 0, done.errors[-3000:]
         suites = JUnitXml.fromfile(str(results / "junit.xml"))
         found[count] = sorted(case.name for suite in suites for case in suite)
-        assert any("condition-coverage" in line.attrib for line in ET.parse(results / "coverage.xml").iter("line"))  # noqa: S314 - our own
     assert found["3"] == found["1"]
     assert len(found["1"]) == 8
     assert [suite.name for suite in suites] == [f"integration [{number}/3]" for number in (1, 2, 3)]
