@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,6 +10,7 @@ from floe_ci.manifests import Document, Manifests
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from decimal import Decimal
 
     from floe_ci.config import Resources
 
@@ -20,19 +20,16 @@ _RESULTS: Final = "results"
 """Its volume."""
 _CLAIM: Final = "PersistentVolumeClaim"
 _KINDS: Final = frozenset({"Deployment", "StatefulSet", "DaemonSet", "Job", _CLAIM})
-_UNITS: Final[Mapping[str, float]] = {
-    "m": 1e-3,
-    "": 1,
-    **{unit: 1000 ** (at + 1) for at, unit in enumerate("kMGTP")},
-    **{f"{unit}i": 1024 ** (at + 1) for at, unit in enumerate("KMGTP")},
-}
-_QUANTITY: Final = re.compile(r"(\d+(?:\.\d+)?)(m|k|[MGTP]|[KMGTP]i)?")
 
 
-def amount(quantity: str) -> float | None:
+def amount(quantity: str) -> Decimal | None:
     """Return how much a quantity of Kubernetes is, such as `512Mi`; None where it is none, or nothing."""
-    found = _QUANTITY.fullmatch(quantity)
-    return float(found[1]) * _UNITS[found[2] or ""] or None if found else None
+    from kubernetes.utils import parse_quantity  # noqa: PLC0415 - a run on this machine needs none of it
+
+    try:
+        return parse_quantity(quantity) or None
+    except ValueError:
+        return None
 
 
 def limited(

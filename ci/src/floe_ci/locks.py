@@ -40,13 +40,9 @@ def lock_folder(path: Path) -> int | None:
     if sys.platform == "win32":
         return None
     lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno not in _HELD:
-            return lock  # a file system without locks
+    if _is_refused(lock, fcntl.LOCK_EX):
         os.close(lock)
-        raise BlockingIOError(error.errno, error.strerror) from error
+        raise BlockingIOError(errno.EWOULDBLOCK, os.strerror(errno.EWOULDBLOCK), str(path))
     return lock
 
 
@@ -59,9 +55,15 @@ def is_locked(path: Path) -> bool:
     except OSError:
         return False
     try:
-        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError as error:
-        return error.errno in _HELD
+        return _is_refused(lock, fcntl.LOCK_SH)
     finally:
         os.close(lock)
+
+
+def _is_refused(lock: int, kind: int) -> bool:
+    """Lock an open folder, and return whether somebody else has it; a file system without locks refuses nothing."""
+    try:
+        fcntl.flock(lock, kind | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno in _HELD
     return False

@@ -321,6 +321,19 @@ def run_spec() -> Callable[..., RunSpec]:
     return make
 
 
+def status(name: str, state: client.V1ContainerState) -> client.V1ContainerStatus:
+    """Return the status of a container that is ready for as long as it runs."""
+    return client.V1ContainerStatus(
+        name=name,
+        image="runner",
+        image_id="",
+        ready=state.running is not None,
+        restart_count=0,
+        state=state,
+        last_state=client.V1ContainerState(),
+    )
+
+
 @pytest.fixture
 def crashing() -> client.V1Pod:
     """Return the pod `web-0`, whose one container `web` crashes again and again."""

@@ -44,6 +44,8 @@ REPORTER: Final = "floe-reporter"
 """The ConfigMap with the reporter."""
 REPORTER_DIR: Final = f"/{REPORTER}"
 MOUNT: Final = {"name": REPORTER, "mountPath": REPORTER_DIR, "readOnly": True}
+AGAIN: Final = 2
+"""How often the tests' pod is made anew, or another takes its place, where a node could not start it."""
 COMBINING: Final = "512Mi"
 """The memory that the keeper may take where it combines the coverage of shards."""
 DEADLINE: Final = "DeadlineExceeded"

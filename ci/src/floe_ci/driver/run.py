@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final, Self
 import urllib3
 from kubernetes import client
 
-from floe_ci import contract
 from floe_ci.config import expand_environment
 from floe_ci.driver import coverage, deploy, events, job, order, pods, poll, unwell
 from floe_ci.driver.apis import explain
@@ -36,8 +35,6 @@ LOOK: Final = 0.5
 """Seconds between two looks for containers whose logs are to be followed."""
 LAST_LINES: Final = 5.0
 """Seconds in which the logs are read to where they are, when the run is over."""
-AGAIN: Final = 2
-"""How often the tests' pod is made anew where a node could not start it."""
 EVENTS: Final = 10.0
 """Seconds in which the cluster must tell its events."""
 
@@ -112,17 +109,10 @@ class ClusterRun:
         """Return the variables that the services are found by, passwords and the tier's own among them.
 
         Args:
-            seen: Returns those that tell where a service is, as they are where they are asked for.
-
-        Raises:
-            RunError: The cluster refuses.
+            seen: Returns those of the services as they are where they are asked for.
         """
-        core, spec, where = self._apis.core, self._spec, self._services.connection_variables(contract.LABEL_CONNECTION)
-        passwords = self._apis.ask(
-            "Secrets", lambda: deploy.read_secret(core, spec, contract.CREDENTIALS_SECRET), stop=self._stop
-        )
-        found = dict(seen(where)) | passwords
-        return found | expand_environment(spec.environment, found | spec.variables)
+        found = dict(seen(self._given.found))
+        return found | expand_environment(self._spec.environment, found | self._spec.variables)
 
     def nodes(self) -> None:
         """Wait for the nodes: pods that come before them would all go to the one that happens to be Ready first.
@@ -172,7 +162,7 @@ class ClusterRun:
                 ended = job.wait_for_end(self._apis, self._spec, lambda: bool(self._succeeded), self._stop)
                 break
             except job.NotStarted as error:
-                if len(again) == AGAIN:
+                if len(again) == job.AGAIN:
                     raise
                 again = (*again, f"tried again: {error}")
                 job.remove(self._apis, self._spec, self._stop)

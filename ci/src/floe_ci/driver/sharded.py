@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 
 AT_ONCE: Final = 8
 """Orders that are sent, and results that are fetched, at the same time."""
-AGAIN: Final = 2
-"""How often another pod may take the place of one that a node could not start."""
 LOOK: Final = 1.0
 """Seconds until the states are looked at again where the cluster tells nothing new."""
 FETCHING: Final = 540.0
@@ -190,7 +188,7 @@ class ShardedTests:
                     part.end.notes += part.work.result()
                     part.state, self._moved = "over", time.monotonic()
         except job.NotStarted as error:
-            if part.again == AGAIN or self._spec.at_once not in {0, self._spec.shards}:
+            if part.again == job.AGAIN or self._spec.at_once not in {0, self._spec.shards}:
                 self._lose(part, str(error))
             else:
                 self._begin_again(part, str(error))

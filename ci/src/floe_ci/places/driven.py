@@ -68,11 +68,7 @@ class Driven:
             self._cluster.services(apply=False)
 
     def reached(self) -> tuple[tuple[Door, ...], dict[str, str]]:
-        """Return the doors that the services may have outside, and the variables by which they are found there.
-
-        Raises:
-            RunError: The cluster refuses.
-        """
+        """Return the doors that the services may have outside, and the variables by which they are found there."""
         opened = doors(Manifests.parse(self._spec.services, "the rendered manifests").documents)
         return opened, self._cluster.variables(lambda variables: seen_from_outside(variables, opened))
 

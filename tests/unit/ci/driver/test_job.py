@@ -26,7 +26,7 @@ from floe_ci.errors import RunError
 from floe_ci.manifests import Manifests
 from kubernetes import client
 
-from tests.unit.ci.conftest import SUCCESS
+from tests.unit.ci.conftest import SUCCESS, status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -74,19 +74,6 @@ def prepared(spec: RunSpec) -> dict[str, Any]:
 def containers(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Return the Job's containers by name."""
     return {each["name"]: each for each in found["spec"]["template"]["spec"]["containers"]}
-
-
-def status(name: str, state: client.V1ContainerState) -> client.V1ContainerStatus:
-    """Return the status of a container that is ready for as long as it runs."""
-    return client.V1ContainerStatus(
-        name=name,
-        image="runner",
-        image_id="",
-        ready=state.running is not None,
-        restart_count=0,
-        state=state,
-        last_state=client.V1ContainerState(),
-    )
 
 
 def state(name: str, exit_code: int | None, reason: str = "Error") -> client.V1ContainerStatus:
@@ -564,9 +551,9 @@ def test_container_that_a_node_could_not_start(api: ApiServer, spec: RunSpec, co
     """A container that its node's runtime failed to start ends the wait at once, and may be tried again."""
     ended = client.V1ContainerStateTerminated(exit_code=128, reason="StartError", message="unable\nto freeze")
     found = pods(state(job.RUNNER, None), state(job.KEEPER, None))
-    for status in found.items[0].status.container_statuses:
-        if status.name == container:
-            status.state = client.V1ContainerState(terminated=ended)
+    for each in found.items[0].status.container_statuses:
+        if each.name == container:
+            each.state = client.V1ContainerState(terminated=ended)
     api.objects[PODS] = found
     with pytest.raises(job.NotStarted, match="could not start the tests' pod: unable to freeze"):
         job.wait_for_end(api.apis, spec)

@@ -23,6 +23,8 @@ from floe_ci.errors import RunError
 from floe_ci.manifests import Manifests
 from kubernetes import client
 
+from tests.unit.ci.conftest import status
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
@@ -46,18 +48,7 @@ def ended(code: int) -> client.V1ContainerState:
 def pod(index: int, runner: client.V1ContainerState, keeper: client.V1ContainerState = RUNNING) -> client.V1Pod:
     """Return the pod of a shard."""
     states = {job.RUNNER: runner, job.KEEPER: keeper}
-    statuses = [
-        client.V1ContainerStatus(
-            name=name,
-            image="runner",
-            image_id="",
-            ready=state.running is not None,
-            restart_count=0,
-            state=state,
-            last_state=client.V1ContainerState(),
-        )
-        for name, state in states.items()
-    ]
+    statuses = [status(name, state) for name, state in states.items()]
     return client.V1Pod(
         metadata=client.V1ObjectMeta(
             name=f"{TESTS_JOB}-{index}-x",
