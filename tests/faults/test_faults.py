@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from faulted import LONGEST, Row, Started
+from faulted import LONGEST, Row, Started, first_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -195,13 +195,6 @@ def begin(place: Place, repository: Repository, tmp_path: Path) -> Iterator[Call
         if each.process.poll() is None:
             each.process.kill()
             each.process.communicate(timeout=60)
-
-
-def first_line(results: Path) -> str:
-    """Return what a summary says first: the problem's first line, else the headline."""
-    page = (results / "summary.md").read_text()
-    found = re.search(r"## Problem\n+`{3,}\S*\n(.*)", page)
-    return found[1] if found else page.splitlines()[0].replace("*", "")
 
 
 def end(place: Place, started: Started, name: str, what: str, since: float | None = None) -> Row:

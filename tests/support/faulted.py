@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -11,11 +12,25 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
+MOMENTS = {
+    "configure": "configure …",
+    "toolbox": "toolbox …",
+    "docker": "start service …",
+    "image": "build runner …",
+    "loading": "load images …",
+    "cluster": "create cluster …",
+    "nodes": "nodes ready …",
+    "services": "services ready …",
+    "tests": "tests: 1 of 2",
+    "collect": "collect …",
+}
+"""The moments of a run in Kind that a signal comes at: what the run has just told then."""
 NAMES = (
     *("claim-pending", "collection-error", "connection-cut", "crash-loop", "deadline", "image-missing", "never-ready"),
     *("no-test", "pull-refused", "pytest-breaks", "quota", "results-full", "runner-deleted", "runner-out-of-memory"),
     *("segfault", "service-out-of-memory", "sighup-services", "sighup-tests", "sigint-services", "sigint-tests"),
     *("sigterm-services", "sigterm-tests", "test-hangs", "two-at-once"),
+    *(f"{number}-in-kind-{moment}" for number in ("sigint", "sigterm") for moment in MOMENTS),
 )
 """What the faults are called; the page has each, with what came of it or as not tried."""
 LONGEST = 600.0
@@ -95,3 +110,10 @@ class Started:
                 return
         msg = f"it ended without a line with {ending!r}: {''.join(told)[-3000:]}"
         raise AssertionError(msg)
+
+
+def first_line(results: Path) -> str:
+    """Return what a summary says first: the problem's first line, else the headline."""
+    page = (results / "summary.md").read_text()
+    found = re.search(r"## Problem\n+`{3,}\S*\n(.*)", page)
+    return found[1] if found else page.splitlines()[0].replace("*", "")

@@ -67,6 +67,15 @@ class Page:
         """The tests."""
         return [case for _, case in self.cases]
 
+    @property
+    def first_cause(self) -> str:
+        """What went wrong first, in one line: what broke the run, or else the first test that failed."""
+        lines = [line.strip() for line in _plain(self.problem or "").splitlines() if line.strip()]
+        if lines:
+            return " ".join(lines[:2] if lines[0].endswith(":") else lines[:1])
+        failed = next((case for case in self.tests if case.bad), None)
+        return f"{failed.title}: {first_line(_plain(failed.reason)) or failed.outcome}" if failed else ""
+
     def files(self) -> list[tuple[str, str]]:
         """Return what is in the results, each with what it holds."""
         if self.folder is None or not self.folder.is_dir():
@@ -82,7 +91,7 @@ class Page:
         cases, tests = self.cases, self.tests
         blocks = [
             _headline(self.verdict, self.tier, tests),
-            *_cause(self.problem, tests),
+            *_cause(self.first_cause),
             *([f"Run {_code(self.run_id)}"] if self.run_id else []),
             *_problem_block(self.problem),
             *_list("## What was left", self.kept),
@@ -117,12 +126,7 @@ def _headline(verdict: Verdict, tier: str, tests: Sequence[Case]) -> str:
     return f"**{verdict.capitalize()}**: tier {_text(tier)}, {told or 'no test reported'}."
 
 
-def _cause(problem: str | None, tests: Sequence[Case]) -> list[str]:
-    """Return what went wrong first, in one line: what broke the run, or else the first test that failed."""
-    lines = [line.strip() for line in _plain(problem or "").splitlines() if line.strip()]
-    cause = " ".join(lines[:2] if lines and lines[0].endswith(":") else lines[:1])
-    if not cause and (failed := next((case for case in tests if case.bad), None)):
-        cause = f"{failed.title}: {first_line(_plain(failed.reason)) or failed.outcome}"
+def _cause(cause: str) -> list[str]:
     return [f"**First cause**: {_text(cause[:_LINE_LENGTH])}"] if cause else []
 
 

@@ -91,6 +91,14 @@ def test_problem_is_the_first_cause(folder: RunFolder) -> None:
     assert section(root, "problem").findtext("pre") == "no cluster\nat all"
 
 
+def test_cause_that_is_announced(folder: RunFolder) -> None:
+    """Where the first line of a problem only announces it, the line after it is told too, here and in the summary."""
+    problem = "uv failed:\n  x No solution found"
+    root = written(folder, verdict=Verdict.ERRORED, problem=problem)
+    assert "First cause: uv failed: x No solution found Run" in text(root.find(".//header"))
+    assert Page(Verdict.ERRORED, "unit", problem=problem).first_cause == "uv failed: x No solution found"
+
+
 def test_failure_with_what_it_said(folder: RunFolder) -> None:
     """A failure has its reason, traceback and output beside it, and the services' logs follow with their ends."""
     log = folder.log("postgres.log")

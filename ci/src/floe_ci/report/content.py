@@ -36,6 +36,7 @@ _LONGEST_OUTPUT: Final = 3000
 _LONGEST_PROBLEM: Final = 12_000
 _LONGEST_NAME: Final = 200
 _LONGEST_REASON: Final = 160
+_LONGEST_CAUSE: Final = 300
 _WORST_FIRST: Final = ("errored", "failed", "skipped", "passed")
 _OUTPUTS: Final = {"system-out": "What it printed, and logged", "system-err": "What it wrote as errors"}
 
@@ -182,7 +183,7 @@ class Content:
             measured=measured,
             counts=Counts.of(cases),
             problem=problem,
-            first_cause=_first_cause(problem, failures),
+            first_cause=texts.line(safe(page.first_cause), _LONGEST_CAUSE),
             kept=tuple(texts.shown(safe(line)) for line in page.kept),
             notes=tuple(texts.shown(safe(line)) for line in page.notes),
             failures=failures,
@@ -216,13 +217,6 @@ def _failure(case: Case, safe: Callable[[str], str]) -> Failure:
         texts.clipped(safe(trace), _LONGEST_TRACE),
         tuple((label, text.strip("\n")) for label, text in outputs if text.strip()),
     )
-
-
-def _first_cause(problem: str, failures: Sequence[Failure]) -> str:
-    """Return in one line what went wrong first: what broke the run, or else the first test that failed."""
-    if problem:
-        return first_line(problem)
-    return next((f"{each.title}: {first_line(each.reason) or each.outcome}" for each in failures), "")
 
 
 def _step(axis: Axis, step: Step, safe: Callable[[str], str]) -> StepRow:
