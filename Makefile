@@ -46,7 +46,7 @@ check-long: .venv/ready ## The tests that take minutes for one thing each, and t
 
 checks: $(CHECKS) ## Whatever looks at the code without running it
 
-faults: .venv/ready ## Do harm to runs in a cluster that is there, and write docs/reliability.md; FLOE_FAULTS_KUBECONFIG, FLOE_FAULTS_IMAGE name it
+faults: .venv/ready ## Do harm to runs in a cluster of their own, and write docs/reliability.md; needs an engine
 	$(VENV)/pytest tests/faults --junitxml=results/faults/junit.xml
 	$(VENV)/python docs/reliability.py
 

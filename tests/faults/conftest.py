@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,16 +12,21 @@ import pytest
 from faulted import NAMES, Place, Row
 from layered import with_files
 from repositories import Repository
+from tests.engine import conftest as engine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tests.engine.conftest import Existing
+
+dagger, existing = engine.dagger, engine.existing
+"""The fixtures of the engine's tests."""
 ROOT = Path(__file__).parents[2]
 ROWS = ROOT / "results" / "faults" / "rows"
 """A file for each fault, from which `docs/reliability.py` makes the page."""
 TESTS = {
     "app/tests/integration/test_faults.py": """
-import ctypes, os
+import ctypes, os, socket
 from pathlib import Path
 from threading import Event
 
@@ -31,6 +35,12 @@ def test_passes():
 
 def test_waits():
     Event().wait()
+
+def test_lasts():
+    assert not Event().wait(30)
+
+def test_finds():
+    assert socket.getaddrinfo("web", 8000)
 
 def test_takes_memory():
     held = []
@@ -58,12 +68,10 @@ def pytest_runtest_protocol(item):
 
 
 @pytest.fixture(scope="session")
-def place() -> Place:
-    """Return the cluster that FLOE_FAULTS_KUBECONFIG names, with the small image FLOE_FAULTS_IMAGE and a layer more."""
-    kubeconfig, image = os.environ.get("FLOE_FAULTS_KUBECONFIG"), os.environ.get("FLOE_FAULTS_IMAGE")
-    if not kubeconfig or not image:
-        pytest.skip("name a cluster and an image: FLOE_FAULTS_KUBECONFIG, FLOE_FAULTS_IMAGE")
-    return replace(Place(kubeconfig, image), image=with_files(image, "faults", TESTS))
+def place(existing: Existing) -> Place:
+    """Return a cluster that is there, with the image of the small repository and a layer more."""
+    with_files(f"{existing.registry}/small:dev", "faults", TESTS)
+    return Place(str(existing.kubeconfig), f"{existing.NODES_REGISTRY}/small:faults")
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 import pytest
@@ -99,7 +99,7 @@ FROM_THE_START = (
         r"OOMKilled.*limit 48Mi",
         manifest=service(
             'command: [python, -c, "held = [bytes([1]) * (1 << 20) for _ in range(400)]"], '
-            "resources: {limits: {memory: 48Mi}}"
+            "resources: {limits: {memory: 48Mi}}, readinessProbe: {exec: {command: [python, -c, '1 / 0']}}"
         ),
     ),
     Fault(
@@ -161,7 +161,7 @@ FROM_THE_START = (
         3,
         "exceeded quota",
         manifest=QUOTA + "---\n" + service("command: [python, -m, http.server]"),
-        more=SHORT,
+        more="[tool.floe-ci.timeouts]\nservices = 120\n",
     ),
     Fault("results-full", "the tests fill the volume of their results", 3, "results", "fills_results"),
 )
@@ -277,14 +277,103 @@ def test_signal(
     assert not row.left
 
 
-def test_two_at_once(place: Place, begin: Callable[..., Started], record: Callable[[Row], None]) -> None:
-    """Two runs at once in one cluster both pass, and nothing of either is left."""
-    fault = Fault("two-at-once", "two runs at once", 0, "")
-    runs = [begin(fault), begin(fault)]
+@pytest.mark.parametrize(("count", "name"), [(2, "two-at-once"), (8, "eight-at-once")])
+def test_at_once(
+    count: int, name: str, place: Place, begin: Callable[..., Started], record: Callable[[Row], None]
+) -> None:
+    """Runs at once in one cluster all pass, and nothing of any is left."""
+    fault = Fault(name, f"{count} runs at once", 0, "")
+    runs = [begin(fault) for _ in range(count)]
     rows = [end(place, each, fault.name, fault.what) for each in runs]
-    record(rows[-1])
-    assert [row.exit_code for row in rows] == [0, 0]
+    record(max(rows, key=lambda row: row.seconds))
+    assert [row.exit_code for row in rows] == [0] * count
     assert not any(row.left for row in rows)
+
+
+NODE = """\
+apiVersion: v1
+kind: Pod
+metadata: {{name: harm, namespace: default}}
+spec:
+  hostPID: true
+  restartPolicy: Never
+  containers:
+    - name: harm
+      image: "{image}"
+      securityContext: {{privileged: true, runAsUser: 0}}
+      command: [nsenter, --target=1, --mount, --uts, --ipc, --net, --pid, --, sh, -c, {script}]
+"""
+"""Does something as root on the node."""
+DOWN: Final = 45
+"""Seconds that the kubelet is away: the node counts as not ready by then."""
+
+
+@pytest.fixture
+def on_node(place: Place, tmp_path: Path) -> Iterator[Callable[[str], None]]:
+    """Yield what runs a script on the node; what is left of it is removed when the node is ready again."""
+    manifest = tmp_path / "harm.yaml"
+
+    def harm(script: str) -> None:
+        manifest.write_text(NODE.format(image=place.image, script=json.dumps(script)), encoding="utf-8")
+        place.kubectl("apply", "--filename", str(manifest))
+
+    yield harm
+    place.kubectl("wait", "--for=condition=Ready", "node", "--all", "--timeout=110s")
+    place.kubectl("delete", "--filename", str(manifest), "--force", "--grace-period=0", "--ignore-not-found")
+
+
+@pytest.mark.parametrize(
+    ("name", "what", "script"),
+    [
+        (
+            "kubelet-stopped",
+            f"the node's kubelet is away for {DOWN} s",
+            f"systemctl stop kubelet; systemd-run --on-active={DOWN} systemctl start kubelet",
+        ),
+        (
+            "api-restarted",
+            "the API server is killed, and starts again",
+            "crictl stop --timeout 0 $(crictl ps --quiet --name kube-apiserver)",
+        ),
+    ],
+)
+def test_node_recovers(  # noqa: PLR0913, PLR0917 - the fault, and what is needed to see what comes of it
+    name: str,
+    what: str,
+    script: str,
+    place: Place,
+    begin: Callable[..., Started],
+    record: Callable[[Row], None],
+    on_node: Callable[[str], None],
+) -> None:
+    """Where a part of the cluster is away for a while, the run goes on, and every test is told."""
+    started = begin(Fault(name, "", 0, "", keyword="passes or lasts"))
+    started.wait_for("tests: 1 of 2")
+    now = time.monotonic()
+    on_node(script)
+    row = end(place, started, name, what, now)
+    record(row)
+    assert row.exit_code == 0, row
+    told = (started.results / "junit.xml").read_text()
+    assert all(f'name="{test}"' in told for test in ("test_passes", "test_lasts"))
+    assert not row.left
+
+
+def test_no_names(place: Place, begin: Callable[..., Started], record: Callable[[Row], None]) -> None:
+    """Where the cluster's DNS is gone, the test that asks it fails, and the others have their verdicts."""
+    scale = ("--namespace", "kube-system", "scale", "deployment/coredns")
+    place.kubectl(*scale, "--replicas=0")
+    try:
+        named = "apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {ports: [{port: 8000}]}\n"
+        started = begin(Fault("no-dns", "", 1, "", keyword="passes or finds", manifest=named))
+        row = end(place, started, "no-dns", "the cluster's DNS is gone")
+    finally:
+        place.kubectl(*scale, "--replicas=1")
+        place.kubectl("--namespace", "kube-system", "rollout", "status", "deployment/coredns", "--timeout=110s")
+    record(row)
+    assert row.exit_code == 1, row
+    assert "1 passed, 1 failed" in row.seen
+    assert not row.left
 
 
 class Proxy(threading.Thread):

@@ -29,7 +29,8 @@ NAMES = (
     *("claim-pending", "collection-error", "connection-cut", "crash-loop", "deadline", "image-missing", "never-ready"),
     *("no-test", "pull-refused", "pytest-breaks", "quota", "results-full", "runner-deleted", "runner-out-of-memory"),
     *("segfault", "service-out-of-memory", "sighup-services", "sighup-tests", "sigint-services", "sigint-tests"),
-    *("sigterm-services", "sigterm-tests", "test-hangs", "two-at-once"),
+    *("sigterm-services", "sigterm-tests", "test-hangs", "two-at-once", "eight-at-once"),
+    *("kubelet-stopped", "api-restarted", "no-dns", "docker-dies", "no-cluster", "killed"),
     *(f"{number}-in-kind-{moment}" for number in ("sigint", "sigterm") for moment in MOMENTS),
 )
 """What the faults are called; the page has each, with what came of it or as not tried."""

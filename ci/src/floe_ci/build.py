@@ -119,11 +119,13 @@ class Build:
     async def services(self, plan: Plan) -> dict[str, dagger.Container]:
         """Return the images of the services by name: pulled, or built where it is one of the module's own."""
         names = plan.services.images()
-        images = await together(*(self.service(Reference.parse(name)) for name in names))
+        images = await together(*(self.image(Reference.parse(name)) for name in names))
         return dict(zip(names, images, strict=True))
 
-    async def service(self, reference: Reference) -> dagger.Container:
-        """Return one service's image: pulled, or built from the service's own folder."""
+    async def image(self, reference: Reference) -> dagger.Container:
+        """Return an image that manifests name: pulled, the runner's own, or built from a service's folder."""
+        if reference.name == Reference.parse(RUNNER_IMAGE).name:
+            return await runner.build_runner(self.origin.source, self.plan.config, self.registry)
         if reference.is_built:
             folder = self.plan.catalog.image_folder(reference)
             root, _, path = folder.partition("/")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import dagger
 
-from floe_ci.build import RUNNER_IMAGE, Build
+from floe_ci.build import Build
 from floe_ci.engine import explain_push, explained
 from floe_ci.errors import UserError
 from floe_ci.images import Reference
@@ -34,10 +34,7 @@ async def publish(request: RunRequest, targets: Mapping[str, str]) -> dict[str, 
     """
 
     async def build_and_push(name: str) -> str:
-        if name == Reference.parse(RUNNER_IMAGE).name:
-            image = await build.runner()
-        else:
-            image = await (await build.service(Reference.parse(name))).sync()
+        image = await (await build.image(Reference.parse(name))).sync()
         return await push(image, targets[name])
 
     with explained():

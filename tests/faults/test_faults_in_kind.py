@@ -1,0 +1,194 @@
+"""Faults of a run in a Kind cluster of its own: results are there within seconds, and nothing of the run is left."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from faulted import MOMENTS, Row, Started, first_line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from repositories import Repository
+    from tests.engine.conftest import Dagger
+
+pytestmark = pytest.mark.timeout(900)
+
+OPTIONS = shlex.split(os.environ.get("FLOE_CI_OPTIONS", ""))
+TABLE = """
+[tool.floe-ci.runner]
+install = ["pytest"]
+[tool.floe-ci.tiers.integration]
+manifests = ["service.yaml"]
+"""
+SERVICE = """
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      terminationGracePeriodSeconds: 1
+      containers: [{name: web, image: "floe.local/runner:dev", command: [python, -m, http.server]}]
+"""
+TESTS = """
+from threading import Event
+
+def test_passes():
+    assert 1 + 1 == 2
+
+def test_waits():
+    assert not Event().wait(%s)
+"""
+MAY_WAIT = 7.5
+"""Seconds from a signal to the results."""
+ENDS_IN = 60.0
+"""Seconds that a process, and all that it made, may take to be gone."""
+NOTICED_IN = 240.0
+"""Seconds until a run has noticed that its cluster is gone."""
+NO_NODE = "redis:7.0.15"
+"""A public image that no node can be made from."""
+
+
+def processes_of(run_id: str) -> dict[int, str]:
+    """Return the processes of this machine, containers' included, that have a run's id among their variables."""
+    found = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if f"FLOE_RUN_ID={run_id}".encode() in (folder / "environ").read_bytes().split(b"\0"):
+                command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+                found[int(folder.name)] = command[:80]
+    return found
+
+
+def left_of(run_id: str) -> tuple[str, ...]:
+    """Return what is left of a run's processes when they have had time to end."""
+    deadline = time.monotonic() + ENDS_IN
+    while (left := processes_of(run_id)) and time.monotonic() < deadline:
+        pass
+    return tuple(left.values())
+
+
+@pytest.fixture
+def begin(repository: Repository, tmp_path: Path, dagger: Dagger) -> Iterator[Callable[..., Started]]:  # noqa: ARG001 - there is an engine
+    """Yield what starts a run of two tests, of which one waits for some seconds, or for ever."""
+    repository.write("pyproject.toml", TABLE)
+    repository.write("service.yaml", SERVICE)
+    results = tmp_path / "results"
+    with ExitStack() as stack:
+
+        def start(*options: str, seconds: int | None = None) -> Started:
+            repository.write("tests/integration/test_it.py", TESTS % seconds)
+            argv = [sys.executable, "-m", "floe_ci", "test", "--on", "dagger", "--fresh", *OPTIONS]
+            process = stack.enter_context(
+                subprocess.Popen(
+                    [*argv, "--results", str(results), *options],
+                    cwd=repository.folder,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    text=True,
+                )
+            )
+            stack.callback(process.kill)
+            return Started(process, results, time.monotonic())
+
+        yield start
+
+
+def end(started: Started, name: str, what: str, since: float, limit: float = ENDS_IN) -> Row:
+    """Wait until a run's results are there, and then for its end; return what came of it."""
+    exit_code = started.results / "exit-code"
+    while not exit_code.exists():
+        assert time.monotonic() - since < limit, "no results"
+        with suppress(subprocess.TimeoutExpired):
+            started.process.wait(timeout=0.05)
+    there = time.monotonic()
+    started.process.communicate(timeout=ENDS_IN)
+    files = (str(each.relative_to(started.results)) for each in started.results.rglob("*") if each.is_file())
+    return Row(
+        name,
+        what,
+        first_line(started.results),
+        json.loads((started.results / "run.json").read_text())["verdict"],
+        started.process.returncode,
+        tuple(sorted(files)),
+        round(there - since, 1),
+        left_of(started.run_id),
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_signal_in_kind(
+    moment: str, number: signal.Signals, begin: Callable[..., Started], record: Callable[[Row], None]
+) -> None:
+    """A signal at any moment of a run in Kind ends it with results within seconds, and nothing of it is left."""
+    started = begin(seconds=5 if moment == "collect" else None)
+    started.wait_for(MOMENTS[moment])
+    now = time.monotonic()
+    started.process.send_signal(number)
+    told = MOMENTS[moment].removesuffix(" …")
+    row = end(started, f"{number.name.lower()}-in-kind-{moment}", f"{number.name} in Kind, at `{told}`", now)
+    record(row)
+    assert row.exit_code == 128 + number, row
+    assert row.verdict == "interrupted"
+    assert row.seconds <= MAY_WAIT, row
+    assert {"summary.md", "junit.xml", "report.html"} <= {*row.results}
+    ran = 'name="test_passes"' in (started.results / "junit.xml").read_text()
+    assert ran == (moment in {"tests", "collect"})
+    assert not row.left
+
+
+def test_docker_dies(begin: Callable[..., Started], record: Callable[[Row], None]) -> None:
+    """A run whose nodes' Docker dies is infrastructure's fault, and keeps what the tests had told."""
+    started = begin()
+    started.wait_for(MOMENTS["tests"])
+    docker = [number for number, command in processes_of(started.run_id).items() if "dockerd" in command]
+    if not docker:
+        pytest.skip("the engine's processes can't be seen from here")
+    now = time.monotonic()
+    for number in docker:
+        os.kill(number, signal.SIGKILL)
+    row = end(started, "docker-dies", "Docker, which the nodes are containers of, is killed", now, NOTICED_IN)
+    record(row)
+    assert row.exit_code == 3, row
+    assert 'name="test_passes"' in (started.results / "junit.xml").read_text()
+    assert not row.left
+
+
+def test_cluster_that_can_not_be_created(begin: Callable[..., Started], record: Callable[[Row], None]) -> None:
+    """Where no cluster can be made of the nodes' image, the run says what kind said, and leaves nothing."""
+    started = begin("--node-image", NO_NODE)
+    row = end(started, "no-cluster", "`kind create cluster` fails", started.began, NOTICED_IN)
+    record(row)
+    assert row.exit_code == 3, row
+    assert re.search(r"kind|node", row.seen), row
+    assert not row.left
+
+
+def test_killed_and_run_again(begin: Callable[..., Started], record: Callable[[Row], None]) -> None:
+    """A run that is killed leaves nothing that the next one, into the same folder, would take notice of."""
+    killed = begin()
+    killed.wait_for(MOMENTS["tests"])
+    run_id = killed.run_id
+    killed.process.kill()
+    killed.process.communicate(timeout=ENDS_IN)
+    again = begin(seconds=1)
+    row = end(again, "killed", "a run is killed by SIGKILL, and another begins", again.began, NOTICED_IN)
+    record(row)
+    assert row.exit_code == 0, row
+    assert not left_of(run_id)
