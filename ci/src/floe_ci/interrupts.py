@@ -34,6 +34,7 @@ class Interrupts:
         """Set with it, for work in other threads."""
         self._tell = tell
         self._scope: anyio.CancelScope | None = None
+        self._hurried: tuple[anyio.CancelScope, float] | None = None
 
     def interrupt(self, number: int) -> None:
         """End the run in order."""
@@ -43,6 +44,9 @@ class Interrupts:
             self.stop.set()
             if self._scope:
                 self._scope.cancel()
+            if self._hurried:
+                scope, seconds = self._hurried
+                scope.deadline = min(scope.deadline, anyio.current_time() + seconds)
 
     @contextmanager
     def ending(self) -> Iterator[None]:
@@ -51,6 +55,16 @@ class Interrupts:
             if self.signal is not None:
                 self._scope.cancel()
             yield
+
+    @contextmanager
+    def hurried(self, limit: float, hurry: float) -> Iterator[anyio.CancelScope]:
+        """Do something that may take `limit` seconds, and only `hurry` from when an interruption comes."""
+        with anyio.move_on_after(limit if self.signal is None else hurry) as scope:
+            self._hurried = scope, hurry
+            try:
+                yield scope
+            finally:
+                self._hurried = None
 
     @contextmanager
     def listening(self) -> Iterator[None]:

@@ -307,13 +307,13 @@ async def finish(this: Run, stay: Entrance, end: End) -> tuple[Outcome, bool]:
     Returns:
         The outcome, and whether what the run made is to be kept for a look.
     """
-    limit = HURRY if this.interrupts.signal is not None else COLLECTING
     notes: tuple[str, ...] = ()
     await in_thread(this.growing.close)
     try:
-        with anyio.move_on_after(limit) as scope:
+        with this.interrupts.hurried(COLLECTING, HURRY) as scope:
             notes = await stay.collect()
         if scope.cancelled_caught:
+            limit = COLLECTING if this.interrupts.signal is None else HURRY
             notes = (f"not everything could be collected in {limit:g} s",)
     except BaseException as error:  # noqa: BLE001 - as above
         problem = problem_of(error, this)
@@ -321,6 +321,9 @@ async def finish(this: Run, stay: Entrance, end: End) -> tuple[Outcome, bool]:
         if end.problem is None and not this.live.heard and not (this.folder.path / "junit.xml").exists():
             # Nothing else tells of the tests: this is why.
             end = replace(end, problem=problem)
+    if this.interrupts.signal is not None:
+        # It may have come just now: until the results are there, a run is told to stop.
+        end = replace(end, problem=interruption(this))
     keep = this.request.keep and this.interrupts.signal is None and bool(end.problem or end.exit_code)
     await in_thread(lambda: remember_durations(this))
     versions = this.versions | this.live.versions
@@ -334,13 +337,12 @@ async def finish(this: Run, stay: Entrance, end: End) -> tuple[Outcome, bool]:
 
 async def leave(this: Run, stay: Entrance, *, keep: bool) -> None:
     """Take down what the run made; what goes wrong with that is told, and changes no verdict."""
-    hurry = this.interrupts.signal is not None
-    limit = HURRY if hurry else LEAVING
     try:
-        with anyio.move_on_after(limit) as scope:
-            await stay.leave(keep=keep, hurry=hurry)
+        with this.interrupts.hurried(LEAVING, HURRY) as scope:
+            await stay.leave(keep=keep, hurry=this.interrupts.signal is not None)
             await this.held.aclose()
         if scope.cancelled_caught:
+            limit = LEAVING if this.interrupts.signal is None else HURRY
             this.told.note(f"what the run made was not all gone after {limit:g} s")
     except BaseException as error:  # noqa: BLE001 - as above
         this.told.note(f"not all of what the run made could be removed: {problem_of(error, this).text}")

@@ -301,6 +301,33 @@ def test_collecting_is_bounded_when_interrupted(request_: RunRequest) -> None:
     assert "not everything could be collected" in check_whole(outcome, request_)
 
 
+@pytest.mark.parametrize("after", [nothing, forever], ids=["that ends", "that hangs"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_signal_while_collecting(request_: RunRequest, number: int, after: Callable[[Run], Awaitable[None]]) -> None:
+    """A signal that comes while results are collected is the run's verdict, with every test that there is in them."""
+
+    async def told_to_stop(run: Run) -> None:
+        run.interrupts.interrupt(number)
+        await after(run)
+
+    outcome = carried_out(Place({"collect": told_to_stop}), request_)
+    assert (outcome.verdict, outcome.exit_code) == ("interrupted", 128 + number)
+    assert "1 passed" in check_whole(outcome, request_)
+
+
+def test_signal_while_leaving(request_: RunRequest) -> None:
+    """A signal after the verdict changes nothing of it, and ends a teardown that hangs."""
+
+    async def told_to_stop(run: Run) -> None:
+        run.interrupts.interrupt(signal.SIGTERM)
+        await forever(run)
+
+    told = Told()
+    outcome = carried_out(Place({"leave": told_to_stop}), request_, told)
+    assert outcome.exit_code == 0
+    assert "what the run made was not all gone after 4 s" in "".join(told.lines)
+
+
 def test_earlier_verdict_is_gone_when_a_run_starts(request_: RunRequest) -> None:
     """From the moment that a run starts its folder shows no earlier verdict."""
     carried_out(Place(), request_)
