@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 import socket
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -12,7 +11,6 @@ from typing import TYPE_CHECKING
 from dagger import CacheSharingMode, ImageLayerCompression, PortForward, ReturnType, dag
 
 from floe_ci.errors import UserError
-from floe_ci.forward import VARIABLES
 from floe_ci.images import Reference
 from floe_ci.relay import Relay, sources
 from floe_ci.toolbox import HOME
@@ -128,10 +126,9 @@ class Cluster:
             yield
         await tunnel.stop()
 
-    def opening(self, namespace: str, doors: Collection[Door], variables: Mapping[str, str]) -> dagger.Service:
-        """Return a service that opens the cluster's own, and begins by printing the variables that find them."""
-        lines = "\n".join(f"{name}={shlex.quote(value)}" for name, value in variables.items())
-        opening = self.client.with_new_file(VARIABLES, f"{lines}\n")
+    def opening(self, namespace: str, doors: Collection[Door]) -> dagger.Service:
+        """Return a service that opens the cluster's own."""
+        opening = self.client
         for door in doors:
             opening = opening.with_exposed_port(door.open, description=door.service)
         return opening.as_service(args=["python", "-m", "floe_ci.forward", namespace, *map(str, doors)])

@@ -1,7 +1,6 @@
 """Hands the ports of a cluster's Services on, for as long as it runs.
 
 `python -m floe_ci.forward NAMESPACE SERVICE:PORT:OPEN…` listens on each port OPEN, and hands on to PORT of the Service.
-It begins by printing how they are reached, which `VARIABLES` holds.
 """
 
 from __future__ import annotations
@@ -29,8 +28,6 @@ INNER: Final = 40_000
 """Where kubectl listens, for the relay alone: from here on."""
 MOVED: Final = 10_000
 """What is added to a port that another Service has too, until it is free."""
-VARIABLES: Final = "/run/floe/variables"
-"""The variables of the services, as a shell and a `.env` file take them."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +91,6 @@ async def forward(namespace: str, door: Door, inner: int) -> None:
 
 async def main(namespace: str, *texts: str) -> None:
     """Hand on until the process is told to end."""
-    print(await anyio.Path(VARIABLES).read_text(encoding="utf-8"), flush=True)  # noqa: T201 - it was asked for
     inner = {INNER + place: Door.parse(text) for place, text in enumerate(texts)}
     relay = Relay(str(LOOPBACK))
     with anyio.open_signal_receiver(signal.SIGTERM) as signals:

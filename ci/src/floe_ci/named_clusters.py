@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import uuid
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
@@ -37,10 +38,10 @@ class LastingStay(KindStay):
         if self._wanted:
             await super().services()
 
-    async def opened(self) -> dagger.Service:
-        """Return a service that opens those of the tier to who asks."""
+    async def opened(self) -> tuple[dagger.Service, dict[str, str]]:
+        """Return a service that opens those of the tier to who asks, and the variables by which they are found then."""
         doors, variables = await in_thread(self._there.reached)
-        return self.cluster.opening(SERVICES_NAMESPACE, doors, variables)
+        return self.cluster.opening(SERVICES_NAMESPACE, doors), variables
 
     async def leave(self, *, keep: bool, hurry: bool) -> None:
         """Leave the cluster as it is, or kill what was begun."""
@@ -65,12 +66,17 @@ class Lasting:
 async def open_up(origin: Origin, request: RunRequest, told: Progress) -> dagger.Service:
     """Bring a tier's services up in a cluster for the session, and return a service that opens them.
 
+    The variables by which they are found are told, passwords among them: whoever opens services wants to use them.
+
     Raises:
         UserError: What was asked for can't be, or broke; the message says where.
     """
     place = Lasting(origin, None, services=True)
     await run.up(request, place, told, Interrupts(told.note, ours=False))
-    return await place.entered.opened()
+    service, variables = await place.entered.opened()
+    for name, value in variables.items():
+        told.note(f"{name}={shlex.quote(value)}")
+    return service
 
 
 async def bring_up(origin: Origin, request: RunRequest, name: str | None, told: Progress, *, services: bool) -> Cluster:
