@@ -59,4 +59,5 @@ def test_services_are_open_on_this_machine(dagger: Dagger, tmp_path: Path) -> No
             up.communicate(timeout=60)
         finally:
             up.kill()
-    assert up.returncode is not None
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("localhost", 6379), timeout=10)
