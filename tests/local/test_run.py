@@ -238,3 +238,14 @@ def test_service_that_cannot_be_installed_is_told(here: Here, tmp_path: Path, mo
     assert code in {2, 3}, said
     assert "`uv " in summary
     assert here.wait_until_clean() == ([], [])
+
+
+def test_lock_file_that_is_no_text(here: Here) -> None:
+    """A lock file that is not UTF-8 is bad input, named with the byte, and no fault of the infrastructure."""
+    (here.repository / "uv.lock").write_bytes(b"version = 1\n\xff\n")
+    config = here.repository / "pyproject.toml"
+    config.write_text(config.read_text().replace('[tool.floe-ci.runner]\ninstall = ["pytest"]\n', ""))
+    code, said = here.run("test", "--on", "local", "--tier", "unit")
+    assert code == 2, said
+    assert "uv.lock: line 2: byte 0xff is not UTF-8" in said
+    assert "Traceback" not in said

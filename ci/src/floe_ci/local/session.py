@@ -26,6 +26,7 @@ from floe_ci.local.workspace import Workspace
 from floe_ci.plan import Plan
 from floe_ci.selection import refuse_workers
 from floe_ci.tasks import in_thread, together
+from floe_ci.toml_files import read_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -75,7 +76,7 @@ class LocalStay:
             # Without tests nothing is installed, so a repository need not say what.
             self._packages = environments.of_tests(request.source, plan.config) if self._run.with_tests else None
             if self._packages and self._packages.lock:
-                refuse_workers(plan.tier, request.selection, self._packages.lock.read_text(encoding="utf-8"))
+                refuse_workers(plan.tier, request.selection, read_text(self._packages.lock) or "")
         there = kept.find(request.source) if self._run.with_tests and not request.fresh else None
         there = there if there and set(offer.services) <= set(there.services) else None
         for line in (IN_USE,) if there else first_lines(offer):
