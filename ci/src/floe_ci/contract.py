@@ -48,6 +48,9 @@ LABEL_CONNECTION: Final = "floe.dev/connection"
 REQUIREMENT_PROPERTY: Final = "requirement"
 """The property of a case in `junit.xml` that says which requirement it shows to be met; one for each."""
 
+NO_RESULT: Final = "no result: "
+"""How the error of a case in `junit.xml` begins that stands for a test without an end, which is no verdict on it."""
+
 CREDENTIALS_SECRET: Final = "floe-credentials"  # noqa: S105 - the object's name, not what it holds
 """The Secret of a run: one generated value for each of its keys that a manifest refers to."""
 

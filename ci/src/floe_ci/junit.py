@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import IO, TYPE_CHECKING, Final, Literal
 from xml.parsers import expat
 
+from floe_ci import contract
 from floe_ci.ansi import plain
 
 if TYPE_CHECKING:
@@ -113,6 +114,11 @@ class Case:
         """Whether it was executed: it was not skipped, or failed as it was expected to."""
         expected = any(each.kind == "pytest.xfail" and "[NOTRUN]" not in each.message for each in self.results)
         return self.outcome != "skipped" or expected
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether it stands for a test that nobody knows the end of."""
+        return any(result.message.startswith(contract.NO_RESULT) for result in self.results)
 
     @property
     def of_collection(self) -> bool:

@@ -154,7 +154,7 @@ def judge(evidence: Evidence) -> Judgement:
         return Judgement(Verdict.INTERRUPTED, _SIGNALLED + (problem.signal or signal.SIGINT))
     if problem and problem.kind in _BY_PROBLEM:
         return judgement(_BY_PROBLEM[problem.kind])
-    bad = [case for case in evidence.cases or () if case.bad and not case.of_pytest]
+    bad = [case for case in evidence.cases or () if case.bad and not (case.of_pytest or case.is_unfinished)]
     if bad:
         return judgement(Verdict.REFUSED if all(case.of_collection for case in bad) else Verdict.FAILED)
     if problem:
@@ -185,7 +185,11 @@ def _by_exit_code(evidence: Evidence) -> Judgement:
     ran = any(case.ran for case in cases or ())
     # That pytest ran is known from what it wrote: a Python that can't even import it ends with 1 as well.
     ended = (
-        cases is not None and evidence.whole and evidence.finished is not False and evidence.own_code in {None, code}
+        cases is not None
+        and evidence.whole
+        and evidence.finished is not False
+        and evidence.own_code in {None, code}
+        and not any(case.is_unfinished for case in cases)
     )
     if code == _USAGE_ERROR and not ran:
         return judgement(Verdict.REFUSED, "pytest could not start")

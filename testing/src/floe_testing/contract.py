@@ -61,6 +61,9 @@ LABEL_CONNECTION: Final = "floe.dev/connection"
 REQUIREMENT_PROPERTY: Final = "requirement"
 """The property of a test's case in `junit.xml`, one for each requirement that it names."""
 
+NO_RESULT: Final = "no result: "
+"""How the error of a case in `junit.xml` begins that stands for a test without an end, which is no verdict on it."""
+
 CREDENTIALS_SECRET: Final = "floe-credentials"  # noqa: S105 - the name of the object
 """The Secret that holds a run's passwords."""
 

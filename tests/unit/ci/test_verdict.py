@@ -6,6 +6,7 @@ from itertools import product
 from typing import Any
 
 import pytest
+from floe_ci.contract import NO_RESULT
 from floe_ci.ends import Problem
 from floe_ci.junit import Case, Result
 from floe_ci.verdict import EXIT_CODES, Evidence, Verdict, judge, of_exit_code, table
@@ -16,6 +17,7 @@ EXPECTED = Case("t", "expected", 0.0, (Result("skipped", "bug", "", "pytest.xfai
 FAILED = Case("t", "failed", 0.0, (Result("failed", "assert 0"),))
 ERRORED = Case("t", "errored", 0.0, (Result("errored", "no server"),))
 COLLECTION = Case("", "tests.test_c", 0.0, (Result("errored", "collection failure"),))
+UNFINISHED = Case("t", "unfinished", 0.0, (Result("errored", f"{NO_RESULT}it was running"),))
 INTERNAL = Case("pytest", "internal", 0.0, (Result("errored", "internal error"),))
 
 P, F, R, E, N = Verdict.PASSED, Verdict.FAILED, Verdict.REFUSED, Verdict.ERRORED, Verdict.NOTHING_RAN
@@ -31,6 +33,8 @@ CASES = {
     "collection": (COLLECTION,),
     "collection, good": (COLLECTION, GOOD),
     "collection, failed": (COLLECTION, FAILED),
+    "unfinished": (GOOD, UNFINISHED),
+    "unfinished, failed": (FAILED, UNFINISHED),
     "internal": (INTERNAL, GOOD),
     "internal, failed": (INTERNAL, FAILED),
 }
@@ -47,6 +51,8 @@ TABLE = {
     "collection": (R,) * 11,
     "collection, good": (R,) * 11,
     "collection, failed": (F,) * 11,
+    "unfinished": (E,) * 11,
+    "unfinished, failed": (F,) * 11,
     "internal, failed": (F,) * 11,
 }
 """Of tests whose account is whole, as far as is known."""

@@ -18,6 +18,7 @@ from xml.sax.saxutils import escape, quoteattr
 import pytest
 from _pytest.junitxml import LogXML, bin_xml_escape, mangle_test_address
 
+from floe_testing import contract
 from floe_testing.results.document import LiveDocument, beside
 from floe_testing.unpatched import clock, system
 
@@ -26,10 +27,10 @@ if TYPE_CHECKING:
 
     from floe_testing.results.output import Output
 
-NO_RESULT: Final = "no result: the test was running when its process was last heard of"
+NO_RESULT: Final = f"{contract.NO_RESULT}the test was running when its process was last heard of"
 """The error that stands for a test which has not ended."""
 
-NO_ROOM: Final = "no result: the disk had no room for what came after this"
+NO_ROOM: Final = f"{contract.NO_RESULT}the disk had no room for what came after this"
 """The error that stands for whatever is missing."""
 
 _OPENING: Final = '<?xml version="1.0" encoding="utf-8"?><testsuites name="pytest tests"><testsuite'
