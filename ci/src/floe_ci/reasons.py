@@ -39,7 +39,7 @@ def headline(said: str) -> str:
     """Return the one line of what was said that tells most: what was raised, or which argument was refused."""
     lines = [line.strip() for line in said.splitlines()]
     told = [line for line in lines if _HEADLINE.match(line)] or [line for line in lines if _GATE.fullmatch(line)]
-    return told[-1] if told else ""
+    return told[-1].removeprefix("E   ") if told else ""
 
 
 def tail(path: Path) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from floe_ci import reasons
 from floe_ci.junit import PROBLEM_SUITE, Case, Counts, Suite, first_line, xml_text
 from floe_ci.listeners import Step
 from floe_ci.shards import balance
@@ -74,7 +75,7 @@ class Page:
         if lines:
             return " ".join(lines[:2] if lines[0].endswith(":") else lines[:1])
         failed = next((case for case in self.tests if case.bad), None)
-        return f"{failed.title}: {first_line(_plain(failed.reason)) or failed.outcome}" if failed else ""
+        return f"{failed.title}: {_short_reason(failed)}" if failed else ""
 
     def files(self) -> list[tuple[str, str]]:
         """Return what is in the results, each with what it holds."""
@@ -124,6 +125,13 @@ def _headline(verdict: Verdict, tier: str, tests: Sequence[Case]) -> str:
         if number
     )
     return f"**{verdict.capitalize()}**: tier {_text(tier)}, {told or 'no test reported'}."
+
+
+def _short_reason(case: Case) -> str:
+    """Return in one line why a test did not pass; of a module that can't be imported pytest tells the place first."""
+    reason = _plain(case.reason)
+    raised = reasons.headline(reason) if case.of_collection else ""
+    return raised or first_line(reason) or case.outcome
 
 
 def _cause(cause: str) -> list[str]:

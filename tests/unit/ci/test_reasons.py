@@ -20,7 +20,7 @@ GATE = "3 1 67%\nERROR: Coverage failure: total of 67 is less than fail-under=10
 @pytest.mark.parametrize(
     ("said", "line"),
     [
-        (CONFTEST, "E   RuntimeError: boom"),
+        (CONFTEST, "RuntimeError: boom"),
         (USAGE, "pytest: error: unrecognized arguments: --nope"),
         ("ERROR: file or directory not found: nope", "ERROR: file or directory not found: nope"),
         ("collected 3 items\ntest_a.py ..", ""),

@@ -74,6 +74,14 @@ def test_without_tests() -> None:
         assert absent not in text
 
 
+def test_cause_of_a_module_that_can_not_be_imported() -> None:
+    """Of a module that can't be imported the first cause is what was raised, and not only where."""
+    said = "tests/test_a.py:2: in <module>\n    import nowhere\nE   ModuleNotFoundError: No module named 'nowhere'"
+    case = Case("", "tests.test_a", 0, (Result("errored", "collection failure", said),))
+    cause = Page(Verdict.REFUSED, "unit", [Suite("unit", [case])]).first_cause
+    assert cause == "tests.test_a: ModuleNotFoundError: No module named 'nowhere'"
+
+
 def test_files_that_are_there(tmp_path: Path) -> None:
     """Each file that is there is listed, none that is not, and where there was no cluster none is spoken of."""
     (tmp_path / "logs").mkdir()
