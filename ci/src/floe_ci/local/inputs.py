@@ -28,9 +28,9 @@ NATIVE: Final = frozenset({
 })  # fmt: skip
 """Ends of the names of what a compiler reads, and its settings."""
 NATIVE_NAMES: Final = frozenset({"CMakeLists.txt", "Cargo.toml", "Cargo.lock"})
-NEVER_PART: Final = frozenset({"__pycache__", "node_modules", "results", "venv"})
-BUILT: Final = frozenset({"build", "dist"})
-"""Folders at a project's top that a build leaves."""
+NEVER_PART: Final = frozenset({"__pycache__", "node_modules"})
+LEFT: Final = frozenset({"build", "dist", "results"})
+"""Folders at a project's top that a build or a run leaves, unless they are packages of these names."""
 NOT_UVS_AFFAIR: Final = frozenset({
     "UV_CACHE_DIR", "UV_HTTP_TIMEOUT", "UV_LINK_MODE", "UV_NATIVE_TLS", "UV_NO_PROGRESS", "UV_OFFLINE",
     "UV_PROJECT_ENVIRONMENT", "UV_SYSTEM_CERTS",
@@ -212,7 +212,7 @@ def _files_of(folder: Path) -> Iterator[Path]:
             if not name.startswith(".")
             and name not in NEVER_PART
             and not name.endswith(".egg-info")
-            and not (top and name in BUILT)
+            and not (top and name in LEFT and not Path(where, name, "__init__.py").exists())
             and not os.path.exists(os.path.join(where, name, "pyvenv.cfg"))  # noqa: PTH110, PTH118 - in a hot loop
         )
         for name in sorted(files):

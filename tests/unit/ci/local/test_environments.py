@@ -133,11 +133,29 @@ def test_every_file_of_a_copy_is_an_input(source: Path) -> None:
     code = source / "part" / "src" / "code.py"
     code.write_text("VALUE = 1")
     before = key(source)
-    for left in ("__pycache__/code.pyc", "build/lib/code.py", "part.egg-info/PKG-INFO", ".venv/x.py"):
+    (source / "part" / "environment" / "lib").mkdir(parents=True)
+    (source / "part" / "environment" / "pyvenv.cfg").write_text("")
+    for left in (
+        "__pycache__/code.pyc", "build/lib/code.py", "part.egg-info/PKG-INFO", ".venv/x.py", "results/unit/junit.xml",
+        "environment/lib/x.py",
+    ):  # fmt: skip
         (source / "part" / left).parent.mkdir(parents=True, exist_ok=True)
         (source / "part" / left).write_text("left")
     assert key(source) == before
     code.write_text("VALUE = 2")
+    assert key(source) != before
+
+
+@pytest.mark.parametrize("package", ["src/part/results", "src/part/venv", "src/part/build", "results", "build"])
+def test_package_of_any_name_is_an_input(source: Path, package: str) -> None:
+    """A package that is called like what a build or a run leaves counts as any other."""
+    (source / "uv.lock").write_text(LOCK.replace("editable", "directory"))
+    folder = source / "part" / package
+    folder.mkdir(parents=True)
+    (folder / "__init__.py").write_text("")
+    (folder / "code.py").write_text("VALUE = 1")
+    before = key(source)
+    (folder / "code.py").write_text("VALUE = 2")
     assert key(source) != before
 
 
