@@ -110,15 +110,18 @@ class Build:
     async def manifests(self, tools: dagger.Container) -> Plan:
         """Render the tier's services and the runner's Job; return the plan with them."""
         with self.steps.step("render manifests", BUILDING):
-            services, job = await together(
+            services, addons, job = await together(
                 render.services(tools, self.origin.k8s, self.origin.source, self.plan.tier, self.plan.catalog),
+                render.addons(tools, self.origin.k8s, self.origin.source, self.plan.tier),
                 render.folder(tools, self.origin.k8s, "runner"),
             )
-        return self.plan.with_manifests(services, job)
+        plan = self.plan.with_manifests(services, job, addons)
+        plan.addons.require_whole(plan.services)
+        return plan
 
     async def services(self, plan: Plan) -> dict[str, dagger.Container]:
-        """Return the images of the services by name: pulled, or built where it is one of the module's own."""
-        names = plan.services.images()
+        """Return the images of services and add-ons by name: pulled, or built where it is one of the module's own."""
+        names = sorted({*plan.services.images(), *plan.addons.all.images()})
         images = await together(*(self.image(Reference.parse(name)) for name in names))
         return dict(zip(names, images, strict=True))
 

@@ -206,6 +206,8 @@ class TierConfig(Table):
     """Services that this package brings, or a folder of `service-folders`."""
     manifests: tuple[RepositoryPath, ...] = ()
     """Kustomize folders or YAML files of the repository, applied beside the services."""
+    addons: tuple[RepositoryPath, ...] = ()
+    """Kustomize folders or YAML files of add-ons: they are applied as they are, with the namespaces that they name."""
     environment: Mapping[Variable, Value] = Field(default_factory=dict)
     """For the test process; `${FLOE_POSTGRES_HOST}` and the like refer to the run's variables."""
     pass_environment: tuple[PassedName, ...] = ()

@@ -134,7 +134,13 @@ class Holder:
             # A file that was changed meanwhile may be in it or not.
             after = await in_thread(lambda: current_key(Plan.read(request)))
             key = before if before == after else ""
-            deployed = Deployed(key=key, services=spec.services, job=spec.runner, runner_image=names[RUNNER_IMAGE])
+            deployed = Deployed(
+                key=key,
+                services=spec.services,
+                addons=spec.addons,
+                job=spec.runner,
+                runner_image=names[RUNNER_IMAGE],
+            )
             self.held = self._held(deployed)
             held_cluster.write(self.held)
             await in_thread(lambda: self._wait_with(spec))

@@ -8,7 +8,9 @@ import dagger
 from dagger import dag
 
 from floe_ci import kustomize
+from floe_ci.addons import Addons
 from floe_ci.manifests import Manifests
+from floe_ci.tasks import together
 
 if TYPE_CHECKING:
     from floe_ci.catalog import Catalog
@@ -30,9 +32,22 @@ async def services(
         dag.directory()
         .with_directory("k8s", k8s)
         .with_directory("source", source)
-        .with_new_file("run/kustomization.yaml", kustomization)
+        .with_new_file(f"run/{kustomize.FILE}", kustomization)
     )
     return await folder(tools, tree, "run")
+
+
+async def addons(tools: dagger.Container, k8s: dagger.Directory, source: dagger.Directory, tier: TierConfig) -> Addons:
+    """Return the add-ons of a tier.
+
+    Raises:
+        UserError: A manifest is not there or does not parse.
+    """
+    tree = dag.directory().with_directory("k8s", k8s).with_directory("source", source)
+    for place, path in enumerate(tier.addons):
+        tree = tree.with_new_file(f"addons/{place}/{kustomize.FILE}", kustomize.alone(path))
+    rendered = await together(*(folder(tools, tree, f"addons/{place}") for place in range(len(tier.addons))))
+    return Addons(dict(zip(tier.addons, rendered, strict=True)))
 
 
 async def folder(tools: dagger.Container, tree: dagger.Directory, name: str) -> Manifests:

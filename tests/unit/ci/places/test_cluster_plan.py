@@ -21,6 +21,11 @@ case "$*" in
 image: "web:1"}]}}}}
 END
 ;;
+*/addons/0) cat <<'END'
+{apiVersion: apps/v1, kind: Deployment, metadata: {name: operator, namespace: kube-system}, spec: {template: {spec: \
+{containers: [{name: operator, image: "operator:1"}]}}}}
+END
+;;
 */runner) cat <<'END'
 {apiVersion: v1, kind: ServiceAccount, metadata: {name: runner}}
 ---
@@ -66,6 +71,17 @@ def test_specification(repository: Path) -> None:
 def test_images(repository: Path) -> None:
     """A run needs the images of its services, and the runner's once."""
     assert read(RunRequest(source=repository)).images == ("web:1", "floe.local/runner:dev")
+
+
+def test_add_ons(repository: Path) -> None:
+    """An add-on keeps its namespace, its image is pulled as others are, and one that is there is left out."""
+    (repository / "pyproject.toml").write_text(TABLE.replace("environment", 'addons = ["operator"]\nenvironment'))
+    plan = read(RunRequest(source=repository))
+    assert "operator:1" in plan.images
+    text = plan.spec(lambda name: f"mirror/{name}").addons["operator"]
+    assert "namespace: kube-system" in text
+    assert "image: mirror/operator:1" in text
+    assert read(RunRequest(source=repository, addons={"operator": "there"})).spec().addons == {}
 
 
 def test_services_alone(repository: Path) -> None:
