@@ -26,6 +26,8 @@ DEFAULT_NAMESPACE: Final = "default"
 NAMESPACES: Final = frozenset({DEFAULT_NAMESPACE, "kube-system", "kube-public", "kube-node-lease"})
 """Those that every cluster has."""
 NAMESPACE, DEFINITION, API_SERVICE = "Namespace", "CustomResourceDefinition", "APIService"
+OTHERS: Final = "the tier's manifests"
+"""What a message calls what is no add-on."""
 WEBHOOKS: Final = frozenset({"MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"})
 _BEFORE: Final = (
     "PriorityClass",
@@ -123,6 +125,10 @@ class Addons:
         webhooks = any(each["kind"] in WEBHOOKS for each in self.all.documents)
         return webhooks or any(map(self.brings, manifests.documents))
 
+    def beside(self, others: Manifests) -> Self:
+        """Return them with other manifests as one more."""
+        return replace(self, manifests={**self.manifests, OTHERS: others})
+
     def with_images(self, mapping: Callable[[str], str]) -> Self:
         """Return them with each image replaced by what `mapping` makes of it."""
         return replace(self, manifests={name: each.with_images(mapping) for name, each in self.manifests.items()})
@@ -134,16 +140,13 @@ class Addons:
             UserError: It is so; every problem is told.
         """
         found = [f"{name}: {fault}" for name, each in self.manifests.items() for fault in self._faults(each)]
-        known = {(each.group, each.kind) for each in definitions(self.all, others)}
-        known_groups = _served(self.all) | _served(others)
+        everything = self.beside(others)
         found += [
             f"{name}: {_shown(document)} is of {document.get('apiVersion')}, which nothing defines: "
             f"have an add-on bring its {DEFINITION}, before its objects or with them"
-            for name, each in {**self.manifests, "the tier's manifests": others}.items()
+            for name, each in everything.manifests.items()
             for document in each.documents
-            if not _is_built_in(document)
-            and (group_of(document), document["kind"]) not in known
-            and group_of(document) not in known_groups
+            if not (_is_built_in(document) or everything.brings(document))
         ]
         if found:
             raise UserError.of(found, "add-ons" if self.manifests else "manifests")
@@ -186,9 +189,9 @@ NONE: Final = Addons()
 """Where a tier has none."""
 
 
-def definitions(*manifests: Manifests) -> tuple[Definition, ...]:
+def definitions(manifests: Manifests) -> tuple[Definition, ...]:
     """Return the kinds that some manifests define."""
-    specs = [_spec(each) for some in manifests for each in some.documents if each["kind"] == DEFINITION]
+    specs = [_spec(each) for each in manifests.documents if each["kind"] == DEFINITION]
     return tuple(
         Definition(
             str(each.get("group", "")),

@@ -123,7 +123,7 @@ class Holder:
             before = await in_thread(lambda: current_key(Plan.read(request)))
             with timings.step("configure"):
                 build = await Build.read(origin, request, timings)
-            runner, plan = await together(build.runner(), build.manifests(self.cluster.tools))
+            runner, plan = await together(build.runner(), build.manifests(self.cluster.tools, SERVICES_NAMESPACE))
             images = await build.services(plan) | {RUNNER_IMAGE: runner}
             names = await build.load(self.cluster, images)
             pulled = replace(plan, services=Manifests((*plan.services.documents, runner_on_every_node())))

@@ -38,6 +38,20 @@ def apply(apis: Apis, spec: RunSpec, addons: Addons, stop: threading.Event | Non
     _put(apis, spec, addons.objects, stop)
 
 
+def apply_others(apis: Apis, spec: RunSpec, others: Manifests, stop: threading.Event | None = None) -> None:
+    """Apply other manifests, into the run's namespace; the kinds that they define themselves come first.
+
+    Raises:
+        RunError: The cluster refuses something, or does not know a kind in time.
+        Stopped: It was told to stop.
+    """
+    first = Manifests(tuple(each for each in others.documents if each["kind"] == DEFINITION))
+    deploy.apply(apis, spec, first, stop)
+    _wait(apis, spec, "the kinds that manifests define", first, stop)
+    rest = Manifests(tuple(each for each in others.documents if each["kind"] != DEFINITION))
+    deploy.apply(apis, spec, rest, stop)
+
+
 def wait(apis: Apis, spec: RunSpec, addons: Addons, stop: threading.Event | None = None) -> None:
     """Wait until the add-ons are ready, then apply the objects of the kinds that they bring.
 

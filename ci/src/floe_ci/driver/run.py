@@ -287,7 +287,7 @@ class ClusterRun:
         addons.apply(self._apis, self._spec, self._addons, self._stop)
         if self._addons.have_a_say_in(self._services):
             addons.wait(self._apis, self._spec, self._addons, self._stop)
-        deploy.apply(self._apis, self._spec, self._services, self._stop)
+        addons.apply_others(self._apis, self._spec, self._services, self._stop)
 
     def _others(self) -> list[client.V1Pod]:
         """Return the services' pods, as far as the cluster tells."""

@@ -27,8 +27,8 @@ GONE: Final = 300.0
 """Seconds until the cluster has deleted everything in the namespace."""
 
 
-def refuse_other_namespaces(manifests: Manifests, kinds: Kinds) -> None:
-    """Refuse manifests that name a namespace: the run's own takes every object.
+def refuse_other_namespaces(manifests: Manifests, kinds: Kinds, own: str = "") -> None:
+    """Refuse manifests that name another namespace than the run's own, which takes every object.
 
     Raises:
         UserError: Some do; every one is named.
@@ -36,7 +36,7 @@ def refuse_other_namespaces(manifests: Manifests, kinds: Kinds) -> None:
     named = [
         f"{each['kind']} {each['metadata']['name']} ({each['metadata']['namespace']})"
         for each in manifests.documents
-        if kinds[each].namespaced and each["metadata"].get("namespace")
+        if kinds[each].namespaced and each["metadata"].get("namespace") not in {None, "", own}
     ]
     if named:
         what = "the manifests name a namespace, and the run has one of its own"

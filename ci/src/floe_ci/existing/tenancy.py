@@ -9,7 +9,6 @@ from floe_ci.addons import NONE, Addons
 from floe_ci.driver import job, nodes
 from floe_ci.errors import RunError, UserError
 from floe_ci.existing import addons, ownership, rights
-from floe_ci.existing.kinds import Kinds
 from floe_ci.manifests import Manifests
 
 if TYPE_CHECKING:
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
 
     from floe_ci.driver.apis import Apis
     from floe_ci.driver.spec import RunSpec
+    from floe_ci.existing.kinds import Kinds
     from floe_ci.existing.target import Target
 
 
@@ -44,8 +44,9 @@ class Tenancy:
             RunError: Something of it is there already and somebody else's, or the cluster refuses.
             Stopped: It was told to stop.
         """
-        # What only an add-on makes known is applied when that is there.
-        known = tuple(each for each in self.manifests.documents if not self.addons.brings(each))
+        # What is of a kind that comes with the run is applied when that is there.
+        everything = self.addons.beside(self.manifests)
+        known = tuple(each for each in self.manifests.documents if not everything.brings(each))
         ownership.claim(self.apis, spec, Manifests(known), self.kinds, stop)
 
     def delete(self, *, shards: int = 1, timeout: float = ownership.GONE, hurry: bool = False) -> tuple[str, ...]:
@@ -93,10 +94,9 @@ def check(spec: RunSpec, target: Target, said: Mapping[str, str] | None = None) 
     manifests = Manifests((*services.documents, *own))
     try:
         asked = Addons.parse(spec.addons)
-        of_addons = addons.kinds_of(apis, asked)
-        addons.check(apis, asked, said or {}, of_addons, target.context)
-        kinds = Kinds.of(apis, manifests, of_addons)
-        ownership.refuse_other_namespaces(manifests, kinds)
+        kinds = addons.kinds_of(apis, asked.beside(manifests))
+        addons.check(apis, asked, said or {}, kinds, target.context)
+        ownership.refuse_other_namespaces(manifests, kinds, spec.namespace)
         rights.check(apis, spec.namespace, manifests, kinds, watching=spec.shards != 1)
         ready = len(apis.ask("nodes", lambda: nodes.ready(apis.core)))
     except RunError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import re
 import shlex
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,12 +13,12 @@ from typing import TYPE_CHECKING, Final
 
 import anyio
 
-from floe_ci import bundled, kustomize
+from floe_ci import bundled, helm, kustomize
 from floe_ci.addons import Addons
+from floe_ci.driver import kubectl as command
 from floe_ci.driver.kubectl import kubectl
 from floe_ci.errors import RunError, UserError
 from floe_ci.existing import addons, images, ownership, target, tenancy
-from floe_ci.existing.kinds import Kinds
 from floe_ci.manifests import Manifests
 from floe_ci.places import Finding
 from floe_ci.places.driven import Driven, DrivenStay
@@ -26,6 +27,9 @@ from floe_ci.run import run, up
 from floe_ci.tasks import in_thread
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from floe_ci.config import Chart
     from floe_ci.existing.tenancy import Tenancy
     from floe_ci.listeners import Progress
     from floe_ci.request import PlaceName, RunRequest
@@ -33,6 +37,7 @@ if TYPE_CHECKING:
     from floe_ci.verdict import Outcome
 
 INSTALL: Final = "install it: https://kubernetes.io/docs/tasks/tools"
+INSTALL_HELM: Final = "install it: https://helm.sh/docs/intro/install"
 IMAGES: Final = "a run in it needs --push REF, a registry that it pulls from, or --image REF, a runner that is there"
 REACHES_OUT: Final = "e2e"
 """The tier whose tests may change something outside of their namespace: they make namespaces of their own."""
@@ -98,9 +103,8 @@ class ClusterPlace:
         if not left:
             return f"no services of yours are up in context {chosen.context}"
         progress.note(f"deleting {', '.join(left)}")
-        plan = read(request, with_tests=False)
-        of_addons = addons.kinds_of(apis, plan.addons)
-        kinds = Kinds.of(apis, plan.services, of_addons)
+        plan = read(request, with_tests=False, version=chosen.version)
+        kinds = addons.kinds_of(apis, plan.addons.beside(plan.services))
         try:
             addons.remove(apis, kept_id(request), plan.addons)
             ownership.delete(apis, kept_id(request), kinds)
@@ -122,7 +126,7 @@ class ClusterStay(DrivenStay):
         request = self._run.request
         with self._run.step("configure"):
             chosen = await in_thread(lambda: target.choose(request.kubeconfig, request.context))
-            plan = await in_thread(lambda: read(request, with_tests=self._run.with_tests))
+            plan = await in_thread(lambda: read(request, with_tests=self._run.with_tests, version=chosen.version))
             images.to_push(plan)
             known = await in_thread(lambda: plan.durations(self._run.folder.path) if plan.shards != 1 else {})
         with self._run.step("check the cluster"):
@@ -154,14 +158,19 @@ class ClusterStay(DrivenStay):
         return max(1, len(self._run.live.parts))
 
 
-def read(request: RunRequest, *, with_tests: bool = True) -> Plan:
+def read(request: RunRequest, *, with_tests: bool = True, version: Callable[[], str] = str) -> Plan:
     """Read the repository's configuration, and render the manifests.
+
+    Args:
+        request: What is asked of the run.
+        with_tests: Whether the tests' own Job is part of it.
+        version: Returns the version of the cluster's Kubernetes, which charts may ask for.
 
     Raises:
         UserError: Something of it isn't there, or is wrong.
     """
     plan = Plan.read(request)
-    services, of_cluster, runner = render(bundled.manifests(), plan)
+    services, of_cluster, runner = render(bundled.manifests(), plan, version)
     if request.tier != REACHES_OUT:
         runner = Manifests(
             tuple({**each, "rules": [SEES]} if each["kind"] == "ClusterRole" else each for each in runner.documents)
@@ -169,7 +178,7 @@ def read(request: RunRequest, *, with_tests: bool = True) -> Plan:
     return addons.answered(plan.with_manifests(services, runner if with_tests else Manifests(()), of_cluster))
 
 
-def render(k8s: Path, plan: Plan) -> tuple[Manifests, Addons, Manifests]:
+def render(k8s: Path, plan: Plan, version: Callable[[], str] = str) -> tuple[Manifests, Addons, Manifests]:
     """Return the manifests of a tier's services, its add-ons, and the manifests of the runner's Job.
 
     Raises:
@@ -184,8 +193,21 @@ def render(k8s: Path, plan: Plan) -> tuple[Manifests, Addons, Manifests]:
         if text:
             (root / "run" / kustomize.FILE).write_text(text, encoding="utf-8")
         services = _render(root, "run") if text else Manifests(())
+        kubernetes = version() if plan.tier.charts else ""
+        charts = helm.together([_render_chart(root, each, plan.namespace, kubernetes) for each in plan.tier.charts])
+        services = Manifests((*services.documents, *charts.documents))
         names = plan.tier.addons
         return services, Addons({name: _render_addon(root, name) for name in names}), _render(root, "k8s/runner")
+
+
+def _render_chart(root: Path, chart: Chart, namespace: str, kubernetes: str) -> Manifests | str:
+    if shutil.which("helm") is None:
+        return f"{chart.path}: helm is not on PATH; {INSTALL_HELM}"
+    try:
+        rendered = command.run(*helm.command(chart, str(root), namespace, kubernetes))
+    except RunError as error:
+        return helm.refusal(chart, str(error).partition(" failed: ")[2] or str(error), str(root))
+    return helm.manifests(chart, rendered.decode())
 
 
 def _render_addon(root: Path, path: str) -> Manifests:

@@ -71,7 +71,9 @@ class KindStay(DrivenStay):
                 await cluster.require(tools, self._run.request.run_id, self._name)
             self._cluster = new = Cluster.of(tools, self._run.request.run_id, self._name)
             self._run.versions["Kubernetes"] = build.node_image
-            created, (plan, names) = await together(create(build, new, self._run), prepare(build, new, self._run))
+            created, (plan, names) = await together(
+                create(build, new, self._run), prepare(build, new, self._run, self._namespace)
+            )
             self._cluster = created
             self._run.ran_with(plan)
             url = await self._run.held.hold(build.origin.reach(created))
@@ -116,18 +118,24 @@ async def create(build: Build, cluster: Cluster, run: Steps) -> Cluster:
         return await cluster.create(build.node_image, build.kind_config)
 
 
-async def prepare(build: Build, cluster: Cluster, run: Run) -> tuple[Plan, dict[str, str]]:
+async def prepare(build: Build, cluster: Cluster, run: Run, namespace: str) -> tuple[Plan, dict[str, str]]:
     """Build the runner and render the manifests, then load every image.
+
+    Args:
+        build: What is built.
+        cluster: Where the images go.
+        run: What it is for.
+        namespace: Where the services will be; empty: in the run's own.
 
     Returns:
         The plan with the manifests, and what the nodes pull each of their images under.
     """
     if not run.with_tests:
-        alone = (await build.manifests(cluster.tools)).without_tests()
+        alone = (await build.manifests(cluster.tools, namespace)).without_tests()
         return alone, await build.load(cluster, await build.services(alone))
     runner: dagger.Container
     plan: Plan
-    runner, plan = await together(build.runner(), build.manifests(cluster.tools))
+    runner, plan = await together(build.runner(), build.manifests(cluster.tools, namespace))
     images = await build.services(plan) | {RUNNER_IMAGE: runner}
     _, names = await together(check_selection(plan, runner, run), build.load(cluster, images))
     return plan, names

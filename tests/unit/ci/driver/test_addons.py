@@ -8,6 +8,7 @@ import pytest
 from floe_ci.addons import LABEL, Addons
 from floe_ci.driver import addons as driver
 from floe_ci.errors import RunError
+from floe_ci.manifests import Manifests
 from kubernetes import client
 
 if TYPE_CHECKING:
@@ -194,3 +195,14 @@ def test_somebody_elses_object(cluster: ApiServer, install: Callable[..., None])
     with pytest.raises(RunError, match=r"^CustomResourceDefinition kettles.example.com is there already, and somebody"):
         install(addons_of_run=True)
     assert [each["kind"] for each in cluster.applied] == ["Namespace"]
+
+
+def test_manifests_that_define_a_kind(cluster: ApiServer, run_spec: Callable[..., RunSpec]) -> None:
+    """Of other manifests, such as a chart's, definitions come first too, and all have the run's label."""
+    own = "apiVersion: example.com/v1\nkind: Kettle\nmetadata: {name: own}\n---\n"
+    resources: Any = cluster.objects["/apis/example.com/v1"]
+    answers = iter([{**resources, "resources": []}] * 3)
+    cluster.objects["/apis/example.com/v1"] = lambda: next(answers, resources)
+    driver.apply_others(cluster.apis, run_spec(), Manifests.parse(own + DEFINITION, "chart"))
+    assert [each["kind"] for each in cluster.applied] == ["CustomResourceDefinition", "Kettle"]
+    assert {each["metadata"]["labels"]["floe.dev/run-id"] for each in cluster.applied} == {"abc"}
