@@ -111,8 +111,8 @@ class Addons:
 
     @property
     def namespaces(self) -> tuple[str, ...]:
-        """The namespaces that their workloads are in."""
-        return tuple(sorted({namespace_of(each) for each in self.objects.documents if "template" in _spec(each)}))
+        """The namespaces that they have pods in, or what answers for pods."""
+        return tuple(sorted({namespace_of(each) for each in self.objects.documents if _has_pods(each)}))
 
     def brings(self, document: Document) -> bool:
         """Tell whether an object is of a kind that they define, or that an API service of theirs answers for."""
@@ -228,6 +228,11 @@ def group_of(document: Document) -> str:
 def digest(document: Document) -> str:
     """Return a short name for all that an object says."""
     return hashlib.sha256(json.dumps(document, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def _has_pods(document: Document) -> bool:
+    alone = Manifests((document,))
+    return document["kind"] == "Pod" or bool(alone.workloads() or alone.jobs() or alone.selecting_services())
 
 
 def _served(manifests: Manifests) -> frozenset[str]:

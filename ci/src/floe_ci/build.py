@@ -120,9 +120,7 @@ class Build:
                 render.addons(tools, self.origin.k8s, self.origin.source, self.plan.tier),
                 render.folder(tools, self.origin.k8s, "runner"),
             )
-        plan = self.plan.with_manifests(Manifests((*services.documents, *charts.documents)), job, addons)
-        plan.addons.require_whole(plan.services)
-        return plan
+        return self.plan.with_manifests(Manifests((*services.documents, *charts.documents)), job, addons)
 
     async def _charts(self, tools: dagger.Container, namespace: str) -> Manifests:
         if not self.plan.tier.charts:

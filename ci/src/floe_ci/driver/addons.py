@@ -61,7 +61,7 @@ def wait(apis: Apis, spec: RunSpec, addons: Addons, stop: threading.Event | None
         Stopped: It was told to stop.
     """
     objects = addons.objects
-    for namespace in sorted({namespace_of(each) for each in objects.documents}):
+    for namespace in addons.namespaces:
         there = Manifests(tuple(each for each in objects.documents if namespace_of(each) == namespace))
         at = spec.model_copy(update={"namespace": namespace})
         ready.wait_for_services(apis, at, there, stop, what=f"add-ons in namespace {namespace}", selector=LABEL)
