@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from floe_ci.config import Chart
     from floe_ci.manifests import Document
 
+INSTALL: Final = "install it: https://helm.sh/docs/intro/install"
 SOURCE: Final = "source"
 """Where the repository is, in the folder that charts are rendered in."""
 HOOK: Final = "helm.sh/hook"

@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from floe_ci.verdict import Outcome
 
 INSTALL: Final = "install it: https://kubernetes.io/docs/tasks/tools"
-INSTALL_HELM: Final = "install it: https://helm.sh/docs/intro/install"
 IMAGES: Final = "a run in it needs --push REF, a registry that it pulls from, or --image REF, a runner that is there"
 REACHES_OUT: Final = "e2e"
 """The tier whose tests may change something outside of their namespace: they make namespaces of their own."""
@@ -202,7 +201,7 @@ def render(k8s: Path, plan: Plan, version: Callable[[], str] = str) -> tuple[Man
 
 def _render_chart(root: Path, chart: Chart, namespace: str, kubernetes: str) -> Manifests | str:
     if shutil.which("helm") is None:
-        return f"{chart.path}: helm is not on PATH; {INSTALL_HELM}"
+        return f"{chart.path}: helm is not on PATH; {helm.INSTALL}"
     try:
         rendered = command.run(*helm.command(chart, str(root), namespace, kubernetes))
     except RunError as error:
