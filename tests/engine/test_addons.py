@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -81,6 +82,13 @@ def kettles(repository: Repository) -> Repository:
     return repository
 
 
+def wait_until_unknown(existing: Existing, timeout: float = 60) -> None:
+    """Wait until the cluster lists the kind no more, as it does for a moment after its definition is gone."""
+    deadline = time.monotonic() + timeout
+    while "kettles" in existing.kubectl("api-resources", "--output", "name"):
+        assert time.monotonic() < deadline, "the kind is still there"
+
+
 def test_add_on_that_nobody_asked_for(existing: Existing, kettles: Repository) -> None:
     """An add-on is refused with its objects and the rights that it needs, and nothing was made."""
     before = existing.inventory()
@@ -102,6 +110,7 @@ def test_add_on_for_the_run(existing: Existing, kettles: Repository) -> None:
     (log,) = (kettles.folder / "results" / "integration" / "logs").glob("kettles.operator-*/operator.log")
     assert '"GET / HTTP/1.1" 200' in log.read_text()  # its probe
     assert "Pod/operator-" in (kettles.folder / "results" / "integration" / "events.txt").read_text()
+    wait_until_unknown(existing)
     existing.wait_until_same(before)
 
 
@@ -119,3 +128,4 @@ def test_add_on_that_is_there(existing: Existing, kettles: Repository) -> None:
     assert done.code == 0, done.errors[-3000:]
     existing.wait_until_same(before)
     existing.kubectl("delete", "--filename", "-", stdin=definition)
+    wait_until_unknown(existing)
