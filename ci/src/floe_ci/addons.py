@@ -11,6 +11,7 @@ import json
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
+from floe_ci.contract import CREDENTIALS_SECRET
 from floe_ci.errors import UserError
 from floe_ci.manifests import Manifests
 
@@ -151,13 +152,18 @@ class Addons:
         if found:
             raise UserError.of(found, "add-ons" if self.manifests else "manifests")
 
-    def require_single(self) -> None:
-        """Refuse add-ons that hold nothing, and two of one object.
+    def require_sound(self) -> None:
+        """Refuse add-ons that hold nothing, two of one object, and one that asks for passwords of the run.
 
         Raises:
             UserError: It is so; every problem is told.
         """
         found = [f"{name}: there is no object in it" for name, each in self.manifests.items() if not each.documents]
+        found += [
+            f"{name}: asks for {', '.join(keys)} of Secret {CREDENTIALS_SECRET}, which is in the run's own namespace"
+            for name, each in self.manifests.items()
+            if (keys := each.credential_keys(CREDENTIALS_SECRET))
+        ]
         first: dict[tuple[str, str, str, str], str] = {}
         for name, each in self.manifests.items():
             for document in each.documents:

@@ -78,10 +78,10 @@ class Plan:
         """Return the plan with what was rendered for it, within the tier's limits.
 
         Raises:
-            UserError: A limit is for what isn't there, or an add-on holds nothing, or what another one has too.
+            UserError: A limit is for what isn't there, or an add-on can't be one of the tier's.
         """
         addons = addons or NO_ADDONS
-        addons.require_single()
+        addons.require_sound()
         where = f"tiers.{self.request.tier}.resources"
         services, job = limits.limited(services, job, self.tier.resources, where)
         return replace(self, services=services, job=job, addons=addons)

@@ -144,13 +144,16 @@ def test_kind_of_a_service_that_nothing_defines() -> None:
     assert told.startswith("manifests: the tier's manifests: Kettle mine is of example.com/v1, which nothing defines")
 
 
-def test_same_object_twice() -> None:
-    """Two add-ons with one object, and one with none, are refused, each by its name."""
+def test_unsound() -> None:
+    """Two add-ons with one object, one with none, and one that asks for the run's passwords are refused by name."""
+    ref = "{name: floe-credentials, key: PASSWORD}"
+    asks = f"{{apiVersion: v1, kind: Pod, metadata: {{name: p}}, spec: {{env: {{secretKeyRef: {ref}}}}}}}"
     with pytest.raises(UserError) as caught:
-        parse(a=METRICS, b=METRICS.partition("---")[0], c="").require_single()
+        parse(a=METRICS, b=METRICS.partition("---")[0], c="", d=asks).require_sound()
     assert str(caught.value).splitlines() == [
-        "add-ons: 2 problems",
+        "add-ons: 3 problems",
         "  c: there is no object in it",
+        "  d: asks for PASSWORD of Secret floe-credentials, which is in the run's own namespace",
         "  b: Service metrics is in a too: keep one of them",
     ]
 
