@@ -11,7 +11,7 @@ import click
 import floe_ci.cli
 from _pytest.fixtures import FixtureFunctionDefinition  # no public name leads to it
 from floe_ci import catalog, summary, verdict
-from floe_ci.config import RUN_VARIABLES, Config, RunnerConfig, TierConfig, Timeouts
+from floe_ci.config import RUN_VARIABLES, Chart, Config, RunnerConfig, TierConfig, Timeouts
 from floe_ci.local import variables
 
 import floe_testing.cli
@@ -69,6 +69,7 @@ def configuration() -> str:
         ("[tool.floe-ci]", Config),
         ("[tool.floe-ci.runner]", RunnerConfig),
         ("[tool.floe-ci.tiers.TIER]", TierConfig),
+        ("A table of charts", Chart),
         ("[tool.floe-ci.timeouts]", Timeouts),
     ):
         parts += [f"## {title}", _keys(model)]
@@ -209,6 +210,8 @@ def _type(annotation: Any) -> str:  # noqa: ANN401 - whatever a field is annotat
         return " or ".join(map(str, inner))
     if origin is tuple:
         return f"list of {_type(inner[0])}s"
+    if annotation is Chart:
+        return "table"
     if annotation in TYPES:
         return TYPES[annotation]
     return _type(inner[0]) if len(inner) == 1 else "table of texts"

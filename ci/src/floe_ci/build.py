@@ -12,7 +12,8 @@ from floe_ci import render, runner, service_build, toolbox
 from floe_ci.catalog import FILE, PACKAGE, REPOSITORY, Catalog
 from floe_ci.cluster import layout
 from floe_ci.config import read_config, service_folders
-from floe_ci.images import Images, Reference, node_image_of
+from floe_ci.images import Images, Reference, node_image_of, version_of
+from floe_ci.manifests import Manifests
 from floe_ci.plan import Plan
 from floe_ci.registry import Registry
 from floe_ci.shards import DURATIONS, known_durations, parse_durations
@@ -107,18 +108,30 @@ class Build:
             image = await runner.build_runner(self.origin.source, self.plan.config, self.registry)
             return await image.sync()
 
-    async def manifests(self, tools: dagger.Container) -> Plan:
-        """Render the tier's services and the runner's Job; return the plan with them."""
+    async def manifests(self, tools: dagger.Container, namespace: str = "") -> Plan:
+        """Render the tier's services, its charts, its add-ons and the runner's Job; return the plan with them.
+
+        Without a namespace, the services will be in the run's own.
+        """
         with self.steps.step("render manifests", BUILDING):
-            services, job = await together(
+            services, charts, addons, job = await together(
                 render.services(tools, self.origin.k8s, self.origin.source, self.plan.tier, self.plan.catalog),
+                self._charts(tools, namespace or self.plan.namespace),
+                render.addons(tools, self.origin.k8s, self.origin.source, self.plan.tier),
                 render.folder(tools, self.origin.k8s, "runner"),
             )
-        return self.plan.with_manifests(services, job)
+        return self.plan.with_manifests(Manifests((*services.documents, *charts.documents)), job, addons)
+
+    async def _charts(self, tools: dagger.Container, namespace: str) -> Manifests:
+        if not self.plan.tier.charts:
+            return Manifests(())
+        kubernetes = version_of(Reference.parse(self.node_image))
+        with_helm = toolbox.with_helm(tools, self.registry)
+        return await render.charts(with_helm, self.origin.source, self.plan.tier, namespace, kubernetes)
 
     async def services(self, plan: Plan) -> dict[str, dagger.Container]:
-        """Return the images of the services by name: pulled, or built where it is one of the module's own."""
-        names = plan.services.images()
+        """Return the images of services and add-ons by name: pulled, or built where it is one of the module's own."""
+        names = sorted({*plan.services.images(), *plan.addons.all.images()})
         images = await together(*(self.image(Reference.parse(name)) for name in names))
         return dict(zip(names, images, strict=True))
 

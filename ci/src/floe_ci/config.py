@@ -49,6 +49,12 @@ MOST_PATHS: Final = 1000
 RUN_VARIABLES: Final = (ENV_RUN_ID, ENV_TIER, ENV_NAMESPACE, ENV_RESULTS_DIR, ENV_SERVICES_DIR, *ENV_TIMEOUTS.values())
 """The variables that every run has of its own."""
 _QUANTITY: Final = re.compile(r"(?=.*[1-9])\d+(\.\d+)?(m|k|[MGTP]|[KMGTP]i)?")
+OCI: Final = "oci://"
+"""How the address of a chart in a registry begins."""
+_OCI: Final = re.compile(r"oci://[A-Za-z0-9.-]+(:[0-9]+)?(/[a-z0-9][a-z0-9._-]*)+")
+_RELEASE: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+LONGEST_RELEASE: Final = 53
+"""Characters, as Helm has it."""
 _PASSED: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\*?")
 
 
@@ -148,6 +154,32 @@ def _count(value: object) -> object:
     return value
 
 
+def _chart_path(path: str) -> str:
+    if not path.startswith(OCI):
+        return inside(path)
+    if not _OCI.fullmatch(path):
+        reason = f"must be {OCI}HOST/NAME, with the version in a key of its own: {shown(path)}"
+        raise problem(reason)
+    return path
+
+
+def _release(name: str) -> str:
+    if not _RELEASE.fullmatch(name) or len(name) > LONGEST_RELEASE:
+        reason = (
+            f"a release's name has lower-case letters, digits and '-', at most {LONGEST_RELEASE}, "
+            f"and is this chart's 'release', or the last part of its path: {shown(name)}"
+        )
+        raise problem(reason)
+    return name
+
+
+def _chart_list(value: object) -> object:
+    if not isinstance(value, list | tuple) or any(isinstance(each, str) for each in value):
+        reason = f'must be a list of tables, such as [{{ path = "charts/app" }}], not {shown(value)}'
+        raise problem(reason)
+    return value
+
+
 Marker = Annotated[Text, AfterValidator(_marker)]
 InstallArgument = Annotated[Text, AfterValidator(_requirement)]
 PassedName = Annotated[str, AfterValidator(_passed_name)]
@@ -158,6 +190,8 @@ DebianPackage = Annotated[str, AfterValidator(_debian_package)]
 Seconds = Annotated[int, Field(strict=True, ge=1, le=LONGEST_TIME)]
 Quantity = Annotated[str, AfterValidator(_quantity)]
 Times = Annotated[int, Field(strict=True, ge=0, le=MOST_RETRIES)]
+ChartPath = Annotated[Text, AfterValidator(_chart_path)]
+Release = Annotated[Text, AfterValidator(_release)]
 
 
 class RunnerConfig(Table):
@@ -195,6 +229,42 @@ class Resources(Table):
     """The size of its volumes, of the tests that of their results; none: as its manifest says."""
 
 
+class Chart(Table):
+    """A chart of Helm's."""
+
+    path: ChartPath
+    """Its folder in the repository, or `oci://HOST/NAME`."""
+    version: Text | None = None
+    """Which version of it; for one of a registry."""
+    values: tuple[RepositoryPath, ...] = ()
+    """Files of values, of which a later one counts more."""
+    release: Release | None = None
+    """What the release is called; none: as the last part of the path."""
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether it is in a registry."""
+        return self.path.startswith(OCI)
+
+    @property
+    def name(self) -> str:
+        """The release's name."""
+        return self.release or PurePosixPath(self.path).name
+
+    @model_validator(mode="after")
+    def _is_one_version(self) -> Self:
+        if self.is_remote and not self.version:
+            reason = (
+                f"'version' is needed for a chart of a registry, so that every run has the same: {shown(self.path)}"
+            )
+            raise problem(reason)
+        if self.version and not self.is_remote:
+            reason = f"'version' is for a chart of a registry; that of {shown(self.path)} is in its Chart.yaml"
+            raise problem(reason)
+        _release(self.name)
+        return self
+
+
 class TierConfig(Table):
     """One tier: which tests it holds, and what must be there for them."""
 
@@ -206,6 +276,10 @@ class TierConfig(Table):
     """Services that this package brings, or a folder of `service-folders`."""
     manifests: tuple[RepositoryPath, ...] = ()
     """Kustomize folders or YAML files of the repository, applied beside the services."""
+    charts: Annotated[tuple[Chart, ...], BeforeValidator(_chart_list)] = ()
+    """Charts of Helm's, a table each: `{ path = "charts/app", values = ["values-test.yaml"], release = "app" }`."""
+    addons: tuple[RepositoryPath, ...] = ()
+    """Kustomize folders or YAML files of add-ons: they are applied as they are, with the namespaces that they name."""
     environment: Mapping[Variable, Value] = Field(default_factory=dict)
     """For the test process; `${FLOE_POSTGRES_HOST}` and the like refer to the run's variables."""
     pass_environment: tuple[PassedName, ...] = ()
@@ -241,9 +315,18 @@ class TierConfig(Table):
             raise problem("; ".join(problems))
         return arguments
 
+    @field_validator("charts")
+    @classmethod
+    def _each_release_has_a_name_of_its_own(cls, charts: tuple[Chart, ...]) -> tuple[Chart, ...]:
+        names = [each.name for each in charts]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            reason = f"two charts have the release {', '.join(map(shown, twice))}: give one of them another 'release'"
+            raise problem(reason)
+        return charts
+
     @model_validator(mode="after")
     def _has_what_services_need(self, info: ValidationInfo) -> Self:
-        if not self.manifests:  # the repository's own may bring it
+        if not (self.manifests or self.charts):  # the repository's own may bring it
             catalog = _catalog(info)
             lacking = [
                 f"'{name}' needs '{need}' too; add it to the tier's services"
@@ -272,7 +355,7 @@ def _faults(text: str, info: ValidationInfo) -> Iterator[str]:
     """Yield what is wrong with a text of a tier that refers to the variables of its runs."""
     services, catalog = info.data.get("services"), _catalog(info)
     # What the repository's own manifests bring is known only when they are rendered.
-    open_ended = services is None or info.data.get("manifests") != ()
+    open_ended = services is None or info.data.get("manifests") != () or info.data.get("charts") != ()
     there = [*RUN_VARIABLES, *(each for service in services or () for each in catalog.variables(service))]
     return faults(text, None if open_ended else there, catalog.bringing)
 

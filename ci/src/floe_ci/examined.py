@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from shutil import which
 from subprocess import TimeoutExpired
 from typing import TYPE_CHECKING, Final
 
+from floe_ci import helm
 from floe_ci.config import read_repository
 from floe_ci.declared import lines_to_add, requirements_files, workspace_root
 from floe_ci.errors import UserError
@@ -36,7 +38,12 @@ def findings(source: Path) -> list[Finding]:
         return [Finding("configuration", "broken", str(error))]
     file = configuration_file(source)
     told = str(file) if file.is_file() else "none: the defaults"
-    return [Finding("configuration", "here", told), *_packages(source, config), *_absent(config, catalog)]
+    return [
+        Finding("configuration", "here", told),
+        *_packages(source, config),
+        *_helm(config),
+        *_absent(config, catalog),
+    ]
 
 
 def _packages(source: Path, config: Config) -> Iterator[Finding]:
@@ -68,6 +75,17 @@ def _problems(source: Path, config: Config) -> dict[str, str]:
     except (OSError, TimeoutExpired):  # uv isn't there or has no time: a run will tell
         return {}
     return {what: problem for what, problem in told.items() if problem}
+
+
+def _helm(config: Config) -> Iterator[Finding]:
+    """Yield what renders the charts of tiers in a cluster that is there; in Dagger it is part of the toolbox."""
+    tiers = [name for name, tier in config.tiers.items() if tier.charts]
+    if tiers:
+        told = f"--on cluster renders the charts of {', '.join(tiers)} with it"
+        if path := which("helm"):
+            yield Finding("helm", "here", f"{path}: {told}")
+        else:
+            yield Finding("helm", "missing", told, helm.INSTALL, needed=False)
 
 
 def _absent(config: Config, catalog: Catalog) -> Iterator[Finding]:

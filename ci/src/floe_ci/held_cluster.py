@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -34,7 +34,7 @@ from floe_ci.tiers import TierName  # noqa: TC001 - as above
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from floe_ci.listeners import Progress
     from floe_ci.request import RunRequest
@@ -61,6 +61,8 @@ class Deployed:
     """Those of the runner's Job."""
     runner_image: str
     """As the nodes pull it."""
+    addons: Mapping[str, str] = field(default_factory=dict)
+    """Those of add-ons as they were applied, by their names."""
 
 
 @dataclass(frozen=True)

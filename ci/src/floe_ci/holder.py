@@ -123,7 +123,7 @@ class Holder:
             before = await in_thread(lambda: current_key(Plan.read(request)))
             with timings.step("configure"):
                 build = await Build.read(origin, request, timings)
-            runner, plan = await together(build.runner(), build.manifests(self.cluster.tools))
+            runner, plan = await together(build.runner(), build.manifests(self.cluster.tools, SERVICES_NAMESPACE))
             images = await build.services(plan) | {RUNNER_IMAGE: runner}
             names = await build.load(self.cluster, images)
             pulled = replace(plan, services=Manifests((*plan.services.documents, runner_on_every_node())))
@@ -134,7 +134,13 @@ class Holder:
             # A file that was changed meanwhile may be in it or not.
             after = await in_thread(lambda: current_key(Plan.read(request)))
             key = before if before == after else ""
-            deployed = Deployed(key=key, services=spec.services, job=spec.runner, runner_image=names[RUNNER_IMAGE])
+            deployed = Deployed(
+                key=key,
+                services=spec.services,
+                addons=spec.addons,
+                job=spec.runner,
+                runner_image=names[RUNNER_IMAGE],
+            )
             self.held = self._held(deployed)
             held_cluster.write(self.held)
             await in_thread(lambda: self._wait_with(spec))

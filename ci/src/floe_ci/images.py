@@ -15,6 +15,7 @@ _LABEL: Final = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
 _HOST: Final = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9a-fA-F:]+\])(?::[0-9]+)?")
 _PATH: Final = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+|/)[a-z0-9]+)*")
 _TAG: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+_KUBERNETES: Final = re.compile(r"v?([0-9]+\.[0-9]+\.[0-9]+)")
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}")
 
 
@@ -210,3 +211,9 @@ def node_image_of(image: str, version: str) -> str:
         msg = "--node-image and --kubernetes-version both name a node image: give one of them"
         raise UserError(msg)
     return image or (f"kindest/node:v{version.removeprefix('v')}" if version else "")
+
+
+def version_of(node_image: Reference) -> str:
+    """Return the version of Kubernetes that a node image's tag says, such as `1.34.4`; empty where it says none."""
+    found = _KUBERNETES.fullmatch(node_image.tag or "")
+    return found[1] if found else ""

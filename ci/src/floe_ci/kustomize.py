@@ -1,7 +1,7 @@
 """What is asked of Kustomize: the same in the toolbox and on this machine.
 
 A tier is rendered from a folder `run`, which lies beside `k8s`, the manifests that come with this package, and
-`source`, the repository.
+`source`, the repository; each of its add-ons from a folder in `addons`, by its number.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 COMMAND: Final = ("kustomize", "--load-restrictor", "LoadRestrictionsNone")
 """The arguments for kubectl, before the folder."""
+FILE: Final = "kustomization.yaml"
 
 
 def kustomization(tier: TierConfig, catalog: Catalog) -> str | None:
@@ -33,6 +34,11 @@ def kustomization(tier: TierConfig, catalog: Catalog) -> str | None:
             "components": ["../k8s/images"],
         }
     )
+
+
+def alone(path: str) -> str:
+    """Return the `kustomization.yaml` of one add-on: what stands at a path of the repository."""
+    return yaml.safe_dump({"resources": [f"../../source/{path}"], "components": ["../../k8s/images"]})
 
 
 def refusal(said: str, root: str) -> UserError:

@@ -150,11 +150,17 @@ class Manifests:
         )
 
     def labelled(self, labels: Mapping[str, str]) -> Self:
-        """Return the objects, and their pod templates, with `labels` added; selectors can't change."""
+        """Return the objects, and their pod templates, with `labels` added; selectors can't change.
+
+        What a pod template says of itself stays: a selector may ask for it.
+        """
         documents = deepcopy(self.documents)
-        for item in (*documents, *_templates(documents)):
+        for item in documents:
             metadata = item["metadata"] = item.get("metadata") or {}
             metadata["labels"] = {**(metadata.get("labels") or {}), **labels}
+        for item in _templates(documents):
+            metadata = item["metadata"] = item.get("metadata") or {}
+            metadata["labels"] = {**labels, **(metadata.get("labels") or {})}
         return type(self)(documents)
 
     def with_images(self, mapping: Callable[[str], str]) -> Self:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Self
 
 from floe_ci import contract, limits, reporter, selection
+from floe_ci.addons import NONE as NO_ADDONS
+from floe_ci.addons import Addons
 from floe_ci.catalog import Catalog
 from floe_ci.config import read_repository
 from floe_ci.driver.spec import RunSpec
@@ -44,6 +46,8 @@ class Plan:
     """The rendered manifests of its services; empty where the place has no cluster."""
     job: Manifests = NONE
     """Those of the runner's Job."""
+    addons: Addons = NO_ADDONS
+    """Those of the cluster's add-ons that the tier names."""
     catalog: Catalog = UNKNOWN
     """The services that there are for the repository."""
 
@@ -70,15 +74,17 @@ class Plan:
             raise UserError(msg)
         return cls.of(request, *read_repository(request.source))
 
-    def with_manifests(self, services: Manifests, job: Manifests) -> Self:
+    def with_manifests(self, services: Manifests, job: Manifests, addons: Addons | None = None) -> Self:
         """Return the plan with what was rendered for it, within the tier's limits.
 
         Raises:
-            UserError: A limit is for what isn't there.
+            UserError: A limit is for what isn't there, or an add-on can't be one of the tier's.
         """
+        addons = addons or NO_ADDONS
+        addons.require_sound()
         where = f"tiers.{self.request.tier}.resources"
         services, job = limits.limited(services, job, self.tier.resources, where)
-        return replace(self, services=services, job=job)
+        return replace(self, services=services, job=job, addons=addons)
 
     def without_tests(self) -> Self:
         """Return the plan for the services alone."""
@@ -92,7 +98,7 @@ class Plan:
     @property
     def images(self) -> tuple[str, ...]:
         """The images that the manifests name."""
-        return (*self.services.images(), *self.job.images())
+        return (*self.services.images(), *self.addons.all.images(), *self.job.images())
 
     @property
     def shards(self) -> Count:
@@ -174,6 +180,7 @@ class Plan:
             variables=self.variables(namespace=namespace or self.namespace),
             nodes=self.tier.nodes,
             services=self._services_of_shards().with_images(image_of).to_yaml(),
+            addons=self.addons.with_images(image_of).to_yaml(),
             runner=self.job.to_yaml() if self.job.documents else "",
             runner_image=next(map(image_of, self.job.images()), ""),
             arguments=lambda variables: self.pytest_arguments(variables=variables),

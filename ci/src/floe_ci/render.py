@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 import dagger
 from dagger import dag
 
-from floe_ci import kustomize
+from floe_ci import helm, kustomize
+from floe_ci.addons import Addons
 from floe_ci.manifests import Manifests
+from floe_ci.tasks import together
 
 if TYPE_CHECKING:
     from floe_ci.catalog import Catalog
-    from floe_ci.config import TierConfig
+    from floe_ci.config import Chart, TierConfig
 
 
 async def services(
@@ -30,9 +32,49 @@ async def services(
         dag.directory()
         .with_directory("k8s", k8s)
         .with_directory("source", source)
-        .with_new_file("run/kustomization.yaml", kustomization)
+        .with_new_file(f"run/{kustomize.FILE}", kustomization)
     )
     return await folder(tools, tree, "run")
+
+
+async def addons(tools: dagger.Container, k8s: dagger.Directory, source: dagger.Directory, tier: TierConfig) -> Addons:
+    """Return the add-ons of a tier.
+
+    Raises:
+        UserError: A manifest is not there or does not parse.
+    """
+    tree = dag.directory().with_directory("k8s", k8s).with_directory("source", source)
+    for place, path in enumerate(tier.addons):
+        tree = tree.with_new_file(f"addons/{place}/{kustomize.FILE}", kustomize.alone(path))
+    rendered = await together(*(folder(tools, tree, f"addons/{place}") for place in range(len(tier.addons))))
+    return Addons(dict(zip(tier.addons, rendered, strict=True)))
+
+
+async def charts(
+    tools: dagger.Container, source: dagger.Directory, tier: TierConfig, namespace: str, kubernetes: str
+) -> Manifests:
+    """Return the manifests of a tier's charts.
+
+    Args:
+        tools: The toolbox, with Helm.
+        source: The repository.
+        tier: The tier.
+        namespace: Where their objects will be.
+        kubernetes: The version of the cluster; empty: not known.
+
+    Raises:
+        UserError: Helm refuses some; every one is told.
+    """
+    mounted = tools.with_mounted_directory(f"/render/{helm.SOURCE}", source)
+
+    async def render(chart: Chart) -> Manifests | str:
+        command = helm.command(chart, "/render", namespace, kubernetes)
+        done = mounted.with_exec([*command], expect=dagger.ReturnType.ANY)
+        if await done.exit_code():
+            return helm.refusal(chart, await done.stderr(), "/render")
+        return helm.manifests(chart, await done.stdout())
+
+    return helm.together(list(await together(*map(render, tier.charts))))
 
 
 async def folder(tools: dagger.Container, tree: dagger.Directory, name: str) -> Manifests:

@@ -97,7 +97,7 @@ def key(plan: Plan, names: Iterable[str]) -> str:
     source, tests = plan.request.source, set(plan.config.test_files())
     # Manifests may refer to any file beside them, and stand among the tests; a service has an image besides.
     services = {folder.strip("/") for folder in plan.config.service_folders}
-    only_python = bool(plan.tier.manifests or services)
+    only_python = bool(plan.tier.manifests or plan.tier.charts or plan.tier.addons or services)
     digest = hashlib.sha256(f"{plan.request.tier}\0{plan.request.registry}\0{product()}".encode())
     for name in names:
         is_test = _is_below(name, tests) and not _is_below(name, services)

@@ -45,6 +45,8 @@ class RunRequest:
     """Where to push the runner image that is built, for the cluster to pull."""
     images: Mapping[str, str] = field(default_factory=dict)
     """Other images that the cluster can pull, by the names that the manifests give them."""
+    addons: Mapping[str, str] = field(default_factory=dict)
+    """What becomes of the tier's add-ons in a cluster of somebody else's, by their names: `install`, or `there`."""
     cluster: str = ""
     """A named cluster that a session left, to run in; empty: the run has its own."""
     fresh: bool = False

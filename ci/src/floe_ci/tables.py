@@ -131,7 +131,8 @@ def _known_keys(model: type[Table], place: tuple[int | str, ...]) -> list[str]:
             fields = found.model_fields.items()
             found = next(field.annotation for name, field in fields if part in {name, field.alias})
         else:
-            found = get_args(found)[-1]  # the values of a mapping
+            # The values of a mapping, or the items of a list.
+            found = next(each for each in reversed(get_args(found)) if each is not Ellipsis)
         if get_origin(found) in {Union, UnionType}:
             found = next(each for each in get_args(found) if each is not type(None))
     return [field.alias or name for name, field in found.model_fields.items()]

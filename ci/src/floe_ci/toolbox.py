@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from floe_ci import uv
+from dagger import dag
+
+from floe_ci import debian, uv
 
 if TYPE_CHECKING:
     import dagger
@@ -25,9 +27,35 @@ PACKAGES = (
 )
 """Debian's packages, from the release that the base image names."""
 
+HELM = ("helm.sh/helm/v3", "v3.19.5")
+"""As a module of Go's: its checksum is in Go's own database, and it is built for whichever processor there is."""
+HELM_SAYS = {
+    "internal/version.version": HELM[1],
+    # What a chart is told of a cluster whose version is not known: that of the Kubernetes that this Helm is made with.
+    "pkg/chartutil.k8sVersionMajor": "1",
+    "pkg/chartutil.k8sVersionMinor": "34",
+}
+"""What is written into it when it is built: its source has placeholders."""
+
 HOME = "/opt/floe-ci"
 NODE_REGISTRY = "http://172.18.0.1:5000"
 """The cluster service's registry as the Kind nodes see it: at the gateway of Kind's network."""
+
+
+def with_helm(tools: dagger.Container, registry: Registry) -> dagger.Container:
+    """Return the toolbox with Helm, which takes some minutes to be built, once: only where a tier has charts."""
+    module, version = HELM
+    said = " ".join(f"-X {module}/{name}={value}" for name, value in HELM_SAYS.items())
+    built = (
+        debian.with_packages(registry.pinned("debian"), ("ca-certificates", "golang-go"))
+        .with_mounted_cache("/root/go/pkg/mod", dag.cache_volume("floe-ci-go-modules"))
+        .with_mounted_cache("/root/.cache/go-build", dag.cache_volume("floe-ci-go-build"))
+        .with_env_variable("CGO_ENABLED", "0")
+        .with_env_variable("GOTOOLCHAIN", "local")  # that of Debian, and none from elsewhere
+        .with_env_variable("GOBIN", "/opt/helm")
+        .with_exec(["go", "install", "-trimpath", f"-ldflags=-s -w {said}", f"{module}/cmd/helm@{version}"])
+    )
+    return tools.with_file("/usr/local/bin/helm", built.file("/opt/helm/helm"))
 
 
 def build(registry: Registry, package: dagger.Directory) -> dagger.Container:

@@ -42,6 +42,9 @@ KINDS = {
         "ClusterRoleBinding": ("clusterrolebindings", False),
     },
     "storage.k8s.io/v1": {"StorageClass": ("storageclasses", False)},
+    "apiextensions.k8s.io/v1": {"CustomResourceDefinition": ("customresourcedefinitions", False)},
+    "apiregistration.k8s.io/v1": {"APIService": ("apiservices", False)},
+    "admissionregistration.k8s.io/v1": {"ValidatingWebhookConfiguration": ("validatingwebhookconfigurations", False)},
 }
 """What the server knows, by `apiVersion` and kind: the plural, and whether it belongs to a namespace."""
 SUCCESS = (3, b'{"status": "Success"}')

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -494,3 +495,51 @@ def test_arguments_for_pytest_are_expanded() -> None:
     assert tier.with_pytest_args({"FLOE_POSTGRES_HOST": "here"}).pytest_args == ("--uri=here/$x", "-v")
     with pytest.raises(UserError, match=r"pytest-args: 'FLOE_POSTGRES_HOST' is no variable of this run"):
         tier.with_pytest_args({})
+
+
+def charts(text: str) -> str:
+    """Return a table whose integration tier has these charts."""
+    return f"[tool.floe-ci.tiers.integration]\ncharts = {text}\n"
+
+
+def test_charts() -> None:
+    """A chart is a folder or an address in a registry; its release is called as it says, or like the chart."""
+    own = '{ path = "charts/app", values = ["test.yaml"], release = "web" }'
+    remote = '{ path = "oci://h.example/c/queue", version = "1.2.3" }'
+    app, queue = read_config(charts(f"[{own}, {remote}]")).tier("integration").charts
+    assert (app.name, app.values, app.is_remote) == ("web", ("test.yaml",), False)
+    assert (queue.name, queue.version, queue.is_remote) == ("queue", "1.2.3", True)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ('["charts/app"]', r'must be a list of tables, such as \[{ path = "charts/app" }\], not \["charts/app"\]'),
+        ('{ path = "charts/app" }', r"must be a list of tables, such as"),
+        ('[{ path = "../app" }]', r"charts\[0\].path: must stay inside the repository"),
+        (
+            '[{ path = "oci://h.example/app:1" , version = "1" }]',
+            r"charts\[0\].path: must be oci://HOST/NAME, with the v",
+        ),
+        ('[{ path = "oci://h.example/app" }]', r"charts\[0\]: 'version' is needed for a chart of a registry"),
+        ('[{ path = "charts/app", version = "1" }]', r"charts\[0\]: 'version' is for a chart of a registry"),
+        (
+            '[{ path = "charts/App" }]',
+            r"charts\[0\]: a release's name has lower-case .* last part of its path: \"App\"",
+        ),
+        ('[{ path = "a", release = "A B" }]', r"charts\[0\].release: a release's name has lower-case"),
+        ('[{ path = "a", relase = "b" }]', r"charts\[0\].relase: unknown key; did you mean 'release'\?"),
+        ('[{ path = "a/app" }, { path = "b/app" }]', r'charts: two charts have the release "app"'),
+    ],
+)
+def test_wrong_charts(given: str, told: str) -> None:
+    """A chart that can't be what is meant is told with its place and what to write."""
+    assert re.search(told, problems(charts(given)))
+
+
+def test_charts_may_bring_what_services_need() -> None:
+    """Where a tier has charts, what its services need and its variables may come from these."""
+    table = (
+        'services = ["dagster"]\nenvironment = { URL = "${OF_THE_CHART}" }\ncharts = [{ path = "charts/postgres" }]\n'
+    )
+    assert read_config(f"[tool.floe-ci.tiers.integration]\n{table}").tier("integration").services == ("dagster",)

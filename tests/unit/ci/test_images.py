@@ -2,7 +2,7 @@
 
 import pytest
 from floe_ci.errors import UserError
-from floe_ci.images import BUILT_HOST, Images, Reference
+from floe_ci.images import BUILT_HOST, Images, Reference, version_of
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 PINS = f"""
@@ -166,3 +166,12 @@ def test_not_a_component(text: str) -> None:
     """A file of another shape is refused."""
     with pytest.raises(UserError, match=r"images\.yaml: must be one Kustomize component with a list 'images'"):
         Images.parse(text, "images.yaml")
+
+
+@pytest.mark.parametrize(
+    ("image", "version"),
+    [("kindest/node:v1.34.4", "1.34.4"), ("mirror.example.com/node:1.31.6", "1.31.6"), ("node:latest", "")],
+)
+def test_version_of_a_node_image(image: str, version: str) -> None:
+    """The version of Kubernetes is what a node image's tag says, where it says one."""
+    assert version_of(Reference.parse(image)) == version

@@ -17,6 +17,14 @@ def test_services_and_manifests() -> None:
     }
 
 
+def test_add_on() -> None:
+    """An add-on is rendered by itself, from the repository and with the images that are pinned."""
+    assert yaml.safe_load(kustomize.alone("deploy/operator")) == {
+        "resources": ["../../source/deploy/operator"],
+        "components": ["../../k8s/images"],
+    }
+
+
 def test_nothing_to_render() -> None:
     """Kustomize refuses an empty list of resources, and is not asked."""
     assert kustomize.kustomization(TierConfig(), CATALOG) is None

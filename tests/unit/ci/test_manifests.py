@@ -288,3 +288,18 @@ def test_services_that_select_pods() -> None:
 def test_jobs() -> None:
     """A Job is run once; what runs it again later is none."""
     assert Manifests.parse(WAITED_FOR, "test").jobs() == ("migrate",)
+
+
+def test_template_keeps_what_a_selector_asks_for() -> None:
+    """A label of a pod template stays as it is, for a selector may ask for it; the object's own is the run's."""
+    text = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, labels: {managed-by: Helm}}
+spec:
+  selector: {matchLabels: {managed-by: Helm}}
+  template: {metadata: {labels: {managed-by: Helm}}}
+"""
+    (labelled,) = Manifests.parse(text, "chart").labelled({"managed-by": "run"}).documents
+    assert labelled["metadata"]["labels"] == {"managed-by": "run"}
+    assert labelled["spec"]["template"]["metadata"]["labels"] == {"managed-by": "Helm"}

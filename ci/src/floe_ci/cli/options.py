@@ -48,17 +48,26 @@ def of_cluster(command: Command) -> Command:
             callback=pairs,
             help="For --on cluster: another image of the manifests, and where it can pull that; may be repeated.",
         ),
+        click.option(
+            "--addon",
+            "addons",
+            multiple=True,
+            metavar="PATH=install|there",
+            callback=pairs,
+            help="For --on cluster: an add-on of the tier, made for the run and deleted after it, or there already; "
+            "may be repeated.",
+        ),
     ):
         command = option(command)
     return command
 
 
-def pairs(_ctx: click.Context, _param: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
-    """Return what was given as `NAME=REF`, by name."""
+def pairs(_ctx: click.Context, param: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
+    """Return what was given as `NAME=REF`, or as the option calls it, by name."""
     for pair in given:
         name, _, where = pair.partition("=")
         if not (name and where):
-            msg = f"{pair!r}: must be NAME=REF"
+            msg = f"{pair!r}: must be {param.metavar}"
             raise click.BadParameter(msg)
     return {name: where for name, _, where in (pair.partition("=") for pair in given)}
 

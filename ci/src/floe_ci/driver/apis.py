@@ -22,7 +22,7 @@ from floe_ci.errors import RunError
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from floe_ci.manifests import Document
 
@@ -176,10 +176,58 @@ class Apis:
             raise ResourceNotFoundError(msg)
         return found[0]
 
+    def knows(self, document: Document) -> bool:
+        """Tell whether the cluster has an object's kind."""
+        try:
+            self.resource(document)
+        except ResourceNotFoundError:
+            return False
+        return True
+
+    def read(
+        self, document: Document, *, namespace: str = "", stop: threading.Event | None = None
+    ) -> dict[str, Any] | None:
+        """Return the object of the same kind and name as it is in the cluster; None where there is none.
+
+        Raises:
+            RunError: The cluster refused to tell, or does not know the kind.
+            Stopped: It was told to stop.
+        """
+
+        def read() -> dict[str, Any] | None:
+            try:
+                found = self.dynamic.get(
+                    self.resource(document), name=document["metadata"]["name"], namespace=namespace or None
+                )
+            except client.ApiException as error:
+                if error.status != HTTPStatus.NOT_FOUND:
+                    raise
+                return None
+            return dict(found.to_dict())
+
+        try:
+            return self.ask(name_of(document), read, stop=stop)
+        except ResourceNotFoundError as error:
+            msg = f"{name_of(document)}: {error}"
+            raise RunError(msg) from error
+
     def apply(
-        self, documents: Iterable[Document], *, namespace: str, manager: str, stop: threading.Event | None = None
+        self,
+        documents: Iterable[Document],
+        *,
+        namespace: str,
+        manager: str,
+        force: bool = False,
+        stop: threading.Event | None = None,
     ) -> None:
         """Apply objects by the server, in their order; each that belongs to a namespace is in `namespace`.
+
+        Args:
+            documents: The objects.
+            namespace: The one namespace that they may be in.
+            manager: Whose they are.
+            force: Take over fields that somebody else has set.
+            stop: Ends it at once when it is set.
 
         Raises:
             RunError: The cluster refused one, which is named; those before it are there.
@@ -196,6 +244,7 @@ class Apis:
                     body=document,
                     namespace=namespace,
                     field_manager=manager,
+                    force_conflicts=force or None,
                     query_params=[("fieldValidation", "Strict")],
                 )
 
@@ -228,8 +277,38 @@ class Apis:
 
     def find(self, resource: Resource, selector: str, namespace: str = "") -> list[str]:
         """Return the names of the objects of a kind that a label selects; without a namespace, of them all."""
-        found = self.dynamic.get(resource, namespace=namespace or None, label_selector=selector)
+        try:
+            found = self.dynamic.get(resource, namespace=namespace or None, label_selector=selector)
+        except client.ApiException as error:
+            if error.status != HTTPStatus.NOT_FOUND:
+                raise
+            return []  # the kind itself has gone
         return [each.metadata.name for each in found.items]
+
+    def delete(self, document: Document, namespace: str, labels: Mapping[str, str]) -> bool:
+        """Have the object of the same kind and name deleted, if it carries these labels; tell whether it does.
+
+        Raises:
+            RunError: The cluster refused.
+        """
+        found = self.read(document, namespace=namespace) if self.knows(document) else None
+        if found is None or not labels.items() <= (found["metadata"].get("labels") or {}).items():
+            return False
+
+        def delete() -> None:
+            try:
+                self.dynamic.delete(
+                    self.resource(document),
+                    name=document["metadata"]["name"],
+                    namespace=namespace or None,
+                    query_params=[("propagationPolicy", "Background")],
+                )
+            except client.ApiException as error:
+                if error.status != HTTPStatus.NOT_FOUND:
+                    raise
+
+        self.ask(name_of(document), delete)
+        return True
 
     def delete_by_label(self, resource: Resource, selector: str) -> None:
         """Have the objects of a kind that belongs to no namespace deleted; nobody waits for their end."""
@@ -317,5 +396,6 @@ def refuse_other_namespace(document: Document, namespace: str) -> None:
     """
     named = document["metadata"].get("namespace")
     if named and named != namespace:
-        msg = f"{name_of(document)} names the namespace {named}, and the run has one of its own: leave it out"
+        what = f"{name_of(document)} names the namespace {named}, and the run has one of its own"
+        msg = f"{what}: leave it out, or have its file in the tier's addons"
         raise RunError(msg)

@@ -1,19 +1,21 @@
-"""The namespace's events, as a readable list."""
+"""The events of a run's namespaces, as a readable list."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from kubernetes import client
 
 
-def listing(core: client.CoreV1Api, namespace: str, since: datetime | None = None) -> str:
-    """Return the events of a namespace, oldest first, a line each; `since` leaves out those that were over then."""
+def listing(core: client.CoreV1Api, namespaces: Iterable[str], since: datetime | None = None) -> str:
+    """Return the events of some namespaces, oldest first, a line each; `since` leaves out those that were over then."""
     begin = since.isoformat() if since else ""
-    events = sorted((each for each in core.list_namespaced_event(namespace).items if when(each) >= begin), key=when)
+    found = [each for namespace in namespaces for each in core.list_namespaced_event(namespace).items]
+    events = sorted((each for each in found if when(each) >= begin), key=when)
     return "".join(f"{line(event)}\n" for event in events)
 
 

@@ -50,13 +50,15 @@ class Logs(Protocol):
 class LogFollower:
     """Writes `logs/<pod>/<container>.log`; restarts are `<container>.1.log`, pods of the same name `<pod>.1`."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - whose logs, from when, and where to
         self,
         apis: Apis,
         namespace: str,
         logs: Logs,
         feed: Callable[[str, str], Callable[[str], None] | None] = lambda _pod, _container: None,
         since: datetime | None = None,
+        *,
+        prefix: str = "",
     ) -> None:
         """Prepare; nothing is followed before the first look.
 
@@ -66,9 +68,10 @@ class LogFollower:
             logs: Takes the lines, with the time of each.
             feed: Returns what takes the lines of a pod's container instead, without their times; None: a log does.
             since: What was said before is not read; None: all is.
+            prefix: What the names of the pods' folders begin with.
         """
         self._apis, self._namespace = apis, namespace
-        self._logs, self._feed = logs, feed
+        self._logs, self._feed, self._prefix = logs, feed, prefix
         self._since = since.strftime("%Y-%m-%dT%H:%M:%SZ") if since else ""
         self._followed: dict[tuple[str, str, int], ContainerLog] = {}
         self._numbers: dict[str, list[str]] = {}
@@ -130,7 +133,7 @@ class LogFollower:
             known.append(pod.metadata.uid)
         # A StatefulSet's next pod has the name of the last, and gets a number.
         number = known.index(pod.metadata.uid)
-        folder = f"{pod.metadata.name}.{number}" if number else pod.metadata.name
+        folder = f"{self._prefix}{pod.metadata.name}{f'.{number}' if number else ''}"
         name = f"{container}.{restart}.log" if restart else f"{container}.log"
         file = self._logs.log(f"logs/{folder}/{name}")
         return lambda stamp, text: file.line(f"{stamp} {text}" if stamp else text), file.close

@@ -1,4 +1,4 @@
-"""`kubectl`, which renders what is written for Kustomize: there is no library for that."""
+"""`kubectl` and `helm`, which render what is written for Kustomize and for Helm: there is no library for that."""
 
 from __future__ import annotations
 
@@ -14,7 +14,15 @@ def kubectl(*args: str, stdin: str | None = None, timeout: float = 120) -> bytes
     Raises:
         RunError: It failed or took more than `timeout` seconds; the message holds the command, to be pasted.
     """
-    command = ("kubectl", *args)
+    return run("kubectl", *args, stdin=stdin, timeout=timeout)
+
+
+def run(*command: str, stdin: str | None = None, timeout: float = 120) -> bytes:
+    """Run a command and return what it printed.
+
+    Raises:
+        RunError: It failed or took more than `timeout` seconds; the message holds the command, to be pasted.
+    """
     try:
         done = subprocess.run(  # noqa: S603 - the arguments are ours, no shell is involved
             command,

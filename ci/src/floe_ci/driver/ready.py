@@ -19,8 +19,24 @@ if TYPE_CHECKING:
     from floe_ci.manifests import Manifests
 
 
-def wait_for_services(apis: Apis, spec: RunSpec, services: Manifests, stop: threading.Event | None = None) -> None:
+def wait_for_services(  # noqa: PLR0913 - what is waited for, and where
+    apis: Apis,
+    spec: RunSpec,
+    services: Manifests,
+    stop: threading.Event | None = None,
+    *,
+    what: str = "services",
+    selector: str = "",
+) -> None:
     """Wait until every workload has rolled out, every Job is done, and every Service has a pod behind it.
+
+    Args:
+        apis: The cluster's.
+        spec: The run; its namespace is where they are.
+        services: What is waited for.
+        stop: Ends the wait at once when it is set.
+        what: What they are, for the message of a timeout.
+        selector: Selects their pods; empty: all of the namespace are theirs, but for tests'.
 
     Raises:
         RunError: A pod can't become ready any more, a Job failed, or the wait timed out; the message says which and
@@ -34,7 +50,8 @@ def wait_for_services(apis: Apis, spec: RunSpec, services: Manifests, stop: thre
 
     def observe() -> str | None:
         # The tests' pods wait beside them, and those of other runs.
-        found = [pod for pod in apis.core.list_namespaced_pod(spec.namespace).items if not pods.is_of_tests(pod)]
+        there = apis.core.list_namespaced_pod(spec.namespace, label_selector=selector).items
+        found = [pod for pod in there if not pods.is_of_tests(pod)]
         refuse_hopeless(apis, spec, found)
         states = [rollout_state(apis, kind, name, spec.namespace) for kind, name in workloads]
         states += [job_state(apis, name, spec.namespace) for name in jobs]
@@ -49,7 +66,7 @@ def wait_for_services(apis: Apis, spec: RunSpec, services: Manifests, stop: thre
     def look() -> str:
         return closer.look(apis, spec.namespace, waiting)
 
-    apis.wait_until("services", observe, timeout=spec.timeouts.services, look=look, stop=stop)
+    apis.wait_until(what, observe, timeout=spec.timeouts.services, look=look, stop=stop)
 
 
 def refuse_hopeless(apis: Apis, spec: RunSpec, found: Iterable[V1Pod]) -> None:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Final, Self
 import urllib3
 from kubernetes import client
 
+from floe_ci.addons import LABEL, Addons
 from floe_ci.config import expand_environment
-from floe_ci.driver import coverage, deploy, events, job, order, pods, poll, unwell
+from floe_ci.driver import addons, coverage, deploy, events, job, order, pods, poll, unwell
 from floe_ci.driver.apis import explain
 from floe_ci.driver.follow import LogFollower
 from floe_ci.driver.nodes import wait_for_nodes
@@ -70,8 +71,16 @@ class ClusterRun:
         self._succeeded = set[str]()
         self._sharded: ShardedTests | None = None
         self._services = Manifests.parse(spec.services, "the rendered manifests")
-        follower = LogFollower(apis, spec.namespace, logs, self._feed_of(spec), since=spec.since)
-        self._watcher = Watcher(apis, spec, follower)
+        self._addons = Addons.parse(spec.addons)
+        self._watcher = Watcher(
+            apis,
+            spec,
+            LogFollower(apis, spec.namespace, logs, self._feed_of(spec), since=spec.since),
+            {
+                namespace: LogFollower(apis, namespace, logs, since=spec.since, prefix=f"{namespace}.")
+                for namespace in self._addons.namespaces
+            },
+        )
         self._given = deploy.Given()
         self.problem: Problem | None = None
         """What ended the tests, if not they themselves: time or memory; known when they have ended."""
@@ -124,7 +133,7 @@ class ClusterRun:
         wait_for_nodes(self._apis, self._spec, self._stop)
 
     def services(self, *, follow: bool = True, apply: bool = True) -> None:
-        """Apply the services and wait until they are ready; from here on logs are read.
+        """Apply add-ons and services and wait until they are ready; from here on logs are read.
 
         Args:
             follow: Whether logs are read.
@@ -138,12 +147,13 @@ class ClusterRun:
         if follow:
             self._watcher.begin()
         if apply:
-            deploy.apply(self._apis, self._spec, self._services, self._stop)
+            self._apply()
         if self._spec.runner and not self._spec.is_ahead:
             self._find_room()
             # Its image is pulled, and its pod begun, while the services start.
             self.make_job()
         wait_for_services(self._apis, self._spec, self._services, self._stop)
+        addons.wait(self._apis, self._spec, self._addons, self._stop)
 
     def tests(self) -> int:
         """Run the tests and return the exit code of their process.
@@ -244,7 +254,7 @@ class ClusterRun:
         """Return the namespace's events until now, or why they can't be had; never raises what a cluster can cause."""
         try:
             return poll.in_time(
-                lambda: events.listing(self._apis.core, self._spec.namespace, self._spec.since), timeout=timeout
+                lambda: events.listing(self._apis.core, self._namespaces, self._spec.since), timeout=timeout
             )
         except (client.ApiException, urllib3.exceptions.HTTPError) as error:
             return f"the events could not be read: {explain(error)}\n"
@@ -257,9 +267,27 @@ class ClusterRun:
         Nothing where all is well; never raises what a cluster can cause.
         """
         try:
-            return poll.in_time(lambda: unwell.reports(self._apis.core, self._spec.namespace), timeout=timeout)
+            return poll.in_time(self._unwell, timeout=timeout)
         except (client.ApiException, urllib3.exceptions.HTTPError, poll.NotInTime):
             return {}
+
+    @property
+    def _namespaces(self) -> tuple[str, ...]:
+        return (self._spec.namespace, *self._addons.namespaces)
+
+    def _unwell(self) -> dict[str, str]:
+        core = self._apis.core
+        beside = [unwell.reports(core, each, LABEL) for each in self._addons.namespaces]
+        return {
+            name: text for part in (*beside, unwell.reports(core, self._spec.namespace)) for name, text in part.items()
+        }
+
+    def _apply(self) -> None:
+        """Apply add-ons and services; those wait for these alone where they can't be without."""
+        addons.apply(self._apis, self._spec, self._addons, self._stop)
+        if self._addons.have_a_say_in(self._services):
+            addons.wait(self._apis, self._spec, self._addons, self._stop)
+        addons.apply_others(self._apis, self._spec, self._services, self._stop)
 
     def _others(self) -> list[client.V1Pod]:
         """Return the services' pods, as far as the cluster tells."""
@@ -307,9 +335,16 @@ class ClusterRun:
 class Watcher:
     """Follows the namespace's logs in the background."""
 
-    def __init__(self, apis: Apis, spec: RunSpec, follower: LogFollower) -> None:
-        """Prepare; nothing runs yet."""
-        self._apis, self._spec, self._follower = apis, spec, follower
+    def __init__(self, apis: Apis, spec: RunSpec, follower: LogFollower, beside: Mapping[str, LogFollower]) -> None:
+        """Prepare; nothing runs yet.
+
+        Args:
+            apis: The cluster's.
+            spec: The run.
+            follower: Follows the pods of its namespace.
+            beside: Follow those of add-ons, by their namespaces.
+        """
+        self._apis, self._spec, self._follower, self._beside = apis, spec, follower, beside
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -324,7 +359,9 @@ class Watcher:
         if self._thread:
             self._over.set()
             self._thread.join(LAST_LINES)
-            self._follower.finish(LAST_LINES)
+            over = time.monotonic() + LAST_LINES
+            for follower in (self._follower, *self._beside.values()):
+                follower.finish(max(over - time.monotonic(), 0.0))
 
     def _watch(self) -> None:
         is_last = False
@@ -333,6 +370,8 @@ class Watcher:
             try:
                 found = self._apis.core.list_namespaced_pod(self._spec.namespace).items
                 self._follower.look([pod for pod in found if not job.is_of_another(pod, self._spec)])
+                for namespace, follower in self._beside.items():
+                    follower.look(self._apis.core.list_namespaced_pod(namespace, label_selector=LABEL).items)
             except (client.ApiException, urllib3.exceptions.HTTPError, ValueError):
                 # The next look may succeed; the run itself notices a cluster that is gone, or that talks nonsense.
                 continue

@@ -22,6 +22,10 @@ class RunSpec(BaseModel):
     nodes: int = Field(ge=1)
     services: str
     """The rendered manifests of the services, as YAML."""
+    addons: dict[str, str] = Field(default_factory=dict)
+    """Those of the cluster's add-ons by their names: they name namespaces of their own."""
+    addons_of_run: bool = False
+    """Whether add-ons are the run's, made anew and deleted with it, in a cluster of somebody else's."""
     runner: str
     """The rendered manifests of the runner's Job and its account, as YAML; empty: no tests are run."""
     runner_image: str = ""

@@ -20,13 +20,16 @@ _CONTAINER: Final = ("name", "image", "command", "args", "resources", "ports", "
 """What is told of a pod's specification; not its environment."""
 
 
-def reports(core: CoreV1Api, namespace: str) -> dict[str, str]:
+def reports(core: CoreV1Api, namespace: str, selector: str = "") -> dict[str, str]:
     """Return what there is to know of each pod that isn't well, and of the nodes, by the file that is to hold it.
+
+    A selector says which of the namespace's pods; empty: all.
 
     Raises:
         ApiException: The cluster refuses to tell of the pods.
     """
-    found = [each for each in core.list_namespaced_pod(namespace).items if not is_well(each)][:MOST]
+    there = core.list_namespaced_pod(namespace, label_selector=selector).items
+    found = [each for each in there if not is_well(each)][:MOST]
     if not found:
         return {}
     told = core.list_namespaced_event(namespace).items

@@ -27,8 +27,8 @@ GONE: Final = 300.0
 """Seconds until the cluster has deleted everything in the namespace."""
 
 
-def refuse_other_namespaces(manifests: Manifests, kinds: Kinds) -> None:
-    """Refuse manifests that name a namespace: the run's own takes every object.
+def refuse_other_namespaces(manifests: Manifests, kinds: Kinds, own: str = "") -> None:
+    """Refuse manifests that name another namespace than the run's own, which takes every object.
 
     Raises:
         UserError: Some do; every one is named.
@@ -36,11 +36,11 @@ def refuse_other_namespaces(manifests: Manifests, kinds: Kinds) -> None:
     named = [
         f"{each['kind']} {each['metadata']['name']} ({each['metadata']['namespace']})"
         for each in manifests.documents
-        if kinds[each].namespaced and each["metadata"].get("namespace")
+        if kinds[each].namespaced and each["metadata"].get("namespace") not in {None, "", own}
     ]
     if named:
         what = "the manifests name a namespace, and the run has one of its own"
-        msg = f"{what}: leave it out of {', '.join(named)}"
+        msg = f"{what}: leave it out of {', '.join(named)}, or have the files of add-ons in the tier's addons"
         raise UserError(msg)
 
 
@@ -81,11 +81,12 @@ def delete(  # noqa: PLR0913 - what, and for how long
         return [
             f"{kind} {name}"
             for key, kind in owned_kinds(kinds).items()
+            if apis.knows(_document_of(key))  # what an add-on brought goes with it
             for name in apis.find(_resource(apis, key), selector(run_id, shards))
         ]
 
     def tell() -> None:
-        for key in owned_kinds(kinds):
+        for key in filter(lambda each: apis.knows(_document_of(each)), owned_kinds(kinds)):
             apis.delete_by_label(_resource(apis, key), selector(run_id, shards))
 
     def observe() -> str | None:
@@ -152,5 +153,9 @@ def _which(run_id: str, kinds: Kinds, shards: int) -> tuple[str, str]:
 
 
 def _resource(apis: Apis, key: tuple[str, str]) -> Resource:
+    return apis.resource(_document_of(key))
+
+
+def _document_of(key: tuple[str, str]) -> Document:
     version, kind = key
-    return apis.resource({"apiVersion": version, "kind": kind})
+    return {"apiVersion": version, "kind": kind}

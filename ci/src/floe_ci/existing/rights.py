@@ -12,7 +12,7 @@ from kubernetes import client
 from floe_ci.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from floe_ci.driver.apis import Apis
     from floe_ci.existing.kinds import Kinds
@@ -89,8 +89,18 @@ def check(apis: Apis, namespace: str, manifests: Manifests, kinds: Kinds, *, wat
         UserError: Rights are missing; every one is named.
         RunError: The cluster doesn't say.
     """
-    needed, grants = list(wanted(namespace, manifests, kinds)), list(granted(namespace, manifests))
+    needed = list(wanted(namespace, manifests, kinds))
     needed += [Right(namespace, "", "pods", "", "watch")] if watching else []
+    require(apis, needed, list(granted(lambda _: namespace, manifests)))
+
+
+def require(apis: Apis, needed: Collection[Right], grants: Collection[Grant]) -> None:
+    """Refuse who does not have some rights, or may not hand out others.
+
+    Raises:
+        UserError: Rights are missing; every one is named.
+        RunError: The cluster doesn't say.
+    """
     handed_out = [right for grant in grants for right in (grant.waiver, *grant.handed_out)]
     may = ask(apis, {*needed, *handed_out})
     missing = {right for right in needed if not may[right]}
@@ -100,14 +110,17 @@ def check(apis: Apis, namespace: str, manifests: Manifests, kinds: Kinds, *, wat
 
 
 def describe(missing: Iterable[Right], look: str) -> str:
-    """Return what is missing, a line for each kind of objects; `look` is the command that shows what is not."""
-    lines = ["this run needs rights that the context does not have:"]
-    for namespace, here in groupby(sorted(missing), key=lambda right: right.namespace):
-        lines.append(f"  in namespace {namespace}:" if namespace else "  in the cluster as a whole:")
-        lines += [
-            f"    {what}: {', '.join(right.verb for right in rights)}" for what, rights in groupby(here, key=Right.what)
-        ]
-    return "\n".join([*lines, f"have them granted, or name another context; `{look}` shows those that it has"])
+    """Return what is missing; `look` is the command that shows what is not."""
+    end = f"have them granted, or name another context; `{look}` shows those that it has"
+    return "\n".join(["this run needs rights that the context does not have:", *listed(missing), end])
+
+
+def listed(some: Iterable[Right]) -> Iterator[str]:
+    """Yield rights as lines for a reader, a line for each kind of objects."""
+    for namespace, here in groupby(sorted(some), key=lambda right: right.namespace):
+        yield f"  in namespace {namespace}:" if namespace else "  in the cluster as a whole:"
+        for what, rights in groupby(here, key=Right.what):
+            yield f"    {what}: {', '.join(right.verb for right in rights)}"
 
 
 def wanted(namespace: str, manifests: Manifests, kinds: Kinds) -> Iterator[Right]:
@@ -123,10 +136,16 @@ def wanted(namespace: str, manifests: Manifests, kinds: Kinds) -> Iterator[Right
             yield Right(place, kind.group, f"{kind.plural}/status", "", "get")
 
 
-def granted(namespace: str, manifests: Manifests) -> Iterator[Grant]:
-    """Yield what the manifests' own roles hand out, for those who make them and for those who bind them."""
+def granted(place_of: Callable[[Document], str], manifests: Manifests) -> Iterator[Grant]:
+    """Yield what the manifests' own roles hand out, for those who make them and for those who bind them.
+
+    Args:
+        place_of: Returns the namespace that an object is in, if it belongs to one.
+        manifests: The objects.
+    """
     roles = {(each["kind"], each["metadata"]["name"]): each for each in manifests.documents if "rules" in each}
     for (kind, name), role in roles.items():
+        namespace = place_of(role)
         yield Grant(
             _waiver("escalate", kind, name, namespace), _rights(role, "" if kind == "ClusterRole" else namespace)
         )
@@ -134,6 +153,7 @@ def granted(namespace: str, manifests: Manifests) -> Iterator[Grant]:
         ref = binding.get("roleRef") or {}
         bound = roles.get((ref.get("kind", ""), ref.get("name", "")))
         if bound:
+            namespace = place_of(binding)
             place = "" if binding["kind"] == "ClusterRoleBinding" else namespace
             yield Grant(_waiver("bind", bound["kind"], ref["name"], place), _rights(bound, place))
 
@@ -160,6 +180,7 @@ def _waiver(verb: str, kind: str, name: str, namespace: str) -> Right:
 
 
 def _rights(role: Document, namespace: str) -> tuple[Right, ...]:
+    # A ClusterRole that gathers others has none of its own, and paths of the API are nobody's objects.
     rules: list[dict[str, Any]] = role["rules"] or []
     return tuple(
         Right(namespace, group, resource, name, verb)

@@ -5,17 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from floe_ci.addons import NONE, Addons
 from floe_ci.driver import job, nodes
 from floe_ci.errors import RunError, UserError
-from floe_ci.existing import ownership, rights
-from floe_ci.existing.kinds import Kinds
+from floe_ci.existing import addons, ownership, rights
 from floe_ci.manifests import Manifests
 
 if TYPE_CHECKING:
     import threading
+    from collections.abc import Mapping
 
     from floe_ci.driver.apis import Apis
     from floe_ci.driver.spec import RunSpec
+    from floe_ci.existing.kinds import Kinds
     from floe_ci.existing.target import Target
 
 
@@ -31,6 +33,9 @@ class Tenancy:
     manifests: Manifests
     """Everything that the run applies."""
     kinds: Kinds
+    """Those of all that, and of add-ons."""
+    addons: Addons = NONE
+    """The add-ons that are the run's."""
 
     def claim(self, spec: RunSpec, stop: threading.Event | None = None) -> None:
         """Make the namespace, and what belongs to none.
@@ -39,7 +44,10 @@ class Tenancy:
             RunError: Something of it is there already and somebody else's, or the cluster refuses.
             Stopped: It was told to stop.
         """
-        ownership.claim(self.apis, spec, self.manifests, self.kinds, stop)
+        # What is of a kind that comes with the run is applied when that is there.
+        everything = self.addons.beside(self.manifests)
+        known = tuple(each for each in self.manifests.documents if not everything.brings(each))
+        ownership.claim(self.apis, spec, Manifests(known), self.kinds, stop)
 
     def delete(self, *, shards: int = 1, timeout: float = ownership.GONE, hurry: bool = False) -> tuple[str, ...]:
         """Delete what the run made, and return what the reader of the results should know of that.
@@ -52,6 +60,7 @@ class Tenancy:
         Raises:
             RunError: The cluster refuses, or something is left.
         """
+        addons.remove(self.apis, self.run_id, self.addons, hurry=hurry)
         ownership.delete(self.apis, self.run_id, self.kinds, shards=shards, timeout=timeout, hurry=hurry)
         if not hurry:
             return ()
@@ -62,11 +71,20 @@ class Tenancy:
         """Return how to look into what is left, and how to delete it."""
         look = self.apis.command("--namespace", self.namespace, "get", "all")
         delete = ownership.delete_command(self.apis, self.run_id, self.kinds, shards)
-        return f"it was left for a look: {look}", f"to delete it: {delete}"
+        return (
+            f"it was left for a look: {look}",
+            *(f"to delete the add-ons: {each}" for each in addons.delete_commands(self.apis, self.run_id, self.addons)),
+            f"to delete it: {delete}",
+        )
 
 
-def check(spec: RunSpec, target: Target) -> Tenancy:
+def check(spec: RunSpec, target: Target, said: Mapping[str, str] | None = None) -> Tenancy:
     """Ask the cluster for all that the run will do; nothing is made.
+
+    Args:
+        spec: The run.
+        target: The cluster.
+        said: What the caller says of add-ons, by their names.
 
     Raises:
         UserError: The cluster can't take the run, or doesn't let it in; everything that is missing is named.
@@ -75,8 +93,10 @@ def check(spec: RunSpec, target: Target) -> Tenancy:
     own = job.prepare(spec, services).documents if spec.runner else ()
     manifests = Manifests((*services.documents, *own))
     try:
-        kinds = Kinds.of(apis, manifests)
-        ownership.refuse_other_namespaces(manifests, kinds)
+        asked = Addons.parse(spec.addons)
+        kinds = addons.kinds_of(apis, asked.beside(manifests))
+        addons.check(apis, asked, said or {}, kinds, target.context)
+        ownership.refuse_other_namespaces(manifests, kinds, spec.namespace)
         rights.check(apis, spec.namespace, manifests, kinds, watching=spec.shards != 1)
         ready = len(apis.ask("nodes", lambda: nodes.ready(apis.core)))
     except RunError as error:
@@ -86,4 +106,4 @@ def check(spec: RunSpec, target: Target) -> Tenancy:
         msg = f"tier {spec.tier} wants {spec.nodes} nodes that take pods; context {target.context} has {ready}"
         raise UserError(msg)
     where = f"in namespace {spec.namespace} of context {target.context}, {target.server}"
-    return Tenancy(apis, spec.run_id, spec.namespace, where, manifests, kinds)
+    return Tenancy(apis, spec.run_id, spec.namespace, where, manifests, kinds, asked)

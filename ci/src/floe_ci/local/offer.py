@@ -125,4 +125,8 @@ def _only_in_clusters(tier: TierConfig) -> list[str]:
         problems.append(f"it needs a cluster of {tier.nodes} nodes")
     if tier.manifests:
         problems.append(f"its manifests ({', '.join(tier.manifests)}) need Kubernetes")
+    if tier.charts:
+        problems.append(f"its charts ({', '.join(each.path for each in tier.charts)}) need Kubernetes")
+    if tier.addons:
+        problems.append(f"its add-ons ({', '.join(tier.addons)}) are of a cluster, and this machine is none")
     return problems

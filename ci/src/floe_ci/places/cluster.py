@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import re
 import shlex
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,11 +13,12 @@ from typing import TYPE_CHECKING, Final
 
 import anyio
 
-from floe_ci import bundled, kustomize
+from floe_ci import bundled, helm, kustomize
+from floe_ci.addons import Addons
+from floe_ci.driver import kubectl as command
 from floe_ci.driver.kubectl import kubectl
 from floe_ci.errors import RunError, UserError
-from floe_ci.existing import images, ownership, target, tenancy
-from floe_ci.existing.kinds import Kinds
+from floe_ci.existing import addons, images, ownership, target, tenancy
 from floe_ci.manifests import Manifests
 from floe_ci.places import Finding
 from floe_ci.places.driven import Driven, DrivenStay
@@ -25,6 +27,9 @@ from floe_ci.run import run, up
 from floe_ci.tasks import in_thread
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from floe_ci.config import Chart
     from floe_ci.existing.tenancy import Tenancy
     from floe_ci.listeners import Progress
     from floe_ci.request import PlaceName, RunRequest
@@ -97,8 +102,10 @@ class ClusterPlace:
         if not left:
             return f"no services of yours are up in context {chosen.context}"
         progress.note(f"deleting {', '.join(left)}")
-        kinds = Kinds.of(apis, read(request, with_tests=False).services)
+        plan = read(request, with_tests=False, version=chosen.version)
+        kinds = addons.kinds_of(apis, plan.addons.beside(plan.services))
         try:
+            addons.remove(apis, kept_id(request), plan.addons)
             ownership.delete(apis, kept_id(request), kinds)
         except RunError as error:
             raise UserError(str(error)) from error
@@ -118,16 +125,16 @@ class ClusterStay(DrivenStay):
         request = self._run.request
         with self._run.step("configure"):
             chosen = await in_thread(lambda: target.choose(request.kubeconfig, request.context))
-            plan = await in_thread(lambda: read(request, with_tests=self._run.with_tests))
+            plan = await in_thread(lambda: read(request, with_tests=self._run.with_tests, version=chosen.version))
             images.to_push(plan)
             known = await in_thread(lambda: plan.durations(self._run.folder.path) if plan.shards != 1 else {})
         with self._run.step("check the cluster"):
             self._run.versions["Kubernetes"] = await in_thread(chosen.version)
-            self._tenancy = let_in = await in_thread(lambda: tenancy.check(plan.spec(), chosen))
+            self._tenancy = let_in = await in_thread(lambda: tenancy.check(plan.spec(), chosen, request.addons))
         self._run.note(let_in.where)
         self._run.ran_with(plan)
         with self._run.step("push images" if request.push else "find images"):
-            spec = plan.spec(await images.settle(plan)).model_copy(update={"durations": known})
+            spec = plan.spec(await images.settle(plan)).model_copy(update={"durations": known, "addons_of_run": True})
         stop = self._run.interrupts.stop
         self._driven = Driven(self._run, let_in.apis, spec, claim=lambda: let_in.claim(spec, stop))
 
@@ -150,23 +157,28 @@ class ClusterStay(DrivenStay):
         return max(1, len(self._run.live.parts))
 
 
-def read(request: RunRequest, *, with_tests: bool = True) -> Plan:
+def read(request: RunRequest, *, with_tests: bool = True, version: Callable[[], str] = str) -> Plan:
     """Read the repository's configuration, and render the manifests.
+
+    Args:
+        request: What is asked of the run.
+        with_tests: Whether the tests' own Job is part of it.
+        version: Returns the version of the cluster's Kubernetes, which charts may ask for.
 
     Raises:
         UserError: Something of it isn't there, or is wrong.
     """
     plan = Plan.read(request)
-    services, runner = render(bundled.manifests(), plan)
+    services, of_cluster, runner = render(bundled.manifests(), plan, version)
     if request.tier != REACHES_OUT:
         runner = Manifests(
             tuple({**each, "rules": [SEES]} if each["kind"] == "ClusterRole" else each for each in runner.documents)
         )
-    return plan.with_manifests(services, runner if with_tests else Manifests(()))
+    return addons.answered(plan.with_manifests(services, runner if with_tests else Manifests(()), of_cluster))
 
 
-def render(k8s: Path, plan: Plan) -> tuple[Manifests, Manifests]:
-    """Return the manifests of a tier's services, and of the runner's Job.
+def render(k8s: Path, plan: Plan, version: Callable[[], str] = str) -> tuple[Manifests, Addons, Manifests]:
+    """Return the manifests of a tier's services, its add-ons, and the manifests of the runner's Job.
 
     Raises:
         UserError: A manifest is not there or does not parse.
@@ -178,9 +190,30 @@ def render(k8s: Path, plan: Plan) -> tuple[Manifests, Manifests]:
         (root / "run").mkdir()
         text = kustomize.kustomization(plan.tier, plan.catalog)
         if text:
-            (root / "run" / "kustomization.yaml").write_text(text, encoding="utf-8")
+            (root / "run" / kustomize.FILE).write_text(text, encoding="utf-8")
         services = _render(root, "run") if text else Manifests(())
-        return services, _render(root, "k8s/runner")
+        kubernetes = version() if plan.tier.charts else ""
+        charts = helm.together([_render_chart(root, each, plan.namespace, kubernetes) for each in plan.tier.charts])
+        services = Manifests((*services.documents, *charts.documents))
+        names = plan.tier.addons
+        return services, Addons({name: _render_addon(root, name) for name in names}), _render(root, "k8s/runner")
+
+
+def _render_chart(root: Path, chart: Chart, namespace: str, kubernetes: str) -> Manifests | str:
+    if shutil.which("helm") is None:
+        return f"{chart.path}: helm is not on PATH; {helm.INSTALL}"
+    try:
+        rendered = command.run(*helm.command(chart, str(root), namespace, kubernetes))
+    except RunError as error:
+        return helm.refusal(chart, str(error).partition(" failed: ")[2] or str(error), str(root))
+    return helm.manifests(chart, rendered.decode())
+
+
+def _render_addon(root: Path, path: str) -> Manifests:
+    folder = root / "addons" / "0"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / kustomize.FILE).write_text(kustomize.alone(path), encoding="utf-8")
+    return _render(root, "addons/0")
 
 
 def _render(root: Path, name: str) -> Manifests:

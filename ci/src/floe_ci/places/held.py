@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from floe_ci import held_cluster
+from floe_ci.addons import Addons
 from floe_ci.driver.apis import Apis
 from floe_ci.manifests import Manifests
 from floe_ci.places.driven import Driven, DrivenStay
@@ -62,7 +63,9 @@ class HeldStay(DrivenStay):
             held = await self._refresh(run.request, Heard(run))
         there = held.deployed
         plan = plan.with_manifests(
-            Manifests.parse(there.services, "the cluster's services"), Manifests.parse(there.job, "the runner's Job")
+            Manifests.parse(there.services, "the cluster's services"),
+            Manifests.parse(there.job, "the runner's Job"),
+            Addons.parse(there.addons),
         )
         began = datetime.now(UTC).replace(microsecond=0)
         brought = {"runner_image": there.runner_image, "tests": tests.packed, "since": began, "durations": known}

@@ -18,6 +18,7 @@ from floe_ci.places.driven import Driven, DrivenStay
 from floe_ci.tasks import in_thread, together
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
     from contextlib import AbstractAsyncContextManager
 
     import dagger
@@ -71,7 +72,8 @@ class KindStay(DrivenStay):
                 await cluster.require(tools, self._run.request.run_id, self._name)
             self._cluster = new = Cluster.of(tools, self._run.request.run_id, self._name)
             self._run.versions["Kubernetes"] = build.node_image
-            created, (plan, names) = await together(create(build, new, self._run), prepare(build, new, self._run))
+            prepared = prepare(build, new, self._run, self._rendered(build, new))
+            created, (plan, names) = await together(create(build, new, self._run), prepared)
             self._cluster = created
             self._run.ran_with(plan)
             url = await self._run.held.hold(build.origin.reach(created))
@@ -97,6 +99,17 @@ class KindStay(DrivenStay):
             with self._run.step("leave cluster" if keep else "kill cluster"), explained():
                 await (self._cluster.leave() if keep else self._cluster.kill())
 
+    async def _rendered(self, build: Build, cluster: Cluster) -> Plan:
+        """Return the plan with its manifests.
+
+        Raises:
+            UserError: They can't come to anything in a new cluster; what is in one that was left, it knows itself.
+        """
+        plan = await build.manifests(cluster.tools, self._namespace)
+        if not self._is_there:
+            plan.addons.require_whole(plan.services)
+        return plan
+
     @property
     def cluster(self) -> Cluster:
         """The cluster, once the run has entered."""
@@ -116,18 +129,24 @@ async def create(build: Build, cluster: Cluster, run: Steps) -> Cluster:
         return await cluster.create(build.node_image, build.kind_config)
 
 
-async def prepare(build: Build, cluster: Cluster, run: Run) -> tuple[Plan, dict[str, str]]:
+async def prepare(build: Build, cluster: Cluster, run: Run, rendered: Awaitable[Plan]) -> tuple[Plan, dict[str, str]]:
     """Build the runner and render the manifests, then load every image.
+
+    Args:
+        build: What is built.
+        cluster: Where the images go.
+        run: What it is for.
+        rendered: Renders the manifests.
 
     Returns:
         The plan with the manifests, and what the nodes pull each of their images under.
     """
     if not run.with_tests:
-        alone = (await build.manifests(cluster.tools)).without_tests()
+        alone = (await rendered).without_tests()
         return alone, await build.load(cluster, await build.services(alone))
     runner: dagger.Container
     plan: Plan
-    runner, plan = await together(build.runner(), build.manifests(cluster.tools))
+    runner, plan = await together(build.runner(), rendered)
     images = await build.services(plan) | {RUNNER_IMAGE: runner}
     _, names = await together(check_selection(plan, runner, run), build.load(cluster, images))
     return plan, names

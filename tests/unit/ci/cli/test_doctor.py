@@ -86,3 +86,19 @@ def test_repository_that_can_be_tested(call: Call, somewhere: Somewhere, tmp_pat
     assert (told.exit_code, "the repository  can be tested" in told.output) == (0, True), somewhere
     assert "- jaeger of the tier e2e: jaeger is not in Python's package index" in told.output
     assert json.loads(call("doctor", "--json", "--source", str(tmp_path)).stdout)["repository"]["usable"] is True
+
+
+@pytest.mark.usefixtures("somewhere")
+@pytest.mark.parametrize("is_here", [True, False])
+def test_helm(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_here: bool) -> None:  # noqa: FBT001 - a parameter
+    """Where a tier has charts, the doctor tells whether Helm is here, without which a run in Dagger still does."""
+    (tmp_path / "uv.lock").touch()
+    (tmp_path / "floe-ci.toml").write_text('[tool.floe-ci.tiers.e2e]\ncharts = [{ path = "charts/app" }]\n')
+    monkeypatch.setenv("PATH", str(tmp_path))
+    if is_here:
+        (tmp_path / "helm").write_text("#!/bin/sh\n", encoding="utf-8")
+        (tmp_path / "helm").chmod(0o755)
+    told = call("doctor", "--source", str(tmp_path))
+    what = "--on cluster renders the charts of e2e with it"
+    assert (f"✓ helm: {tmp_path / 'helm'}: {what}" if is_here else f"- helm: {what}") in told.output
+    assert told.exit_code == 0

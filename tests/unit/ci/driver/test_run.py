@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -214,3 +215,82 @@ def test_api_that_hangs_at_the_end(
         cluster.objects[PODS] = lambda: asked.set() or over.wait(60) or client.V1PodList(items=[])
         assert asked.wait(30)
     over.set()
+
+
+ADDON = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: operator, namespace: kettles}
+---
+apiVersion: v1
+kind: Namespace
+metadata: {name: kettles}
+"""
+WEBHOOK = """\
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingWebhookConfiguration
+metadata: {name: kettles}
+webhooks: []
+"""
+KETTLES = f"{NAMESPACE}/kettles"
+
+
+@pytest.fixture
+def add_on(cluster: ApiServer) -> ApiServer:
+    """Return the API of that cluster, with an add-on whose pod says something and was started twice."""
+    pod = pods(state("server", None)).items[0]
+    pod.metadata = client.V1ObjectMeta(name="operator-1", uid="2")
+    pod.status.container_statuses[0].restart_count = 1
+    cluster.objects[f"{KETTLES}/pods"] = client.V1PodList(items=[pod])
+    about = client.V1ObjectReference(kind="Pod", name="operator-1")
+    metadata = client.V1ObjectMeta(name="e", namespace="kettles")
+    said = client.CoreV1Event(
+        metadata=metadata,
+        involved_object=about,
+        reason="Pulled",
+        message="there",
+        type="Normal",
+        last_timestamp=datetime(2026, 1, 1, tzinfo=UTC),
+    )
+    cluster.objects[f"{KETTLES}/events"] = client.CoreV1EventList(items=[said])
+    cluster.logs["server", True] = [b"2026-01-01T00:00:00Z failed\n"]
+    cluster.logs["server", False] = [b"2026-01-01T00:00:00Z watching\n"]
+    ready = cluster.objects["/apis/apps/v1/namespaces/ns/deployments/web/status"]
+    cluster.objects["/apis/apps/v1/namespaces/kettles/deployments/operator/status"] = ready
+    return cluster
+
+
+def test_add_ons_are_seen(add_on: ApiServer, make: Callable[..., ClusterRun], files: Files) -> None:
+    """Of add-ons there are the logs, under their namespace; what the cluster says of it; and pods that are not well."""
+    add_on.objects["/api/v1/nodes"] = client.V1NodeList(items=[])
+    with make(addons={"operator": ADDON}, services=SERVICES) as run:
+        run.services()
+    assert files.text("logs/kettles.operator-1/server.log")[:1] == ["failed"]
+    assert files.text("logs/kettles.operator-1/server.1.log")[:1] == ["watching"]
+    assert run.events().endswith("Pod/operator-1 Pulled: there\n")
+    assert sorted(run.unwell()) == ["pods/nodes.txt", "pods/operator-1.txt"]
+
+
+@pytest.mark.parametrize(("addon", "first"), [(ADDON, False), (ADDON + WEBHOOK, True)], ids=["unconcerned", "webhook"])
+def test_services_wait_for_add_ons(
+    add_on: ApiServer,
+    make: Callable[..., ClusterRun],
+    addon: str,
+    first: bool,  # noqa: FBT001 - a parameter
+) -> None:
+    """Services wait for an add-on that may have a say in them, and not for another; it is waited for in any case."""
+    webhook = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/kettles"
+    add_on.objects[webhook] = {"kind": "ValidatingWebhookConfiguration", "metadata": {"name": "kettles"}}
+    path = "/apis/apps/v1/namespaces/kettles/deployments/operator/status"
+    ready = add_on.objects[path]
+    there: list[bool] = []
+
+    def look() -> object:
+        there.append(any(each["metadata"]["name"] == "web" for each in add_on.applied))
+        return ready
+
+    add_on.objects[path] = look
+    with make(addons={"operator": addon}, services=SERVICES) as run:
+        run.services()
+    assert there[0] is not first

@@ -116,8 +116,11 @@ metadata: {name: quick, namespace: nowhere}
     with pytest.raises(UserError) as raised:
         ownership.refuse_other_namespaces(Manifests.parse(text, "test"), KINDS)
     assert str(raised.value) == (
-        "the manifests name a namespace, and the run has one of its own: leave it out of Service web (kube-system)"
+        "the manifests name a namespace, and the run has one of its own: leave it out of Service web (kube-system), "
+        "or have the files of add-ons in the tier's addons"
     )
+    # What a chart was rendered for is the run's own.
+    ownership.refuse_other_namespaces(Manifests.parse(text, "test"), KINDS, "kube-system")
 
 
 def test_manifests_without_a_namespace() -> None:

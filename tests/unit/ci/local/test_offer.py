@@ -55,6 +55,21 @@ def test_manifests_need_a_cluster(repository: Path) -> None:
         read(repository)
 
 
+def test_charts_need_a_cluster(repository: Path) -> None:
+    """A tier with charts is refused on this machine, and they are named."""
+    table = '[tool.floe-ci.tiers.integration]\ncharts = [{ path = "charts/app" }]\n'
+    (repository / "pyproject.toml").write_text(table)
+    with pytest.raises(UserError, match=r"its charts \(charts/app\) need Kubernetes; run it with --on dagger"):
+        read(repository)
+
+
+def test_add_ons_need_a_cluster(repository: Path) -> None:
+    """A tier with add-ons is refused on this machine, and they are named."""
+    (repository / "pyproject.toml").write_text('[tool.floe-ci.tiers.integration]\naddons = ["deploy/operator"]\n')
+    with pytest.raises(UserError, match=r"its add-ons \(deploy/operator\) are of a cluster.*; run it with --on dagger"):
+        read(repository)
+
+
 def test_absent_service_is_named_with_its_reason(repository: Path, installed: Callable[..., None]) -> None:
     """A service without a package is left out, and the first lines and the tests' environment say why."""
     installed("postgres", "dagster")

@@ -21,6 +21,11 @@ case "$*" in
 image: "web:1"}]}}}}
 END
 ;;
+*/addons/0) cat <<'END'
+{apiVersion: apps/v1, kind: Deployment, metadata: {name: operator, namespace: kube-system}, spec: {template: {spec: \
+{containers: [{name: operator, image: "operator:1"}]}}}}
+END
+;;
 */runner) cat <<'END'
 {apiVersion: v1, kind: ServiceAccount, metadata: {name: runner}}
 ---
@@ -66,6 +71,66 @@ def test_specification(repository: Path) -> None:
 def test_images(repository: Path) -> None:
     """A run needs the images of its services, and the runner's once."""
     assert read(RunRequest(source=repository)).images == ("web:1", "floe.local/runner:dev")
+
+
+def test_add_ons(repository: Path) -> None:
+    """An add-on keeps its namespace, its image is pulled as others are, and one that is there is left out."""
+    (repository / "pyproject.toml").write_text(TABLE.replace("environment", 'addons = ["operator"]\nenvironment'))
+    plan = read(RunRequest(source=repository))
+    assert "operator:1" in plan.images
+    text = plan.spec(lambda name: f"mirror/{name}").addons["operator"]
+    assert "namespace: kube-system" in text
+    assert "image: mirror/operator:1" in text
+    assert read(RunRequest(source=repository, addons={"operator": "there"})).spec().addons == {}
+
+
+CHARTS = 'charts = [{ path = "charts/app" }, { path = "charts/broken" }]\nenvironment'
+SERVICE = "{apiVersion: v1, kind: Service, metadata: {name: app}}"
+
+
+def put_helm(folder: Path, script: str) -> None:
+    """Make a shell script the helm on PATH."""
+    helm = folder / "stand-in" / "helm"
+    helm.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+    helm.chmod(0o755)
+
+
+def refusal(repository: Path) -> list[str]:
+    """Return the lines that a repository is refused with."""
+    with pytest.raises(UserError) as caught:
+        read(RunRequest(source=repository))
+    return str(caught.value).splitlines()
+
+
+def test_no_helm(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is no Helm, every chart is refused with where to get it."""
+    (repository / "pyproject.toml").write_text(TABLE.replace("environment", CHARTS))
+    monkeypatch.setenv("PATH", f"{tmp_path / 'stand-in'}:/bin")
+    assert refusal(repository) == [
+        "charts can't be rendered: 2 problems",
+        "  charts/app: helm is not on PATH; install it: https://helm.sh/docs/intro/install",
+        "  charts/broken: helm is not on PATH; install it: https://helm.sh/docs/intro/install",
+    ]
+
+
+def test_chart_that_helm_refuses(repository: Path, tmp_path: Path) -> None:
+    """A chart that can't be rendered is told in Helm's words, by its path in the repository."""
+    (repository / "pyproject.toml").write_text(TABLE.replace("environment", CHARTS))
+    put_helm(tmp_path, f'case "$3" in *broken) echo "Error: no template in $3" >&2; exit 1;; esac; echo "{SERVICE}"')
+    assert refusal(repository) == [
+        "charts can't be rendered: charts/broken: Error: no template in charts/broken",
+    ]
+
+
+def test_charts(repository: Path, tmp_path: Path) -> None:
+    """A chart is rendered for the run's namespace and the cluster's version, and is deployed beside the services."""
+    (repository / "pyproject.toml").write_text(TABLE.replace("environment", CHARTS))
+    put_helm(tmp_path, f'echo "$@" >> "${{0%/*}}/asked"; echo "{SERVICE}" | sed "s/app/$2/"')
+    plan = read(RunRequest(source=repository, run_id="abc"), version=lambda: "v1.34.4")
+    assert [each["metadata"]["name"] for each in plan.services.documents] == ["web", "app", "broken"]
+    asked = (tmp_path / "stand-in" / "asked").read_text().splitlines()
+    assert [each.split()[:2] for each in asked] == [["template", "app"], ["template", "broken"]]
+    assert all("--namespace=floe-integration-abc" in each and "--kube-version=v1.34.4" in each for each in asked)
 
 
 def test_services_alone(repository: Path) -> None:
