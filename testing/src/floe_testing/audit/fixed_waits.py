@@ -58,9 +58,59 @@ def is_needed(call: ast.Call, length: ast.expr, module: Module, function: Functi
     """
     if _NOTHING_TO_WAIT_FOR.search(_said_of(call, module).lower()):
         return True
-    if _TIMES.search(function.name.lower()) and not _SAYS_WAIT.search(_said_of(call, module).lower()):
+    if says_time(function) and not _SAYS_WAIT.search(_said_of(call, module).lower()):
         return True
     return _is_own_time(call, length, function) or _nothing_happens(call, module, function)
+
+
+_ABOUT_TIME: Final = re.compile(
+    r"time|clock|date|modified|created|updated|age$|stamp|elapsed|duration|delta|took|expir|latency|seconds|sleep|rate|perf"
+)
+"""What is in the names of things that differ only where time has passed."""
+
+
+_ENDS: Final = re.compile(
+    r"^_*(?:stop|close|cancel|delete|remove|kill|terminate|shut_?down|disconnect|release|drain|clear|unregister|finish|end|exit"
+    r"|abort|quit|drop|destroy|purge)(?:_|$)"
+)
+"""Names of what is called so that something goes away."""
+
+
+def could_be_waited_for(call: ast.Call, module: Module, function: Function) -> bool:
+    """Tell whether what a test checks next after a fixed wait is that something has come, which it could wait for.
+
+    It can't wait for time itself to go on, and what it does in a loop is work at some speed.
+    """
+    around = list(function.ancestors(call))
+    if any(isinstance(each, ast.For | ast.AsyncFor | ast.While) for each in around) or "sleep" in function.name:
+        return False
+    after = [each for each in function.calls if each.node.lineno > call.lineno and not each.nested]
+    if any(_reads_clock(each.name) for each in after):
+        return False  # the wait is what is measured
+    found = sorted((check.node for check in checks(module, function)), key=lambda node: node.lineno)
+    following = next((node for node in found if node.lineno > call.lineno), None)
+    if following is None:
+        return False
+    tests = list(_tests_of(following, function)) or [following]
+    if any(_ABOUT_TIME.search(word.lower()) for test in tests for word in _words_of(test)):
+        return False
+    ends = any(_ENDS.search(each.last) for each in function.calls if each.node.lineno < call.lineno)
+    return ends or not any(map(_is_absent, tests))  # of what nobody has ended, it may be that nothing must come
+
+
+def _reads_clock(name: str) -> bool:
+    return name.startswith("time.") and name != "time.sleep" or name.endswith((".time", ".now", ".perf_counter"))
+
+
+def _words_of(node: ast.AST) -> set[str]:
+    """Return the names in an expression, those of attributes and of keys too."""
+    keys = {each.value for each in ast.walk(node) if isinstance(each, ast.Constant) and isinstance(each.value, str)}
+    return names_in(node) | {each.attr for each in ast.walk(node) if isinstance(each, ast.Attribute)} | keys
+
+
+def says_time(function: Function) -> bool:
+    """Tell whether a function's name says that time has to pass, or how long something takes."""
+    return _TIMES.search(function.name.lower()) is not None
 
 
 def _said_of(call: ast.Call, module: Module) -> str:

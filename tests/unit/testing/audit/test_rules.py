@@ -79,12 +79,12 @@ MORE = {
         [],
     ),
     "FT201 a method that checks nothing": (
-        "class TestA:\n    def right(self, x):\n        return x\n    def test_a(self):\n        self.right(1)\n",
+        "class TestA:\n    def total(self, x):\n        return x\n    def test_a(self):\n        self.total(1)\n",
         [("FT201", 4)],
     ),
     "FT201 a helper from beside": ("from .helpers import compare_all\ndef test_a():\n    compare_all(1)\n", []),
     "FT201 a mock alone is no check": (
-        "from unittest.mock import Mock\ndef test_a():\n    place(Mock())\n",
+        "from unittest.mock import Mock\ndef test_a():\n    total(Mock())\n",
         [("FT201", 2)],
     ),
     "FT201 a fixture that checks": ("def test_a(check_no_leaks):\n    place(7)\n", []),
@@ -101,7 +101,7 @@ MORE = {
     ),
     "FT201 skipped": ("import pytest\n@pytest.mark.skip(reason='no')\ndef test_a():\n    place(7)\n", []),
     "FT201 only imports": ("def test_a():\n    import orders\n", []),
-    "FT201 imports and runs": ("def test_a():\n    import orders\n    orders.place(7)\n", [("FT201", 1)]),
+    "FT201 imports and runs": ("def test_a():\n    import orders\n    orders.total(7)\n", [("FT201", 1)]),
     "FT201 a thread that checks": (
         (
             "import threading\nclass Go(threading.Thread):\n    def run(self):\n        assert place(7) == 1\n"
@@ -119,7 +119,7 @@ MORE = {
     "FT201 an object of the code under test": (
         (
             "from shop import Shop\nclass TestA:\n    def setup_method(self):\n        self.shop = Shop()\n"
-            "    def test_a(self):\n        self.shop.buy(7)\n"
+            "    def test_a(self):\n        self.shop.total(7)\n"
         ),
         [("FT201", 5)],
     ),
@@ -142,7 +142,7 @@ MORE = {
         [],
     ),
     "FT202 unittest": (
-        "import unittest\nclass A(unittest.TestCase):\n    def test_a(self):\n        self.assertIsNotNone(place(7))\n",
+        "import unittest\nclass A(unittest.TestCase):\n    def test_a(self):\n        self.assertIsNotNone(find_order(7))\n",
         [("FT202", 4)],
     ),
     "FT203 two lengths": ("def test_a(orders):\n    found = orders.open()\n    assert len(found) == len(orders)\n", []),
@@ -152,11 +152,11 @@ MORE = {
         [],
     ),
     "FT201 said of what follows": (
-        "def test_a():\n    place(7)\n\n# no errors is enough\ndef test_b(place):\n    assert place(7) == 1\n",
+        "def test_a():\n    total(7)\n\n# no errors is enough\ndef test_b(place):\n    assert place(7) == 1\n",
         [("FT201", 1)],
     ),
     "FT201 defines and calls": (
-        "def test_a():\n    @command('place')\n    def place():\n        return 7\n    place()\n",
+        "def test_a():\n    @command('place')\n    def place():\n        return 7\n    total(place)\n",
         [("FT201", 1)],
     ),
     "FT201 opens something": ("def test_a(shop):\n    with shop.login('ada'):\n        pass\n", []),
@@ -164,12 +164,12 @@ MORE = {
         "def test_a(shop):\n    page = shop.login('ada')\n    page.close()\n",
         [],
     ),
-    "FT201 closes something else": (
-        "def test_a(shop):\n    page = shop.login('ada')\n    shop.close()\n",
+    "FT201 opens something and asks another": (
+        "def test_a(shop):\n    page = shop.page('ada')\n    shop.count()\n",
         [("FT201", 1)],
     ),
     "FT201 opens something and uses it": (
-        "def test_a(shop):\n    with shop.login('ada') as page:\n        page.reload()\n",
+        "def test_a(shop):\n    with shop.login('ada') as page:\n        page.count()\n",
         [("FT201", 1)],
     ),
     "FT702 fails unless it returns": (
@@ -264,7 +264,7 @@ MORE = {
             "import time\ndef test_a():\n    for each in range(3):\n        place(each)\n        time.sleep(1)\n"
             "    assert x == 1\n"
         ),
-        [("FT401", 5)],
+        [],
     ),
     "FT401 in a loop until something is so": (
         "import time\ndef test_a():\n    while not placed(7):\n        time.sleep(1)\n    assert x == 1\n",
@@ -485,8 +485,8 @@ FORMS: dict[str, tuple[str, int | None]] = {
     "FT201 has a comment about something else": (
         """
         def test_a():
-            # Places an order.
-            place(7)
+            # Counts an order.
+            total(7)
         """,
         1,
     ),
@@ -546,7 +546,7 @@ FORMS: dict[str, tuple[str, int | None]] = {
         import unittest
         class A(unittest.TestCase):
             def test_a(self):
-                order = place(7)
+                order = load_order(7)
                 self.assertIsNotNone(order)
                 self.assertIsInstance(order, dict)
         """,
@@ -954,11 +954,51 @@ FORMS: dict[str, tuple[str, int | None]] = {
         """
         import time
         def test_a(queue):
-            queue.put(7)
+            queue.drain()
             time.sleep(0.3)
             assert queue.count == 0
         """,
         4,
+    ),
+    "FT401 nothing that anybody has ended is there": (
+        """
+        import time
+        def test_a(queue):
+            queue.put(7)
+            time.sleep(0.3)
+            assert queue.count == 0
+        """,
+        None,
+    ),
+    "FT401 a time that goes on": (
+        """
+        import time
+        def test_a(shop):
+            first = shop.place(7)
+            time.sleep(0.3)
+            assert shop.place(7).modified > first.modified
+        """,
+        None,
+    ),
+    "FT401 what is measured": (
+        """
+        import time
+        def test_a(shop):
+            began = shop.clock.time()
+            time.sleep(0.3)
+            assert shop.clock.time() - began > shop.least
+        """,
+        None,
+    ),
+    "FT401 nothing is checked after it": (
+        """
+        import time
+        def test_a(shop):
+            assert shop.place(7) == 7
+            time.sleep(0.3)
+            shop.close()
+        """,
+        None,
     ),
     "FT401 nothing changes in the meantime": (
         """
@@ -1157,14 +1197,15 @@ FORMS: dict[str, tuple[str, int | None]] = {
 
             assert Shop.place == Shop.place
         """,
-        7,
+        None,
     ),
     "FT204 a method of another module is got twice": (
         """
-        def test_a(shop):
+        def test_a():
+            shop = place(7).shop()
             assert shop.place == shop.place
         """,
-        2,
+        3,
     ),
     "FT204 a comment above several says that equality is tested": (
         """
@@ -1183,9 +1224,10 @@ FORMS: dict[str, tuple[str, int | None]] = {
             # both are equal
             assert shop.total(7) == shop.total(8)
 
-            assert shop.send == shop.send
+            total = shop.total(9)
+            assert total == total
         """,
-        5,
+        6,
     ),
     "FT209 what must not be in an error that need not come": (
         """
@@ -1235,7 +1277,7 @@ FORMS: dict[str, tuple[str, int | None]] = {
                 assert shop.total(7) == 7
 
             check()
-            shop.send("7")
+            shop.publish("7")
         """,
         6,
     ),
@@ -1319,7 +1361,7 @@ FORMS: dict[str, tuple[str, int | None]] = {
             began = time.monotonic()
             shop.place(7)
             # place the order
-            assert time.monotonic() - began < 2
+            assert time.monotonic() - began < 0.5
         """,
         6,
     ),
@@ -1445,7 +1487,7 @@ FORMS: dict[str, tuple[str, int | None]] = {
     "FT201 a name that ends alike": (
         """
         def test_table(shop):
-            shop.stop()
+            shop.total()
         """,
         1,
     ),
@@ -1537,6 +1579,7 @@ FORMS: dict[str, tuple[str, int | None]] = {
         import subprocess
         def test_a():
             subprocess.run(["shop", "7"], check=False)
+            total(7)
         """,
         2,
     ),

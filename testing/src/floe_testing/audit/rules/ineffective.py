@@ -67,7 +67,7 @@ class Tautology(Rule):
             for check in checks(module, function):
                 if check.strength is not Strength.TAUTOLOGY or _is_other_outcome(check.node, function):
                     continue
-                if _is_about_equality(check.node, module, function):
+                if _is_about_equality(check.node, module, function) or _is_explained(check.node, module, function):
                     continue
                 if "__eq__" not in module.reasons(function):  # which compares with itself by design
                     found = self.finding(module, check.node, "always true, whatever the code does", function)
@@ -269,7 +269,7 @@ class NeverAsserted(Rule):
                     yield self.finding(module, statement, f"{value.attr} is not called", function)
                 elif _is_check(value) and not any(
                     look(function, statement) for look in (_may_be_left, _is_in_query, _tries_operators)
-                ):
+                ) and not (module.comment_at(statement.lineno) or _calls_own_operator(value, module, function)):
                     yield self.finding(module, statement, "looks like a check, and is without `assert`", function)
                 elif isinstance(value, ast.Call) and _asked_of_mock(value):
                     name = _asked_of_mock(value)
@@ -346,6 +346,8 @@ class AssertionInExcept(Rule):
                 if _asserts_in([*node.body, *node.orelse], module, function):
                     continue
                 if _fails_otherwise(node, function) or any(handler.type is None for handler in node.handlers):
+                    continue
+                if any(map(_is_tolerated, node.handlers)):
                     continue
                 yield self.finding(module, handled[0], "nothing is checked where nothing is raised", function)
 
@@ -444,6 +446,27 @@ def _should_check(function: Function) -> bool:
 def _tries_operators(function: Function, statement: ast.stmt) -> bool:
     """Tell whether a comparison is one of several expressions on a line: operators are tried, that they don't raise."""
     return sum(each.lineno == statement.lineno for each in function.all(ast.Expr)) > 2  # noqa: PLR2004 - more than a pair
+
+
+_OPERATORS: Final = frozenset({"__eq__", "__ne__", "__contains__", "__bool__", "__hash__"})
+
+
+def _calls_own_operator(value: ast.expr, module: Module, function: Function) -> bool:
+    """Tell whether something is made of a class that the test defines with operators: these are what it calls."""
+    own = [*module.every_class, *function.all(ast.ClassDef)]
+    with_operators = {
+        each.name
+        for each in own
+        if any(isinstance(method, ast.FunctionDef) and method.name in _OPERATORS for method in each.body)
+    }
+    made = {
+        name
+        for each in function.all(ast.Assign)
+        if with_operators & names_in(each.value)
+        for target in each.targets
+        for name in names_in(target)
+    }
+    return bool((with_operators | made) & names_in(value))
 
 
 def _may_be_left(function: Function, statement: ast.stmt) -> bool:
@@ -569,6 +592,13 @@ def _may_be_absent(handled: Iterable[ast.Assert | ast.Call], module: Module, fun
     return says(module, function, NOTHING_RAISED) and all(_is_denied(asserted(each, function)) for each in handled)
 
 
+def _is_tolerated(handler: ast.ExceptHandler) -> bool:
+    """Tell whether an `except` lets only some errors pass, by their number, or goes on to a further try."""
+    named = {each.value.id for each in ast.walk(handler) if isinstance(each, ast.Attribute) and isinstance(each.value, ast.Name)}
+    leaves = isinstance(handler.body[-1], ast.Continue | ast.Break | ast.Return | ast.Raise)
+    return "errno" in named or leaves or any(isinstance(each, ast.Raise) for each in ast.walk(handler))
+
+
 def _is_denied(test: ast.expr | None) -> bool:
     match test:
         case ast.Compare(ops=[ast.NotIn()]):
@@ -632,6 +662,11 @@ def _decorated(function: Function) -> set[str]:
 
 def _asserts_or_fails(node: ast.Call) -> bool:
     return ast.unparse(node.func).rpartition(".")[2].startswith(("assert", "fail"))
+
+
+def _is_explained(node: ast.expr | ast.stmt, module: Module, function: Function) -> bool:
+    """Tell whether an assertion of a plain constant has a comment beside it: a placeholder, and it says for what."""
+    return isinstance(asserted(node, function), ast.Constant) and bool(module.comment_at(node.lineno))
 
 
 def _is_other_outcome(node: ast.expr | ast.stmt, function: Function) -> bool:

@@ -143,7 +143,7 @@ class MockedService(Rule):
 
     id = "FT102"
     name = "mock-in-integration"
-    severity = Severity.WARNING
+    severity = Severity.NOTE
     reason = (
         "An integration or end-to-end test is there to show that real parts fit together; with one of them mocked, "
         "it shows that the mock fits. Use the real service, or move the test to the unit tier."
