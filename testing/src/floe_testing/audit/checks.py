@@ -67,6 +67,10 @@ _ALIKE: Final = (
     "less",
     "cach",
     "memo",
+    "stable",
+    "once",
+    "lazy",
+    "consist",
 )
 """What is in the names of tests about how things compare with themselves."""
 _READS: Final = ("get_", "find_", "fetch", "read_", "load_", "query_")

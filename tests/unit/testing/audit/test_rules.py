@@ -142,7 +142,7 @@ MORE = {
         [],
     ),
     "FT202 unittest": (
-        "import unittest\nclass A(unittest.TestCase):\n    def test_a(self):\n        self.assertIsNotNone(find_order(7))\n",
+        "import unittest\nclass A(unittest.TestCase):\n    def test_a(self):\n        self.assertIsNotNone(load(7))\n",
         [("FT202", 4)],
     ),
     "FT203 two lengths": ("def test_a(orders):\n    found = orders.open()\n    assert len(found) == len(orders)\n", []),
@@ -300,7 +300,7 @@ MORE = {
     "FT402 in a name": (
         (
             "import time\ndef test_a():\n    began = time.time()\n"
-            "    place(1)\n    took = time.time() - began\n    assert took < 1\n"
+            "    place(1)\n    took = time.time() - began\n    assert took < 0.5\n"
         ),
         [("FT402", 6)],
     ),
@@ -1417,7 +1417,7 @@ FORMS: dict[str, tuple[str, int | None]] = {
         """,
         None,
     ),
-    "FT701 an id that does not say why it must fail": (
+    "FT701 an id of its own": (
         """
         import pytest
         @pytest.mark.parametrize("n", [
@@ -1426,7 +1426,7 @@ FORMS: dict[str, tuple[str, int | None]] = {
         def test_a(n):
             assert total(n) == 2
         """,
-        3,
+        None,
     ),
     "FT701 an id that does not say why it is skipped": (
         """
@@ -1701,7 +1701,7 @@ FORMS: dict[str, tuple[str, int | None]] = {
                 began = time.time()
                 place(7)
                 took = time.time() - began
-                self.assertGreater(1.0, took)
+                self.assertGreater(0.5, took)
         """,
         8,
     ),

@@ -21,7 +21,7 @@ _COMMANDS: Final = frozenset({"subprocess.run", "subprocess.check_call", "subpro
 _HARDLY: Final = 0.05
 """Seconds up to which a fixed wait makes two times differ, or lets others run, and slows nobody down."""
 _GENEROUS: Final = 1
-"""Seconds above which a limit is there for what hangs, or waits in vain, and hardly for what is slow."""
+"""Seconds from which on a limit is there for what hangs, or waits in vain, and hardly for what is slow."""
 _CLOCKS: Final = frozenset(
     {
         *("time.time", "time.time_ns", "time.monotonic", "time.perf_counter", "time.localtime", "time.gmtime"),
@@ -142,7 +142,7 @@ class Sleep(Rule):
             if function.kind == "helper" and not _is_called_by_tests(function, module):
                 continue
             for call in sleeps:
-                if function.kind != "test" or could_be_waited_for(call.node, module, function):
+                if could_be_waited_for(call.node, module, function):
                     yield self.finding(module, call.node, "waits a fixed time", function)
 
 
@@ -367,7 +367,7 @@ def _depends_on_clock(test: ast.expr, clocks: set[ast.expr], function: Function)
 
 
 def _is_generous(value: object) -> bool:
-    return isinstance(value, int | float) and value > _GENEROUS
+    return isinstance(value, int | float) and value >= _GENEROUS
 
 
 def _expected_now(test: ast.expr, clocks: set[ast.expr], function: Function) -> set[ast.expr]:

@@ -422,7 +422,9 @@ def _is_of_suite(module: Module) -> bool:
     return bool(module.tests) or name.startswith(("test", "conftest")) or name.endswith(("_test.py", "_tests.py"))
 
 
-_COPY_MEANT: Final = re.compile(r"\b(?:overrid\w+|overwrit\w+|cop(?:y|ied) (?:of|from)|vendored|taken from|duplicat\w+|in sync)\b")
+_COPY_MEANT: Final = re.compile(
+    r"\b(?:overrid\w+|overwrit\w+|cop(?:y|ied) (?:of|from)|vendored|taken from|duplicat\w+|in sync)\b"
+)
 """How comments and docstrings say that something stands elsewhere too, and that its author knows."""
 
 

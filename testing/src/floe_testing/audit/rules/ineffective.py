@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from floe_testing.audit.checks import as_test, asserted, checks, is_broad
-from floe_testing.audit.look import NOTHING_RAISED, TYPE_UNKNOWN, contexts, keyword, names_in, says, withs
+from floe_testing.audit.look import NOTHING_RAISED, TYPE_UNKNOWN, contexts, keyword, names_in, parametrized, says, withs
 from floe_testing.audit.model import Example, Finding, Severity, Strength
 from floe_testing.audit.module import Function, Module
 from floe_testing.audit.rule import Rule
@@ -267,9 +267,11 @@ class NeverAsserted(Rule):
                 value = statement.value
                 if isinstance(value, ast.Attribute) and value.attr.startswith("assert"):
                     yield self.finding(module, statement, f"{value.attr} is not called", function)
-                elif _is_check(value) and not any(
-                    look(function, statement) for look in (_may_be_left, _is_in_query, _tries_operators)
-                ) and not (module.comment_at(statement.lineno) or _calls_own_operator(value, module, function)):
+                elif (
+                    _is_check(value)
+                    and not any(look(function, statement) for look in (_may_be_left, _is_in_query, _tries_operators))
+                    and not (module.comment_at(statement.lineno) or _calls_own_operator(value, module, function))
+                ):
                     yield self.finding(module, statement, "looks like a check, and is without `assert`", function)
                 elif isinstance(value, ast.Call) and _asked_of_mock(value):
                     name = _asked_of_mock(value)
@@ -347,7 +349,7 @@ class AssertionInExcept(Rule):
                     continue
                 if _fails_otherwise(node, function) or any(handler.type is None for handler in node.handlers):
                     continue
-                if any(map(_is_tolerated, node.handlers)):
+                if any(map(_is_tolerated, node.handlers)) or _is_of_parameters(handled, function):
                     continue
                 yield self.finding(module, handled[0], "nothing is checked where nothing is raised", function)
 
@@ -592,11 +594,15 @@ def _may_be_absent(handled: Iterable[ast.Assert | ast.Call], module: Module, fun
     return says(module, function, NOTHING_RAISED) and all(_is_denied(asserted(each, function)) for each in handled)
 
 
+def _is_of_parameters(handled: Iterable[ast.Assert | ast.Call], function: Function) -> bool:
+    """Tell whether an error is compared with a parameter of the test: some of these may say that there is none."""
+    return any(parametrized(function) & names_in(each) for each in handled)
+
+
 def _is_tolerated(handler: ast.ExceptHandler) -> bool:
     """Tell whether an `except` lets only some errors pass, by their number, or goes on to a further try."""
-    named = {each.value.id for each in ast.walk(handler) if isinstance(each, ast.Attribute) and isinstance(each.value, ast.Name)}
-    leaves = isinstance(handler.body[-1], ast.Continue | ast.Break | ast.Return | ast.Raise)
-    return "errno" in named or leaves or any(isinstance(each, ast.Raise) for each in ast.walk(handler))
+    leaves = isinstance(handler.body[-1], ast.Continue | ast.Break | ast.Return)
+    return leaves or "errno" in names_in(handler) or any(isinstance(each, ast.Raise) for each in ast.walk(handler))
 
 
 def _is_denied(test: ast.expr | None) -> bool:

@@ -140,6 +140,8 @@ def _may_be_put_back_elsewhere(module: Module, function: Function) -> bool:
     owner = function.class_node
     if owner is None:
         return False
+    if function.kind == "setup" and not any(each.test and each.class_node is owner for each in module.functions):
+        return True  # a base, whose heirs may do so
     if any(not ast.unparse(base).endswith(_PLAIN_BASES) for base in owner.bases):
         return True
     setups = [each for each in module.functions if each.class_node is owner and each.kind in {"setup", "fixture"}]

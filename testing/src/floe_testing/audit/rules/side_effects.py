@@ -101,7 +101,7 @@ class UncheckedSideEffect(Rule):
                     yield self.finding(module, statement, f"nothing looks whether {name} was called", function)
 
 
-_OUTWARD: Final = re.compile(r"^(?:save|publish|upload|emit|notify|enqueue|broadcast|dispatch|deliver|produce)(?:_|$)")
+_OUTWARD: Final = re.compile(r"^(?:save|publish|upload|emit|notify|enqueue|broadcast|dispatch|deliver|produce)$")
 """Names of what is called for an effect elsewhere; to write, send or put may be a step of anything."""
 
 

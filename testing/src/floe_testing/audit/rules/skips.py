@@ -202,19 +202,10 @@ def _of_parameters(call: Call) -> Iterator[ast.expr]:
                 yield from each.value.elts if isinstance(each.value, ast.List | ast.Tuple) else [each.value]
 
 
-_REFUSABLE: Final = re.compile(
-    r"\b(?:invalid|incorrect|wrong|illegal|malformed|unsupported|missing|unknown|broken|bad|not|cannot|non|fails?)\b"
-)
-"""What is in the ids of sets of parameters that are there to be refused."""
-
-
 def _is_expected(call: Call, marker: ast.expr, module: Module) -> bool:
-    """Tell whether the id of a set of parameters says why it must fail."""
+    """Tell whether a set of parameters that must fail has an id of its own, which says what is wrong with it."""
     name = module.names.resolve(marker.func if isinstance(marker, ast.Call) else marker)
-    given = keyword(call, "id")
-    if name != "pytest.mark.xfail" or not isinstance(given, ast.Constant) or not isinstance(given.value, str):
-        return False
-    return _REFUSABLE.search(re.sub(r"[_-]", " ", given.value.lower())) is not None
+    return name == "pytest.mark.xfail" and keyword(call, "id") is not None
 
 
 def _decorators(module: Module) -> Iterator[tuple[Function | None, ast.expr]]:
@@ -238,18 +229,18 @@ def _is_bare(decorator: ast.expr, module: Module) -> bool:
         return bool(call.args) and _is_empty(call.args[-1])
     if name not in _MARKS or any(each.arg in {None, "reason"} and not _is_empty(each.value) for each in call.keywords):
         return False
-    if name == "pytest.mark.xfail" and any(each.arg == "raises" for each in call.keywords):
-        return False  # it says what goes wrong
-    empty = any(each.arg == "reason" for each in call.keywords)
-    if name == "pytest.mark.skipif" and not empty and call.args and isinstance(call.args[0], ast.Constant | ast.Name):
-        return False  # a condition that is text is shown as the reason, and pytest takes no other without one
+    given = {each.arg for each in call.keywords}
     if name == "pytest.mark.skip":
         return not call.args or _is_empty(call.args[0])
-    return True
+    if name == "pytest.mark.xfail":
+        return "raises" not in given  # which says what goes wrong
+    # A condition that is text is shown as the reason, and pytest takes no other without one.
+    return "reason" in given or not (call.args and isinstance(call.args[0], ast.Constant | ast.Name))
 
 
 _TELLS_WHY: Final = re.compile(
-    r"\b(?:skip\w*|disabled?|because|since|until|unless|not (?:yet )?(?:work|support|implement|available)\w*|require\w*|needs?"
+    r"\b(?:ha(?:s|ve) no|inherit\w*|overrid\w*|skip\w*|disabled?|because|since|until|unless|require\w*|needs?"
+    r"|not (?:yet )?(?:work|support|implement|available)\w*"
     r"|flaky|broken|fails?|bug|issue|todo|fixme|unsupported|deprecated|only (?:on|with|for|if|in)|can(?:not|'t))\b"
 )
 """How docstrings say why a test is skipped, or is expected to fail."""

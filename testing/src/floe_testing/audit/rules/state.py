@@ -103,6 +103,8 @@ class SharedState(Rule):
             if function.test is None:
                 continue
             for node, name in _mutations(function):
+                if module.comment_at(node.lineno):
+                    continue  # it is known, and said for what
                 if _is_shared(name, shared, module, function) or _is_class_attribute(name, module, function):
                     yield self.finding(module, node, f"{name} is changed here, and other tests see it", function)
                 elif name in wide and name in function.parameters:

@@ -218,7 +218,7 @@ def _checked_tests(module: Module) -> Iterator[Function]:
 
 _QUESTIONS: Final = re.compile(
     r"^_*(?:get|find|list|count|total|sum|compute|calculate|calc|format|p?format|average|mean)(?:_|$|s$)"
-    r"|^(?:str|repr|len|sorted|sum|min|max)$|_(?:total|count|sum)$"
+    r"|^(?:len|sorted|sum|min|max)$|_(?:total|count|sum)$"
 )
 """Names of what is called for its answer, and for nothing else."""
 _STARTS: Final = re.compile(
@@ -226,6 +226,8 @@ _STARTS: Final = re.compile(
     r"|execute|submit|spawn|subscribe|install|mock|patch|parse_?args)(?:_|$)|^[A-Z]|_?connect(?:ion)?$|context|mock|patch"
 )
 """Names of what is called to have something, or to bring something about, of which there may be no more to see."""
+_REFUSES: Final = re.compile(r"missing|raise|strict|check|validat|must")
+"""What is in the names of settings by which a question fails where there is no answer."""
 _SHOWS: Final = frozenset({"print", "pprint", "pprint.pprint", "sys.stdout.write", "display"})
 
 
@@ -245,7 +247,9 @@ def _drops_answer(module: Module, function: Function) -> bool:
             return kept and asked and not _is_read(name, function)
         case ast.Expr(value=value) if isinstance(_awaited(value), ast.Call):
             call = next((each for each in function.calls if each.node is _awaited(value)), None)
-            return call is not None and (bool(_QUESTIONS.search(call.last)) or _only_runs(call, module))
+            if call is None or any(_REFUSES.search(each.arg or "") for each in call.node.keywords):
+                return False
+            return bool(_QUESTIONS.search(call.last)) or _only_runs(call, module)
     return False
 
 
@@ -363,7 +367,9 @@ def _is_of_result(node: ast.expr | ast.stmt, function: Function) -> bool:
     return any(isinstance(side, ast.Constant) for side in sides) and any(_is_result(each, function) for each in of)
 
 
-_GIVES: Final = re.compile(r"^_*(?:get|find|create|make|build|load|fetch|read|generate|query|search|new|look_?up)(?:_|$)")
+_GIVES: Final = re.compile(
+    r"^_*(?:get|find|create|make|build|load|fetch|read|generate|query|search|new|look_?up)(?:_|$)"
+)
 """Names of what gives a thing that has more to be looked at than that it is there."""
 
 
@@ -379,7 +385,7 @@ def _is_of_answer(check: Check, function: Function) -> bool:
 
 
 def _inner(value: ast.expr, function: Function) -> ast.expr:
-    """Return what an expression that asks for presence is about: `x` of `not x is None`, what the name `x` was given."""
+    """Return what is asked for in an expression: `x` of `not x is None`, and of a name what it was given."""
     match value:
         case ast.Await(value=inner) | ast.NamedExpr(value=inner) | ast.UnaryOp(operand=inner) | ast.Compare(left=inner):
             return _inner(inner, function)
@@ -409,20 +415,24 @@ def _given(value: ast.expr, function: Function) -> ast.expr:
     return value
 
 
+_SEVERAL_GIVEN: Final = re.compile(r"^_*(?:find|search|list|query|filter|select|fetch\w*|load|all)(?:_|$)|[a-rt-z]s$")
+"""Names of methods that give several things."""
+
+
 def _is_result(value: ast.expr, function: Function) -> bool:
     """Tell whether a name holds what a function returned; what a constructor makes is the thing under test itself."""
     if isinstance(value, ast.Call):
         called = ast.unparse(value.func).rpartition(".")[2]
         if called in _COPIES and len(value.args) == 1:
             return _is_result(value.args[0], function)
-        return not called[:1].isupper() and called not in _MADE and not isinstance(value.func, ast.Attribute)
+        plain = isinstance(value.func, ast.Name) or _SEVERAL_GIVEN.search(called) is not None
+        return not called[:1].isupper() and called not in _MADE and plain
     for statement in function.own(ast.Assign):
         if isinstance(value, ast.Name) and _is_copy(statement.value) and value.id in names_in(statement.targets[0]):
             return _is_result(statement.value, function)
         given = statement.value.value if isinstance(statement.value, ast.Await) else statement.value
         if isinstance(given, ast.Call) and ast.dump(statement.targets[0]) == ast.dump(_stored(value)):
-            called = ast.unparse(given.func).rpartition(".")[2]
-            return not called[:1].isupper() and called not in _MADE
+            return _is_result(given, function)
     return False
 
 
@@ -437,9 +447,7 @@ def _could_be_told(check: Check, function: Function) -> bool:
         return True  # any number, which tells even less
     if numbers[0] < _SEVERAL:
         return False
-    given = [
-        each for each in ast.walk(function.node) if isinstance(each, ast.Constant) and each.value == numbers[0]
-    ]
+    given = [each for each in ast.walk(function.node) if isinstance(each, ast.Constant) and each.value == numbers[0]]
     return len(given) == 1
 
 
