@@ -7,6 +7,7 @@ from typing import Final
 
 from floe_testing.audit.checks import as_test, checks
 from floe_testing.audit.look import names_in
+from floe_testing.audit.model import Check
 from floe_testing.audit.module import Function, Module
 
 _NOTHING_TO_WAIT_FOR: Final = re.compile(
@@ -15,7 +16,7 @@ _NOTHING_TO_WAIT_FOR: Final = re.compile(
     r"|\bdo(?:es)?(?: not|n't) (?:see|know|want|have|get|send|call|happen)"
     r"|\b(?:should|must|will|would)(?: not|n't)\b|\bwon't\b"
     r"|\blonger than\b|\bexpir|\bttl\b|(?:\b|_)time[sd]?[ _]?out|\belapse|\bstuck\b|\bafter the (?:close|end)\b"
-    r"|\b(?:resolution|granularity)\b"
+    r"|\b(?:resolution|granularity|delay(?:s|ed)?|aggregat\w+|debounc\w+|interval|window)\b"
 )
 """How comments say that a test waits for something that must not happen, or for a time or a clock that has to go on."""
 _OWN_TIME: Final = re.compile(r"ttl|expir|lifetime|max_?age|lease|grace|\wtime_?out|time_?out_\w", re.IGNORECASE)
@@ -77,11 +78,9 @@ _ENDS: Final = re.compile(
 """Names of what is called so that something goes away."""
 
 
-_STARTED: Final = re.compile(
-    r"\bpopen\b|\b(?:start|run|serve|launch|spawn|up|boot|listen|create_task|ensure_future)\w*\(", re.IGNORECASE
-)
+_STARTED: Final = re.compile(r"\bpopen\b|\b(?:start|run|serve|launch|spawn|up|boot|listen)\w*\(", re.IGNORECASE)
 """How something is started that then takes its time."""
-_SERVER: Final = re.compile(r"server|broker|daemon|popen|service|container|cluster", re.IGNORECASE)
+_SERVER: Final = re.compile(r"server|broker|daemon|popen", re.IGNORECASE)
 
 
 def could_be_waited_for(call: ast.Call, module: Module, function: Function) -> bool:
@@ -147,8 +146,22 @@ def _looks_next(call: ast.Call, after: list[ast.stmt], module: Module, function:
     words = {word for test in [*tests, *read] for word in _words_of(test)}
     if not tests or any(_ABOUT_TIME.search(word.lower()) for word in words):
         return False
+    if any(_is_checked_again(test, node, found, function) for test in tests):
+        return False
     ends = any(_ENDS.search(each.last) for each in function.calls if each.node.lineno < call.lineno)
     return ends or not any(map(_is_absent, tests))  # of what nobody has ended, it may be that nothing must come
+
+
+def _is_checked_again(
+    test: ast.expr, node: ast.AST, found: dict[ast.expr | ast.stmt, Check], function: Function
+) -> bool:
+    """Tell whether what a check compares is compared with something else later: so far it was held back."""
+    if not isinstance(test, ast.Compare) or not isinstance(test.ops[0], ast.Eq):
+        return False
+    later = [
+        each for other in found if other.lineno > getattr(node, "lineno", 0) for each in _tests_of(other, function)
+    ]
+    return any(isinstance(each, ast.Compare) and ast.dump(each.left) == ast.dump(test.left) for each in later)
 
 
 _READING: Final = re.compile(
@@ -194,8 +207,13 @@ def says_time(function: Function) -> bool:
 
 
 def _said_of(call: ast.Call, module: Module) -> str:
-    """Return the comments on the lines of a call, and those right above it."""
-    said = dict(module.comment_lines(1, call.end_lineno or call.lineno))
+    """Return the comments on the lines of a call, those right above it, and those between it and what follows."""
+    last = call.end_lineno or call.lineno
+    while not module.text(last + 1) or module.text(last + 1).startswith("#"):
+        last += 1
+        if last > len(module.lines):
+            break
+    said = dict(module.comment_lines(1, last))
     first = call.lineno
     while first - 1 in said and module.text(first - 1).startswith("#"):
         first -= 1

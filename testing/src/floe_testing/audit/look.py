@@ -92,8 +92,8 @@ _FAILED_ONCE: Final = re.compile(
 )
 """How comments and docstrings say what went wrong before, or would go wrong."""
 _NAMED_BUG: Final = re.compile(
-    r"(?i:(?:\b|_)(?:issue|ticket|bug|bugzilla|fix(?:es|ed)?|close[sd]?|gh|pr|cve|jira|bpo|trac|regression)[\s_:#-]*\d+)"
-    r"|\B#\d{2,}|\b[A-Z]{2,8}-\d+\b",
+    r"(?i:(?:\b|_)(?:iss|issue|ticket|bug|bugzilla|fix(?:es|ed)?|close[sd]?|gh|pr|cve|jira|bpo|trac|regression)[\s_:#-]*\d+)"
+    r"|\B#\d{2,}|\Btest_\w+_\d{3,}\Z|\btest_\w+_\d{3,}\Z|\b[A-Z]{2,8}-\d+\b",
 )
 """A bug that is named by its number: that what it broke runs is what the test shows."""
 TYPE_UNKNOWN: Final = (

@@ -2316,6 +2316,595 @@ FORMS: dict[str, tuple[str, int | None]] = {
         """,
         None,
     ),
+    "FT201 kept, and only printed": (
+        """
+        def test_a(shop):
+            total = shop.bill(7)
+            print(total)
+        """,
+        1,
+    ),
+    "FT201 kept, and read": (
+        """
+        def test_a(shop):
+            bill = shop.bill(7)
+            shop.pay(bill)
+        """,
+        None,
+    ),
+    "FT201 an object that is made": (
+        """
+        def test_a():
+            order = Order(7)
+        """,
+        None,
+    ),
+    "FT201 called to have something": (
+        """
+        def test_a(shop):
+            session = shop.connect(7)
+        """,
+        None,
+    ),
+    "FT201 called for an effect": (
+        """
+        def test_a(shop):
+            shop.place(7)
+        """,
+        None,
+    ),
+    "FT201 all that there are, gone through": (
+        """
+        def test_a(shop):
+            list(shop.orders())
+        """,
+        None,
+    ),
+    "FT201 a question that may be refused": (
+        """
+        def test_a(shop):
+            shop.find_order(7, ignore_missing=False)
+        """,
+        None,
+    ),
+    "FT201 a comment at the question": (
+        """
+        def test_a(shop):
+            # the key is there, or this is refused
+            shop.get_order(7)
+        """,
+        None,
+    ),
+    "FT201 the number of an issue in the name": (
+        """
+        def test_bill_iss1862(shop):
+            shop.get_order(7)
+        """,
+        None,
+    ),
+    "FT201 a comment that is broken": (
+        """
+        def test_a(shop):
+            shop.get_order(7)
+            # Nothing to assert here, this does
+            # not raise.
+        """,
+        None,
+    ),
+    "FT201 a function that returns a suite": (
+        """
+        def test_suite():
+            suite = unittest.TestSuite()
+            suite.addTests(get_tests())
+            return suite
+        """,
+        None,
+    ),
+    "FT201 a check of Twisted's": (
+        """
+        from twisted.trial.unittest import TestCase
+        class A(TestCase):
+            def test_a(self):
+                self.failureResultOf(total(7), ValueError)
+        """,
+        None,
+    ),
+    "FT201 a helper that drops what it gets": (
+        """
+        def run(order):
+            place(order)
+            ship(order)
+        def test_a():
+            run(7)
+        """,
+        4,
+    ),
+    "FT201 a helper that gives something": (
+        """
+        def run(order):
+            place(order)
+            return ship(order)
+        def test_a():
+            run(7)
+        """,
+        None,
+    ),
+    "FT202 asked without an argument": (
+        """
+        def test_a(shop):
+            assert shop.get_debug()
+        """,
+        None,
+    ),
+    "FT202 what is no answer of a call": (
+        """
+        def test_a(shop):
+            order = shop.find_order(7)
+            assert order['name'] is not None
+        """,
+        None,
+    ),
+    "FT203 a number that the test has given": (
+        """
+        def test_a():
+            found = orders(3)
+            assert len(found) == 3
+        """,
+        None,
+    ),
+    "FT203 a thing, and not several": (
+        """
+        def test_a(shop):
+            path = shop.shortest_path(1)
+            assert len(path) == 3
+        """,
+        None,
+    ),
+    "FT203 says that nothing is raised": (
+        """
+        def test_orders_iss416(shop):
+            found = shop.orders()
+            assert len(found) == 3
+        """,
+        None,
+    ),
+    "FT204 written in two ways": (
+        """
+        def test_a():
+            assert 0x10 == 16
+            assert 0o7 == 0O007
+        """,
+        None,
+    ),
+    "FT204 written in one way": (
+        """
+        def test_a():
+            assert 16 == 16
+        """,
+        2,
+    ),
+    "FT204 an object compared with itself": (
+        """
+        def test_a():
+            order = Order(7)
+            assert order == order
+        """,
+        None,
+    ),
+    "FT204 a placeholder with a comment": (
+        """
+        def test_a():
+            # it is enough to get here
+            assert True
+        """,
+        None,
+    ),
+    "FT204 a name that says it stays": (
+        """
+        def test_total_is_stable():
+            shop = shop_of(7)
+            assert shop.total == shop.total
+        """,
+        None,
+    ),
+    "FT205 the log is looked at": (
+        """
+        import pytest
+        def test_a(caplog):
+            with pytest.raises(Exception):
+                place(-1)
+            assert 'negative' in caplog.text
+        """,
+        None,
+    ),
+    "FT205 another refusal follows": (
+        """
+        import pytest
+        def test_a(shop):
+            with pytest.raises(Exception):
+                place(-1)
+            with pytest.raises(ValueError):
+                place(-2)
+        """,
+        3,
+    ),
+    "FT208 an operator of the test's own": (
+        """
+        class Order:
+            def __eq__(self, other):
+                calls.append(other)
+        def test_a():
+            order = Order()
+            order == 7
+            assert calls == [7]
+        """,
+        None,
+    ),
+    "FT208 a comment says why": (
+        """
+        def test_a():
+            total(7) == 7  # it used to break
+        """,
+        None,
+    ),
+    "FT209 only some numbers of errors": (
+        """
+        import errno
+        def test_a():
+            try:
+                place(7)
+            except OSError as error:
+                assert error.errno in {errno.EMFILE}
+        """,
+        None,
+    ),
+    "FT209 goes on to another try": (
+        """
+        def test_a():
+            while True:
+                try:
+                    place(7)
+                except OSError as error:
+                    assert error.code == 7
+                    continue
+                break
+        """,
+        None,
+    ),
+    "FT209 compared with a parameter": (
+        """
+        import pytest
+        @pytest.mark.parametrize('errors', [[], [7]])
+        def test_a(errors):
+            try:
+                place(7)
+            except ValueError as error:
+                assert error.args == errors
+        """,
+        None,
+    ),
+    "FT301 a step, not an outcome": (
+        """
+        def test_a(shop):
+            assert shop.total(7) == 7
+            shop.write('7')
+        """,
+        None,
+    ),
+    "FT301 what the name says": (
+        """
+        def test_write(shop):
+            assert shop.total(7) == 7
+            shop.write('7')
+        """,
+        3,
+    ),
+    "FT301 a comment says why": (
+        """
+        def test_a(shop):
+            assert shop.total(7) == 7
+            shop.publish('7')  # the last one, so that nobody waits
+        """,
+        None,
+    ),
+    "FT401 a comment says what for": (
+        """
+        import time
+        def test_a(shop):
+            shop.start()
+            time.sleep(1)  # wait for the shop to be ready
+            with shop.door() as door:
+                assert door.open == 7
+        """,
+        4,
+    ),
+    "FT401 something is done after it": (
+        """
+        import time
+        def test_a(shop):
+            shop.place(7)
+            time.sleep(1)
+            shop.place(8)
+            assert shop.orders == [7, 8]
+        """,
+        None,
+    ),
+    "FT401 read, and then checked": (
+        """
+        import time
+        def test_a(shop):
+            shop.place(7)
+            time.sleep(1)
+            order = shop.get_order(7)
+            assert order.number == 7
+        """,
+        4,
+    ),
+    "FT401 a server that was just started": (
+        """
+        import time
+        def test_a(server, client):
+            server.start()
+            time.sleep(1)
+            client.place(7)
+            assert client.orders == [7]
+        """,
+        4,
+    ),
+    "FT401 others are kept out": (
+        """
+        import time
+        def test_a(shop, lock):
+            with lock:
+                shop.place_in_thread(7)
+                time.sleep(1)
+                assert shop.waiting == 7
+        """,
+        None,
+    ),
+    "FT401 held back so far": (
+        """
+        import time
+        def test_a(shop):
+            shop.place_all(7)
+            time.sleep(1)
+            assert shop.shipped == 3
+            shop.join()
+            assert shop.shipped == 7
+        """,
+        None,
+    ),
+    "FT401 a comment on a delay": (
+        """
+        import time
+        def test_a(shop):
+            shop.place(7)
+            time.sleep(1)
+
+            # orders go out after a delay of half a second
+            assert shop.orders == [7]
+        """,
+        None,
+    ),
+    "FT401 a fixture that starts something": (
+        """
+        import time
+        import pytest
+        @pytest.fixture
+        def shop():
+            shop = Shop()
+            shop.start()
+            time.sleep(1)
+            return shop
+        """,
+        7,
+    ),
+    "FT401 a fixture that starts nothing": (
+        """
+        import time
+        import pytest
+        @pytest.fixture
+        def shop():
+            shop = Shop()
+            shop.fill()
+            time.sleep(1)
+            return shop
+        """,
+        None,
+    ),
+    "FT402 a limit of a second": (
+        """
+        import time
+        def test_a():
+            began = time.time()
+            place(7)
+            assert time.time() - began < 1
+        """,
+        None,
+    ),
+    "FT402 a limit that is computed": (
+        """
+        import time
+        def test_a(limit):
+            began = time.time()
+            place(7)
+            assert time.time() - began < limit * 2
+        """,
+        None,
+    ),
+    "FT402 a time is taken apart": (
+        """
+        import time
+        def test_a(shop):
+            assert shop.day(0) == time.gmtime(0)
+        """,
+        None,
+    ),
+    "FT402 a comment on the limit": (
+        """
+        import time
+        def test_a():
+            began = time.time()
+            place(7)
+            assert time.time() - began < 0.5  # ten times what it takes on the slowest machine
+        """,
+        None,
+    ),
+    "FT701 the docstring gives the reason": (
+        '''
+        import pytest
+        @pytest.mark.skip
+        def test_a():
+            """Override the inherited test, as this shop has no prices."""
+        ''',
+        None,
+    ),
+    "FT701 a docstring that gives none": (
+        '''
+        import pytest
+        @pytest.mark.skip
+        def test_a():
+            """Add the prices of an order."""
+            assert total(7) == 7
+        ''',
+        2,
+    ),
+    "FT701 what goes wrong": (
+        """
+        import pytest
+        @pytest.mark.xfail(raises=NotImplementedError)
+        def test_a():
+            assert total(7) == 7
+        """,
+        None,
+    ),
+    "FT701 a condition by its name": (
+        """
+        import pytest
+        @pytest.mark.skipif(no_shop)
+        def test_a():
+            assert total(7) == 7
+        """,
+        None,
+    ),
+    "FT702 what the class is for": (
+        """
+        class A:
+            prices = None
+        class TestB(A):
+            def test_a(self):
+                if self.prices is None:
+                    return
+                assert total(self.prices) == 7
+        """,
+        None,
+    ),
+    "FT801 a comment says what for": (
+        """
+        SEEN = []
+        def test_a():
+            # looked at by test_b below
+            SEEN.append(7)
+            assert total(7) == 7
+        def test_b():
+            assert SEEN == [7]
+        """,
+        None,
+    ),
+    "FT802 a decorator of the suite's own": (
+        """
+        import os
+        from shop.helpers import with_environment
+        @with_environment
+        def test_a():
+            os.environ['SHOP'] = '7'
+            assert total(7) == 7
+        """,
+        None,
+    ),
+    "FT802 a marker": (
+        """
+        import os
+        import pytest
+        @pytest.mark.slow
+        def test_a():
+            os.environ['SHOP'] = '7'
+            assert total(7) == 7
+        """,
+        5,
+    ),
+    "FT802 a base from elsewhere": (
+        """
+        import os
+        from shop.helpers import Base
+        class TestA(Base):
+            def test_a(self):
+                os.environ['SHOP'] = '7'
+                assert total(7) == 7
+        """,
+        None,
+    ),
+    "FT802 a clean-up of the set-up": (
+        """
+        import os
+        import unittest
+        class A(unittest.TestCase):
+            def setUp(self):
+                self.addCleanup(restore)
+            def test_a(self):
+                os.environ['SHOP'] = '7'
+                self.assertEqual(total(7), 7)
+        """,
+        None,
+    ),
+    "FT802 a base that others inherit": (
+        """
+        import os
+        class Base:
+            def setup_method(self):
+                os.environ['SHOP'] = '7'
+        """,
+        None,
+    ),
+    "FT803 a whole class is put first": (
+        """
+        import pytest
+        @pytest.mark.order(0)
+        class TestA:
+            def test_a(self):
+                assert total(7) == 7
+        """,
+        None,
+    ),
+    "FT803 a test of it is put first": (
+        """
+        import pytest
+        class TestA:
+            @pytest.mark.order(0)
+            def test_a(self):
+                assert total(7) == 7
+        """,
+        4,
+    ),
+    "FT101 a stand-in of the test's own, by a flag": (
+        """
+        import pytest
+        @pytest.fixture
+        def shop():
+            return Shop if has_shop else MockShop
+        """,
+        None,
+    ),
+    "FT101 a mock, by a flag": (
+        """
+        import pytest
+        from unittest.mock import Mock
+        @pytest.fixture
+        def shop():
+            return Shop() if has_shop else Mock()
+        """,
+        5,
+    ),
 }
 """What people write in place of what the examples have: source, and the line of the finding, None if there is none."""
 
@@ -2392,6 +2981,36 @@ UPPER: dict[str, tuple[str, int | None]] = {
             assert total([3, 4]) == 7
         """,
         2,
+    ),
+    "FT102 what calls the original": (
+        """
+        def test_a(monkeypatch, postgres):
+            original_execute = postgres.execute
+            def execute(*args):
+                return original_execute(*args)
+            monkeypatch.setattr('shop.db.execute', execute)
+            assert place(7).id == 7
+        """,
+        None,
+    ),
+    "FT102 the whole of a client without a network": (
+        """
+        import requests_mock
+        def test_a():
+            with requests_mock.mock() as m:
+                m.get('http://shop/7', text='7')
+                assert place(7).id == 7
+        """,
+        None,
+    ),
+    "FT503 a marker of less than the folder": (
+        """
+        import pytest
+        @pytest.mark.unit
+        def test_a(postgres):
+            assert place(7).id == 7
+        """,
+        None,
     ),
 }
 """The same in the integration tier."""

@@ -131,6 +131,8 @@ class BroadRaises(Rule):
             for call in broad:
                 if any(0 <= call.node.lineno - line <= _NEAR for line in explained):
                     continue
+                if _is_looked_after(call.node, module, function):
+                    continue
                 if keyword(call, "match") is None and keyword(call, "check") is None and call.node not in looked_at:
                     yield self.finding(module, call.node, "any exception will do", function)
 
@@ -523,6 +525,20 @@ _ANY_WILL_DO: Final = re.compile(
     r"|\b(?:b017|pt011|w07\d\d)\b"
 )
 """How comments give a reason for taking any exception, which one that tells of the error alone does not."""
+
+
+def _is_looked_after(call: ast.Call, module: Module, function: Function) -> bool:
+    """Tell whether the statement behind a `raises` looks at what came of the refusal, such as the log."""
+    around = [call, *function.ancestors(call)]
+    own = next((each for each in around if isinstance(each, ast.With | ast.AsyncWith)), None)
+    for each in around:
+        body = getattr(each, "body", None)
+        if own is not None and isinstance(body, list) and own in body:
+            following = body[body.index(own) + 1 :][:1]
+            return bool(_asserts_in([*following], module, function)) and not isinstance(
+                following[0], ast.With | ast.AsyncWith
+            )
+    return False
 
 
 def _explained(module: Module, function: Function) -> list[int]:

@@ -159,7 +159,9 @@ class OrderDependence(Rule):
             if function.test is None:
                 continue
             ordered = [marker for marker in function.test.markers if marker.name in _ORDERED]
-            if ordered:
+            # A whole class or module may be put first or last, whatever its tests need of each other.
+            own = {ast.unparse(each).partition("(")[0].rpartition(".")[2] for each in function.node.decorator_list}
+            if ordered and ordered[0].name in own:
                 message = f"ordered by the marker {ordered[0].name}"
                 yield self.finding(module, function.node, message, function)
             for target in _set_on_class(function):

@@ -197,6 +197,8 @@ class LengthOnly(Rule):
         for function, found in _only(module, {Strength.TRUTHINESS, Strength.TYPE, Strength.LENGTH}, Strength.LENGTH):
             if any(word in function.name.lower() for word in _ABOUT_LENGTH):
                 continue
+            if says_nothing_is_raised(module, function):
+                continue
             lengths = [check for check in found if check.strength is Strength.LENGTH]
             if any(module.comment_at(check.node.lineno) for check in lengths):
                 continue  # which says why so many
@@ -218,14 +220,16 @@ def _checked_tests(module: Module) -> Iterator[Function]:
 
 _QUESTIONS: Final = re.compile(
     r"^_*(?:get|find|list|count|total|sum|compute|calculate|calc|format|p?format|average|mean)(?:_|$|s$)"
-    r"|^(?:len|sorted|sum|min|max)$|_(?:total|count|sum)$"
+    r"|_(?:total|count|sum)$"
 )
 """Names of what is called for its answer, and for nothing else."""
 _STARTS: Final = re.compile(
     r"^_*(?:connect|open|start|init|log_?in|set_?up|register|create|make|build|import|load|run|call|invoke|add|enter"
-    r"|execute|submit|spawn|subscribe|install|mock|patch|parse_?args)(?:_|$)|^[A-Z]|_?connect(?:ion)?$|context|mock|patch"
+    r"|exec|execute|submit|spawn|subscribe|install|mock|patch|parse_?args)(?:_|$)|^[A-Z]|_?connect(?:ion)?$|context|mock|patch"
 )
 """Names of what is called to have something, or to bring something about, of which there may be no more to see."""
+_BUILT_IN: Final = frozenset({"list", "sum", "format"})
+_WORDS: Final = 4
 _REFUSES: Final = re.compile(r"missing|raise|strict|check|validat|must")
 """What is in the names of settings by which a question fails where there is no answer."""
 _SHOWS: Final = frozenset({"print", "pprint", "pprint.pprint", "sys.stdout.write", "display"})
@@ -237,8 +241,10 @@ def _drops_answer(module: Module, function: Function) -> bool:
         return False  # what it returns, a caller may look at
     body = [each for each in function.node.body if not _shows(each)]
     last = body[-1] if body else None
-    while isinstance(last, ast.With | ast.AsyncWith | ast.For | ast.AsyncFor):
+    while isinstance(last, ast.With | ast.AsyncWith):
         last = last.body[-1]
+    if last is not None and len(module.comment_at(last.lineno).split()) > _WORDS:
+        return False  # which says what comes of it
     match last:
         case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)) if last.value:
             kept, value = not name.startswith("_"), _awaited(last.value)
@@ -249,7 +255,9 @@ def _drops_answer(module: Module, function: Function) -> bool:
             call = next((each for each in function.calls if each.node is _awaited(value)), None)
             if call is None or any(_REFUSES.search(each.arg or "") for each in call.node.keywords):
                 return False
-            return bool(_QUESTIONS.search(call.last)) or _only_runs(call, module)
+            # `list(orders)` and its like go through something, which is not nothing.
+            asked = _QUESTIONS.search(call.last) is not None and call.name not in _BUILT_IN
+            return asked or _only_runs(call, module)
     return False
 
 
