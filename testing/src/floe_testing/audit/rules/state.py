@@ -156,7 +156,7 @@ class OrderDependence(Rule):
     def check(self, module: Module) -> Iterator[Finding]:
         """Look at markers that order tests, and at what tests hand on through their class."""
         for function in module.functions:
-            if function.test is None:
+            if function.test is None or isinstance(function.node, ast.Module):
                 continue
             ordered = [marker for marker in function.test.markers if marker.name in _ORDERED]
             # A whole class or module may be put first or last, whatever its tests need of each other.

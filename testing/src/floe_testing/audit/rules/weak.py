@@ -237,7 +237,7 @@ _SHOWS: Final = frozenset({"print", "pprint", "pprint.pprint", "sys.stdout.write
 
 def _drops_answer(module: Module, function: Function) -> bool:
     """Tell whether a test ends by getting an answer that nothing looks at."""
-    if isinstance(function.node, ast.Module) or function.own(ast.Return) or function.own(ast.Yield):
+    if isinstance(function.node, ast.Module) or bool(function.own(ast.Return)) or bool(function.own(ast.Yield)):
         return False  # what it returns, a caller may look at
     body = [each for each in function.node.body if not _shows(each)]
     last = body[-1] if body else None
