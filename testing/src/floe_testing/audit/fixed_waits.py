@@ -95,12 +95,25 @@ def could_be_waited_for(call: ast.Call, module: Module, function: Function) -> b
     if _is_held_back(call, function) or _is_measured(call, function):
         return False
     before, after = _neighbours(call, function)
+    if _still_stands(after):
+        return False
     return (
         _SAYS_WAIT.search(_said_of(call, module).lower()) is not None
         or _is_another_name(function)
         or _is_started(before, function)
         or _looks_next(call, after, module, function)
     )
+
+
+_BROKEN: Final = re.compile(r"clos|fail|error|cancel|crash|broken|lost|dead|exit|abort")
+
+
+def _still_stands(after: list[ast.stmt]) -> bool:
+    """Tell whether what is checked next is that nothing has broken in the meantime."""
+    match after[:1]:
+        case [ast.Assert(test=ast.UnaryOp(op=ast.Not(), operand=state))]:
+            return any(_BROKEN.search(word.lower()) for word in _words_of(state))
+    return False
 
 
 def _is_another_name(function: Function) -> bool:

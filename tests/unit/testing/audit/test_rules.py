@@ -2905,6 +2905,102 @@ FORMS: dict[str, tuple[str, int | None]] = {
         """,
         5,
     ),
+    "FT204 the good outcome, and a failure last": (
+        """
+        def test_a():
+            try:
+                place(-1)
+            except ValueError:
+                assert True
+                return
+            assert False
+        """,
+        None,
+    ),
+    "FT204 the good outcome last": (
+        """
+        def test_a():
+            try:
+                place(7)
+            except ValueError:
+                assert False
+            assert True
+        """,
+        None,
+    ),
+    "FT204 another failure before": (
+        """
+        def test_a():
+            if place(7) is None:
+                raise AssertionError
+            assert True
+        """,
+        4,
+    ),
+    "FT208 asks whether it is there": (
+        """
+        class TestA:
+            def check(self):
+                try:
+                    self.assertRaisesRegex
+                except AttributeError:
+                    return
+            def test_a(self):
+                assert total(7) == 7
+        """,
+        None,
+    ),
+    "FT209 a test of many sets of parameters": (
+        """
+        import pytest
+        @pytest.mark.parametrize('kind', [int, str])
+        def test_a(kind):
+            try:
+                kind('a')
+            except ValueError as error:
+                assert 'a' in str(error)
+        """,
+        None,
+    ),
+    "FT401 nothing has broken": (
+        """
+        import time
+        def test_a(shop):
+            shop.place(7).close()
+            # give the shop time to react
+            time.sleep(0.5)
+            assert not shop.is_closed
+        """,
+        None,
+    ),
+    "FT301 a test that is expected to fail": (
+        """
+        import pytest
+        @pytest.mark.xfail(reason='shop#7')
+        def test_a(shop):
+            assert shop.total(7) == 7
+            shop.publish('7')
+        """,
+        None,
+    ),
+    "FT202 a comment says what is there": (
+        """
+        def test_a(shop):
+            order = shop.find_order(7)
+            # an empty order takes the place of one that is missing
+            assert order is not None
+        """,
+        None,
+    ),
+    "FT201 what would refuse it is replaced": (
+        """
+        from unittest.mock import patch
+        def test_a(shop):
+            with patch('shop.rules'):
+                shop.get_order(7)
+        """,
+        None,
+    ),
 }
 """What people write in place of what the examples have: source, and the line of the finding, None if there is none."""
 
@@ -3077,6 +3173,45 @@ def test_stand_in_of_a_migration(repository: Repository) -> None:
     code = "try:\n    from shop import Index\nexcept ImportError:\n    Index = Mock()\n    Table = Mock()\n"
     assert repository.found(code, "tests/migrations/test_first.py") == []
     assert [rule for rule, _ in repository.found(code, "tests/unit/test_first.py")] == ["FT101"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "found"),
+    [
+        ("", "", ["tests/test_b.py"]),
+        ("class Order:\n    pass\n", "", []),
+        ("shop = Shop()\n", "", ["tests/test_b.py"]),
+        ("stock = Shop()\n", "    stock.fill()\n", []),
+        ("LIMIT = 3\n", "    shop.fill(LIMIT)\n", ["tests/test_b.py"]),
+        ("", "    # a copy of what the other test has, which must not share it\n", []),
+    ],
+)
+def test_copies_that_can_not_be_shared(before: str, after: str, found: list[str], repository: Repository) -> None:
+    """A helper that works with what its own module makes can't move, and one that says so is a copy on purpose."""
+    helper = HELPER.replace("shop.new(7)", "Order(7)") if "class" in before else HELPER
+    for path in ("tests/test_a.py", "tests/test_b.py"):
+        repository.write(path, before + helper.replace("    shop.save(order)\n", f"{after}    shop.save(order)\n"))
+    assert [finding.path for finding in repository.audit().findings] == found
+
+
+def test_copies_beside_tests(repository: Repository) -> None:
+    """What is no module of tests may be data, or a program of its own, and shares nothing."""
+    for path in ("tests/samples/one.py", "tests/samples/two.py"):
+        repository.write(path, HELPER)
+    repository.write("tests/test_a.py", "def test_a():\n    assert total(7) == 7\n")
+    assert repository.audit().findings == ()
+
+
+def test_set_ups_that_are_alike(repository: Repository) -> None:
+    """A few lines of two classes' set-up are no copy; many are."""
+    for lines, found in ((2, []), (8, ["FT602"])):
+        body = "".join(f"        self.shop_{each} = self.open(each={each}, name='shop')\n" for each in range(lines))
+        for name in ("a", "b"):
+            code = f"class Test{name.upper()}:\n    def setup_method(self):\n{body}"
+            repository.write(
+                f"tests/test_{name}.py", f"{code}    def test_{name}(self):\n        assert total(7) == 7\n"
+            )
+        assert [finding.rule for finding in repository.audit().findings] == found
 
 
 def test_copies_of_versions_and_of_applications(repository: Repository) -> None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
-from floe_testing.audit.look import keyword
+from floe_testing.audit.look import keyword, names_in
 from floe_testing.audit.manifests import Setting, is_telling, kind_of, read_settings_of
 from floe_testing.audit.model import Example, Fact, Finding, Severity
 from floe_testing.audit.module import Call, Function, Module
@@ -429,12 +429,27 @@ _COPY_MEANT: Final = re.compile(
 
 
 def _is_own_copy(function: Function, module: Module) -> bool:
-    """Tell whether a function is a special method of a sample, a small set-up of a class, or a copy on purpose."""
+    """Tell whether a function is its module's own: a sample's method, a small set-up, or what says why it is there."""
     if function.name.startswith("__") and function.name != "__init__":
         return True
     if function.kind == "setup" and function.class_node is not None and _size(function) < _SETUP:
         return True
+    if _uses_own_things(function, module):
+        return True
     return _COPY_MEANT.search(module.reasons(function).lower()) is not None
+
+
+def _uses_own_things(function: Function, module: Module) -> bool:
+    """Tell whether a function works with what its module makes: a class, an engine; it can't move without that."""
+    made = {
+        name
+        for each in module.top.own(ast.Assign)
+        if isinstance(each.value, ast.Call)
+        for target in each.targets
+        for name in names_in(target)
+    }
+    given = set(function.parameters) | ({function.class_node.name} if function.class_node else set())
+    return bool((({*module.classes} | made) & names_in(function.node)) - given)
 
 
 def _size(function: Function) -> int:

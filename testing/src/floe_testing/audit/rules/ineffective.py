@@ -268,6 +268,8 @@ class NeverAsserted(Rule):
             for statement in function.all(ast.Expr) if _should_check(function) else []:
                 value = statement.value
                 if isinstance(value, ast.Attribute) and value.attr.startswith("assert"):
+                    if _may_be_left(function, statement):
+                        continue  # asks whether it is there
                     yield self.finding(module, statement, f"{value.attr} is not called", function)
                 elif (
                     _is_check(value)
@@ -351,8 +353,10 @@ class AssertionInExcept(Rule):
                     continue
                 if _fails_otherwise(node, function) or any(handler.type is None for handler in node.handlers):
                     continue
-                if any(map(_is_tolerated, node.handlers)) or _is_of_parameters(handled, function):
+                if any(map(_is_tolerated, node.handlers)):
                     continue
+                if parametrized(function):
+                    continue  # of some sets of parameters, that nothing is raised may be the outcome
                 yield self.finding(module, handled[0], "nothing is checked where nothing is raised", function)
 
 
@@ -610,11 +614,6 @@ def _may_be_absent(handled: Iterable[ast.Assert | ast.Call], module: Module, fun
     return says(module, function, NOTHING_RAISED) and all(_is_denied(asserted(each, function)) for each in handled)
 
 
-def _is_of_parameters(handled: Iterable[ast.Assert | ast.Call], function: Function) -> bool:
-    """Tell whether an error is compared with a parameter of the test: some of these may say that there is none."""
-    return any(parametrized(function) & names_in(each) for each in handled)
-
-
 def _is_tolerated(handler: ast.ExceptHandler) -> bool:
     """Tell whether an `except` lets only some errors pass, by their number, or goes on to a further try."""
     leaves = isinstance(handler.body[-1], ast.Continue | ast.Break | ast.Return)
@@ -697,8 +696,16 @@ def _is_other_outcome(node: ast.expr | ast.stmt, function: Function) -> bool:
         return False
     for around in function.ancestors(node):
         if isinstance(around, ast.Try | ast.If):
-            return any(_fails(each) for each in ast.walk(around))
-    return False
+            return any(_fails(each) for each in ast.walk(around)) or _fails_last(function)
+    last = getattr(function.node, "body", [])[-1:]
+    tried = any(_fails(each) for block in function.own(ast.Try) for each in ast.walk(block))
+    return tried and any(each is node or getattr(each, "value", None) is node for each in last)
+
+
+def _fails_last(function: Function) -> bool:
+    """Tell whether a test that has not returned by its last statement fails there."""
+    last = getattr(function.node, "body", [])[-1:]
+    return any(_fails(each) or _fails(getattr(each, "value", each)) for each in last)
 
 
 def _fails(node: ast.AST) -> bool:

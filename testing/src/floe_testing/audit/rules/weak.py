@@ -155,6 +155,8 @@ class TruthinessOnly(Rule):
         for function, found in _only(module, {Strength.TRUTHINESS, Strength.TYPE}, Strength.TRUTHINESS):
             if says(module, function, (*_ABOUT_TRUTH, *_CANNOT_TELL)) or _is_used_later(found[-1], function):
                 continue
+            if len(module.comment_at(found[-1].node.lineno).split()) > _WORDS:
+                continue  # which says what is there
             if not _is_set_here(found[-1], function) and _is_of_answer(found[-1], function):
                 yield self.finding(module, found[-1].node, "all that is checked is that there is something", function)
 
@@ -232,33 +234,44 @@ _BUILT_IN: Final = frozenset({"list", "sum", "format"})
 _WORDS: Final = 4
 _REFUSES: Final = re.compile(r"missing|raise|strict|check|validat|must")
 """What is in the names of settings by which a question fails where there is no answer."""
+_REPLACES: Final = re.compile(r"patch|override|settings")
 _SHOWS: Final = frozenset({"print", "pprint", "pprint.pprint", "sys.stdout.write", "display"})
 
 
 def _drops_answer(module: Module, function: Function) -> bool:
     """Tell whether a test ends by getting an answer that nothing looks at."""
+    last = _last_statement(function)
+    if last is None or len(module.comment_at(last.lineno).split()) > _WORDS:
+        return False  # a comment says what comes of it
+    match last:
+        case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)) if last.value:
+            value = _awaited(last.value)
+            called = module.resolve(value.func, function) if isinstance(value, ast.Call) else ""
+            asked = bool(called) and not _STARTS.search(called.rpartition(".")[2])
+            return asked and not name.startswith("_") and not _is_read(name, function)
+        case ast.Expr(value=value):
+            return any(call.node is _awaited(value) and _is_question(call, module) for call in function.calls)
+    return False
+
+
+def _last_statement(function: Function) -> ast.stmt | None:
+    """Return what a test does last, printing apart; None where it returns something that a caller may look at."""
     if isinstance(function.node, ast.Module) or bool(function.own(ast.Return)) or bool(function.own(ast.Yield)):
-        return False  # what it returns, a caller may look at
+        return None
     body = [each for each in function.node.body if not _shows(each)]
     last = body[-1] if body else None
     while isinstance(last, ast.With | ast.AsyncWith):
+        if any(_REPLACES.search(ast.unparse(item.context_expr)) for item in last.items):
+            return None  # what it would be refused by is out of the way
         last = last.body[-1]
-    if last is not None and len(module.comment_at(last.lineno).split()) > _WORDS:
-        return False  # which says what comes of it
-    match last:
-        case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)) if last.value:
-            kept, value = not name.startswith("_"), _awaited(last.value)
-            called = module.resolve(value.func, function) if isinstance(value, ast.Call) else ""
-            asked = bool(called) and not _STARTS.search(called.rpartition(".")[2])
-            return kept and asked and not _is_read(name, function)
-        case ast.Expr(value=value) if isinstance(_awaited(value), ast.Call):
-            call = next((each for each in function.calls if each.node is _awaited(value)), None)
-            if call is None or any(_REFUSES.search(each.arg or "") for each in call.node.keywords):
-                return False
-            # `list(orders)` and its like go through something, which is not nothing.
-            asked = _QUESTIONS.search(call.last) is not None and call.name not in _BUILT_IN
-            return asked or _only_runs(call, module)
-    return False
+    return last
+
+
+def _is_question(call: Call, module: Module) -> bool:
+    """Tell whether something is called for its answer; `list(orders)` and its like go through something."""
+    if call.name in _BUILT_IN or any(_REFUSES.search(each.arg or "") for each in call.node.keywords):
+        return False
+    return _QUESTIONS.search(call.last) is not None or _only_runs(call, module)
 
 
 def _awaited(value: ast.expr) -> ast.expr:
