@@ -36,7 +36,7 @@ def test_name_tells_its_run_and_time() -> None:
     assert made.tag == "run1"
     assert datetime.now(UTC) - made.at < timedelta(
         seconds=5
-    )  # floe: ignore[FT402] names are of the present, by contract
+    )
 
 
 @pytest.mark.parametrize(
