@@ -1,4 +1,4 @@
-"""Fixed waits that nothing could take the place of."""
+"""Fixed waits: those that nothing could take the place of, and those that a condition could."""
 
 import ast
 import re
@@ -66,7 +66,7 @@ def is_needed(call: ast.Call, length: ast.expr, module: Module, function: Functi
 
 
 _ABOUT_TIME: Final = re.compile(
-    r"time|clock|atime|date|modified|created|updated|age$|stamp|elapsed|duration|delta|took|expir|latency|seconds|sleep|rate|perf"
+    r"time|clock|date|modified|created|updated|age$|stamp|elapsed|duration|delta|took|expir|latency|seconds|sleep|rate|perf"
 )
 """What is in the names of things that differ only where time has passed."""
 
@@ -81,6 +81,7 @@ _ENDS: Final = re.compile(
 _STARTED: Final = re.compile(r"\bpopen\b|\b(?:start|run|serve|launch|spawn|up|boot|listen)\w*\(", re.IGNORECASE)
 """How something is started that then takes its time."""
 _SERVER: Final = re.compile(r"server|broker|daemon|popen", re.IGNORECASE)
+"""What a test starts to speak to it, and not to look how it works."""
 
 
 def could_be_waited_for(call: ast.Call, module: Module, function: Function) -> bool:
@@ -106,6 +107,7 @@ def could_be_waited_for(call: ast.Call, module: Module, function: Function) -> b
 
 
 _BROKEN: Final = re.compile(r"clos|fail|error|cancel|crash|broken|lost|dead|exit|abort")
+"""What is in the names of states that must not be reached."""
 
 
 def _still_stands(after: list[ast.stmt]) -> bool:
@@ -191,6 +193,7 @@ def _is_reading(value: ast.expr) -> bool:
 
 
 _KEEPS_OUT: Final = re.compile(r"lock|sem(?:aphore)?\b|mutex|budget|barrier|measure", re.IGNORECASE)
+"""What is in the names of blocks in which others wait, or time is measured."""
 
 
 def _is_held_back(call: ast.Call, function: Function) -> bool:

@@ -457,6 +457,7 @@ def _tries_operators(function: Function, statement: ast.stmt) -> bool:
 
 
 _OPERATORS: Final = frozenset({"__eq__", "__ne__", "__contains__", "__bool__", "__hash__"})
+"""Methods that a comparison calls."""
 
 
 def _calls_own_operator(value: ast.expr, module: Module, function: Function) -> bool:

@@ -231,10 +231,13 @@ _STARTS: Final = re.compile(
 )
 """Names of what is called to have something, or to bring something about, of which there may be no more to see."""
 _BUILT_IN: Final = frozenset({"list", "sum", "format"})
+"""What is called like a question, and goes through all that it is given."""
 _WORDS: Final = 4
+"""Words above which a comment says more than what the line does."""
 _REFUSES: Final = re.compile(r"missing|raise|strict|check|validat|must")
 """What is in the names of settings by which a question fails where there is no answer."""
 _REPLACES: Final = re.compile(r"patch|override|settings")
+"""What is in the names of blocks that put something else in a part's place."""
 _SHOWS: Final = frozenset({"print", "pprint", "pprint.pprint", "sys.stdout.write", "display"})
 
 
