@@ -26,7 +26,10 @@ _CHECKING_WORDS: Final = (
     "fail_after",
     "fail_at",
 )
-_CHECKING_NAMES: Final = frozenset({"fail", "eq_", "ne_", "is_", "is_not_", "in_", "not_in_", "le_", "raises_"})
+_CHECKING_NAMES: Final = frozenset(
+    {"fail", "eq_", "ne_", "is_", "is_not_", "in_", "not_in_", "le_", "raises_"}
+    | {"successResultOf", "failureResultOf", "assertNoResult"}
+)
 _RAISES: Final = frozenset(
     {"raises", "warns", "deprecated_call", "assertRaises", "assertRaisesRegex", "assertWarns", "assertWarnsRegex"}
     | {"RaisesGroup", "RaisesExc", "assertRaisesMessage", "assertWarnsMessage", "assertLogs", "assertNoLogs"}
@@ -64,6 +67,10 @@ _ALIKE: Final = (
     "less",
     "cach",
     "memo",
+    "stable",
+    "once",
+    "lazy",
+    "consist",
 )
 """What is in the names of tests about how things compare with themselves."""
 _READS: Final = ("get_", "find_", "fetch", "read_", "load_", "query_")
@@ -262,8 +269,15 @@ def _compare_strength(test: ast.Compare, function: Function) -> Strength:  # noq
             return Strength.VALUE  # empty, and so known as a whole
     if all(isinstance(each, ast.Constant) for each in (left, *test.comparators)):
         # `sys.platform` and its like would not be constants; this compares two that someone wrote down.
-        return Strength.TAUTOLOGY if isinstance(test.ops[0], ast.Eq | ast.Is) and _same(left, right) else Strength.VALUE
+        # And two ways to write one down are what a test of the syntax is about.
+        alike = _same(left, right) and len({_width(left), _width(right)} - {0}) == 1
+        return Strength.TAUTOLOGY if isinstance(test.ops[0], ast.Eq | ast.Is) and alike else Strength.VALUE
     return Strength.LENGTH if is_len(left) or is_len(right) else Strength.VALUE
+
+
+def _width(node: ast.expr) -> int:
+    """Return how long an expression is in the source, 0 of one that is not there."""
+    return (getattr(node, "end_col_offset", None) or 0) - getattr(node, "col_offset", 0)
 
 
 def _opposite(op: ast.cmpop) -> ast.cmpop:
@@ -307,7 +321,19 @@ def _is_itself(left: ast.expr, right: ast.expr, function: Function) -> bool:
         return False
     if any(isinstance(node, ast.Call | ast.Await) for node in ast.walk(left)):
         return False
-    return not any(word in function.name.lower() for word in _ALIKE)
+    if any(word in function.name.lower() for word in _ALIKE):
+        return False
+    return _is_answer(left, function)
+
+
+def _is_answer(value: ast.expr, function: Function) -> bool:
+    """Tell whether a name holds what functions gave, and nothing that was made to be compared."""
+    while isinstance(value, ast.Attribute | ast.Subscript):
+        value = value.value
+    given = [each for name, each in _assignments(function) if isinstance(value, ast.Name) and name == value.id]
+    calls = [each.value if isinstance(each, ast.Await) else each for each in given]
+    names = [ast.unparse(each.func).rpartition(".")[2] for each in calls if isinstance(each, ast.Call)]
+    return bool(names) and len(names) == len(given) and not any(name[:1].isupper() for name in names)
 
 
 def _is_found_or_not(value: ast.expr, function: Function) -> bool:

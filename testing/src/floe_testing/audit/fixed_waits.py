@@ -1,4 +1,4 @@
-"""Fixed waits that nothing could take the place of."""
+"""Fixed waits: those that nothing could take the place of, and those that a condition could."""
 
 import ast
 import re
@@ -7,14 +7,16 @@ from typing import Final
 
 from floe_testing.audit.checks import as_test, checks
 from floe_testing.audit.look import names_in
+from floe_testing.audit.model import Check
 from floe_testing.audit.module import Function, Module
 
 _NOTHING_TO_WAIT_FOR: Final = re.compile(
-    r"\bno (?:\w+ )?way\b|\bnothing\b|\bnever\b|\bnone of\b|\bno (?:event|signal|hook|response|message|call)s?\b"
+    r"\bno (?:\w+ )?way\b|\bthere(?: is|'s) no\b"
+    r"|\bnothing\b|\bnever\b|\bnone of\b|\bno (?:event|signal|hook|response|message|call)s?\b"
     r"|\bdo(?:es)?(?: not|n't) (?:see|know|want|have|get|send|call|happen)"
     r"|\b(?:should|must|will|would)(?: not|n't)\b|\bwon't\b"
     r"|\blonger than\b|\bexpir|\bttl\b|(?:\b|_)time[sd]?[ _]?out|\belapse|\bstuck\b|\bafter the (?:close|end)\b"
-    r"|\b(?:resolution|granularity)\b"
+    r"|\b(?:resolution|granularity|delay(?:s|ed)?|aggregat\w+|debounc\w+|interval|window)\b"
 )
 """How comments say that a test waits for something that must not happen, or for a time or a clock that has to go on."""
 _OWN_TIME: Final = re.compile(r"ttl|expir|lifetime|max_?age|lease|grace|\wtime_?out|time_?out_\w", re.IGNORECASE)
@@ -58,14 +60,176 @@ def is_needed(call: ast.Call, length: ast.expr, module: Module, function: Functi
     """
     if _NOTHING_TO_WAIT_FOR.search(_said_of(call, module).lower()):
         return True
-    if _TIMES.search(function.name.lower()) and not _SAYS_WAIT.search(_said_of(call, module).lower()):
+    if says_time(function) and not _SAYS_WAIT.search(_said_of(call, module).lower()):
         return True
     return _is_own_time(call, length, function) or _nothing_happens(call, module, function)
 
 
+_ABOUT_TIME: Final = re.compile(
+    r"time|clock|date|modified|created|updated|age$|stamp|elapsed|duration|delta|took|expir|latency|seconds|sleep|rate|perf"
+)
+"""What is in the names of things that differ only where time has passed."""
+
+
+_ENDS: Final = re.compile(
+    r"^_*(?:stop|close|cancel|delete|remove|kill|terminate|shut_?down|disconnect|release|drain|clear|unregister|finish|end|exit"
+    r"|abort|quit|drop|destroy|purge)(?:_|$)"
+)
+"""Names of what is called so that something goes away."""
+
+
+_STARTED: Final = re.compile(r"\bpopen\b|\b(?:start|run|serve|launch|spawn|up|boot|listen)\w*\(", re.IGNORECASE)
+"""How something is started that then takes its time."""
+_SERVER: Final = re.compile(r"server|broker|daemon|popen", re.IGNORECASE)
+"""What a test starts to speak to it, and not to look how it works."""
+
+
+def could_be_waited_for(call: ast.Call, module: Module, function: Function) -> bool:
+    """Tell whether there is a condition in a fixed wait's place.
+
+    So it is where a comment says what is waited for, where something was started just before, and where the next thing
+    is to look whether something has come. What is done in between may need the time for reasons of its own.
+    """
+    around = list(function.ancestors(call))
+    if any(isinstance(each, ast.For | ast.AsyncFor | ast.While) for each in around) or "sleep" in function.name:
+        return False  # work at some speed
+    if _is_held_back(call, function) or _is_measured(call, function):
+        return False
+    before, after = _neighbours(call, function)
+    if _still_stands(after):
+        return False
+    return (
+        _SAYS_WAIT.search(_said_of(call, module).lower()) is not None
+        or _is_another_name(function)
+        or _is_started(before, function)
+        or _looks_next(call, after, module, function)
+    )
+
+
+_BROKEN: Final = re.compile(r"clos|fail|error|cancel|crash|broken|lost|dead|exit|abort")
+"""What is in the names of states that must not be reached."""
+
+
+def _still_stands(after: list[ast.stmt]) -> bool:
+    """Tell whether what is checked next is that nothing has broken in the meantime."""
+    match after[:1]:
+        case [ast.Assert(test=ast.UnaryOp(op=ast.Not(), operand=state))]:
+            return any(_BROKEN.search(word.lower()) for word in _words_of(state))
+    return False
+
+
+def _is_another_name(function: Function) -> bool:
+    """Tell whether a helper does nothing but to wait."""
+    return function.kind == "helper" and len(_without_docstring(function)) == 1
+
+
+def _is_started(before: ast.stmt | None, function: Function) -> bool:
+    """Tell whether what comes before a wait starts something; a set-up that begins by waiting has it from elsewhere."""
+    prepares = function.kind in {"fixture", "setup"}
+    if before is None:
+        return prepares
+    written = ast.unparse(before)
+    return _STARTED.search(written) is not None and (prepares or _SERVER.search(written) is not None)
+
+
+def _without_docstring(function: Function) -> list[ast.stmt]:
+    body = [] if isinstance(function.node, ast.Module) else function.node.body
+    return [each for each in body if not (isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant))]
+
+
+def _neighbours(call: ast.Call, function: Function) -> tuple[ast.stmt | None, list[ast.stmt]]:
+    """Return the statement before the one that a call stands in, and those behind it."""
+    around = [call, *function.ancestors(call)]
+    own = next(each for each in around if isinstance(each, ast.stmt))
+    for each in around:
+        for body in (getattr(each, name, None) for name in ("body", "orelse", "finalbody")):
+            if isinstance(body, list) and own in body:
+                place = body.index(own)
+                return (body[place - 1] if place else None), body[place + 1 :]
+    return None, []
+
+
+def _looks_next(call: ast.Call, after: list[ast.stmt], module: Module, function: Function) -> bool:
+    """Tell whether what follows a wait is a check that something is so, of what was there or is read right then."""
+    found = {check.node: check for check in checks(module, function)}
+    read = [each for each in after[:1] if isinstance(each, ast.Assign) and _is_reading(each.value)]
+    following = after[len(read)] if len(after) > len(read) else None
+    node = following if isinstance(following, ast.Assert) else getattr(following, "value", None)
+    if node not in found:
+        return False
+    tests = list(_tests_of(node, function))
+    words = {word for test in [*tests, *read] for word in _words_of(test)}
+    if not tests or any(_ABOUT_TIME.search(word.lower()) for word in words):
+        return False
+    if any(_is_checked_again(test, node, found, function) for test in tests):
+        return False
+    ends = any(_ENDS.search(each.last) for each in function.calls if each.node.lineno < call.lineno)
+    return ends or not any(map(_is_absent, tests))  # of what nobody has ended, it may be that nothing must come
+
+
+def _is_checked_again(
+    test: ast.expr, node: ast.AST, found: dict[ast.expr | ast.stmt, Check], function: Function
+) -> bool:
+    """Tell whether what a check compares is compared with something else later: so far it was held back."""
+    if not isinstance(test, ast.Compare) or not isinstance(test.ops[0], ast.Eq):
+        return False
+    later = [
+        each for other in found if other.lineno > getattr(node, "lineno", 0) for each in _tests_of(other, function)
+    ]
+    return any(isinstance(each, ast.Compare) and ast.dump(each.left) == ast.dump(test.left) for each in later)
+
+
+_READING: Final = re.compile(
+    r"^_*(?:get|read|list|find|fetch|load|query|count|status|state|poll|show|describe|len|is|has)(?:_|$)"
+)
+"""Names of what is called to look how something is."""
+
+
+def _is_reading(value: ast.expr) -> bool:
+    value = value.value if isinstance(value, ast.Await) else value
+    if isinstance(value, ast.Attribute | ast.Constant):
+        return True
+    return isinstance(value, ast.Call) and _READING.search(ast.unparse(value.func).rpartition(".")[2]) is not None
+
+
+_KEEPS_OUT: Final = re.compile(r"lock|sem(?:aphore)?\b|mutex|budget|barrier|measure", re.IGNORECASE)
+"""What is in the names of blocks in which others wait, or time is measured."""
+
+
+def _is_held_back(call: ast.Call, function: Function) -> bool:
+    """Tell whether a wait is inside a block that keeps others out: what is looked at is that they wait."""
+    blocks = [each for each in function.ancestors(call) if isinstance(each, ast.With | ast.AsyncWith)]
+    return any(_KEEPS_OUT.search(ast.unparse(item.context_expr)) for each in blocks for item in each.items)
+
+
+def _is_measured(call: ast.Call, function: Function) -> bool:
+    """Tell whether the clock is read after a wait: the wait itself is what is measured."""
+    return any(_reads_clock(each.name) and each.node.lineno > call.lineno for each in function.calls)
+
+
+def _reads_clock(name: str) -> bool:
+    return (name.startswith("time.") and name != "time.sleep") or name.endswith((".time", ".now", ".perf_counter"))
+
+
+def _words_of(node: ast.AST) -> set[str]:
+    """Return the names in an expression, those of attributes and of keys too."""
+    keys = {each.value for each in ast.walk(node) if isinstance(each, ast.Constant) and isinstance(each.value, str)}
+    return names_in(node) | {each.attr for each in ast.walk(node) if isinstance(each, ast.Attribute)} | keys
+
+
+def says_time(function: Function) -> bool:
+    """Tell whether a function's name says that time has to pass, or how long something takes."""
+    return _TIMES.search(function.name.lower()) is not None
+
+
 def _said_of(call: ast.Call, module: Module) -> str:
-    """Return the comments on the lines of a call, and those right above it."""
-    said = dict(module.comment_lines(1, call.end_lineno or call.lineno))
+    """Return the comments on the lines of a call, those right above it, and those between it and what follows."""
+    last = call.end_lineno or call.lineno
+    while not module.text(last + 1) or module.text(last + 1).startswith("#"):
+        last += 1
+        if last > len(module.lines):
+            break
+    said = dict(module.comment_lines(1, last))
     first = call.lineno
     while first - 1 in said and module.text(first - 1).startswith("#"):
         first -= 1

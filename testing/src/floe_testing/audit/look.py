@@ -68,6 +68,10 @@ NOTHING_RAISED: Final = (
         "runs successfully",
         "should work",
         "either work",
+        "unaffected",
+        "unchanged",
+        "benign",
+        "nothing to assert",
         "idempotent",
         "is safe",
     ),
@@ -88,8 +92,8 @@ _FAILED_ONCE: Final = re.compile(
 )
 """How comments and docstrings say what went wrong before, or would go wrong."""
 _NAMED_BUG: Final = re.compile(
-    r"(?i:(?:\b|_)(?:issue|ticket|bug|bugzilla|fix(?:es|ed)?|close[sd]?|gh|pr|cve|jira|bpo|trac|regression)[\s_:#-]*\d+)"
-    r"|\B#\d{2,}|\b[A-Z]{2,8}-\d+\b",
+    r"(?i:(?:\b|_)(?:iss|issue|ticket|bug|bugzilla|fix(?:es|ed)?|close[sd]?|gh|pr|cve|jira|bpo|trac|regression)[\s_:#-]*\d+)"
+    r"|\B#\d{2,}|\Btest_\w+_\d{3,}\Z|\btest_\w+_\d{3,}\Z|\b[A-Z]{2,8}-\d+\b",
 )
 """A bug that is named by its number: that what it broke runs is what the test shows."""
 TYPE_UNKNOWN: Final = (
@@ -106,6 +110,8 @@ _EFFECTS: Final = (
     *("write", "send", "publish", "save", "upload", "put", "insert", "emit", "notify", "post", "enqueue", "push"),
     *("store", "produce", "deliver", "dispatch", "broadcast"),
 )
+_BROKEN: Final = re.compile(r"\s*\n[\s#]*")
+"""Where a comment or a docstring goes on in the next line."""
 _MOCK_MODULES: Final = ("unittest.mock.", "mock.")
 
 
@@ -198,13 +204,13 @@ def is_inside(function: Function, node: ast.AST, *words: str) -> bool:
 
 def says(module: Module, function: Function, words: Iterable[str]) -> bool:
     """Tell whether a function's name, docstring or comments have one of some words; `_` counts as a space."""
-    text = module.remarks(function).replace("_", " ").replace("-", " ")
+    text = _BROKEN.sub(" ", module.remarks(function)).replace("_", " ").replace("-", " ")
     return any(word in text for word in words)
 
 
 def says_nothing_is_raised(module: Module, function: Function) -> bool:
     """Tell whether a test says that it is there to show that something runs through: in general, or of a bug."""
-    reasons = module.reasons(function)
+    reasons = _BROKEN.sub(" ", module.reasons(function))
     if function.test and any("smoke" in marker.name.lower() for marker in function.test.markers):
         return True
     if _POSSIBLE.search(function.name) or _HANDLED.search(function.name.lower()):

@@ -36,8 +36,8 @@ def test_known_findings_do_not_count(repository: Repository, baseline: Path) -> 
 def test_lines_may_move(repository: Repository, baseline: Path) -> None:
     """Lines added above, and another indentation, leave a finding the one it was."""
     moved = CODE.replace("import time\n", "import time\nimport os\n\n\n").replace("    time", "        time")
-    moved = moved.replace("def test_a(orders):\n", "def test_a(orders):\n    if os.name:\n").replace(
-        "    assert", "    assert"
+    moved = moved.replace("def test_a(orders):\n", "def test_a(orders):\n    if orders:\n").replace(
+        "    assert", "        assert"
     )
     repository.write("tests/unit/test_orders.py", moved)
     done = repository.audit(baseline=read_baseline(baseline))
@@ -48,9 +48,9 @@ def test_new_findings_count(repository: Repository, baseline: Path) -> None:
     """The same line in another function is new, and so is a second one in the same function."""
     repository.write("tests/unit/test_orders.py", CODE + MORE)
     assert [finding.symbol for finding in repository.audit(baseline=read_baseline(baseline)).findings] == ["test_b"]
-    twice = CODE.replace("    time.sleep(1)\n", "    time.sleep(1)\n    time.sleep(1)\n")
+    twice = f"{CODE}    time.sleep(1)\n    assert orders.paid == 1\n"
     repository.write("tests/unit/test_orders.py", twice)
-    assert [finding.line for finding in repository.audit(baseline=read_baseline(baseline)).findings] == [5]
+    assert [finding.line for finding in repository.audit(baseline=read_baseline(baseline)).findings] == [6]
 
 
 def test_what_was_mended(repository: Repository, baseline: Path) -> None:

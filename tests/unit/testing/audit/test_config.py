@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from conftest import Repository
 
-SLEEP = "import time\ndef test_a(orders):\n    time.sleep(1)\n    orders.close()\n"
+SLEEP = "import time\ndef test_a(shop):\n    time.sleep(1)\n    assert shop.open == 7\ndef test_b():\n    total(7)\n"
 
 
 def test_every_problem_at_once(tmp_path: Path) -> None:

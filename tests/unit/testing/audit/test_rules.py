@@ -79,12 +79,12 @@ MORE = {
         [],
     ),
     "FT201 a method that checks nothing": (
-        "class TestA:\n    def right(self, x):\n        return x\n    def test_a(self):\n        self.right(1)\n",
+        "class TestA:\n    def total(self, x):\n        return x\n    def test_a(self):\n        self.total(1)\n",
         [("FT201", 4)],
     ),
     "FT201 a helper from beside": ("from .helpers import compare_all\ndef test_a():\n    compare_all(1)\n", []),
     "FT201 a mock alone is no check": (
-        "from unittest.mock import Mock\ndef test_a():\n    place(Mock())\n",
+        "from unittest.mock import Mock\ndef test_a():\n    total(Mock())\n",
         [("FT201", 2)],
     ),
     "FT201 a fixture that checks": ("def test_a(check_no_leaks):\n    place(7)\n", []),
@@ -101,7 +101,7 @@ MORE = {
     ),
     "FT201 skipped": ("import pytest\n@pytest.mark.skip(reason='no')\ndef test_a():\n    place(7)\n", []),
     "FT201 only imports": ("def test_a():\n    import orders\n", []),
-    "FT201 imports and runs": ("def test_a():\n    import orders\n    orders.place(7)\n", [("FT201", 1)]),
+    "FT201 imports and runs": ("def test_a():\n    import orders\n    orders.total(7)\n", [("FT201", 1)]),
     "FT201 a thread that checks": (
         (
             "import threading\nclass Go(threading.Thread):\n    def run(self):\n        assert place(7) == 1\n"
@@ -119,7 +119,7 @@ MORE = {
     "FT201 an object of the code under test": (
         (
             "from shop import Shop\nclass TestA:\n    def setup_method(self):\n        self.shop = Shop()\n"
-            "    def test_a(self):\n        self.shop.buy(7)\n"
+            "    def test_a(self):\n        self.shop.total(7)\n"
         ),
         [("FT201", 5)],
     ),
@@ -142,7 +142,7 @@ MORE = {
         [],
     ),
     "FT202 unittest": (
-        "import unittest\nclass A(unittest.TestCase):\n    def test_a(self):\n        self.assertIsNotNone(place(7))\n",
+        "import unittest\nclass A(unittest.TestCase):\n    def test_a(self):\n        self.assertIsNotNone(load(7))\n",
         [("FT202", 4)],
     ),
     "FT203 two lengths": ("def test_a(orders):\n    found = orders.open()\n    assert len(found) == len(orders)\n", []),
@@ -152,11 +152,11 @@ MORE = {
         [],
     ),
     "FT201 said of what follows": (
-        "def test_a():\n    place(7)\n\n# no errors is enough\ndef test_b(place):\n    assert place(7) == 1\n",
+        "def test_a():\n    total(7)\n\n# no errors is enough\ndef test_b(place):\n    assert place(7) == 1\n",
         [("FT201", 1)],
     ),
     "FT201 defines and calls": (
-        "def test_a():\n    @command('place')\n    def place():\n        return 7\n    place()\n",
+        "def test_a():\n    @command('place')\n    def place():\n        return 7\n    total(place)\n",
         [("FT201", 1)],
     ),
     "FT201 opens something": ("def test_a(shop):\n    with shop.login('ada'):\n        pass\n", []),
@@ -164,12 +164,12 @@ MORE = {
         "def test_a(shop):\n    page = shop.login('ada')\n    page.close()\n",
         [],
     ),
-    "FT201 closes something else": (
-        "def test_a(shop):\n    page = shop.login('ada')\n    shop.close()\n",
+    "FT201 opens something and asks another": (
+        "def test_a(shop):\n    page = shop.page('ada')\n    shop.count()\n",
         [("FT201", 1)],
     ),
     "FT201 opens something and uses it": (
-        "def test_a(shop):\n    with shop.login('ada') as page:\n        page.reload()\n",
+        "def test_a(shop):\n    with shop.login('ada') as page:\n        page.count()\n",
         [("FT201", 1)],
     ),
     "FT702 fails unless it returns": (
@@ -264,7 +264,7 @@ MORE = {
             "import time\ndef test_a():\n    for each in range(3):\n        place(each)\n        time.sleep(1)\n"
             "    assert x == 1\n"
         ),
-        [("FT401", 5)],
+        [],
     ),
     "FT401 in a loop until something is so": (
         "import time\ndef test_a():\n    while not placed(7):\n        time.sleep(1)\n    assert x == 1\n",
@@ -300,7 +300,7 @@ MORE = {
     "FT402 in a name": (
         (
             "import time\ndef test_a():\n    began = time.time()\n"
-            "    place(1)\n    took = time.time() - began\n    assert took < 1\n"
+            "    place(1)\n    took = time.time() - began\n    assert took < 0.5\n"
         ),
         [("FT402", 6)],
     ),
@@ -485,8 +485,8 @@ FORMS: dict[str, tuple[str, int | None]] = {
     "FT201 has a comment about something else": (
         """
         def test_a():
-            # Places an order.
-            place(7)
+            # Counts an order.
+            total(7)
         """,
         1,
     ),
@@ -546,7 +546,7 @@ FORMS: dict[str, tuple[str, int | None]] = {
         import unittest
         class A(unittest.TestCase):
             def test_a(self):
-                order = place(7)
+                order = load_order(7)
                 self.assertIsNotNone(order)
                 self.assertIsInstance(order, dict)
         """,
@@ -954,11 +954,51 @@ FORMS: dict[str, tuple[str, int | None]] = {
         """
         import time
         def test_a(queue):
-            queue.put(7)
+            queue.drain()
             time.sleep(0.3)
             assert queue.count == 0
         """,
         4,
+    ),
+    "FT401 nothing that anybody has ended is there": (
+        """
+        import time
+        def test_a(queue):
+            queue.put(7)
+            time.sleep(0.3)
+            assert queue.count == 0
+        """,
+        None,
+    ),
+    "FT401 a time that goes on": (
+        """
+        import time
+        def test_a(shop):
+            first = shop.place(7)
+            time.sleep(0.3)
+            assert shop.place(7).modified > first.modified
+        """,
+        None,
+    ),
+    "FT401 what is measured": (
+        """
+        import time
+        def test_a(shop):
+            began = shop.clock.time()
+            time.sleep(0.3)
+            assert shop.clock.time() - began > shop.least
+        """,
+        None,
+    ),
+    "FT401 nothing is checked after it": (
+        """
+        import time
+        def test_a(shop):
+            assert shop.place(7) == 7
+            time.sleep(0.3)
+            shop.close()
+        """,
+        None,
     ),
     "FT401 nothing changes in the meantime": (
         """
@@ -1157,14 +1197,15 @@ FORMS: dict[str, tuple[str, int | None]] = {
 
             assert Shop.place == Shop.place
         """,
-        7,
+        None,
     ),
     "FT204 a method of another module is got twice": (
         """
-        def test_a(shop):
+        def test_a():
+            shop = place(7).shop()
             assert shop.place == shop.place
         """,
-        2,
+        3,
     ),
     "FT204 a comment above several says that equality is tested": (
         """
@@ -1183,9 +1224,10 @@ FORMS: dict[str, tuple[str, int | None]] = {
             # both are equal
             assert shop.total(7) == shop.total(8)
 
-            assert shop.send == shop.send
+            total = shop.total(9)
+            assert total == total
         """,
-        5,
+        6,
     ),
     "FT209 what must not be in an error that need not come": (
         """
@@ -1235,7 +1277,7 @@ FORMS: dict[str, tuple[str, int | None]] = {
                 assert shop.total(7) == 7
 
             check()
-            shop.send("7")
+            shop.publish("7")
         """,
         6,
     ),
@@ -1319,7 +1361,7 @@ FORMS: dict[str, tuple[str, int | None]] = {
             began = time.monotonic()
             shop.place(7)
             # place the order
-            assert time.monotonic() - began < 2
+            assert time.monotonic() - began < 0.5
         """,
         6,
     ),
@@ -1375,7 +1417,7 @@ FORMS: dict[str, tuple[str, int | None]] = {
         """,
         None,
     ),
-    "FT701 an id that does not say why it must fail": (
+    "FT701 an id of its own": (
         """
         import pytest
         @pytest.mark.parametrize("n", [
@@ -1384,7 +1426,7 @@ FORMS: dict[str, tuple[str, int | None]] = {
         def test_a(n):
             assert total(n) == 2
         """,
-        3,
+        None,
     ),
     "FT701 an id that does not say why it is skipped": (
         """
@@ -1445,7 +1487,7 @@ FORMS: dict[str, tuple[str, int | None]] = {
     "FT201 a name that ends alike": (
         """
         def test_table(shop):
-            shop.stop()
+            shop.total()
         """,
         1,
     ),
@@ -1537,6 +1579,7 @@ FORMS: dict[str, tuple[str, int | None]] = {
         import subprocess
         def test_a():
             subprocess.run(["shop", "7"], check=False)
+            total(7)
         """,
         2,
     ),
@@ -1658,7 +1701,7 @@ FORMS: dict[str, tuple[str, int | None]] = {
                 began = time.time()
                 place(7)
                 took = time.time() - began
-                self.assertGreater(1.0, took)
+                self.assertGreater(0.5, took)
         """,
         8,
     ),
@@ -2273,6 +2316,691 @@ FORMS: dict[str, tuple[str, int | None]] = {
         """,
         None,
     ),
+    "FT201 kept, and only printed": (
+        """
+        def test_a(shop):
+            total = shop.bill(7)
+            print(total)
+        """,
+        1,
+    ),
+    "FT201 kept, and read": (
+        """
+        def test_a(shop):
+            bill = shop.bill(7)
+            shop.pay(bill)
+        """,
+        None,
+    ),
+    "FT201 an object that is made": (
+        """
+        def test_a():
+            order = Order(7)
+        """,
+        None,
+    ),
+    "FT201 called to have something": (
+        """
+        def test_a(shop):
+            session = shop.connect(7)
+        """,
+        None,
+    ),
+    "FT201 called for an effect": (
+        """
+        def test_a(shop):
+            shop.place(7)
+        """,
+        None,
+    ),
+    "FT201 all that there are, gone through": (
+        """
+        def test_a(shop):
+            list(shop.orders())
+        """,
+        None,
+    ),
+    "FT201 a question that may be refused": (
+        """
+        def test_a(shop):
+            shop.find_order(7, ignore_missing=False)
+        """,
+        None,
+    ),
+    "FT201 a comment at the question": (
+        """
+        def test_a(shop):
+            # the key is there, or this is refused
+            shop.get_order(7)
+        """,
+        None,
+    ),
+    "FT201 the number of an issue in the name": (
+        """
+        def test_bill_iss1862(shop):
+            shop.get_order(7)
+        """,
+        None,
+    ),
+    "FT201 a comment that is broken": (
+        """
+        def test_a(shop):
+            shop.get_order(7)
+            # Nothing to assert here, this does
+            # not raise.
+        """,
+        None,
+    ),
+    "FT201 a function that returns a suite": (
+        """
+        def test_suite():
+            suite = unittest.TestSuite()
+            suite.addTests(get_tests())
+            return suite
+        """,
+        None,
+    ),
+    "FT201 a check of Twisted's": (
+        """
+        from twisted.trial.unittest import TestCase
+        class A(TestCase):
+            def test_a(self):
+                self.failureResultOf(total(7), ValueError)
+        """,
+        None,
+    ),
+    "FT201 a helper that drops what it gets": (
+        """
+        def run(order):
+            place(order)
+            ship(order)
+        def test_a():
+            run(7)
+        """,
+        4,
+    ),
+    "FT201 a helper that gives something": (
+        """
+        def run(order):
+            place(order)
+            return ship(order)
+        def test_a():
+            run(7)
+        """,
+        None,
+    ),
+    "FT202 asked without an argument": (
+        """
+        def test_a(shop):
+            assert shop.get_debug()
+        """,
+        None,
+    ),
+    "FT202 what is no answer of a call": (
+        """
+        def test_a(shop):
+            order = shop.find_order(7)
+            assert order['name'] is not None
+        """,
+        None,
+    ),
+    "FT203 a number that the test has given": (
+        """
+        def test_a():
+            found = orders(3)
+            assert len(found) == 3
+        """,
+        None,
+    ),
+    "FT203 a thing, and not several": (
+        """
+        def test_a(shop):
+            path = shop.shortest_path(1)
+            assert len(path) == 3
+        """,
+        None,
+    ),
+    "FT203 says that nothing is raised": (
+        """
+        def test_orders_iss416(shop):
+            found = shop.orders()
+            assert len(found) == 3
+        """,
+        None,
+    ),
+    "FT204 written in two ways": (
+        """
+        def test_a():
+            assert 0x10 == 16
+            assert 0o7 == 0O007
+        """,
+        None,
+    ),
+    "FT204 written in one way": (
+        """
+        def test_a():
+            assert 16 == 16
+        """,
+        2,
+    ),
+    "FT204 an object compared with itself": (
+        """
+        def test_a():
+            order = Order(7)
+            assert order == order
+        """,
+        None,
+    ),
+    "FT204 a placeholder with a comment": (
+        """
+        def test_a():
+            # it is enough to get here
+            assert True
+        """,
+        None,
+    ),
+    "FT204 a name that says it stays": (
+        """
+        def test_total_is_stable():
+            shop = shop_of(7)
+            assert shop.total == shop.total
+        """,
+        None,
+    ),
+    "FT205 the log is looked at": (
+        """
+        import pytest
+        def test_a(caplog):
+            with pytest.raises(Exception):
+                place(-1)
+            assert 'negative' in caplog.text
+        """,
+        None,
+    ),
+    "FT205 another refusal follows": (
+        """
+        import pytest
+        def test_a(shop):
+            with pytest.raises(Exception):
+                place(-1)
+            with pytest.raises(ValueError):
+                place(-2)
+        """,
+        3,
+    ),
+    "FT208 an operator of the test's own": (
+        """
+        class Order:
+            def __eq__(self, other):
+                calls.append(other)
+        def test_a():
+            order = Order()
+            order == 7
+            assert calls == [7]
+        """,
+        None,
+    ),
+    "FT208 a comment says why": (
+        """
+        def test_a():
+            total(7) == 7  # it used to break
+        """,
+        None,
+    ),
+    "FT209 only some numbers of errors": (
+        """
+        import errno
+        def test_a():
+            try:
+                place(7)
+            except OSError as error:
+                assert error.errno in {errno.EMFILE}
+        """,
+        None,
+    ),
+    "FT209 goes on to another try": (
+        """
+        def test_a():
+            while True:
+                try:
+                    place(7)
+                except OSError as error:
+                    assert error.code == 7
+                    continue
+                break
+        """,
+        None,
+    ),
+    "FT209 compared with a parameter": (
+        """
+        import pytest
+        @pytest.mark.parametrize('errors', [[], [7]])
+        def test_a(errors):
+            try:
+                place(7)
+            except ValueError as error:
+                assert error.args == errors
+        """,
+        None,
+    ),
+    "FT301 a step, not an outcome": (
+        """
+        def test_a(shop):
+            assert shop.total(7) == 7
+            shop.write('7')
+        """,
+        None,
+    ),
+    "FT301 what the name says": (
+        """
+        def test_write(shop):
+            assert shop.total(7) == 7
+            shop.write('7')
+        """,
+        3,
+    ),
+    "FT301 a comment says why": (
+        """
+        def test_a(shop):
+            assert shop.total(7) == 7
+            shop.publish('7')  # the last one, so that nobody waits
+        """,
+        None,
+    ),
+    "FT401 a comment says what for": (
+        """
+        import time
+        def test_a(shop):
+            shop.start()
+            time.sleep(1)  # wait for the shop to be ready
+            with shop.door() as door:
+                assert door.open == 7
+        """,
+        4,
+    ),
+    "FT401 something is done after it": (
+        """
+        import time
+        def test_a(shop):
+            shop.place(7)
+            time.sleep(1)
+            shop.place(8)
+            assert shop.orders == [7, 8]
+        """,
+        None,
+    ),
+    "FT401 read, and then checked": (
+        """
+        import time
+        def test_a(shop):
+            shop.place(7)
+            time.sleep(1)
+            order = shop.get_order(7)
+            assert order.number == 7
+        """,
+        4,
+    ),
+    "FT401 a server that was just started": (
+        """
+        import time
+        def test_a(server, client):
+            server.start()
+            time.sleep(1)
+            client.place(7)
+            assert client.orders == [7]
+        """,
+        4,
+    ),
+    "FT401 others are kept out": (
+        """
+        import time
+        def test_a(shop, lock):
+            with lock:
+                shop.place_in_thread(7)
+                time.sleep(1)
+                assert shop.waiting == 7
+        """,
+        None,
+    ),
+    "FT401 held back so far": (
+        """
+        import time
+        def test_a(shop):
+            shop.place_all(7)
+            time.sleep(1)
+            assert shop.shipped == 3
+            shop.join()
+            assert shop.shipped == 7
+        """,
+        None,
+    ),
+    "FT401 a comment on a delay": (
+        """
+        import time
+        def test_a(shop):
+            shop.place(7)
+            time.sleep(1)
+
+            # orders go out after a delay of half a second
+            assert shop.orders == [7]
+        """,
+        None,
+    ),
+    "FT401 a fixture that starts something": (
+        """
+        import time
+        import pytest
+        @pytest.fixture
+        def shop():
+            shop = Shop()
+            shop.start()
+            time.sleep(1)
+            return shop
+        """,
+        7,
+    ),
+    "FT401 a fixture that starts nothing": (
+        """
+        import time
+        import pytest
+        @pytest.fixture
+        def shop():
+            shop = Shop()
+            shop.fill()
+            time.sleep(1)
+            return shop
+        """,
+        None,
+    ),
+    "FT402 a limit of a second": (
+        """
+        import time
+        def test_a():
+            began = time.time()
+            place(7)
+            assert time.time() - began < 1
+        """,
+        None,
+    ),
+    "FT402 a limit that is computed": (
+        """
+        import time
+        def test_a(limit):
+            began = time.time()
+            place(7)
+            assert time.time() - began < limit * 2
+        """,
+        None,
+    ),
+    "FT402 a time is taken apart": (
+        """
+        import time
+        def test_a(shop):
+            assert shop.day(0) == time.gmtime(0)
+        """,
+        None,
+    ),
+    "FT402 a comment on the limit": (
+        """
+        import time
+        def test_a():
+            began = time.time()
+            place(7)
+            assert time.time() - began < 0.5  # ten times what it takes on the slowest machine
+        """,
+        None,
+    ),
+    "FT701 the docstring gives the reason": (
+        '''
+        import pytest
+        @pytest.mark.skip
+        def test_a():
+            """Override the inherited test, as this shop has no prices."""
+        ''',
+        None,
+    ),
+    "FT701 a docstring that gives none": (
+        '''
+        import pytest
+        @pytest.mark.skip
+        def test_a():
+            """Add the prices of an order."""
+            assert total(7) == 7
+        ''',
+        2,
+    ),
+    "FT701 what goes wrong": (
+        """
+        import pytest
+        @pytest.mark.xfail(raises=NotImplementedError)
+        def test_a():
+            assert total(7) == 7
+        """,
+        None,
+    ),
+    "FT701 a condition by its name": (
+        """
+        import pytest
+        @pytest.mark.skipif(no_shop)
+        def test_a():
+            assert total(7) == 7
+        """,
+        None,
+    ),
+    "FT702 what the class is for": (
+        """
+        class A:
+            prices = None
+        class TestB(A):
+            def test_a(self):
+                if self.prices is None:
+                    return
+                assert total(self.prices) == 7
+        """,
+        None,
+    ),
+    "FT801 a comment says what for": (
+        """
+        SEEN = []
+        def test_a():
+            # looked at by test_b below
+            SEEN.append(7)
+            assert total(7) == 7
+        def test_b():
+            assert SEEN == [7]
+        """,
+        None,
+    ),
+    "FT802 a decorator of the suite's own": (
+        """
+        import os
+        from shop.helpers import with_environment
+        @with_environment
+        def test_a():
+            os.environ['SHOP'] = '7'
+            assert total(7) == 7
+        """,
+        None,
+    ),
+    "FT802 a marker": (
+        """
+        import os
+        import pytest
+        @pytest.mark.slow
+        def test_a():
+            os.environ['SHOP'] = '7'
+            assert total(7) == 7
+        """,
+        5,
+    ),
+    "FT802 a base from elsewhere": (
+        """
+        import os
+        from shop.helpers import Base
+        class TestA(Base):
+            def test_a(self):
+                os.environ['SHOP'] = '7'
+                assert total(7) == 7
+        """,
+        None,
+    ),
+    "FT802 a clean-up of the set-up": (
+        """
+        import os
+        import unittest
+        class A(unittest.TestCase):
+            def setUp(self):
+                self.addCleanup(restore)
+            def test_a(self):
+                os.environ['SHOP'] = '7'
+                self.assertEqual(total(7), 7)
+        """,
+        None,
+    ),
+    "FT802 a base that others inherit": (
+        """
+        import os
+        class Base:
+            def setup_method(self):
+                os.environ['SHOP'] = '7'
+        """,
+        None,
+    ),
+    "FT803 a whole class is put first": (
+        """
+        import pytest
+        @pytest.mark.order(0)
+        class TestA:
+            def test_a(self):
+                assert total(7) == 7
+        """,
+        None,
+    ),
+    "FT803 a test of it is put first": (
+        """
+        import pytest
+        class TestA:
+            @pytest.mark.order(0)
+            def test_a(self):
+                assert total(7) == 7
+        """,
+        4,
+    ),
+    "FT101 a stand-in of the test's own, by a flag": (
+        """
+        import pytest
+        @pytest.fixture
+        def shop():
+            return Shop if has_shop else MockShop
+        """,
+        None,
+    ),
+    "FT101 a mock, by a flag": (
+        """
+        import pytest
+        from unittest.mock import Mock
+        @pytest.fixture
+        def shop():
+            return Shop() if has_shop else Mock()
+        """,
+        5,
+    ),
+    "FT204 the good outcome, and a failure last": (
+        """
+        def test_a():
+            try:
+                place(-1)
+            except ValueError:
+                assert True
+                return
+            assert False
+        """,
+        None,
+    ),
+    "FT204 the good outcome last": (
+        """
+        def test_a():
+            try:
+                place(7)
+            except ValueError:
+                assert False
+            assert True
+        """,
+        None,
+    ),
+    "FT204 another failure before": (
+        """
+        def test_a():
+            if place(7) is None:
+                raise AssertionError
+            assert True
+        """,
+        4,
+    ),
+    "FT208 asks whether it is there": (
+        """
+        class TestA:
+            def check(self):
+                try:
+                    self.assertRaisesRegex
+                except AttributeError:
+                    return
+            def test_a(self):
+                assert total(7) == 7
+        """,
+        None,
+    ),
+    "FT209 a test of many sets of parameters": (
+        """
+        import pytest
+        @pytest.mark.parametrize('kind', [int, str])
+        def test_a(kind):
+            try:
+                kind('a')
+            except ValueError as error:
+                assert 'a' in str(error)
+        """,
+        None,
+    ),
+    "FT401 nothing has broken": (
+        """
+        import time
+        def test_a(shop):
+            shop.place(7).close()
+            # give the shop time to react
+            time.sleep(0.5)
+            assert not shop.is_closed
+        """,
+        None,
+    ),
+    "FT301 a test that is expected to fail": (
+        """
+        import pytest
+        @pytest.mark.xfail(reason='shop#7')
+        def test_a(shop):
+            assert shop.total(7) == 7
+            shop.publish('7')
+        """,
+        None,
+    ),
+    "FT202 a comment says what is there": (
+        """
+        def test_a(shop):
+            order = shop.find_order(7)
+            # an empty order takes the place of one that is missing
+            assert order is not None
+        """,
+        None,
+    ),
+    "FT201 what would refuse it is replaced": (
+        """
+        from unittest.mock import patch
+        def test_a(shop):
+            with patch('shop.rules'):
+                shop.get_order(7)
+        """,
+        None,
+    ),
 }
 """What people write in place of what the examples have: source, and the line of the finding, None if there is none."""
 
@@ -2350,6 +3078,36 @@ UPPER: dict[str, tuple[str, int | None]] = {
         """,
         2,
     ),
+    "FT102 what calls the original": (
+        """
+        def test_a(monkeypatch, postgres):
+            original_execute = postgres.execute
+            def execute(*args):
+                return original_execute(*args)
+            monkeypatch.setattr('shop.db.execute', execute)
+            assert place(7).id == 7
+        """,
+        None,
+    ),
+    "FT102 the whole of a client without a network": (
+        """
+        import requests_mock
+        def test_a():
+            with requests_mock.mock() as m:
+                m.get('http://shop/7', text='7')
+                assert place(7).id == 7
+        """,
+        None,
+    ),
+    "FT503 a marker of less than the folder": (
+        """
+        import pytest
+        @pytest.mark.unit
+        def test_a(postgres):
+            assert place(7).id == 7
+        """,
+        None,
+    ),
 }
 """The same in the integration tier."""
 
@@ -2415,6 +3173,45 @@ def test_stand_in_of_a_migration(repository: Repository) -> None:
     code = "try:\n    from shop import Index\nexcept ImportError:\n    Index = Mock()\n    Table = Mock()\n"
     assert repository.found(code, "tests/migrations/test_first.py") == []
     assert [rule for rule, _ in repository.found(code, "tests/unit/test_first.py")] == ["FT101"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "found"),
+    [
+        ("", "", ["tests/test_b.py"]),
+        ("class Order:\n    pass\n", "", []),
+        ("shop = Shop()\n", "", ["tests/test_b.py"]),
+        ("stock = Shop()\n", "    stock.fill()\n", []),
+        ("LIMIT = 3\n", "    shop.fill(LIMIT)\n", ["tests/test_b.py"]),
+        ("", "    # a copy of what the other test has, which must not share it\n", []),
+    ],
+)
+def test_copies_that_can_not_be_shared(before: str, after: str, found: list[str], repository: Repository) -> None:
+    """A helper that works with what its own module makes can't move, and one that says so is a copy on purpose."""
+    helper = HELPER.replace("shop.new(7)", "Order(7)") if "class" in before else HELPER
+    for path in ("tests/test_a.py", "tests/test_b.py"):
+        repository.write(path, before + helper.replace("    shop.save(order)\n", f"{after}    shop.save(order)\n"))
+    assert [finding.path for finding in repository.audit().findings] == found
+
+
+def test_copies_beside_tests(repository: Repository) -> None:
+    """What is no module of tests may be data, or a program of its own, and shares nothing."""
+    for path in ("tests/samples/one.py", "tests/samples/two.py"):
+        repository.write(path, HELPER)
+    repository.write("tests/test_a.py", "def test_a():\n    assert total(7) == 7\n")
+    assert repository.audit().findings == ()
+
+
+def test_set_ups_that_are_alike(repository: Repository) -> None:
+    """A few lines of two classes' set-up are no copy; many are."""
+    for lines, found in ((2, []), (8, ["FT602"])):
+        body = "".join(f"        self.shop_{each} = self.open(each={each}, name='shop')\n" for each in range(lines))
+        for name in ("a", "b"):
+            code = f"class Test{name.upper()}:\n    def setup_method(self):\n{body}"
+            repository.write(
+                f"tests/test_{name}.py", f"{code}    def test_{name}(self):\n        assert total(7) == 7\n"
+            )
+        assert [finding.rule for finding in repository.audit().findings] == found
 
 
 def test_copies_of_versions_and_of_applications(repository: Repository) -> None:

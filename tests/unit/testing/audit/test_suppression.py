@@ -79,7 +79,7 @@ def test_at_a_decorator(repository: Repository) -> None:
 
         @pytest.mark.slow  # floe: ignore[FT201] a smoke test of the import
         def test_a():
-            place(7)
+            total(7)
     """
     assert repository.found(code) == []
 

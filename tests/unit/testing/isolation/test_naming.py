@@ -34,9 +34,7 @@ def test_name_tells_its_run_and_time() -> None:
     made = Made.read(unique_name("my-orders", "run1"))
     assert made is not None
     assert made.tag == "run1"
-    assert datetime.now(UTC) - made.at < timedelta(
-        seconds=5
-    )  # floe: ignore[FT402] names are of the present, by contract
+    assert datetime.now(UTC) - made.at < timedelta(seconds=5)
 
 
 @pytest.mark.parametrize(

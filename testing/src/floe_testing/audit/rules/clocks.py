@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from floe_testing.audit.checks import as_test
-from floe_testing.audit.fixed_waits import is_needed
+from floe_testing.audit.fixed_waits import could_be_waited_for, is_needed, says_time
 from floe_testing.audit.look import is_inside, names_in, patched, strings_in
 from floe_testing.audit.model import Example, Finding, Severity
 from floe_testing.audit.module import Call, Function, Module
@@ -20,8 +20,8 @@ _RUNNERS: Final = frozenset({"asyncio.run", "anyio.run", "trio.run"})
 _COMMANDS: Final = frozenset({"subprocess.run", "subprocess.check_call", "subprocess.call", "os.system"})
 _HARDLY: Final = 0.05
 """Seconds up to which a fixed wait makes two times differ, or lets others run, and slows nobody down."""
-_GENEROUS: Final = 10
-"""Seconds from which on a limit is there for what hangs, not for what is slow."""
+_GENEROUS: Final = 1
+"""Seconds from which on a limit is there for what hangs, or waits in vain, and hardly for what is slow."""
 _CLOCKS: Final = frozenset(
     {
         *("time.time", "time.time_ns", "time.monotonic", "time.perf_counter", "time.localtime", "time.gmtime"),
@@ -142,7 +142,8 @@ class Sleep(Rule):
             if function.kind == "helper" and not _is_called_by_tests(function, module):
                 continue
             for call in sleeps:
-                yield self.finding(module, call.node, "waits a fixed time", function)
+                if could_be_waited_for(call.node, module, function):
+                    yield self.finding(module, call.node, "waits a fixed time", function)
 
 
 class RealClock(Rule):
@@ -150,7 +151,7 @@ class RealClock(Rule):
 
     id = "FT402"
     name = "real-clock"
-    severity = Severity.WARNING
+    severity = Severity.NOTE
     reason = (
         "What is asserted depends on when the test runs, and how busy the machine is: it fails at midnight, or "
         "under load. Pass the time in, freeze the clock, or assert the order of events and not their duration."
@@ -198,18 +199,34 @@ class RealClock(Rule):
     def check(self, module: Module) -> Iterator[Finding]:
         """Look at assertions with a clock in them."""
         for function in module.functions:
-            calls: set[ast.expr] = {call.node for call in function.calls if call.name in _CLOCKS}
+            calls: set[ast.expr] = {call.node for call in function.calls if _is_clock(call)}
             if not calls or any(word.startswith(_FROZEN) for word in _helps(module, function)):
                 continue
+            if says_time(function):
+                continue  # how long it takes is the subject
             asserted: list[tuple[ast.AST, ast.expr]] = [(node, node.test) for node in function.all(ast.Assert)]
             asserted += [(call.node, test) for call in function.calls if (test := as_test(call)) is not None]
             for node, test in asserted:
                 if any(isinstance(each, ast.While) for each in function.ancestors(node)):
                     continue  # the timeout of a wait
-                if _SPEED.search(_said_at(node, module)):
+                if _SPEED.search(_said_at(node, module)) or _is_explained(node, module):
                     continue
                 if _depends_on_clock(test, calls | _expected_now(test, calls, function), function):
                     yield self.finding(module, node, "what is asserted depends on the machine's clock", function)
+
+
+def _is_clock(call: Call) -> bool:
+    """Tell whether a call reads the clock; `time.gmtime(0)` only takes a time apart."""
+    apart = call.last in {"localtime", "gmtime"} and bool(call.node.args)
+    return call.name in _CLOCKS and not apart
+
+
+_WORDS: Final = 5
+
+
+def _is_explained(node: ast.AST, module: Module) -> bool:
+    """Tell whether a comment at an assertion says so much that the limit was thought about."""
+    return len(module.comment_at(getattr(node, "lineno", 0)).split()) > _WORDS
 
 
 def _said_at(node: ast.AST, module: Module) -> str:
@@ -340,9 +357,10 @@ def _depends_on_clock(test: ast.expr, clocks: set[ast.expr], function: Function)
                 return True
             if lengths & names_in(left) and lengths & names_in(right):
                 continue  # one reading is compared with another, as fast or slow as the machine is
-            if any(isinstance(each, ast.Constant) and _is_generous(each.value) for each in (left, right)):
-                continue  # what only a hang would reach
             small = left if isinstance(op, ast.Lt | ast.LtE) else right if isinstance(op, ast.Gt | ast.GtE) else None
+            limit = right if small is left else left
+            if not isinstance(limit, ast.Constant) or _is_generous(limit.value):
+                continue  # as long as what the test waits for, or what only a hang would reach
             if small is not None and (lengths & names_in(small) or _is_duration(small, clocks)):
                 return True
     return False

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
-from floe_testing.audit.look import keyword
+from floe_testing.audit.look import keyword, names_in
 from floe_testing.audit.manifests import Setting, is_telling, kind_of, read_settings_of
 from floe_testing.audit.model import Example, Fact, Finding, Severity
 from floe_testing.audit.module import Call, Function, Module
@@ -39,6 +39,8 @@ _REAL: Final = frozenset({"integration", "e2e"})
 _ASYNC: Final = ("asyncio", "asynchronous")
 _SHOWN: Final = 3
 _SMALL: Final = 25
+_SETUP: Final = 70
+"""Nodes below which the set-ups of two classes are alike by chance, or not worth a base for both."""
 _LARGE: Final = 120
 """Nodes of a body, from which on two that differ in literals only are copies."""
 
@@ -195,10 +197,10 @@ class CopiedInfrastructure(Rule):
 
     def note(self, module: Module, project: Project) -> Iterator[Fact]:  # noqa: ARG002 - the rule's signature
         """Note the shape of each fixture and helper."""
-        if module.is_generated:
+        if module.is_generated or not _is_of_suite(module):
             return
         for function in module.functions:
-            if function.kind != "test" and not function.name.startswith("test"):
+            if function.kind != "test" and not function.name.startswith("test") and not _is_own_copy(function, module):
                 shape = _shape(function)
                 if shape is not None:
                     yield self.fact(module, function.node, function, key=shape, label=function.symbol)
@@ -412,6 +414,46 @@ def _is_service(url: SplitResult) -> bool:
 
 def _without_password(url: SplitResult) -> str:
     return f"{url.scheme}://{url.hostname}" + (f":{url.port}" if url.port else "")
+
+
+def _is_of_suite(module: Module) -> bool:
+    """Tell whether a module is one of tests, or sets them up: others may be data, or programs that share nothing."""
+    name = module.path.rpartition("/")[2]
+    return bool(module.tests) or name.startswith(("test", "conftest")) or name.endswith(("_test.py", "_tests.py"))
+
+
+_COPY_MEANT: Final = re.compile(
+    r"\b(?:overrid\w+|overwrit\w+|cop(?:y|ied) (?:of|from)|vendored|taken from|duplicat\w+|in sync)\b"
+)
+"""How comments and docstrings say that something stands elsewhere too, and that its author knows."""
+
+
+def _is_own_copy(function: Function, module: Module) -> bool:
+    """Tell whether a function is its module's own: a sample's method, a small set-up, or what says why it is there."""
+    if function.name.startswith("__") and function.name != "__init__":
+        return True
+    if function.kind == "setup" and function.class_node is not None and _size(function) < _SETUP:
+        return True
+    if _uses_own_things(function, module):
+        return True
+    return _COPY_MEANT.search(module.reasons(function).lower()) is not None
+
+
+def _uses_own_things(function: Function, module: Module) -> bool:
+    """Tell whether a function works with what its module makes: a class, an engine; it can't move without that."""
+    made = {
+        name
+        for each in module.top.own(ast.Assign)
+        if isinstance(each.value, ast.Call)
+        for target in each.targets
+        for name in names_in(target)
+    }
+    given = set(function.parameters) | ({function.class_node.name} if function.class_node else set())
+    return bool((({*module.classes} | made) & names_in(function.node)) - given)
+
+
+def _size(function: Function) -> int:
+    return sum(1 for _ in ast.walk(function.node))
 
 
 def _shape(function: Function) -> str | None:

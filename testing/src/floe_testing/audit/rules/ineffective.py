@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from floe_testing.audit.checks import as_test, asserted, checks, is_broad
-from floe_testing.audit.look import NOTHING_RAISED, TYPE_UNKNOWN, contexts, keyword, names_in, says, withs
+from floe_testing.audit.look import NOTHING_RAISED, TYPE_UNKNOWN, contexts, keyword, names_in, parametrized, says, withs
 from floe_testing.audit.model import Example, Finding, Severity, Strength
 from floe_testing.audit.module import Function, Module
 from floe_testing.audit.rule import Rule
@@ -67,7 +67,7 @@ class Tautology(Rule):
             for check in checks(module, function):
                 if check.strength is not Strength.TAUTOLOGY or _is_other_outcome(check.node, function):
                     continue
-                if _is_about_equality(check.node, module, function):
+                if _is_about_equality(check.node, module, function) or _is_explained(check.node, module, function):
                     continue
                 if "__eq__" not in module.reasons(function):  # which compares with itself by design
                     found = self.finding(module, check.node, "always true, whatever the code does", function)
@@ -130,6 +130,8 @@ class BroadRaises(Rule):
             explained = _explained(module, function)
             for call in broad:
                 if any(0 <= call.node.lineno - line <= _NEAR for line in explained):
+                    continue
+                if _is_looked_after(call.node, module, function):
                     continue
                 if keyword(call, "match") is None and keyword(call, "check") is None and call.node not in looked_at:
                     yield self.finding(module, call.node, "any exception will do", function)
@@ -266,9 +268,13 @@ class NeverAsserted(Rule):
             for statement in function.all(ast.Expr) if _should_check(function) else []:
                 value = statement.value
                 if isinstance(value, ast.Attribute) and value.attr.startswith("assert"):
+                    if _may_be_left(function, statement):
+                        continue  # asks whether it is there
                     yield self.finding(module, statement, f"{value.attr} is not called", function)
-                elif _is_check(value) and not any(
-                    look(function, statement) for look in (_may_be_left, _is_in_query, _tries_operators)
+                elif (
+                    _is_check(value)
+                    and not any(look(function, statement) for look in (_may_be_left, _is_in_query, _tries_operators))
+                    and not (module.comment_at(statement.lineno) or _calls_own_operator(value, module, function))
                 ):
                     yield self.finding(module, statement, "looks like a check, and is without `assert`", function)
                 elif isinstance(value, ast.Call) and _asked_of_mock(value):
@@ -347,6 +353,10 @@ class AssertionInExcept(Rule):
                     continue
                 if _fails_otherwise(node, function) or any(handler.type is None for handler in node.handlers):
                     continue
+                if any(map(_is_tolerated, node.handlers)):
+                    continue
+                if parametrized(function):
+                    continue  # of some sets of parameters, that nothing is raised may be the outcome
                 yield self.finding(module, handled[0], "nothing is checked where nothing is raised", function)
 
 
@@ -446,6 +456,28 @@ def _tries_operators(function: Function, statement: ast.stmt) -> bool:
     return sum(each.lineno == statement.lineno for each in function.all(ast.Expr)) > 2  # noqa: PLR2004 - more than a pair
 
 
+_OPERATORS: Final = frozenset({"__eq__", "__ne__", "__contains__", "__bool__", "__hash__"})
+"""Methods that a comparison calls."""
+
+
+def _calls_own_operator(value: ast.expr, module: Module, function: Function) -> bool:
+    """Tell whether something is made of a class that the test defines with operators: these are what it calls."""
+    own = [*module.every_class, *function.all(ast.ClassDef)]
+    with_operators = {
+        each.name
+        for each in own
+        if any(isinstance(method, ast.FunctionDef) and method.name in _OPERATORS for method in each.body)
+    }
+    made = {
+        name
+        for each in function.all(ast.Assign)
+        if with_operators & names_in(each.value)
+        for target in each.targets
+        for name in names_in(target)
+    }
+    return bool((with_operators | made) & names_in(value))
+
+
 def _may_be_left(function: Function, statement: ast.stmt) -> bool:
     """Tell whether a comparison stands where an error is expected, and so may be there to raise it."""
     around = list(function.ancestors(statement))
@@ -498,6 +530,20 @@ _ANY_WILL_DO: Final = re.compile(
     r"|\b(?:b017|pt011|w07\d\d)\b"
 )
 """How comments give a reason for taking any exception, which one that tells of the error alone does not."""
+
+
+def _is_looked_after(call: ast.Call, module: Module, function: Function) -> bool:
+    """Tell whether the statement behind a `raises` looks at what came of the refusal, such as the log."""
+    around = [call, *function.ancestors(call)]
+    own = next((each for each in around if isinstance(each, ast.With | ast.AsyncWith)), None)
+    for each in around:
+        body = getattr(each, "body", None)
+        if own is not None and isinstance(body, list) and own in body:
+            following = body[body.index(own) + 1 :][:1]
+            return bool(_asserts_in([*following], module, function)) and not isinstance(
+                following[0], ast.With | ast.AsyncWith
+            )
+    return False
 
 
 def _explained(module: Module, function: Function) -> list[int]:
@@ -569,6 +615,12 @@ def _may_be_absent(handled: Iterable[ast.Assert | ast.Call], module: Module, fun
     return says(module, function, NOTHING_RAISED) and all(_is_denied(asserted(each, function)) for each in handled)
 
 
+def _is_tolerated(handler: ast.ExceptHandler) -> bool:
+    """Tell whether an `except` lets only some errors pass, by their number, or goes on to a further try."""
+    leaves = isinstance(handler.body[-1], ast.Continue | ast.Break | ast.Return)
+    return leaves or "errno" in names_in(handler) or any(isinstance(each, ast.Raise) for each in ast.walk(handler))
+
+
 def _is_denied(test: ast.expr | None) -> bool:
     match test:
         case ast.Compare(ops=[ast.NotIn()]):
@@ -634,14 +686,27 @@ def _asserts_or_fails(node: ast.Call) -> bool:
     return ast.unparse(node.func).rpartition(".")[2].startswith(("assert", "fail"))
 
 
+def _is_explained(node: ast.expr | ast.stmt, module: Module, function: Function) -> bool:
+    """Tell whether an assertion of a plain constant has a comment beside it: a placeholder, and it says for what."""
+    return isinstance(asserted(node, function), ast.Constant) and bool(module.comment_at(node.lineno))
+
+
 def _is_other_outcome(node: ast.expr | ast.stmt, function: Function) -> bool:
     """Tell whether an assertion of a constant marks the good one of two outcomes, of which the other one fails."""
     if not isinstance(asserted(node, function), ast.Constant):
         return False
     for around in function.ancestors(node):
         if isinstance(around, ast.Try | ast.If):
-            return any(_fails(each) for each in ast.walk(around))
-    return False
+            return any(_fails(each) for each in ast.walk(around)) or _fails_last(function)
+    last = getattr(function.node, "body", [])[-1:]
+    tried = any(_fails(each) for block in function.own(ast.Try) for each in ast.walk(block))
+    return tried and any(each is node or getattr(each, "value", None) is node for each in last)
+
+
+def _fails_last(function: Function) -> bool:
+    """Tell whether a test that has not returned by its last statement fails there."""
+    last = getattr(function.node, "body", [])[-1:]
+    return any(_fails(each) or _fails(getattr(each, "value", each)) for each in last)
 
 
 def _fails(node: ast.AST) -> bool:

@@ -107,6 +107,8 @@ class ProcessState(Rule):
                         yield self.fact(module, function.node, function, key=thing, label=_PUT_BACK)
             if function.kind not in {"test", "fixture", "setup"} or function.name.lower().startswith("teardown"):
                 continue
+            if _may_be_put_back_elsewhere(module, function):
+                continue
             yields = [each.lineno for each in [*function.own(ast.Yield), *function.own(ast.YieldFrom)]]
             for node, root in _process_changes(module, function):
                 if yields and node.lineno > min(yields):
@@ -122,6 +124,28 @@ class ProcessState(Rule):
             around = any(fact.key == key and fact.path.startswith(folder) for key, folder in kept)
             if fact.label != _PUT_BACK and not around:
                 yield self.finding_at(fact, f"{fact.label} is changed, and not put back")
+
+
+_PLAIN_BASES: Final = ("object", "TestCase", "IsolatedAsyncioTestCase")
+
+
+def _may_be_put_back_elsewhere(module: Module, function: Function) -> bool:
+    """Tell whether a decorator, a base from elsewhere or a clean-up that a set-up registers may put things back."""
+    decorators = [] if isinstance(function.node, ast.Module) else function.node.decorator_list
+    for each in decorators:
+        name = module.resolve(each.func if isinstance(each, ast.Call) else each, function)
+        known = name.startswith(("pytest.", "unittest.", "$")) or "skip" in name.lower()
+        if not known and name not in {"classmethod", "staticmethod"}:
+            return True
+    owner = function.class_node
+    if owner is None:
+        return False
+    if function.kind == "setup" and not any(each.test and each.class_node is owner for each in module.functions):
+        return True  # a base, whose heirs may do so
+    if any(not ast.unparse(base).endswith(_PLAIN_BASES) for base in owner.bases):
+        return True
+    setups = [each for each in module.functions if each.class_node is owner and each.kind in {"setup", "fixture"}]
+    return any(call.last in _CLEANUPS for each in setups for call in each.calls)
 
 
 def _process_changes(module: Module, function: Function) -> Iterator[tuple[ast.stmt | ast.expr, str]]:

@@ -55,7 +55,7 @@ class SkipWithoutReason(Rule):
     def check(self, module: Module) -> Iterator[Finding]:
         """Look at markers, and at calls that skip."""
         for place, decorator in _decorators(module):
-            if _is_bare(decorator, module) and not _has_comment(decorator, module):
+            if _is_bare(decorator, module) and not (_has_comment(decorator, module) or _is_told(place)):
                 yield self.finding(module, decorator, "no reason is given", place)
         for function in [module.top, *module.functions]:
             for call in function.calls:
@@ -136,7 +136,7 @@ _ABSENT: Final = frozenset(
 _MACHINE: Final = (
     *("sys.platform", "os.name", "platform.", "sys.version", "os.environ", "os.getenv", "shutil.which", "find_spec"),
     "importlib.util.find_spec",
-    *("sysconfig.", "sys.implementation", "os.path.exists", "os.getuid", "os.geteuid"),
+    *("sysconfig.", "sys.implementation", "os.getuid", "os.geteuid"),
 )
 _FLAGS: Final = re.compile(
     r"^(?:HAS|HAVE|IS|NO|WITH|ON)_[A-Z0-9_]+$|^PY(?:PY|\d+)|^WINDOWS$|^LINUX$|^MACOS$|_AVAILABLE$"
@@ -163,7 +163,7 @@ def _name_and_docstring(function: Function) -> str:
 def _leaves(statement: ast.stmt, module: Module, function: Function) -> ast.stmt | None:
     """Return the `return` by which a statement ends a test where something is not there; None if it does not."""
     if isinstance(statement, ast.If) and not statement.orelse and _returns(statement.body[-1]):
-        return statement.body[-1]
+        return None if _is_of_kind(statement.test) else statement.body[-1]
     if isinstance(statement, ast.Try) and not _REFUSED.search(_name_and_docstring(function)):
         for handler in statement.handlers:
             kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
@@ -171,6 +171,12 @@ def _leaves(statement: ast.stmt, module: Module, function: Function) -> ast.stmt
             if absent and _returns(handler.body[-1]):
                 return handler.body[-1]
     return None
+
+
+def _is_of_kind(test: ast.expr) -> bool:
+    """Tell whether a condition asks what a class is for: one whose tests others inherit, and leave out by a setting."""
+    inner = test.operand if isinstance(test, ast.UnaryOp) else test.left if isinstance(test, ast.Compare) else test
+    return isinstance(inner, ast.Attribute) and isinstance(inner.value, ast.Name) and inner.value.id in {"self", "cls"}
 
 
 def _only_here(statement: ast.stmt, lines: list[int], module: Module, function: Function) -> bool:
@@ -196,19 +202,10 @@ def _of_parameters(call: Call) -> Iterator[ast.expr]:
                 yield from each.value.elts if isinstance(each.value, ast.List | ast.Tuple) else [each.value]
 
 
-_REFUSABLE: Final = re.compile(
-    r"\b(?:invalid|incorrect|wrong|illegal|malformed|unsupported|missing|unknown|broken|bad|not|cannot|non|fails?)\b"
-)
-"""What is in the ids of sets of parameters that are there to be refused."""
-
-
 def _is_expected(call: Call, marker: ast.expr, module: Module) -> bool:
-    """Tell whether the id of a set of parameters says why it must fail."""
+    """Tell whether a set of parameters that must fail has an id of its own, which says what is wrong with it."""
     name = module.names.resolve(marker.func if isinstance(marker, ast.Call) else marker)
-    given = keyword(call, "id")
-    if name != "pytest.mark.xfail" or not isinstance(given, ast.Constant) or not isinstance(given.value, str):
-        return False
-    return _REFUSABLE.search(re.sub(r"[_-]", " ", given.value.lower())) is not None
+    return name == "pytest.mark.xfail" and keyword(call, "id") is not None
 
 
 def _decorators(module: Module) -> Iterator[tuple[Function | None, ast.expr]]:
@@ -232,11 +229,26 @@ def _is_bare(decorator: ast.expr, module: Module) -> bool:
         return bool(call.args) and _is_empty(call.args[-1])
     if name not in _MARKS or any(each.arg in {None, "reason"} and not _is_empty(each.value) for each in call.keywords):
         return False
-    if name == "pytest.mark.skipif" and call.args and isinstance(call.args[0], ast.Constant):
-        return False  # a condition that is text is shown as the reason
+    given = {each.arg for each in call.keywords}
     if name == "pytest.mark.skip":
         return not call.args or _is_empty(call.args[0])
-    return True
+    if name == "pytest.mark.xfail":
+        return "raises" not in given  # which says what goes wrong
+    # A condition that is text is shown as the reason, and pytest takes no other without one.
+    return "reason" in given or not (call.args and isinstance(call.args[0], ast.Constant | ast.Name))
+
+
+_TELLS_WHY: Final = re.compile(
+    r"\b(?:ha(?:s|ve) no|inherit\w*|overrid\w*|skip\w*|disabled?|because|since|until|unless|require\w*|needs?"
+    r"|not (?:yet )?(?:work|support|implement|available)\w*"
+    r"|flaky|broken|fails?|bug|issue|todo|fixme|unsupported|deprecated|only (?:on|with|for|if|in)|can(?:not|'t))\b"
+)
+"""How docstrings say why a test is skipped, or is expected to fail."""
+
+
+def _is_told(function: Function | None) -> bool:
+    """Tell whether a function's docstring gives the reason."""
+    return function is not None and _TELLS_WHY.search(_name_and_docstring(function).partition(" ")[2]) is not None
 
 
 _WORDS: Final = 3

@@ -103,6 +103,8 @@ class SharedState(Rule):
             if function.test is None:
                 continue
             for node, name in _mutations(function):
+                if module.comment_at(node.lineno):
+                    continue  # it is known, and said for what
                 if _is_shared(name, shared, module, function) or _is_class_attribute(name, module, function):
                     yield self.finding(module, node, f"{name} is changed here, and other tests see it", function)
                 elif name in wide and name in function.parameters:
@@ -154,10 +156,12 @@ class OrderDependence(Rule):
     def check(self, module: Module) -> Iterator[Finding]:
         """Look at markers that order tests, and at what tests hand on through their class."""
         for function in module.functions:
-            if function.test is None:
+            if function.test is None or isinstance(function.node, ast.Module):
                 continue
             ordered = [marker for marker in function.test.markers if marker.name in _ORDERED]
-            if ordered:
+            # A whole class or module may be put first or last, whatever its tests need of each other.
+            own = {ast.unparse(each).partition("(")[0].rpartition(".")[2] for each in function.node.decorator_list}
+            if ordered and ordered[0].name in own:
                 message = f"ordered by the marker {ordered[0].name}"
                 yield self.finding(module, function.node, message, function)
             for target in _set_on_class(function):

@@ -1,6 +1,7 @@
 """Tests that check nothing, or next to nothing."""
 
 import ast
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -16,7 +17,7 @@ from floe_testing.audit.look import (
     withs,
 )
 from floe_testing.audit.model import Check, Example, Finding, Severity, Strength
-from floe_testing.audit.module import Function, Module
+from floe_testing.audit.module import Call, Function, Module
 from floe_testing.audit.rule import Rule
 
 _ABOUT_TRUTH: Final = ("bool", "nonzero", "truth", "non none", "not be none", "not be null", *NOTHING_RAISED)
@@ -56,7 +57,7 @@ class NoCheck(Rule):
     name = "no-assertion"
     severity = Severity.NOTE
     reason = (
-        "The test runs code and looks at nothing: it fails only where that code raises. Assert what should have "
+        "The test asks for a result and looks at nothing: it fails only where the code raises. Assert what should have "
         "come of it; where not raising is the point, say so in the test's name (`…_does_not_raise`)."
     )
     bad = (
@@ -87,6 +88,11 @@ class NoCheck(Rule):
                     pass
         """),
         Example("""
+            def test_order_of_all_fields():
+                order = Order(lines=[3, 4], customer="ada")
+                order.place()
+        """),
+        Example("""
             def has_total(order, total):
                 assert order.total() == total
 
@@ -96,13 +102,16 @@ class NoCheck(Rule):
     )
 
     def check(self, module: Module) -> Iterator[Finding]:
-        """Look for tests without a check."""
+        """Look for tests without a check, that get an answer and drop it.
+
+        Of one that gets none, that it runs through may well be the point, though nothing says so.
+        """
         for function in _checked_tests(module):
             if checks(module, function) or may_check_elsewhere(module, function):
                 continue
             if _only_enters(function) or _only_defines(function) or says_nothing_is_raised(module, function):
                 continue
-            if last_effect(function) is None:
+            if last_effect(function) is None and _drops_answer(module, function):
                 yield self.finding(module, function.node, "nothing is checked", function)
 
 
@@ -146,7 +155,9 @@ class TruthinessOnly(Rule):
         for function, found in _only(module, {Strength.TRUTHINESS, Strength.TYPE}, Strength.TRUTHINESS):
             if says(module, function, (*_ABOUT_TRUTH, *_CANNOT_TELL)) or _is_used_later(found[-1], function):
                 continue
-            if not _is_set_here(found[-1], function):
+            if len(module.comment_at(found[-1].node.lineno).split()) > _WORDS:
+                continue  # which says what is there
+            if not _is_set_here(found[-1], function) and _is_of_answer(found[-1], function):
                 yield self.finding(module, found[-1].node, "all that is checked is that there is something", function)
 
 
@@ -188,10 +199,12 @@ class LengthOnly(Rule):
         for function, found in _only(module, {Strength.TRUTHINESS, Strength.TYPE, Strength.LENGTH}, Strength.LENGTH):
             if any(word in function.name.lower() for word in _ABOUT_LENGTH):
                 continue
+            if says_nothing_is_raised(module, function):
+                continue
             lengths = [check for check in found if check.strength is Strength.LENGTH]
             if any(module.comment_at(check.node.lineno) for check in lengths):
                 continue  # which says why so many
-            if all(_is_of_result(check.node, function) for check in lengths):
+            if len(lengths) == 1 and _is_of_result(lengths[0].node, function) and _could_be_told(lengths[0], function):
                 yield self.finding(module, lengths[-1].node, "all that is checked is a length", function)
 
 
@@ -205,6 +218,96 @@ def _checked_tests(module: Module) -> Iterator[Function]:
         if "benchmark" in function.parameters or _only_imports(function) or _does_nothing(function):
             continue
         yield function
+
+
+_QUESTIONS: Final = re.compile(
+    r"^_*(?:get|find|list|count|total|sum|compute|calculate|calc|format|p?format|average|mean)(?:_|$|s$)"
+    r"|_(?:total|count|sum)$"
+)
+"""Names of what is called for its answer, and for nothing else."""
+_STARTS: Final = re.compile(
+    r"^_*(?:connect|open|start|init|log_?in|set_?up|register|create|make|build|import|load|run|call|invoke|add|enter"
+    r"|exec|execute|submit|spawn|subscribe|install|mock|patch|parse_?args)(?:_|$)|^[A-Z]|_?connect(?:ion)?$|context|mock|patch"
+)
+"""Names of what is called to have something, or to bring something about, of which there may be no more to see."""
+_BUILT_IN: Final = frozenset({"list", "sum", "format"})
+"""What is called like a question, and goes through all that it is given."""
+_WORDS: Final = 4
+"""Words above which a comment says more than what the line does."""
+_REFUSES: Final = re.compile(r"missing|raise|strict|check|validat|must")
+"""What is in the names of settings by which a question fails where there is no answer."""
+_REPLACES: Final = re.compile(r"patch|override|settings")
+"""What is in the names of blocks that put something else in a part's place."""
+_SHOWS: Final = frozenset({"print", "pprint", "pprint.pprint", "sys.stdout.write", "display"})
+
+
+def _drops_answer(module: Module, function: Function) -> bool:
+    """Tell whether a test ends by getting an answer that nothing looks at."""
+    last = _last_statement(function)
+    if last is None or len(module.comment_at(last.lineno).split()) > _WORDS:
+        return False  # a comment says what comes of it
+    match last:
+        case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)) if last.value:
+            value = _awaited(last.value)
+            called = module.resolve(value.func, function) if isinstance(value, ast.Call) else ""
+            asked = bool(called) and not _STARTS.search(called.rpartition(".")[2])
+            return asked and not name.startswith("_") and not _is_read(name, function)
+        case ast.Expr(value=value):
+            return any(call.node is _awaited(value) and _is_question(call, module) for call in function.calls)
+    return False
+
+
+def _last_statement(function: Function) -> ast.stmt | None:
+    """Return what a test does last, printing apart; None where it returns something that a caller may look at."""
+    if isinstance(function.node, ast.Module) or bool(function.own(ast.Return)) or bool(function.own(ast.Yield)):
+        return None
+    body = [each for each in function.node.body if not _shows(each)]
+    last = body[-1] if body else None
+    while isinstance(last, ast.With | ast.AsyncWith):
+        if any(_REPLACES.search(ast.unparse(item.context_expr)) for item in last.items):
+            return None  # what it would be refused by is out of the way
+        last = last.body[-1]
+    return last
+
+
+def _is_question(call: Call, module: Module) -> bool:
+    """Tell whether something is called for its answer; `list(orders)` and its like go through something."""
+    if call.name in _BUILT_IN or any(_REFUSES.search(each.arg or "") for each in call.node.keywords):
+        return False
+    return _QUESTIONS.search(call.last) is not None or _only_runs(call, module)
+
+
+def _awaited(value: ast.expr) -> ast.expr:
+    return value.value if isinstance(value, ast.Await) else value
+
+
+def _shows(statement: ast.stmt) -> bool:
+    """Tell whether a statement only prints."""
+    if not isinstance(statement, ast.Expr) or not isinstance(statement.value, ast.Call):
+        return False
+    name = ast.unparse(statement.value.func)
+    return name in _SHOWS or name.partition(".")[0] in {"log", "logger", "logging"}
+
+
+def _is_read(name: str, function: Function) -> bool:
+    """Tell whether a test does more with a name than to print it."""
+    return any(
+        isinstance(node, ast.Name)
+        and node.id == name
+        and isinstance(node.ctx, ast.Load)
+        and not any(isinstance(each, ast.Expr) and _shows(each) for each in function.ancestors(node))
+        for node in ast.walk(function.node)
+    )
+
+
+def _only_runs(call: Call, module: Module) -> bool:
+    """Tell whether a call is of a function of this module that calls some others, and drops what each answers."""
+    helper = module.defined.get(call.name)
+    if helper is None or isinstance(helper.node, ast.Module) or helper.kind != "helper":
+        return False
+    calls = [each.value for each in helper.node.body if isinstance(each, ast.Expr)]
+    plain = all(isinstance(each, ast.Call) and isinstance(each.func, ast.Name) for each in calls)
+    return plain and len(calls) == len(helper.node.body) > 1
 
 
 def _only_enters(function: Function) -> bool:
@@ -288,6 +391,34 @@ def _is_of_result(node: ast.expr | ast.stmt, function: Function) -> bool:
     return any(isinstance(side, ast.Constant) for side in sides) and any(_is_result(each, function) for each in of)
 
 
+_GIVES: Final = re.compile(
+    r"^_*(?:get|find|create|make|build|load|fetch|read|generate|query|search|new|look_?up)(?:_|$)"
+)
+"""Names of what gives a thing that has more to be looked at than that it is there."""
+
+
+def _is_of_answer(check: Check, function: Function) -> bool:
+    """Tell whether what is there is what a call gave, whose name says that it gives something."""
+    test = asserted(check.node, function)
+    given = _inner(test, function) if test is not None else None
+    if not isinstance(given, ast.Call):
+        return False
+    # A method that is asked without an argument may answer yes or no: `loop.get_debug()`.
+    yes_or_no = test is given and isinstance(given.func, ast.Attribute) and not (given.args or given.keywords)
+    return _GIVES.search(ast.unparse(given.func).rpartition(".")[2]) is not None and not yes_or_no
+
+
+def _inner(value: ast.expr, function: Function) -> ast.expr:
+    """Return what is asked for in an expression: `x` of `not x is None`, and of a name what it was given."""
+    match value:
+        case ast.Await(value=inner) | ast.NamedExpr(value=inner) | ast.UnaryOp(operand=inner) | ast.Compare(left=inner):
+            return _inner(inner, function)
+        case ast.Call(func=ast.Name(id="bool"), args=[inner]):
+            return _inner(inner, function)
+    given = _given(value, function)
+    return given if given is value else _inner(given, function)
+
+
 def _is_set_here(check: Check, function: Function) -> bool:
     """Tell whether what is asked for is a setting that the test itself has set to true."""
     asked = ast.unparse(check.node)
@@ -308,21 +439,43 @@ def _given(value: ast.expr, function: Function) -> ast.expr:
     return value
 
 
+_SEVERAL_GIVEN: Final = re.compile(r"^_*(?:find|search|list|query|filter|select|fetch\w*|load|all)(?:_|$)|[a-rt-z]s$")
+"""Names of methods that give several things."""
+
+
 def _is_result(value: ast.expr, function: Function) -> bool:
     """Tell whether a name holds what a function returned; what a constructor makes is the thing under test itself."""
     if isinstance(value, ast.Call):
         called = ast.unparse(value.func).rpartition(".")[2]
         if called in _COPIES and len(value.args) == 1:
             return _is_result(value.args[0], function)
-        return not called[:1].isupper() and called not in _MADE and not isinstance(value.func, ast.Attribute)
+        plain = isinstance(value.func, ast.Name) or _SEVERAL_GIVEN.search(called) is not None
+        return not called[:1].isupper() and called not in _MADE and plain
     for statement in function.own(ast.Assign):
         if isinstance(value, ast.Name) and _is_copy(statement.value) and value.id in names_in(statement.targets[0]):
             return _is_result(statement.value, function)
         given = statement.value.value if isinstance(statement.value, ast.Await) else statement.value
         if isinstance(given, ast.Call) and ast.dump(statement.targets[0]) == ast.dump(_stored(value)):
-            called = ast.unparse(given.func).rpartition(".")[2]
-            return not called[:1].isupper() and called not in _MADE
+            return _is_result(given, function)
     return False
+
+
+def _could_be_told(check: Check, function: Function) -> bool:
+    """Tell whether a length is of several things, and nothing else in the test says how many there must be."""
+    test = asserted(check.node, function)
+    sides = [test.left, test.comparators[0]] if isinstance(test, ast.Compare) else []
+    numbers = [each.value for each in sides if isinstance(each, ast.Constant) and isinstance(each.value, int)]
+    if len(numbers) != 1 or not isinstance(test, ast.Compare):
+        return False
+    if not isinstance(test.ops[0], ast.Eq):
+        return True  # any number, which tells even less
+    if numbers[0] < _SEVERAL:
+        return False
+    given = [each for each in ast.walk(function.node) if isinstance(each, ast.Constant) and each.value == numbers[0]]
+    return len(given) == 1
+
+
+_SEVERAL: Final = 2
 
 
 def _is_copy(value: ast.expr) -> bool:
