@@ -37,6 +37,23 @@ def test_kind(number):
     if os.environ.get("TZ") == "dies" and number == 3:
         os._exit(9)
 """
+PLUGIN = """
+import pytest
+from kinds import kind
+
+LARGE = 101 if kind(1) == "odd" else 102
+
+@pytest.fixture
+def large():
+    return LARGE
+"""
+MORE_TESTS = """
+def test_large(large):
+    assert large == 101
+
+def test_other(large):
+    assert large % 2
+"""
 TABLE = """
 [project]
 name = "kinds"
@@ -68,9 +85,10 @@ def prepare(here: Here, more: str = "") -> Path:
     return here.repository / "results" / "unit"
 
 
-def measured(results: Path) -> list[dict[str, str]]:
-    """Return the lines of a coverage report with their branches."""
-    return [dict(line.attrib) for line in ET.parse(results / "coverage.xml").iter("line")]  # noqa: S314 - our own
+def measured(results: Path) -> dict[str, list[dict[str, str]]]:
+    """Return the lines of a coverage report with their branches, by file."""
+    files = ET.parse(results / "coverage.xml").iter("class")  # noqa: S314 - our own
+    return {file.attrib["filename"]: [dict(line.attrib) for line in file.iter("line")] for file in files}
 
 
 def test_shards_come_to_what_one_process_does(here: Here) -> None:
@@ -83,13 +101,31 @@ def test_shards_come_to_what_one_process_does(here: Here) -> None:
     code, said = here.run(*COMMAND, "--shards", "3")
     assert code == 0, said
     assert measured(results) == alone
-    assert any("condition-coverage" in line for line in alone)
+    assert any("condition-coverage" in line for line in alone["__init__.py"])
     document = junit.read(results / "junit.xml")
     assert len(list(document.cases)) == len({case.key for case in document.cases}) == len(known)
     assert len(document.suites) == 3
     run_ids = (here.repository / "run-ids.txt").read_text().split()
     assert {re.sub(r"\A[^-]+", "", each) for each in run_ids} == {"-1", "-2", "-3"}
     assert "balanced by the durations of 8 tests" in said
+
+
+def test_coverage_of_all_that_runs(here: Here) -> None:
+    """Without a source of coverage, shards cover what one process does: plugins and tests, and nothing of ours."""
+    results = prepare(here)
+    table = here.repository / "pyproject.toml"
+    table.write_text(table.read_text().replace('coverage = ["kinds"]', ""))
+    (here.repository / "kinds" / "plugin.py").write_text(PLUGIN)
+    (here.repository / "conftest.py").write_text('pytest_plugins = ["kinds.plugin"]\n')
+    (here.repository / "tests" / "test_more.py").write_text("if not __name__:\n    pass\n\n\n" + MORE_TESTS)
+    code, said = here.run(*COMMAND)
+    assert code == 0, said
+    alone = measured(results)
+    code, said = here.run(*COMMAND, "--shards", "3")
+    assert code == 0, said
+    assert measured(results) == alone
+    files = {"conftest.py", "kinds/__init__.py", "kinds/plugin.py", "tests/test_kinds.py", "tests/test_more.py"}
+    assert set(alone) == files
 
 
 def test_limit_on_coverage_is_for_the_whole(here: Here) -> None:

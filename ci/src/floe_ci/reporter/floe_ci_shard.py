@@ -68,8 +68,10 @@ class Splitter:
         options: Any = getattr(plugin, "options", None)
         if getattr(plugin, "cov_controller", None) is None or hasattr(session.config, "workerinput"):
             return
+        measured = getattr(plugin.cov_controller, "combining_cov", None)
         told = {
             "source": getattr(plugin.cov_controller, "cov_source", None),
+            "omit": measured.get_option("report:omit") if measured is not None else None,
             "config": getattr(options, "cov_config", True),
             "branch": getattr(options, "cov_branch", None),
             "limit": getattr(options, "cov_fail_under", None) or 0,
