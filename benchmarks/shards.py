@@ -13,6 +13,7 @@ import resource
 import sys
 import tempfile
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ from floe_ci.ends import End
 from floe_ci.folder import RunFolder
 from floe_ci.junit import Case, Suite
 from floe_ci.live import LiveTests
+from floe_ci.report import performance
 from floe_ci.results import finish
 from floe_ci.steps import Timings
 
@@ -113,8 +115,18 @@ def leave(folder: Path, live: LiveTests, tests: Sequence[str]) -> None:
         part.feed(json.dumps({**event, "seconds": 0.01}))
     (folder / "junit.xml").write_text("".join(junit.write([Suite("pytest", cases)])))
     (folder / reporter.PART).write_text(json.dumps({"tests": tests, "of": "all"}))
+    (folder / performance.FILE).write_text(measured(tests))
     part.feed(json.dumps({"event": "finished", "exit_code": 0}))
     part.process_code = 0
+
+
+def measured(tests: Sequence[str]) -> str:
+    """Return what floe-testing leaves of a shard's tests."""
+    phases = {"setup": 0.001, "call": 0.008, "teardown": 0.001}
+    figures = {"outcome": "passed", "worker": None, "seconds": phases, "cpu_seconds": phases, "peak_memory_bytes": 1e8}
+    started = datetime(2026, 1, 1, tzinfo=UTC).isoformat()
+    found = {"version": 1, "started_at": started, "seconds": 25.0, "tests": [{"id": test, **figures} for test in tests]}
+    return json.dumps(found, indent=1)
 
 
 if __name__ == "__main__":

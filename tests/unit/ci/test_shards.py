@@ -221,6 +221,22 @@ def test_performance(folder: RunFolder) -> None:
     assert (found.control_group.cpu_seconds, found.control_group.peak_memory_bytes) == (3.0, 2)
 
 
+@pytest.mark.parametrize(
+    "broken",
+    ["{", "[" * 100_000, '{"seconds": 1}', '{"started_at": "2026-01-01", "seconds": NaN}'],
+    ids=["cut", "deep", "without a start", "no number"],
+)
+def test_performance_of_a_shard_is_broken(folder: RunFolder, broken: str) -> None:
+    """A shard whose measurements can't be read is left out of the whole, which has those of the others."""
+    live = LiveTests()
+    good = Performance(run_id="r1-2", started_at=datetime(2026, 1, 1, tzinfo=UTC), seconds=2.0, tests=())
+    for number, text in ((1, broken), (2, good.model_dump_json())):
+        account(folder, live, [f"t/a.py::t{number}"], [f"t/a.py::t{number}"], 0)
+        (folder.path.parent / "raw" / "shards" / str(number) / "performance.json").write_text(text)
+    assert finished(folder, live, 0).verdict is Verdict.PASSED
+    assert read_performance(folder.path / "performance.json").seconds == 2.0
+
+
 def test_shards_of_different_tests(folder: RunFolder) -> None:
     """Shards that split different tests have passed nothing: some test may be in none of them."""
     live = LiveTests()
