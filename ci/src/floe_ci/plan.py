@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from floe_ci.config import Config, TierConfig
     from floe_ci.request import RunRequest
-    from floe_ci.shards import Count
+    from floe_ci.shards import Count, Schedule
 
 
 NONE: Final = Manifests(())
@@ -108,6 +108,11 @@ class Plan:
         # Who looks at some tests has not asked for what the table says of all of them.
         return asked or (1 if chosen.is_inner_loop else self.tier.shards)
 
+    @property
+    def schedule(self) -> Schedule:
+        """Whether each part has its tests from the start, or is handed them as it becomes free."""
+        return self.request.schedule or self.tier.schedule
+
     def undivided(self) -> Self:
         """Return the plan for a place where one process runs all tests.
 
@@ -181,6 +186,7 @@ class Plan:
             timeouts=self.config.timeouts,
             reporter=reporter.source(),
             shards=self.shards,
+            schedule=self.schedule,
             keep_together=self.tier.keep_together,
             plugins={} if self.shards == 1 else {name: reporter.source(name) for name in SHARDING},
             suffix=f"-{self.request.run_id}" if namespace and self.job.documents else "",

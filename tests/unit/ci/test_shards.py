@@ -78,6 +78,26 @@ def test_together(plugin: Any) -> None:  # noqa: ANN401
     assert sorted(map(sorted, found)) == [["m::a", "m::b"], ["n::a"]]
 
 
+def test_slices(plugin: Any) -> None:  # noqa: ANN401
+    """Slices hold each test once, the longest first, and ever less, whatever order tests are collected in."""
+    durations = {f"t{number}": 30.0 if number == 50 else 0.5 for number in range(400)}
+    groups = {name: [name] for name in durations}
+    found = plugin.slices(groups, durations, 4)
+    assert sorted(name for tests in found for name in tests) == sorted(durations)
+    assert found[0] == ["t50"]
+    sizes = [sum(durations[name] for name in tests) for tests in found[1:]]
+    assert sizes == sorted(sizes, reverse=True)
+    assert len(found) < 60
+    assert found == plugin.slices(dict(reversed(groups.items())), durations, 4)
+
+
+def test_slices_keep_together(plugin: Any) -> None:  # noqa: ANN401
+    """What stays together is in one slice."""
+    groups = {f"m{number}": [f"m{number}::a", f"m{number}::b"] for number in range(20)}
+    for tests in plugin.slices(groups, {}, 4):
+        assert {f"{name[:-1]}a" for name in tests} == {f"{name[:-1]}a" for name in tests if name.endswith("b")}
+
+
 @pytest.mark.parametrize(
     ("together", "test", "group"),
     [
@@ -235,6 +255,18 @@ def test_performance_of_a_shard_is_broken(folder: RunFolder, broken: str) -> Non
         (folder.path.parent / "raw" / "shards" / str(number) / "performance.json").write_text(text)
     assert finished(folder, live, 0).verdict is Verdict.PASSED
     assert read_performance(folder.path / "performance.json").seconds == 2.0
+
+
+def test_tests_that_nobody_was_left_for(folder: RunFolder) -> None:
+    """A run is not green in which tests were handed out to no shard; how many is told."""
+    live = LiveTests()
+    for test in ("t/a.py::a", "t/a.py::b"):
+        account(folder, live, [test], [test], 0)
+        live.parts[-1].feed(json.dumps({"event": "part", "tests": [test], "of": "all"}))
+    live.is_handed_out, live.total = True, 5
+    outcome = finished(folder, live, 0)
+    assert (outcome.verdict, outcome.exit_code) == (Verdict.ERRORED, 3)
+    assert "3 tests did not run, for no shard was left to hand them to" in (outcome.problem or "")
 
 
 def test_shards_of_different_tests(folder: RunFolder) -> None:
