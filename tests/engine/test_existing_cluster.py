@@ -107,22 +107,23 @@ def test_service_that_is_pushed(existing: Existing, repository: Repository) -> N
 
 @pytest.mark.requirement("REQ-645")
 def test_shards_come_to_what_one_pod_does(existing: Existing, tmp_path: Path) -> None:
-    """Shards in pods of their own run each test once, cover what one pod does, and leave a suite of each."""
+    """Shards run each test once, on either schedule, cover what one pod does, and leave a suite of each."""
     before, found, covered = existing.inventory(), {}, {}
-    for count in ("1", "3"):
-        results = tmp_path / count
+    for count, schedule in (("1", "static"), ("3", "dynamic"), ("3", "static")):
+        way = f"{count} {schedule}"
+        results = tmp_path / way
         chosen = ("--keyword", "part and not held", "--pytest-args=--cov-branch")
-        which = (*chosen, "--shards", count, "--results", str(results))
+        which = (*chosen, "--shards", count, "--schedule", schedule, "--results", str(results))
         done = existing.call("test", *existing.IMAGE, *which)
         assert done.code == 0, done.errors[-3000:]
         suites = JUnitXml.fromfile(str(results / "junit.xml"))
-        found[count] = sorted(case.name for suite in suites for case in suite)
+        found[way] = sorted(case.name for suite in suites for case in suite)
         report = ET.parse(results / "coverage.xml")  # noqa: S314 - our own
-        covered[count] = [dict(each.attrib) for each in report.iter() if each.tag in MEASURED]
-    assert found["3"] == found["1"]
-    assert covered["3"] == covered["1"]
-    assert any("condition-coverage" in each for each in covered["1"])
-    assert len(found["1"]) == 8
+        covered[way] = [dict(each.attrib) for each in report.iter() if each.tag in MEASURED]
+    assert found["3 static"] == found["3 dynamic"] == found["1 static"]
+    assert covered["3 static"] == covered["3 dynamic"] == covered["1 static"]
+    assert any("condition-coverage" in each for each in covered["1 static"])
+    assert len(found["1 static"]) == 8
     assert [suite.name for suite in suites] == [f"integration [{number}/3]" for number in (1, 2, 3)]
     assert "Slowest of 3 shards" in (results / "summary.md").read_text()
     existing.wait_until_same(before)

@@ -346,6 +346,22 @@ def test_caller_decides() -> None:
     assert planned(table, selection=Selection(tests=("tests/unit/test_a.py",))).shards == 1
 
 
+def test_caller_decides_on_the_schedule() -> None:
+    """The caller's schedule takes the place of the table's, whose default splits tests from the start."""
+    table = '[tool.floe-ci.tiers.unit]\nschedule = "dynamic"\n'
+    assert planned("").schedule == "static"
+    assert planned(table).schedule == "dynamic"
+    assert planned(table, schedule="static").spec().schedule == "static"
+
+
+@pytest.mark.parametrize("text", ["", "Dynamic", "stealing"])
+def test_what_is_no_schedule(text: str) -> None:
+    """What is no schedule is refused with those that there are."""
+    assert shards.parse_schedule("dynamic") == "dynamic"
+    with pytest.raises(ValueError, match="must be 'static' or 'dynamic'"):
+        shards.parse_schedule(text)
+
+
 def test_debugger_is_for_one_process() -> None:
     """Parts and a debugger are refused together."""
     with pytest.raises(UserError, match="--shards 2: --pdb is for one process"):
