@@ -83,8 +83,9 @@ class LiveTests:
 
     @property
     def left(self) -> int:
-        """How many tests were handed out to no part, where they are handed out."""
-        return max(0, (self.total or 0) - sum(len(part.tests) for part in self.parts)) if self.is_handed_out else 0
+        """How many tests were handed out to no part, where any were: before that, something else is wrong."""
+        handed = sum(len(part.tests) for part in self.parts) if self.is_handed_out else 0
+        return max(0, (self.total or 0) - handed) if handed else 0
 
     def part(self, *, is_handed_out: bool = False) -> LiveTests:
         """Return what is known of a further part of the tests: what that is fed counts for the whole as well."""

@@ -122,6 +122,16 @@ def test_last_shard_that_is_lost() -> None:
     assert shards.live.left == 6
 
 
+def test_nothing_is_left_where_nothing_was_handed_out() -> None:
+    """Where shards end before they were handed anything, as for a module that breaks, no tests are told as left."""
+    shards = Shards(2)
+    for shard in range(2):
+        shards.say(shard, event="collected", count=9)
+        shards.say(shard, event="finished", exit_code=2)
+        shards.queue.end(shard, whole=True)
+    assert shards.live.left == 0
+
+
 def test_total_is_that_of_one() -> None:
     """Shards that are handed tests have collected the same ones: they count once."""
     shards = Shards(3)
