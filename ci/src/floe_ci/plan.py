@@ -99,14 +99,18 @@ class Plan:
         """Into how many parts the tests are split.
 
         Raises:
-            UserError: The caller wants parts, and something that one process alone can do.
+            UserError: The caller wants parts, and something that one process alone can do, or hands tests out to one.
         """
         asked, chosen = self.request.shards, self.request.selection
         if asked not in {0, 1} and (alone := chosen.interactive or chosen.remembers):
             msg = f"--shards {asked}: {alone} is for one process: leave out one of the two"
             raise UserError(msg)
         # Who looks at some tests has not asked for what the table says of all of them.
-        return asked or (1 if chosen.is_inner_loop else self.tier.shards)
+        count = asked or (1 if chosen.is_inner_loop else self.tier.shards)
+        if count == 1 and self.request.schedule == "dynamic":
+            msg = "--schedule dynamic: there is one shard, which has all tests: ask for more with --shards N"
+            raise UserError(msg)
+        return count
 
     @property
     def schedule(self) -> Schedule:

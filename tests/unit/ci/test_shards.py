@@ -354,6 +354,12 @@ def test_caller_decides_on_the_schedule() -> None:
     assert planned(table, schedule="static").spec().schedule == "static"
 
 
+def test_schedule_of_one_shard() -> None:
+    """Who asks for tests to be handed out, and for no shards, is told what to ask for."""
+    with pytest.raises(UserError, match="--schedule dynamic: there is one shard, which has all tests: ask for more"):
+        _ = planned("", schedule="dynamic").shards
+
+
 @pytest.mark.parametrize("text", ["", "Dynamic", "stealing"])
 def test_what_is_no_schedule(text: str) -> None:
     """What is no schedule is refused with those that there are."""
