@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+from xml.etree import ElementTree as ET
 
 import pytest
 from floe_ci import engine_probe
@@ -47,6 +48,8 @@ metadata: {name: limited}
 roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: limited}
 subjects: [{kind: ServiceAccount, name: limited, namespace: default}]
 """
+MEASURED = ("class", "line")
+"""What a report of coverage has of files, and of lines with their branches."""
 ITS_OWN = re.compile(r"(PersistentVolume|IPAddress) /|Pod local-path-storage/")
 """What the cluster itself makes for a run: a volume and the pod that makes its folder, and a Service's address."""
 
@@ -104,17 +107,23 @@ def test_service_that_is_pushed(existing: Existing, repository: Repository) -> N
 
 @pytest.mark.requirement("REQ-645")
 def test_shards_come_to_what_one_pod_does(existing: Existing, tmp_path: Path) -> None:
-    """Shards in pods of their own run each test once, and leave one result with a suite of each."""
-    before, found = existing.inventory(), {}
-    for count in ("1", "3"):
-        results = tmp_path / count
-        which = ("--keyword", "part and not held", "--shards", count, "--results", str(results))
+    """Shards run each test once, on either schedule, cover what one pod does, and leave a suite of each."""
+    before, found, covered = existing.inventory(), {}, {}
+    for count, schedule in (("1", "static"), ("3", "dynamic"), ("3", "static")):
+        way = f"{count} {schedule}"
+        results = tmp_path / way
+        chosen = ("--keyword", "part and not held", "--pytest-args=--cov-branch")
+        which = (*chosen, "--shards", count, "--schedule", schedule, "--results", str(results))
         done = existing.call("test", *existing.IMAGE, *which)
         assert done.code == 0, done.errors[-3000:]
         suites = JUnitXml.fromfile(str(results / "junit.xml"))
-        found[count] = sorted(case.name for suite in suites for case in suite)
-    assert found["3"] == found["1"]
-    assert len(found["1"]) == 8
+        found[way] = sorted(case.name for suite in suites for case in suite)
+        report = ET.parse(results / "coverage.xml")  # noqa: S314 - our own
+        covered[way] = [dict(each.attrib) for each in report.iter() if each.tag in MEASURED]
+    assert found["3 static"] == found["3 dynamic"] == found["1 static"]
+    assert covered["3 static"] == covered["3 dynamic"] == covered["1 static"]
+    assert any("condition-coverage" in each for each in covered["1 static"])
+    assert len(found["1 static"]) == 8
     assert [suite.name for suite in suites] == [f"integration [{number}/3]" for number in (1, 2, 3)]
     assert "Slowest of 3 shards" in (results / "summary.md").read_text()
     existing.wait_until_same(before)

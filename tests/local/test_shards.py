@@ -37,6 +37,23 @@ def test_kind(number):
     if os.environ.get("TZ") == "dies" and number == 3:
         os._exit(9)
 """
+PLUGIN = """
+import pytest
+from kinds import kind
+
+LARGE = 101 if kind(1) == "odd" else 102
+
+@pytest.fixture
+def large():
+    return LARGE
+"""
+MORE_TESTS = """
+def test_large(large):
+    assert large == 101
+
+def test_other(large):
+    assert large % 2
+"""
 TABLE = """
 [project]
 name = "kinds"
@@ -68,9 +85,10 @@ def prepare(here: Here, more: str = "") -> Path:
     return here.repository / "results" / "unit"
 
 
-def measured(results: Path) -> list[dict[str, str]]:
-    """Return the lines of a coverage report with their branches."""
-    return [dict(line.attrib) for line in ET.parse(results / "coverage.xml").iter("line")]  # noqa: S314 - our own
+def measured(results: Path) -> dict[str, list[dict[str, str]]]:
+    """Return the lines of a coverage report with their branches, by file."""
+    files = ET.parse(results / "coverage.xml").iter("class")  # noqa: S314 - our own
+    return {file.attrib["filename"]: [dict(line.attrib) for line in file.iter("line")] for file in files}
 
 
 def test_shards_come_to_what_one_process_does(here: Here) -> None:
@@ -83,13 +101,31 @@ def test_shards_come_to_what_one_process_does(here: Here) -> None:
     code, said = here.run(*COMMAND, "--shards", "3")
     assert code == 0, said
     assert measured(results) == alone
-    assert any("condition-coverage" in line for line in alone)
+    assert any("condition-coverage" in line for line in alone["__init__.py"])
     document = junit.read(results / "junit.xml")
     assert len(list(document.cases)) == len({case.key for case in document.cases}) == len(known)
     assert len(document.suites) == 3
     run_ids = (here.repository / "run-ids.txt").read_text().split()
     assert {re.sub(r"\A[^-]+", "", each) for each in run_ids} == {"-1", "-2", "-3"}
     assert "balanced by the durations of 8 tests" in said
+
+
+def test_coverage_of_all_that_runs(here: Here) -> None:
+    """Without a source of coverage, shards cover what one process does: plugins and tests, and nothing of ours."""
+    results = prepare(here)
+    table = here.repository / "pyproject.toml"
+    table.write_text(table.read_text().replace('coverage = ["kinds"]', ""))
+    (here.repository / "kinds" / "plugin.py").write_text(PLUGIN)
+    (here.repository / "conftest.py").write_text('pytest_plugins = ["kinds.plugin"]\n')
+    (here.repository / "tests" / "test_more.py").write_text("if not __name__:\n    pass\n\n\n" + MORE_TESTS)
+    code, said = here.run(*COMMAND)
+    assert code == 0, said
+    alone = measured(results)
+    code, said = here.run(*COMMAND, "--shards", "3")
+    assert code == 0, said
+    assert measured(results) == alone
+    files = {"conftest.py", "kinds/__init__.py", "kinds/plugin.py", "tests/test_kinds.py", "tests/test_more.py"}
+    assert set(alone) == files
 
 
 def test_limit_on_coverage_is_for_the_whole(here: Here) -> None:
@@ -110,6 +146,80 @@ def test_shard_that_dies(here: Here) -> None:
     assert len([case for case in cases if case.classname == "tests.test_kinds"]) == 8
     assert any(case.outcome == "skipped" and "not run" in case.reason for case in cases)
     assert any(case.outcome == "passed" for case in cases)
+
+
+SLOW = """
+import time
+
+import pytest
+
+@pytest.fixture(scope="session")
+def shared():
+    yield "shared"
+    with open("session-ends.txt", "a") as file:
+        file.write("once\\n")
+
+@pytest.mark.parametrize("number", range(12))
+def test_first(number, shared):
+    time.sleep(3 if number == 5 else 0.05)
+
+@pytest.mark.parametrize("number", range(12))
+def test_second(number, shared):
+    time.sleep(0.05)
+"""
+DIES = """
+import os
+
+import pytest
+
+@pytest.mark.parametrize("number", range(24))
+def test_it(number):
+    if number == 7:
+        os._exit(9)
+"""
+
+
+def test_slow_test_does_not_decide(here: Here) -> None:
+    """Where tests are handed out, who has a slow one runs few others; each runs once, and fixtures end once a shard."""
+    results = prepare(here)
+    (here.repository / "tests" / "test_slow.py").write_text(SLOW)
+    code, said = here.run(*COMMAND)
+    assert code == 0, said
+    alone = measured(results)
+    (here.repository / "session-ends.txt").unlink()
+    code, said = here.run(*COMMAND, "--shards", "3", "--schedule", "dynamic")
+    assert code == 0, said
+    document = junit.read(results / "junit.xml")
+    assert len(list(document.cases)) == len({case.key for case in document.cases}) == 32
+    slow = next(suite for suite in document.suites if any(case.seconds > 2.5 for case in suite.cases))
+    assert len(slow.cases) < 4
+    assert measured(results) == alone
+    assert len((here.repository / "session-ends.txt").read_text().split()) == sum(
+        any("slow" in case.classname for case in suite.cases) for suite in document.suites
+    )
+    assert "handed tests as they become free, the longest first, by the durations of 32 tests" in said
+
+
+def test_shard_that_dies_leaves_its_tests_to_others(here: Here) -> None:
+    """Of a shard that dies where tests are handed out, the test that ran then is told, and others run what it left."""
+    results = prepare(here)
+    (here.repository / "tests" / "test_dies.py").write_text(DIES)
+    code, said = here.run(*COMMAND, "--shards", "2", "--schedule", "dynamic")
+    assert code == 3, said
+    cases = {case.title: case for case in junit.read(results / "junit.xml").cases if case.classname != "floe-ci"}
+    assert len(cases) == 32
+    not_run = [title for title, case in cases.items() if case.outcome != "passed"]
+    assert not_run == ["tests.test_dies::test_it[7]"]
+    assert "of 2, 1 of its tests did not run" in said
+
+
+def test_workers_are_refused_where_tests_are_handed_out(here: Here) -> None:
+    """Workers of pytest-xdist in a shard that is handed tests are refused, and it is said what else there is."""
+    prepare(here)
+    table = here.repository / "pyproject.toml"
+    table.write_text(table.read_text().replace('["pytest"]', '["pytest", "pytest-xdist"]'))
+    code, said = here.run(*COMMAND, "--shards", "2", "--schedule", "dynamic", "--pytest-args=-n 2")
+    assert (code, "leave out pytest-xdist's workers" in said) == (2, True), said
 
 
 def test_tests_that_differ_in_each_process(here: Here) -> None:

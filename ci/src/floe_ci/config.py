@@ -34,7 +34,7 @@ from floe_ci.contract import (
 from floe_ci.errors import UserError, shown, suggest
 from floe_ci.markers import marker_problem
 from floe_ci.shards import MOST as MOST_SHARDS
-from floe_ci.shards import Count, Together
+from floe_ci.shards import Count, Schedule, Together
 from floe_ci.tables import RepositoryPath, Table, Text, Value, inside, problem, read, without_nul
 from floe_ci.templates import faults
 from floe_ci.tiers import TIERS, TierName, parse_tier
@@ -290,6 +290,8 @@ class TierConfig(Table):
     """How often a test that failed is tried again; one that passes then is told as flaky."""
     shards: Annotated[Count, BeforeValidator(_count)] = 1
     """Into how many parts its tests are split, each run by a process or pod of its own; `"auto"`: one a processor."""
+    schedule: Schedule = "static"
+    """Whether each shard has its tests from the start, or is handed them as it becomes free."""
     keep_together: Together = "test"
     """What stays in one shard: each test by itself, or those of a class, of a module, of an `xdist_group`."""
     durations: RepositoryPath | None = None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import math
 import re
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import IO, TYPE_CHECKING, Final, Literal
 from xml.parsers import expat
@@ -96,6 +97,8 @@ class Case:
     @property
     def outcome(self) -> Outcome:
         """The worst of its results."""
+        if not self.results:
+            return "passed"
         there = {result.outcome for result in self.results}
         return next((outcome for outcome in _WORST_FIRST if outcome in there), "passed")
 
@@ -199,8 +202,8 @@ class Counts:
     @classmethod
     def of(cls, cases: Iterable[Case]) -> Counts:
         """Count each case once, under its worst outcome."""
-        outcomes = [case.outcome for case in cases]
-        return cls(*(outcomes.count(name) for name in ("passed", "failed", "errored", "skipped")))
+        found = Counter(case.outcome for case in cases)
+        return cls(*(found[name] for name in ("passed", "failed", "errored", "skipped")))
 
     @property
     def total(self) -> int:
@@ -273,6 +276,8 @@ def first_line(text: str | None) -> str:
 
 def xml_text(text: str) -> str:
     """Leave out what XML can't hold: terminal colours and control characters."""
+    if text.isascii() and text.isprintable():  # as nearly every name is, of which there are many
+        return text
     return _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", plain(text))
 
 

@@ -44,6 +44,8 @@ class LiveTests:
         """Seconds of those that were executed, by their ids."""
         self.parts: list[LiveTests] = []
         """What is known of each part, where several processes run the tests."""
+        self.is_handed_out = False
+        """Whether the parts have all tests, of which each runs those that it is handed."""
         self.versions: dict[str, str] = {}
         """What runs the tests, and in which version."""
         self.too_little = ""
@@ -79,8 +81,15 @@ class LiveTests:
         """Whether there was an event at all."""
         return self.total is not None or bool(self._running or self.cases) or self.exit_code is not None
 
-    def part(self) -> LiveTests:
+    @property
+    def left(self) -> int:
+        """How many tests were handed out to no part, where any were: before that, something else is wrong."""
+        handed = sum(len(part.tests) for part in self.parts) if self.is_handed_out else 0
+        return max(0, (self.total or 0) - handed) if handed else 0
+
+    def part(self, *, is_handed_out: bool = False) -> LiveTests:
         """Return what is known of a further part of the tests: what that is fed counts for the whole as well."""
+        self.is_handed_out = is_handed_out
         part = LiveTests(redactor=self._redactor)
         part._whole = self
         self.parts.append(part)
@@ -101,8 +110,9 @@ class LiveTests:
     def _take(self, event: dict[str, Any]) -> None:
         match event.get("event"):
             case "collected":
-                of_parts = sum(part.total or 0 for part in self.parts)
-                self._collected(of_parts if self.parts else _whole(event.get("count")))
+                of_parts = [part.total or 0 for part in self.parts] or [0]
+                of_all = max(of_parts) if self.is_handed_out else sum(of_parts)
+                self._collected(of_all if self.parts else _whole(event.get("count")))
                 self.versions |= {
                     name: told for name in ("Python", "pytest") if (told := self._text(event, name.lower()))
                 }

@@ -5,10 +5,10 @@ Each imports that when it is called: the engine imports this file for a mere lis
 
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import dagger
 from dagger import Doc, check, dag, field, function, object_type, up
@@ -21,9 +21,9 @@ from floe_ci.selection import Selection
 
 if TYPE_CHECKING:
     from floe_ci.origin import Origin
-    from floe_ci.shards import Count
     from floe_ci.verdict import Outcome
 
+Parsed = TypeVar("Parsed")
 RESULTS = Path("results")
 """Where a call keeps its results, in the module's own working directory."""
 
@@ -33,6 +33,9 @@ PytestArgs = Annotated[str, Doc("Further arguments for pytest, as on its command
 Keyword = Annotated[str, Doc("Run the tests whose name matches this expression, like pytest's -k")]
 Marker = Annotated[str, Doc("Run the tests whose markers match this expression, like pytest's -m")]
 Shards = Annotated[str, Doc("Run so many parts of the tests, each in a pod of its own; auto: one a processor")]
+Schedule = Annotated[
+    str, Doc("static: each shard has its tests from the start; dynamic: it is handed them as it becomes free")
+]
 Timeout = Annotated[int, Doc("Seconds for the tests as a whole; 0: as configured")]
 Mirror = Annotated[str, Doc("Take every public image from this registry, by tag: a mirror, an air-gapped site")]
 NodeImage = Annotated[str, Doc("The image of the Kind nodes; default: the pinned one")]
@@ -75,6 +78,7 @@ class FloeCi:
         marker: Marker = "",
         timeout: Timeout = 0,
         shards: Shards = "",
+        schedule: Schedule = "",
         registry: Mirror = "",
         node_image: NodeImage = "",
         kubernetes_version: KubernetesVersion = "",
@@ -95,6 +99,7 @@ class FloeCi:
                 keep=keep,
                 cluster=cluster,
                 shards=shards,
+                schedule=schedule,
             )
             if outcome.verdict == "refused" and not outcome.began:
                 raise UserError(outcome.problem or outcome.reason)
@@ -111,6 +116,7 @@ class FloeCi:
         marker: Marker = "",
         timeout: Timeout = 0,
         shards: Shards = "",
+        schedule: Schedule = "",
         registry: Mirror = "",
         node_image: NodeImage = "",
         kubernetes_version: KubernetesVersion = "",
@@ -131,6 +137,7 @@ class FloeCi:
                 keep=keep,
                 cluster=cluster,
                 shards=shards,
+                schedule=schedule,
             )
             if not outcome.passed:
                 raise UserError(outcome.summary)
@@ -260,12 +267,15 @@ async def run_tier(
     keep: bool,
     cluster: str,
     shards: str = "",
+    schedule: str = "",
 ) -> "Outcome":
     """Run a tier's tests, and return how that ended; the results are in `RESULTS`."""
     from floe_ci.lines import Lines
     from floe_ci.places.dagger import DaggerPlace
     from floe_ci.request import RunRequest
     from floe_ci.run import run
+    from floe_ci.shards import parse as shard_count
+    from floe_ci.shards import parse_schedule
     from floe_ci.tiers import parse_tier
 
     request = RunRequest(
@@ -273,7 +283,8 @@ async def run_tier(
         results=RESULTS,
         selection=selection,
         timeout=timeout,
-        shards=shard_count(shards),
+        shards=parsed(shards, "--shards", shard_count) or 0,
+        schedule=parsed(schedule, "--schedule", parse_schedule),
         registry=mirror,
         node_image=node_image,
         keep=keep,
@@ -282,14 +293,12 @@ async def run_tier(
     return await run(request, DaggerPlace(lambda _: nullcontext(origin_of(source))), Lines())
 
 
-def shard_count(given: str) -> "Count":
-    """Return into how many parts the tests are to be split; 0: nobody said."""
-    from floe_ci.shards import parse
-
+def parsed(given: str, option: str, parse: Callable[[str], Parsed]) -> Parsed | None:
+    """Return what an option says; None: nobody gave it."""
     try:
-        return parse(given) if given else 0
+        return parse(given) if given else None
     except ValueError as error:
-        msg = f"--shards {error}"
+        msg = f"{option} {error}"
         raise UserError(msg) from None
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from floe_ci.config import Config, TierConfig
     from floe_ci.request import RunRequest
-    from floe_ci.shards import Count
+    from floe_ci.shards import Count, Schedule
 
 
 NONE: Final = Manifests(())
@@ -105,14 +105,23 @@ class Plan:
         """Into how many parts the tests are split.
 
         Raises:
-            UserError: The caller wants parts, and something that one process alone can do.
+            UserError: The caller wants parts, and something that one process alone can do, or hands tests out to one.
         """
         asked, chosen = self.request.shards, self.request.selection
         if asked not in {0, 1} and (alone := chosen.interactive or chosen.remembers):
             msg = f"--shards {asked}: {alone} is for one process: leave out one of the two"
             raise UserError(msg)
         # Who looks at some tests has not asked for what the table says of all of them.
-        return asked or (1 if chosen.is_inner_loop else self.tier.shards)
+        count = asked or (1 if chosen.is_inner_loop else self.tier.shards)
+        if count == 1 and self.request.schedule == "dynamic":
+            msg = "--schedule dynamic: there is one shard, which has all tests: ask for more with --shards N"
+            raise UserError(msg)
+        return count
+
+    @property
+    def schedule(self) -> Schedule:
+        """Whether each part has its tests from the start, or is handed them as it becomes free."""
+        return self.request.schedule or self.tier.schedule
 
     def undivided(self) -> Self:
         """Return the plan for a place where one process runs all tests.
@@ -188,6 +197,7 @@ class Plan:
             timeouts=self.config.timeouts,
             reporter=reporter.source(),
             shards=self.shards,
+            schedule=self.schedule,
             keep_together=self.tier.keep_together,
             plugins={} if self.shards == 1 else {name: reporter.source(name) for name in SHARDING},
             suffix=f"-{self.request.run_id}" if namespace and self.job.documents else "",

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final, Literal, Self, get_args
 
 from floe_ci.selection import Selection
+from floe_ci.shards import Schedule  # noqa: TC001 - pydantic reads the annotation
 from floe_ci.tiers import TierName  # noqa: TC001 - pydantic reads the annotation
 
 PlaceName = Literal["dagger", "cluster", "local"]
@@ -29,6 +30,8 @@ class RunRequest:
     """Seconds for the tests as a whole; 0: as the repository's configuration says."""
     shards: int | Literal["auto"] = 0
     """Into how many parts the tests are split; 0: as the repository's configuration says."""
+    schedule: Schedule | None = None
+    """Whether each part has its tests from the start, or is handed them as it becomes free; None: as configured."""
     registry: str = ""
     """A registry that has every public image; empty: each image's own."""
     node_image: str = ""

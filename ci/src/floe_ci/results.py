@@ -122,7 +122,7 @@ def finish(  # noqa: PLR0913, PLR0917 - all that is known of a run
     folder.spend_reserve()
     accounts = accounts_of(folder, live, end)
     document = joined(accounts)
-    judged = judge(accounts, end, live.too_little if live else "")
+    judged = judge(accounts, end, live.too_little if live else "", live.left if live else 0)
     problem = _problem(folder, end, judged, document, live)
     note_first_test(document, timings)
     suites = [each.suite(tier) for each in accounts if each.document is not None]
@@ -177,13 +177,21 @@ def joined(accounts: Sequence[Account]) -> Document | None:
     return Document(tuple(suite for each in documents for suite in each.suites), problem)
 
 
-def judge(accounts: Sequence[Account], end: End, too_little: str = "") -> Judgement:
+def judge(accounts: Sequence[Account], end: End, too_little: str = "", left: int = 0) -> Judgement:
     """Return the verdict on a run, by what each of its processes came to, and what they came to together."""
     alone = [verdict.judge(each.evidence(end.problem)) for each in accounts]
     if len(alone) == 1:
         return alone[0]
     told = {each.told(): judged for each, judged in zip(accounts, alone, strict=True)}
     judged = verdict.judge_together(told)
+    if left:
+        reason = f"{left} tests did not run, for no shard was left to hand them to"
+        worse = (
+            judged
+            if judged.verdict not in {Verdict.PASSED, Verdict.NOTHING_RAN}
+            else verdict.judgement(Verdict.ERRORED)
+        )
+        return replace(worse, reason="; ".join(filter(None, (reason, judged.reason))))
     if judged.verdict is not Verdict.PASSED:
         return judged
     if len({each.of for each in accounts if each.of}) > 1:

@@ -9,7 +9,7 @@ import hashlib
 import json
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from floe_ci.errors import UserError
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 Count = int | Literal["auto"]
 Together = Literal["test", "class", "module", "xdist_group"]
 """What is never split."""
+Schedule = Literal["static", "dynamic"]
+"""Whether each shard has its tests from the start, or is handed them as it becomes free."""
+SCHEDULES: Final[tuple[Schedule, ...]] = get_args(Schedule)
 MOST: Final = 1000
 FOLDER: Final = "shards"
 """In the results: a folder for each shard, with what its tests wrote."""
@@ -148,8 +151,24 @@ def balance(seconds: Sequence[float]) -> float:
     return max(seconds) / mean if mean else 1.0
 
 
-def told_of(count: int, known: Mapping[str, float]) -> str:
+def parse_schedule(text: str) -> Schedule:
+    """Return a schedule as a caller writes it.
+
+    Raises:
+        ValueError: It is none; the message says what is one.
+    """
+    found = next((each for each in SCHEDULES if each == text), None)
+    if found is None:
+        msg = f"{text!r}: must be {' or '.join(map(repr, SCHEDULES))}"
+        raise ValueError(msg)
+    return found
+
+
+def told_of(count: int, known: Mapping[str, float], schedule: Schedule = "static") -> str:
     """Return what the reader should know of how the tests are split."""
+    if schedule == "dynamic":
+        first = f"the longest first, by the durations of {len(known)} tests" if known else "in the order of their names"
+        return f"{count} shards, which are handed tests as they become free, {first}"
     by = f"the durations of {len(known)} tests" if known else "number: no durations of earlier runs are known"
     return f"{count} shards, balanced by {by}"
 

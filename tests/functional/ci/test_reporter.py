@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree as ET
 
 import floe_ci
 import pytest
@@ -359,3 +360,20 @@ def test_breakpoint_without_a_terminal_says_what_to_do(tmp_path: Path, more: tup
     done = suite.run("-p", "no:cacheprovider", *more, own=own, test_it="def test_it():\n    breakpoint()\n")
     assert ("`floe-ci test --on local --pdb` hands them one" in done.stdout) is refused
     assert done.returncode == int(refused)
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")])
+def test_coverage_has_nothing_of_ours(suite: Suite, workers: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no source of coverage is named, the reporter is in no report, nor where it is a link as in a pod."""
+    mounted = suite.folder / "mounted"
+    (mounted / "..data").mkdir(parents=True)
+    for name in ("floe_ci_reporter.py", "floe_ci_shard.py"):
+        (mounted / "..data" / name).write_bytes((REPORTER / name).read_bytes())
+        (mounted / name).symlink_to(f"..data/{name}")
+    monkeypatch.setattr(f"{__name__}.REPORTER", mounted)
+    (suite.folder / "pyproject.toml").write_text('[tool.coverage.report]\nomit = ["left_out.py"]\n')
+    measure = ("-p", "pytest_cov", "-p", "floe_ci_shard", "--cov", "--cov-report=xml", *workers)
+    done = suite.run(*measure, test_one="import left_out\ndef test_one(): pass\n", left_out="a = 1\n")
+    assert done.returncode == 0, done.stdout
+    files = ET.parse(suite.folder / "coverage.xml").iter("class")  # noqa: S314 - our own
+    assert [file.attrib["filename"] for file in files] == ["test_one.py"]

@@ -78,6 +78,26 @@ def test_together(plugin: Any) -> None:  # noqa: ANN401
     assert sorted(map(sorted, found)) == [["m::a", "m::b"], ["n::a"]]
 
 
+def test_slices(plugin: Any) -> None:  # noqa: ANN401
+    """Slices hold each test once, the longest first, and ever less, whatever order tests are collected in."""
+    durations = {f"t{number}": 30.0 if number == 50 else 0.5 for number in range(400)}
+    groups = {name: [name] for name in durations}
+    found = plugin.slices(groups, durations, 4)
+    assert sorted(name for tests in found for name in tests) == sorted(durations)
+    assert found[0] == ["t50"]
+    sizes = [sum(durations[name] for name in tests) for tests in found[1:]]
+    assert sizes == sorted(sizes, reverse=True)
+    assert len(found) < 60
+    assert found == plugin.slices(dict(reversed(groups.items())), durations, 4)
+
+
+def test_slices_keep_together(plugin: Any) -> None:  # noqa: ANN401
+    """What stays together is in one slice."""
+    groups = {f"m{number}": [f"m{number}::a", f"m{number}::b"] for number in range(20)}
+    for tests in plugin.slices(groups, {}, 4):
+        assert {f"{name[:-1]}a" for name in tests} == {f"{name[:-1]}a" for name in tests if name.endswith("b")}
+
+
 @pytest.mark.parametrize(
     ("together", "test", "group"),
     [
@@ -221,6 +241,34 @@ def test_performance(folder: RunFolder) -> None:
     assert (found.control_group.cpu_seconds, found.control_group.peak_memory_bytes) == (3.0, 2)
 
 
+@pytest.mark.parametrize(
+    "broken",
+    ["{", "[" * 100_000, '{"seconds": 1}', '{"started_at": "2026-01-01", "seconds": NaN}'],
+    ids=["cut", "deep", "without a start", "no number"],
+)
+def test_performance_of_a_shard_is_broken(folder: RunFolder, broken: str) -> None:
+    """A shard whose measurements can't be read is left out of the whole, which has those of the others."""
+    live = LiveTests()
+    good = Performance(run_id="r1-2", started_at=datetime(2026, 1, 1, tzinfo=UTC), seconds=2.0, tests=())
+    for number, text in ((1, broken), (2, good.model_dump_json())):
+        account(folder, live, [f"t/a.py::t{number}"], [f"t/a.py::t{number}"], 0)
+        (folder.path.parent / "raw" / "shards" / str(number) / "performance.json").write_text(text)
+    assert finished(folder, live, 0).verdict is Verdict.PASSED
+    assert read_performance(folder.path / "performance.json").seconds == 2.0
+
+
+def test_tests_that_nobody_was_left_for(folder: RunFolder) -> None:
+    """A run is not green in which tests were handed out to no shard; how many is told."""
+    live = LiveTests()
+    for test in ("t/a.py::a", "t/a.py::b"):
+        account(folder, live, [test], [test], 0)
+        live.parts[-1].feed(json.dumps({"event": "part", "tests": [test], "of": "all"}))
+    live.is_handed_out, live.total = True, 5
+    outcome = finished(folder, live, 0)
+    assert (outcome.verdict, outcome.exit_code) == (Verdict.ERRORED, 3)
+    assert "3 tests did not run, for no shard was left to hand them to" in (outcome.problem or "")
+
+
 def test_shards_of_different_tests(folder: RunFolder) -> None:
     """Shards that split different tests have passed nothing: some test may be in none of them."""
     live = LiveTests()
@@ -296,6 +344,28 @@ def test_caller_decides() -> None:
     assert planned(table).shards == 4
     assert planned(table, shards=2).shards == 2
     assert planned(table, selection=Selection(tests=("tests/unit/test_a.py",))).shards == 1
+
+
+def test_caller_decides_on_the_schedule() -> None:
+    """The caller's schedule takes the place of the table's, whose default splits tests from the start."""
+    table = '[tool.floe-ci.tiers.unit]\nschedule = "dynamic"\n'
+    assert planned("").schedule == "static"
+    assert planned(table).schedule == "dynamic"
+    assert planned(table, schedule="static").spec().schedule == "static"
+
+
+def test_schedule_of_one_shard() -> None:
+    """Who asks for tests to be handed out, and for no shards, is told what to ask for."""
+    with pytest.raises(UserError, match="--schedule dynamic: there is one shard, which has all tests: ask for more"):
+        _ = planned("", schedule="dynamic").shards
+
+
+@pytest.mark.parametrize("text", ["", "Dynamic", "stealing"])
+def test_what_is_no_schedule(text: str) -> None:
+    """What is no schedule is refused with those that there are."""
+    assert shards.parse_schedule("dynamic") == "dynamic"
+    with pytest.raises(ValueError, match="must be 'static' or 'dynamic'"):
+        shards.parse_schedule(text)
 
 
 def test_debugger_is_for_one_process() -> None:

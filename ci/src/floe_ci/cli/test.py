@@ -9,6 +9,7 @@ import click
 from click.core import ParameterSource
 
 from floe_ci.cli import inner_loop, options
+from floe_ci.shards import SCHEDULES
 from floe_ci.signals import remembered
 from floe_ci.verdict import table
 
@@ -32,6 +33,12 @@ if TYPE_CHECKING:
     metavar="N|auto",
     callback=options.shards,
     help="Run N parts of the tests at the same time, each in a process or pod of its own; auto: one a processor. "
+    "[default: as configured]",
+)
+@click.option(
+    "--schedule",
+    type=click.Choice(SCHEDULES),
+    help="static: each shard has its tests from the start; dynamic: it is handed them as it becomes free. "
     "[default: as configured]",
 )
 @click.option("--keep", is_flag=True, help="Leave what a failed run used, and say how to look into it.")

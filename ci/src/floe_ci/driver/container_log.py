@@ -78,6 +78,8 @@ class ContainerLog:
         """Whether nothing more will come."""
         self.has_ended = self.is_previous = self.is_gone = False
         """Whether the container has ended, was started again since, and isn't there any more."""
+        self.is_waited_for = False
+        """Whether somebody goes by what it says, so that it should be read as it is written."""
         self.is_last_time = False
         """Whether it is only to be read to where it is."""
 

@@ -121,7 +121,9 @@ class LogFollower:
         if key not in self._followed:
             take, close = self._taker(pod, container, restart)
             path = f"/api/v1/namespaces/{self._namespace}/pods/{pod.metadata.name}/log"
-            self._followed[key] = ContainerLog(self._apis.api_client, path, container, take, close, self._since)
+            log = ContainerLog(self._apis.api_client, path, container, take, close, self._since)
+            log.is_waited_for = self._feed(pod.metadata.name, container) is not None
+            self._followed[key] = log
         return self._followed[key]
 
     def _taker(self, pod: V1Pod, container: str, restart: int) -> tuple[Callable[[str, str], None], Callable[[], None]]:
@@ -139,12 +141,17 @@ class LogFollower:
         return lambda stamp, text: file.line(f"{stamp} {text}" if stamp else text), file.close
 
     def _take_up(self, logs: Iterable[ContainerLog]) -> None:
-        """Read these logs, as many as may be read at once and those that waited longest first."""
+        """Read these logs, as many as may be read at once: those that somebody goes by, then those that waited longest.
+
+        A stream is kept for each of the former.
+        """
         busy = [log for log in self._followed.values() if log.is_busy]
         held = sum(log.is_held_open for log in busy)
         brief = len(busy) - held
-        for log in sorted(logs, key=lambda log: log.read_again_at):
-            hold = not log.has_ended and not log.is_last_time and held < AT_ONCE
+        kept = [log for log in self._followed.values() if log.is_waited_for and not log.has_ended and not log.is_busy]
+        for log in sorted(logs, key=lambda log: (not log.is_waited_for, log.read_again_at)):
+            room = AT_ONCE if log.is_waited_for else AT_ONCE - sum(not each.is_busy for each in kept)
+            hold = not log.has_ended and not log.is_last_time and held < room
             if not hold and brief >= BRIEF_AT_ONCE:
                 continue
             held, brief = held + hold, brief + (not hold)

@@ -40,6 +40,8 @@ COLLECTED: Final = ".collected"
 """The file of the results folder by which the keeper is told to end."""
 EVENTS: Final = order.EVENTS.removeprefix(f"{contract.RESULTS_DIR}/")
 """The file of the results folder to which the tests' reporter writes what happens, a line each."""
+HANDED: Final = ".floe-handed.jsonl"
+"""The file of the results folder by which tests are handed out to a pod."""
 REPORTER: Final = "floe-reporter"
 """The ConfigMap with the reporter."""
 REPORTER_DIR: Final = f"/{REPORTER}"
@@ -452,7 +454,7 @@ def fetch_from(keeper: Container, raw: Path, *, timeout: float, stop: threading.
         RunError: Not all of it came; what came is in `raw`.
         Stopped: It was told to stop.
     """
-    return fetch(keeper, contract.RESULTS_DIR, raw, exclude=(COLLECTED, EVENTS), timeout=timeout, stop=stop)
+    return fetch(keeper, contract.RESULTS_DIR, raw, exclude=(COLLECTED, EVENTS, HANDED), timeout=timeout, stop=stop)
 
 
 def release(keeper: Container, stop: threading.Event | None = None) -> tuple[str, ...]:

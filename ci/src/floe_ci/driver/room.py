@@ -64,11 +64,18 @@ class Room:
         """Return how many of so many pods may be there at the same time."""
         return max(1, min(shards, self.pods))
 
-    def told(self, shards: int) -> str:
-        """Return what the reader should know of so many shards; empty: there is room for them."""
+    def told(self, shards: int, *, is_fixed: bool = True) -> str:
+        """Return what the reader should know of so many shards; empty: there is room for them.
+
+        Args:
+            shards: How many are asked for.
+            is_fixed: Whether there have to be as many, one after the other if need be.
+        """
         if self.pods >= shards:
             return ""
         first = f"{self.least} leaves room for {self.pods} of the {shards} pods of tests"
+        if not is_fixed and self.pods:
+            return f"{first}: there are no more"
         return f"{first}: the others begin as those end" if self.pods else f"{first}: they wait until there is some"
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from floe_ci.driver.apis import Apis
     from floe_ci.driver.follow import Logs
-    from floe_ci.driver.sharded import ShardEnd
+    from floe_ci.driver.sharded import Queue, ShardEnd
     from floe_ci.driver.spec import RunSpec
     from floe_ci.ends import Problem
 
@@ -188,8 +188,10 @@ class ClusterRun:
         assert isinstance(self._spec.shards, int)  # noqa: S101 - that is found out before
         return self._spec.shards
 
-    def sharded_tests(self, raw: Path) -> list[ShardEnd]:
+    def sharded_tests(self, raw: Path, queue: Queue | None = None) -> list[ShardEnd]:
         """Run the tests of all shards, and return how each ended; what it left is in `raw` then, a folder for each.
+
+        They are handed their tests by a queue where there is one, or have them from the start.
 
         Raises:
             RunError: No shard could begin, or the cluster does not answer any more.
@@ -197,7 +199,9 @@ class ClusterRun:
         """
         self._watcher.begin()
         spec = self._spec
-        self._sharded = ShardedTests(self._apis, spec, self._given, raw, self._has_succeeded, self._others, self._stop)
+        self._sharded = ShardedTests(
+            self._apis, spec, self._given, raw, self._has_succeeded, self._others, self._stop, queue
+        )
         return self._sharded.run()
 
     def combine(self, report: Path) -> str:
@@ -308,8 +312,12 @@ class ClusterRun:
         made = next(each for each in documents if each["kind"] == "Job")
         room = Room.of(self._apis, spec.namespace, made, self._stop)
         shards = room.auto if spec.shards == "auto" else spec.shards
-        self._spec = spec.model_copy(update={"shards": shards, "at_once": room.at_once(shards)})
-        self.room = room.told(shards)
+        at_once = room.at_once(shards)
+        # Where tests are handed out, those that come when others have ended would find nothing left.
+        is_fixed = spec.schedule == "static"
+        self.room = room.told(shards, is_fixed=is_fixed)
+        shards = shards if is_fixed else at_once
+        self._spec = spec.model_copy(update={"shards": shards, "at_once": at_once})
 
     def _has_succeeded(self, index: int) -> bool:
         return any(pod.startswith(f"{job.name_of(self._spec)}-{index}-") for pod in tuple(self._succeeded))

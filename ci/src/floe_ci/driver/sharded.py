@@ -10,11 +10,11 @@ import json
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from floe_ci import contract, reporter, shards
-from floe_ci.driver import job, nodes, pods
-from floe_ci.driver.execute import Container
+from floe_ci.driver import job, nodes, pods, poll
+from floe_ci.driver.execute import Broken, Container, run
 from floe_ci.driver.job_pods import JobPods
 from floe_ci.ends import Problem
 from floe_ci.errors import RunError
@@ -43,6 +43,27 @@ DATA: Final = ".coverage"
 OWN_FILES: Final = "/tmp"  # noqa: S108 - in a container that one run owns
 PART_FILE: Final = f"{OWN_FILES}/.floe-shard.json"
 DURATIONS_FILE: Final = f"{OWN_FILES}/.floe-durations.json"
+HANDED_FILE: Final = f"{contract.RESULTS_DIR}/{job.HANDED}"
+HAND_OUT: Final = 'head --bytes="$1" >> "$2"'
+HANDING: Final = 30.0
+"""Seconds that it may take to hand something out to a pod."""
+PYTESTS_CODES: Final = range(6)
+"""The exit codes of a pytest that came to an end of its own."""
+
+
+class Queue(Protocol):
+    """What is handed out to shards."""
+
+    changed: Callable[[], object]
+
+    def hand_out(self, shard: int) -> str:
+        """Return what is to be added to a shard's file; empty: nothing as yet."""
+
+    def end(self, shard: int, *, whole: bool) -> None:
+        """Have others run what a shard has not that has ended, and whose pytest came to its end or did not."""
+
+    def lose(self, shard: int) -> None:
+        """Have others run what a shard has not that is lost."""
 
 
 @dataclass
@@ -74,6 +95,8 @@ class _Part:
     """How often another pod took the place of one that could not start."""
     began: float = 0.0
     work: Future[Any] | None = None
+    handing: Future[Any] | None = None
+    """What is on its way to it."""
     pod: V1Pod | None = None
 
     def __post_init__(self) -> None:
@@ -92,6 +115,7 @@ class ShardedTests:
         succeeded: Callable[[int], bool],
         others: Callable[[], list[V1Pod]],
         stop: threading.Event | None = None,
+        queue: Queue | None = None,
     ) -> None:
         """Prepare.
 
@@ -103,10 +127,11 @@ class ShardedTests:
             succeeded: Returns whether the pod of an index itself has told that its tests succeeded.
             others: Returns the services' pods.
             stop: Ends it when it is set.
+            queue: What they are handed, where they don't have their tests from the start.
         """
         assert isinstance(spec.shards, int)  # noqa: S101 - the cluster has been asked before
         self._apis, self._spec, self._given, self._raw = apis, spec, given, raw
-        self._succeeded, self._others, self._stop = succeeded, others, stop
+        self._succeeded, self._others, self._stop, self._queue = succeeded, others, stop, queue
         self._parts = [_Part(shard, nodes.Lost(apis)) for shard in shards.all_of(spec.shards)]
         self._moved = time.monotonic()
         self._made = spec.shards
@@ -124,16 +149,21 @@ class ShardedTests:
         """
         spec = self._spec
         selector = f"{pods.JOB_NAME}={job.name_of(spec)}"
-        pool = ThreadPoolExecutor(AT_ONCE)
+        # What is handed out must not wait for results that are fetched.
+        pool, hands = ThreadPoolExecutor(AT_ONCE), ThreadPoolExecutor(AT_ONCE)
         try:
             with JobPods(self._apis, spec.namespace, selector, self._stop) as seen:
+                if self._queue:
+                    self._queue.changed = seen.wake
                 while any(part.state not in {"over", "kept"} for part in self._parts):
                     for part in self._parts:
                         part.pod = seen.get(part.index) or part.pod
                         self._go_on(part, seen, pool)
+                        self._hand_out(part, seen, hands)
                     seen.look(LOOK)
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+            hands.shutdown(wait=False, cancel_futures=True)
         ends = [part.end for part in self._parts]
         if not any(part.began for part in self._parts):
             msg = f"no shard could begin: {ends[0].lost}"
@@ -198,6 +228,35 @@ class ShardedTests:
             else:
                 part.end.notes += (f"{part.shard}: {error}",)
                 part.state = "over"
+
+    def _hand_out(self, part: _Part, seen: JobPods, hands: ThreadPoolExecutor) -> None:
+        """Hand a part what there is for it, one thing at a time; a pod that can't be handed anything is lost."""
+        if self._queue is None or part.state != "running" or (part.handing and not part.handing.done()):
+            return
+        try:
+            if part.handing:
+                part.handing.result()
+        except RunError as error:
+            self._lose(part, str(error), error.kind)
+            return
+        text = self._queue.hand_out(part.shard.index)
+        part.handing = self._submit(hands, seen, self._hand, part.pod, text.encode()) if text else None
+
+    def _hand(self, pod: V1Pod, text: bytes) -> None:
+        keeper = self._keeper(pod)
+        command = ("/bin/sh", "-euc", HAND_OUT, "sh", str(len(text)), HANDED_FILE)
+        try:
+            self._apis.ask(
+                "the tests of a shard",
+                lambda: run(keeper, command, text, timeout=HANDING, stop=self._stop),
+                timeout=poll.PATIENCE + HANDING,
+                # It may have got them all the same: it takes nothing twice.
+                is_passing=lambda error: isinstance(error, Broken),
+                stop=self._stop,
+            )
+        except Broken as error:
+            msg = f"no more tests could be handed to its pod {pod.metadata.name}: {error}"
+            raise RunError(msg) from error
 
     def _begin(self, part: _Part, seen: JobPods, pool: ThreadPoolExecutor) -> None:
         pod = part.pod
@@ -265,6 +324,8 @@ class ShardedTests:
     def _let_go(self, part: _Part, pool: ThreadPoolExecutor) -> None:
         """Let a pod end whose results are here; the last one stays, for what all of them measured is combined there."""
         assert part.pod  # noqa: S101 - it had its tests
+        if self._queue:
+            self._queue.end(part.shard.index, whole=part.end.exit_code in PYTESTS_CODES)
         has_kept = any(each.state == "kept" for each in self._parts)
         is_waited_for = any(each.state == "waiting" for each in self._parts)
         if has_kept or is_waited_for:
@@ -272,8 +333,9 @@ class ShardedTests:
         else:
             part.state = "kept"
 
-    @staticmethod
-    def _lose(part: _Part, why: str, kind: ProblemKind = RunError.kind) -> None:
+    def _lose(self, part: _Part, why: str, kind: ProblemKind = RunError.kind) -> None:
+        if self._queue:
+            self._queue.lose(part.shard.index)
         part.end.lost, part.state = why, "over"
         # That the pod was lost is this shard's affair, and its verdict tells it; what else it was, the whole run's.
         if kind != RunError.kind:
@@ -285,6 +347,7 @@ class ShardedTests:
             "together": self._spec.keep_together,
             "durations": DURATIONS_FILE,
             "folder": contract.RESULTS_DIR,
+            "handed": HANDED_FILE if self._queue else "",
         }
         files = {PART_FILE: json.dumps(part), DURATIONS_FILE: json.dumps(self._spec.durations)}
         own = {reporter.ENV_SHARD: PART_FILE, "COVERAGE_FILE": f"{contract.RESULTS_DIR}/{DATA}"}

@@ -8,7 +8,7 @@ from datetime import datetime  # noqa: TC003 - as above
 from pydantic import BaseModel, ConfigDict, Field
 
 from floe_ci.config import Timeouts
-from floe_ci.shards import Count, Together  # noqa: TC001 - as above
+from floe_ci.shards import Count, Schedule, Together  # noqa: TC001 - as above
 
 
 class RunSpec(BaseModel):
@@ -50,6 +50,8 @@ class RunSpec(BaseModel):
     """Into how many parts the tests are split, each run by a pod; `"auto"`: as many as the cluster has room for."""
     at_once: int = 0
     """How many of those pods may be there at the same time; 0: all."""
+    schedule: Schedule = "static"
+    """Whether each has its tests from the start, or is handed them as it becomes free."""
     keep_together: Together = "test"
     """What stays in one shard."""
     durations: dict[str, float] = Field(default_factory=dict)

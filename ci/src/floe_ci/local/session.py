@@ -8,6 +8,7 @@ import os
 import signal
 from contextlib import ExitStack, suppress
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import anyio
@@ -27,6 +28,7 @@ from floe_ci.plan import Plan
 from floe_ci.selection import refuse_workers
 from floe_ci.tasks import in_thread, together
 from floe_ci.toml_files import read_text
+from floe_ci.work_queue import WorkQueue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -47,6 +49,8 @@ GRACE: Final = 30.0
 """Seconds that pytest has to write down what it knows, when its time is over."""
 HURRY: Final = 2.0
 """The same where somebody waits: the run was interrupted."""
+HANDED: Final = "handed.jsonl"
+"""In a shard's folder: what it is handed, where tests are handed out."""
 FOLLOWING: Final = 0.2
 """Seconds between two looks at what processes have written."""
 KILLED: Final = 128
@@ -66,6 +70,7 @@ class LocalStay:
         self._there: Services | Kept | None = None
         self._python: Path | None = None
         self._following: list[Following | Logs] = []
+        self._queue: WorkQueue | None = None
 
     async def enter(self) -> None:
         """Read what is asked for, and find the services: those that are kept, or own ones in a folder of the run's."""
@@ -114,9 +119,11 @@ class LocalStay:
                 return await self._shard(all_shards[0], self._run.live)
         known = plan.durations(self._run.folder.path)
         write_json(workspace.folder / shards.DURATIONS, known)
-        self._run.note(shards.told_of(len(all_shards), known))
+        self._run.note(shards.told_of(len(all_shards), known, plan.schedule))
+        is_dynamic = plan.schedule == "dynamic"
         with self._run.step("tests"):
-            parts = [self._run.live.part() for _ in all_shards]
+            parts = [self._run.live.part(is_handed_out=is_dynamic) for _ in all_shards]
+            self._queue = WorkQueue(parts, self._hand_out) if is_dynamic else None
             codes: list[int] = await together(*map(self._shard, all_shards, parts))
         with self._run.step("combine coverage"):
             await self._combine(all_shards)
@@ -142,10 +149,8 @@ class LocalStay:
         arguments = offer.plan_for_pytest().pytest_arguments(str(raw), variables=environment, cache=remembered)
         if not shard.is_all:
             part, known = folder / "shard.json", workspace.folder / shards.DURATIONS
-            write_json(
-                part,
-                {**asdict(shard), "together": plan.tier.keep_together, "durations": str(known), "folder": str(raw)},
-            )
+            told = {"together": plan.tier.keep_together, "durations": str(known), "folder": str(raw)}
+            write_json(part, asdict(shard) | told | {"handed": str(folder / HANDED) if self._queue else ""})
             environment[reporter.ENV_SHARD] = str(part)
             arguments = ("-p", reporter.SHARD, *arguments)
         command = (str(self._python / "bin" / "python"), "-m", "pytest", *arguments)
@@ -158,12 +163,31 @@ class LocalStay:
                 command, environment | {"PYTHONPATH": path}, plan.request.source, writing, given=reading
             )
             self._follow(log, shard.log)
-            self._following.append(Following(events, live.feed))
-            self._run.beside(self._following[-1].keep_on)
+            heard = Following(events, partial(self._hear, shard, live))
+            self._following.append(heard)
+            self._run.beside(heard.keep_on)
             async with ended_after(child):
                 # Somebody who looks around has no haste.
                 live.process_code = await self._ended(child, None if self._terminal else plan.config.timeouts.job)
+            if self._queue:
+                heard.look()
+                self._queue.end(shard.index, whole=live.exit_code is not None)
             return live.process_code
+
+    def _hear(self, shard: Shard, live: LiveTests, line: str) -> None:
+        """Take a line of what a shard's process tells, which may be that it is free."""
+        live.feed(line)
+        if self._queue:
+            self._queue.hear(shard.index, line)
+
+    def _hand_out(self) -> None:
+        """Hand out to each shard what there is for it."""
+        assert self._queue  # noqa: S101 - somebody asked
+        for part in shards.all_of(len(self._run.live.parts)):
+            if text := self._queue.hand_out(part.index):
+                folder, _ = self._folders(part)
+                with (folder / HANDED).open("a", encoding="utf-8") as file:
+                    file.write(text)
 
     def _folders(self, shard: Shard) -> tuple[Path, Path]:
         """Return where a shard's files are, and where its tests leave theirs."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
@@ -14,6 +15,7 @@ from floe_ci.errors import BrokenError, RunError
 from floe_ci.forward import doors, seen_from_outside
 from floe_ci.manifests import Manifests
 from floe_ci.tasks import in_thread
+from floe_ci.work_queue import WorkQueue
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from floe_ci.driver.apis import Apis
     from floe_ci.driver.spec import RunSpec
     from floe_ci.forward import Door
+    from floe_ci.live import LiveTests
     from floe_ci.run import Run
 
 LOST: Final = 137
@@ -104,13 +107,16 @@ class Driven:
         count, live = self._cluster.shards, self._run.live
         self._private = TemporaryDirectory(prefix="floe-ci-")
         raw = Path(self._private.name)
-        for line in filter(None, (shards.told_of(count, self._spec.durations), self._cluster.room)):
+        told = shards.told_of(count, self._spec.durations, self._spec.schedule)
+        for line in filter(None, (told, self._cluster.room)):
             self._run.note(line)
-        parts = [live.part() for _ in range(count)]
-        self._cluster.feeds = [part.feed for part in parts]
+        is_dynamic = self._spec.schedule == "dynamic"
+        parts = [live.part(is_handed_out=is_dynamic) for _ in range(count)]
+        queue = WorkQueue(parts) if is_dynamic else None
+        self._cluster.feeds = [partial(hear, part, queue, index) for index, part in enumerate(parts)]
         with self._run.step("tests"):
             self._tested = True
-            ends = self._cluster.sharded_tests(raw)
+            ends = self._cluster.sharded_tests(raw, queue)
             for part, end in zip(parts, ends, strict=True):
                 part.process_code, part.lost = end.exit_code, end.lost
             problem = next((end.problem for end in ends if end.problem), None)
@@ -161,6 +167,15 @@ class Driven:
     def close(self) -> None:
         """Read the logs to where they are, and follow nothing any more."""
         self._cluster.__exit__()
+
+
+def hear(part: LiveTests, queue: WorkQueue | None, index: int, line: str) -> None:
+    """Take a line of what a shard's pod tells; what a lost one still does doesn't count, for others run it as well."""
+    if queue is None:
+        part.feed(line)
+    elif not queue.has_lost(index):
+        part.feed(line)
+        queue.hear(index, line)
 
 
 class DrivenStay:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from floe_ci.report.performance import FILE, read
+from floe_ci.report.performance import read_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,11 +20,8 @@ def joined(folder: Path, shards: Iterable[Shard], run_id: str) -> str | None:
     A test's `worker` is its shard's number, and after a dash the worker of pytest-xdist that ran it. The session lasted
     as long as that of the slowest shard; what their containers used is added up, but for the peak of one.
     """
-    parts = {}
-    for shard in shards:
-        path = folder / shard.folder
-        if read(path):
-            parts[str(shard.index + 1)] = json.loads((path / FILE).read_text(encoding="utf-8"))
+    there = {str(shard.index + 1): read_whole(folder / shard.folder) for shard in shards}
+    parts = {number: part for number, part in there.items() if part}
     if not parts:
         return None
     first, *_ = parts.values()
@@ -35,7 +32,8 @@ def joined(folder: Path, shards: Iterable[Shard], run_id: str) -> str | None:
         "tests": [_of(number, test) for number, part in parts.items() for test in part.get("tests") or ()],
         "control_group": _together([each for part in parts.values() if (each := part.get("control_group"))]),
     }
-    return json.dumps(whole, indent=2) + "\n"
+    # No indentation: for as many tests as need shards that takes longer than all the rest.
+    return json.dumps(whole) + "\n"
 
 
 def _of(number: str, test: dict[str, Any]) -> dict[str, Any]:

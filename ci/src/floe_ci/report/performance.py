@@ -5,8 +5,9 @@ It comes out of the test process, so nothing is taken for granted: what is of an
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from pydantic import BaseModel, Field, ValidationError
 
@@ -84,10 +85,25 @@ class Performance(BaseModel):
 
 def read(folder: Path) -> Performance | None:
     """Return what was measured, None where nothing was, or nothing that can be read."""
-    path = folder / FILE
     try:
-        if not path.is_file() or path.stat().st_size > _LARGEST:
-            return None
-        return Performance.model_validate_json(path.read_bytes())
+        text = _text(folder / FILE)
+        return None if text is None else Performance.model_validate_json(text)
     except (OSError, ValidationError, RecursionError):
         return None
+
+
+def read_whole(folder: Path) -> dict[str, Any] | None:
+    """Return the whole document, with what the page does not show of it; None as `read` does."""
+    try:
+        text = _text(folder / FILE)
+        if text is None:
+            return None
+        found: dict[str, Any] = json.loads(text)
+        Performance.model_validate(found)
+    except (OSError, ValueError, RecursionError):
+        return None
+    return found
+
+
+def _text(path: Path) -> bytes | None:
+    return path.read_bytes() if path.is_file() and path.stat().st_size <= _LARGEST else None

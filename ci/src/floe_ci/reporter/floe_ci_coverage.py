@@ -25,6 +25,7 @@ def main(told_path: str, report: str, *data: str) -> None:
         branch=told["branch"],
         config_file=told["config"],
     )
+    measured.set_option("report:omit", told["omit"])
     measured.combine(list(data), strict=True, keep=True)
     measured.save()
     percent = measured.xml_report(outfile=report, ignore_errors=True)

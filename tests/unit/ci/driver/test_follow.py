@@ -334,6 +334,32 @@ def test_more_containers_than_streams(
     assert all(text == files.lines[WEB] for text in files.lines.values())
 
 
+def test_streams_are_for_what_somebody_goes_by(api: ApiServer, files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of more containers than streams, those whose lines somebody takes are held open, whatever else is there."""
+    monkeypatch.setattr(follow, "AT_ONCE", 2)
+    fed: dict[str, list[str]] = {"web-6": [], "web-7": []}
+    follower = LogFollower(api.apis, "ns", files, lambda pod, _: fed[pod].append if pod in fed else None)
+    more, over = threading.Event(), threading.Event()
+
+    def tell(query: dict[str, list[str]]) -> Iterator[bytes]:
+        first, second = stamped("one", "two")
+        yield from since([first], query)
+        if query["follow"] == ["true"]:
+            more.wait(60)
+            yield second
+            over.wait(60)
+
+    api.logs[NOW] = tell
+    found = [pod("running", name=f"web-{n}") for n in range(8)]
+    until(lambda: len(files.lines) == 6 and all(files.lines.values()), lambda: follower.look(found))
+    more.set()
+    until(lambda: fed == {"web-6": ["one", "two"], "web-7": ["one", "two"]}, lambda: follower.look(found))
+    assert all(text == files.lines["logs/web-0/server.log"] for text in files.lines.values())
+    assert files.text("logs/web-0/server.log") == ["one"]
+    over.set()
+    follower.finish()
+
+
 def test_api_that_is_gone(api: ApiServer, follower: LogFollower, files: Files) -> None:
     """Where the API does not come back, the end takes no longer than it may."""
     api.objects.clear()

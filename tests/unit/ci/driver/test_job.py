@@ -508,7 +508,7 @@ def test_results(api: ApiServer, spec: RunSpec, tmp_path: Path) -> None:
     api.run = packed
     assert job.fetch_results(api.apis, spec, tmp_path) == ()
     assert (tmp_path / "junit.xml").read_text() == "<testsuites/>"
-    own = ("--exclude=./.collected", "--exclude=./.floe-events.jsonl")
+    own = tuple(f"--exclude=./{name}" for name in (".collected", ".floe-events.jsonl", ".floe-handed.jsonl"))
     assert api.commands == [["tar", "--create", "--directory", "/results", *own, "."], ["touch", "/results/.collected"]]
 
 

@@ -13,14 +13,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from floe_ci import reporter, shards
 from floe_ci.config import Timeouts
-from floe_ci.driver import job, poll
+from floe_ci.driver import job, poll, sharded
 from floe_ci.driver.deploy import Given
 from floe_ci.driver.job_pods import INDEX
 from floe_ci.driver.pods import JOB_NAME, TESTS_JOB
 from floe_ci.driver.room import Room, left, needs
-from floe_ci.driver.sharded import PART_FILE, ShardedTests
+from floe_ci.driver.sharded import HANDED_FILE, PART_FILE, ShardedTests
 from floe_ci.errors import RunError
+from floe_ci.live import LiveTests
 from floe_ci.manifests import Manifests
+from floe_ci.work_queue import WorkQueue
 from kubernetes import client
 
 from tests.unit.ci.conftest import status
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from conftest import ApiServer
+    from floe_ci.driver.execute import Container
     from floe_ci.driver.sharded import ShardEnd
     from floe_ci.driver.spec import RunSpec
 
@@ -141,11 +144,11 @@ def orders(monkeypatch: pytest.MonkeyPatch, there: Cluster) -> Iterator[list[tup
 
 
 def run(
-    there: Cluster, spec: RunSpec, raw: Path, stop: threading.Event | None = None
+    there: Cluster, spec: RunSpec, raw: Path, stop: threading.Event | None = None, queue: WorkQueue | None = None
 ) -> tuple[ShardedTests, list[ShardEnd]]:
     """Run the shards to their ends."""
     given = Given((), {}, ("tests",), {})
-    tests = ShardedTests(there.api.apis, spec, given, raw, lambda _: False, list, stop)
+    tests = ShardedTests(there.api.apis, spec, given, raw, lambda _: False, list, stop, queue)
     return tests, tests.run()
 
 
@@ -263,6 +266,69 @@ def test_told_to_stop(spec: RunSpec, there: Cluster, tmp_path: Path) -> None:
         run(there, spec, tmp_path, stop)
 
 
+class HandedOut:
+    """Pods that run what they are handed, and end when there is no more."""
+
+    def __init__(self, there: Cluster, slices: int) -> None:
+        """Let each pod run on when it has its order."""
+        self.there, self.slices = there, slices
+        self.live = LiveTests()
+        self.queue = WorkQueue([self.live.part(is_handed_out=True) for _ in range(3)])
+        self.has: dict[int, list[int]] = {index: [] for index in range(3)}
+        self.refusing: set[int] = set()
+        there.then = {index: pod(index, RUNNING) for index in range(3)}
+
+    def begin(self) -> None:
+        """Have all of them say that they are there."""
+        for index in range(3):
+            self.queue.hear(index, json.dumps({"event": "queue", "slices": self.slices, "of": "all"}))
+            self.queue.hear(index, json.dumps({"event": "wants"}))
+
+    def take(self, keeper: Container, _command: object, text: bytes, **_limits: object) -> None:
+        """Take what a pod is handed, and run it at once."""
+        index = int(keeper.pod.removeprefix(f"{TESTS_JOB}-").partition("-")[0])
+        if index in self.refusing:
+            del self.there.pods[index]
+            msg = "the pod is gone"
+            raise RunError(msg)
+        told = json.loads(text)
+        if told.get("over"):
+            self.there.pods[index] = pod(index, ended(0))
+        else:
+            self.has[index].append(told["slice"])
+            self.queue.hear(index, json.dumps({"event": "begins", "number": told["number"]}))
+            self.queue.hear(index, json.dumps({"event": "wants"}))
+
+
+@pytest.fixture
+def handed_out(there: Cluster, orders: list[Any], monkeypatch: pytest.MonkeyPatch) -> HandedOut:
+    """Return three pods to which ten slices are handed out."""
+    assert not orders
+    found = HandedOut(there, 10)
+    monkeypatch.setattr(sharded, "run", found.take)
+    return found
+
+
+def test_handed_out(spec: RunSpec, there: Cluster, handed_out: HandedOut, orders: list[Any], tmp_path: Path) -> None:
+    """Where tests are handed out, each slice goes to one pod, and all are told when there are no more."""
+    handed_out.begin()
+    _, ends = run(there, spec, tmp_path, queue=handed_out.queue)
+    assert [end.exit_code for end in ends] == [0, 0, 0]
+    assert sorted(number for has in handed_out.has.values() for number in has) == list(range(10))
+    assert {json.loads(files[PART_FILE])["handed"] for _, _, files in orders} == {HANDED_FILE}
+
+
+def test_pod_that_takes_nothing_any_more(spec: RunSpec, there: Cluster, handed_out: HandedOut, tmp_path: Path) -> None:
+    """What was meant for a pod that can't be handed anything goes to the others, and that one is lost."""
+    handed_out.refusing.add(1)
+    handed_out.begin()
+    _, ends = run(there, spec, tmp_path, queue=handed_out.queue)
+    assert [end.exit_code for end in ends] == [0, None, 0]
+    assert ends[1].lost
+    assert handed_out.queue.has_lost(1)
+    assert sorted(number for has in handed_out.has.values() for number in has) == list(range(10))
+
+
 def quota(hard: dict[str, str], used: dict[str, str]) -> client.V1ResourceQuota:
     """Return a quota."""
     return client.V1ResourceQuota(
@@ -293,3 +359,5 @@ def test_auto() -> None:
     room = Room(8, 3, "quota small (pods)")
     assert room.told(4) == "quota small (pods) leaves room for 3 of the 4 pods of tests: the others begin as those end"
     assert (room.told(3), room.at_once(4)) == ("", 3)
+    told = "quota small (pods) leaves room for 3 of the 4 pods of tests: there are no more"
+    assert room.told(4, is_fixed=False) == told
