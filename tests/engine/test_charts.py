@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from tests.engine.conftest import Dagger, Existing
 
-pytestmark = [pytest.mark.timeout(1500), pytest.mark.requirement("REQ-645")]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(1500), pytest.mark.requirement("REQ-645")]
 
 SETTINGS = """
 ---

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import subprocess
@@ -114,7 +115,7 @@ class Started:
 
 
 def first_line(results: Path) -> str:
-    """Return what a summary says first: the problem's first line, else the headline."""
+    """Return what a summary says first: the first cause, else the headline."""
     page = (results / "summary.md").read_text()
-    found = re.search(r"## Problem\n+`{3,}\S*\n(.*)", page)
-    return found[1] if found else page.splitlines()[0].replace("*", "")
+    found = re.search(r"^\*\*First cause\*\*: (.*)", page, re.MULTILINE)
+    return html.unescape((found[1] if found else page.splitlines()[0].replace("*", "")).replace("\\", ""))
