@@ -140,6 +140,10 @@ class Manifests:
         """Return the name of each Job."""
         return tuple(item["metadata"]["name"] for item in self.documents if item["kind"] == "Job")
 
+    def pods(self) -> tuple[str, ...]:
+        """Return the name of each pod that nothing else keeps running."""
+        return tuple(item["metadata"]["name"] for item in self.documents if item["kind"] == "Pod")
+
     def selecting_services(self) -> tuple[str, ...]:
         """Return the name of each Service that has pods of its own choice behind it."""
         return tuple(

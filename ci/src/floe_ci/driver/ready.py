@@ -1,4 +1,4 @@
-"""The wait until the services truly are ready: rolled out, reachable under their names, and their Jobs done."""
+"""The wait until the services truly are ready: rolled out, reachable under their names, pods up, and Jobs done."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def wait_for_services(  # noqa: PLR0913 - what is waited for, and where
     what: str = "services",
     selector: str = "",
 ) -> None:
-    """Wait until every workload has rolled out, every Job is done, and every Service has a pod behind it.
+    """Wait until workloads have rolled out, Jobs are done, pods are up, and every Service has a pod behind it.
 
     Args:
         apis: The cluster's.
@@ -44,7 +44,7 @@ def wait_for_services(  # noqa: PLR0913 - what is waited for, and where
         OutOfMemory: A pod took more memory than it may.
         Stopped: The wait was told to stop.
     """
-    workloads, jobs = services.workloads(), services.jobs()
+    workloads, jobs, single = services.workloads(), services.jobs(), services.pods()
     selecting = services.selecting_services()
     waiting: list[V1Pod] = []
 
@@ -55,6 +55,7 @@ def wait_for_services(  # noqa: PLR0913 - what is waited for, and where
         refuse_hopeless(apis, spec, found)
         states = [rollout_state(apis, kind, name, spec.namespace) for kind, name in workloads]
         states += [job_state(apis, name, spec.namespace) for name in jobs]
+        states += [pod_state(apis, name, spec.namespace, found) for name in single]
         if not any(states):
             # The last to come: kube-proxy and DNS know of a pod a moment after its probe has passed.
             states = [endpoint_state(apis, name, spec.namespace) for name in selecting]
@@ -122,6 +123,23 @@ def job_state(apis: Apis, name: str, namespace: str) -> str | None:
     if "Complete" in met:
         return None
     return f"Job {name}: {found.status.succeeded or 0} of {found.spec.completions or 1} complete"
+
+
+def pod_state(apis: Apis, name: str, namespace: str, found: Iterable[V1Pod]) -> str | None:
+    """Return what a pod of its own still lacks, or None when it is ready, or has ended as it should.
+
+    Raises:
+        RunError: It failed; the message has the last lines of its log.
+    """
+    there = next((pod for pod in found if pod.metadata.name == name), None)
+    if there is None:
+        return f"pod {name}: not there"
+    if there.status.phase == "Failed":
+        msg = f"pod {pods.state(there)}\n{closer.look(apis, namespace, [there])}"
+        raise RunError(msg.rstrip())
+    if pods.is_ready(there) or there.status.phase == "Succeeded":
+        return None
+    return f"pod {name}: not ready"
 
 
 def endpoint_state(apis: Apis, name: str, namespace: str) -> str | None:

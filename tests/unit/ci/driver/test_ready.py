@@ -183,8 +183,13 @@ def well(api: ApiServer) -> ApiServer:
 
 def waited(api: ApiServer, spec: RunSpec) -> str:
     """Return the message of a wait that fails."""
+    return waited_for(api, spec, SERVICES)
+
+
+def waited_for(api: ApiServer, spec: RunSpec, services: Manifests) -> str:
+    """Return the message of a wait for some services that fails."""
     with pytest.raises(RunError) as raised:
-        ready.wait_for_services(api.apis, spec, SERVICES)
+        ready.wait_for_services(api.apis, spec, services)
     return str(raised.value)
 
 
@@ -231,6 +236,45 @@ def test_endpoint_that_does_not_say(well: ApiServer, run_spec: Callable[..., Run
     """An endpoint whose readiness is unknown counts as ready, as the API says that it should."""
     well.objects[SLICES] = behind([None])
     ready.wait_for_services(well.apis, run_spec(), SERVICES)
+
+
+ALONE = Manifests.parse("{apiVersion: v1, kind: Pod, metadata: {name: web-0}}", "test")
+
+
+@pytest.mark.parametrize(("phase", "is_ready"), [("Running", True), ("Succeeded", False)])
+def test_pod_of_its_own_that_is_up(
+    well: ApiServer, run_spec: Callable[..., RunSpec], phase: str, *, is_ready: bool
+) -> None:
+    """A pod of the manifests that nothing keeps running is waited for until it is ready, or has ended well."""
+    found = pod(RUNNING, ready=is_ready)
+    found.status.phase = phase
+    well.objects[PODS] = client.V1PodList(items=[found])
+    ready.wait_for_services(well.apis, run_spec(), ALONE)
+
+
+def test_pod_of_its_own_that_never_starts(well: ApiServer, run_spec: Callable[..., RunSpec]) -> None:
+    """A pod that is not there, or waits for a volume, ends the wait with its time, and is named."""
+    well.objects[PODS] = client.V1PodList(items=[])
+    assert waited_for(well, run_spec(), ALONE) == "services: not there after 1 s; last seen: pod web-0: not there"
+    unbound = client.V1PodCondition(type="PodScheduled", status="False", message="pod has unbound claims")
+    pending = client.V1Pod(
+        metadata=client.V1ObjectMeta(name="web-0"), status=client.V1PodStatus(phase="Pending", conditions=[unbound])
+    )
+    well.objects[PODS] = client.V1PodList(items=[pending])
+    told = "services: not there after 1 s; last seen: pod web-0: not ready (web-0: Pending, pod has unbound claims)"
+    assert waited_for(well, run_spec(), ALONE).startswith(told)
+
+
+def test_pod_of_its_own_that_fails(well: ApiServer, run_spec: Callable[..., RunSpec]) -> None:
+    """A pod that failed, and that nobody starts again, ends the wait at once, with the last lines of its log."""
+    ended = client.V1ContainerState(terminated=client.V1ContainerStateTerminated(exit_code=3, reason="Error"))
+    failed = pod(ended)
+    failed.status.phase = "Failed"
+    well.objects[PODS] = client.V1PodList(items=[failed])
+    well.logs["web", False] = [b"no such table\n"]
+    message = waited_for(well, run_spec(timeouts=Timeouts(services=3600)), ALONE)
+    assert message.startswith("pod web-0: Failed, web ended with exit code 3\n")
+    assert "    no such table\n" in message
 
 
 def test_job_that_is_not_done(well: ApiServer, run_spec: Callable[..., RunSpec]) -> None:
