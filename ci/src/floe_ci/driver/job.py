@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from kubernetes.client import ApiException
 
 from floe_ci import contract, reporter
-from floe_ci.driver import closer, nodes, order, pods, poll
+from floe_ci.driver import closer, events, nodes, order, pods, poll
 from floe_ci.driver.apis import CALL
 from floe_ci.driver.execute import Broken, Container, NotBegun, run
 from floe_ci.driver.fetch import fetch
@@ -166,6 +166,12 @@ def index(document: Document, spec: RunSpec) -> None:
     document["spec"].pop("backoffLimit", None)
 
 
+def no_pod_yet(apis: Apis, spec: RunSpec) -> str:
+    """Return that the Job has no pod, with what the cluster last said of why, such as that a quota is used up."""
+    said = events.warnings(apis.core, spec.namespace, name_of(spec))
+    return " ".join(("the Job has no pod yet", *(f"({why})" for why in said[-1:])))
+
+
 def name_of(spec: RunSpec) -> str:
     """Return the Job's name."""
     return f"{pods.TESTS_JOB}{spec.suffix}"
@@ -193,7 +199,7 @@ def send(apis: Apis, spec: RunSpec, given: Given, stop: threading.Event | None =
             msg = "the pod that waited for tests is gone"
             raise NotStarted(msg)
         if found is None:
-            return "the Job has no pod yet"
+            return no_pod_yet(apis, spec)
         if reason := pods.failure(found):
             raise failed_pod(apis, spec, found, reason)
         there[:] = [found]
@@ -269,7 +275,7 @@ def wait_for_end(
         if found is None:
             if seen:
                 raise gone(apis, spec, seen[-1])
-            return "the Job has no pod yet"
+            return no_pod_yet(apis, spec)
         seen[:] = [found]
         runner, keeper = (pods.container_state(found, name) for name in (RUNNER, KEEPER))
         refuse_unstarted(runner, keeper)

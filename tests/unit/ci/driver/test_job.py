@@ -401,10 +401,25 @@ def test_pod_that_is_deleted(api: ApiServer, spec: RunSpec, reason: str, kind: t
 def test_no_pod(api: ApiServer, spec: RunSpec) -> None:
     """A Job that gets no pod is waited for no longer than it may take; that is not the tests' affair."""
     api.objects[PODS] = client.V1PodList(items=[])
+    api.objects["/api/v1/namespaces/ns/events"] = client.CoreV1EventList(items=[])
     brief = spec.model_copy(update={"timeouts": Timeouts.model_construct(job=0, services=0)})
     with pytest.raises(RunError, match=r"^tests: not there after 0 s; last seen: the Job has no pod yet$") as raised:
         job.wait_for_end(api.apis, brief)
     assert raised.value.kind == "infrastructure"
+
+
+def test_no_pod_for_a_quota(api: ApiServer, spec: RunSpec) -> None:
+    """Where the cluster makes no pod of the Job, what it says of that stands in the message."""
+    api.objects[PODS] = client.V1PodList(items=[])
+    about = client.V1ObjectReference(kind="Job", name=job.name_of(spec))
+    said = client.CoreV1Event(
+        metadata=client.V1ObjectMeta(name="a"), involved_object=about, type="Warning", reason="FailedCreate",
+        message="exceeded quota: few", last_timestamp=datetime(2026, 1, 1, tzinfo=UTC),
+    )  # fmt: skip
+    api.objects["/api/v1/namespaces/ns/events"] = client.CoreV1EventList(items=[said])
+    brief = spec.model_copy(update={"timeouts": Timeouts.model_construct(job=0, services=0)})
+    with pytest.raises(RunError, match=r"the Job has no pod yet \(FailedCreate: exceeded quota: few\)"):
+        job.wait_for_end(api.apis, brief)
 
 
 def test_tests_that_do_not_end(api: ApiServer, spec: RunSpec) -> None:
