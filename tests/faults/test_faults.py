@@ -152,7 +152,7 @@ FROM_THE_START = (
         ),
         more=SHORT,
     ),
-    Fault("claim-pending", "a volume is never made", 3, "data", manifest=CLAIM, more=SHORT),
+    Fault("claim-pending", "a volume is never made", 3, "pod keeps: not ready", manifest=CLAIM, more=SHORT),
     Fault(
         "quota",
         "the namespace's quota is used up",
@@ -161,7 +161,14 @@ FROM_THE_START = (
         manifest=QUOTA + "---\n" + service("command: [python, -m, http.server]"),
         more="[tool.floe-ci.timeouts]\nservices = 120\n",
     ),
-    Fault("results-full", "the tests fill the volume of their results", 3, "results", "fills_results"),
+    Fault(
+        "results-full",
+        "the tests write more results than their volume may hold",
+        3,
+        "evicted",
+        "fills_results",
+        more='[tool.floe-ci.tiers.integration.resources]\nrunner = { storage = "64Mi" }\n',
+    ),
 )
 
 
@@ -251,7 +258,7 @@ def test_runner_is_deleted(place: Place, begin: Callable[..., Started], record: 
     row = end(place, started, "runner-deleted", "the tests' pod is deleted", now)
     record(row)
     assert row.exit_code == 3, row
-    assert "gone" in row.seen
+    assert "pod was deleted" in row.seen or "pod is gone" in row.seen
     assert 'name="test_passes"' in (started.results / "junit.xml").read_text()
     assert not row.left
 

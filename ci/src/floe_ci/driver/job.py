@@ -53,6 +53,8 @@ COMBINING: Final = "512Mi"
 DEADLINE: Final = "DeadlineExceeded"
 KILLED: Final = 137
 """The exit code of a process that was killed, such as one that `timeout` could not end otherwise."""
+ENDED_WITH_POD: Final = frozenset({143, KILLED})
+"""What a process exits with whose pod is deleted: SIGTERM at first, SIGKILL in the end."""
 TIMED_OUT: Final = 124
 """The exit code that `timeout` gives, for tests that ran into their deadline."""
 REMOVING: Final = 120.0
@@ -280,7 +282,10 @@ def wait_for_end(
         runner, keeper = (pods.container_state(found, name) for name in (RUNNER, KEEPER))
         refuse_unstarted(runner, keeper)
         if (runner and runner.terminated) or succeeded():
-            ended[:] = [TestsPod(found, runner.terminated.exit_code if runner and runner.terminated else 0)]
+            code = runner.terminated.exit_code if runner and runner.terminated else 0
+            if code in ENDED_WITH_POD and found.metadata.deletion_timestamp:
+                refuse_deleted(apis, spec, found)
+            ended[:] = [TestsPod(found, code)]
             # Tests can be over before the node has started the second container.
             return f"container {KEEPER} has not started" if keeper and keeper.waiting else None
         reason = pods.failure(found)
@@ -360,12 +365,23 @@ def clear(apis: Apis, spec: RunSpec, *, timeout: float = CALL) -> None:
     apis.ask("what the tests have brought", delete, timeout=timeout)
 
 
+def refuse_deleted(apis: Apis, spec: RunSpec, pod: V1Pod) -> None:
+    """Blame whoever deleted the pod for the signal that ended its tests, unless it was their deadline.
+
+    Raises:
+        RunError: It is so.
+    """
+    if not isinstance(why := gone(apis, spec, pod), TimedOut):
+        raise why
+
+
 def gone(apis: Apis, spec: RunSpec, last: V1Pod) -> RunError:
     """Return why the Job's pod isn't there any more."""
     found = apis.batch.read_namespaced_job_status(name_of(spec), spec.namespace)
     failed = next((each for each in found.status.conditions or () if each.type in {"Failed", "FailureTarget"}), None)
     why = f" ({failed.message or failed.reason})" if failed else ""
-    msg = f"the Job's pod is gone{why}; it was last seen as {pods.state(last)}"
+    became = "was deleted" if last.metadata.deletion_timestamp else "is gone"
+    msg = f"the Job's pod {became}{why}; it was last seen as {pods.state(last)}"
     return TimedOut(msg) if failed and failed.reason == DEADLINE else RunError(msg)
 
 

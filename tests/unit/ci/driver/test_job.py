@@ -398,6 +398,21 @@ def test_pod_that_is_deleted(api: ApiServer, spec: RunSpec, reason: str, kind: t
     assert type(raised.value) is kind
 
 
+@pytest.mark.parametrize("code", [143, 137])
+def test_pod_that_is_being_deleted(api: ApiServer, spec: RunSpec, code: int) -> None:
+    """Tests that a signal ended because somebody deletes their pod are blamed on that, and not on themselves."""
+    going = pods(state("runner", code))
+    going.items[0].metadata.deletion_timestamp = datetime(2026, 1, 1, tzinfo=UTC)
+    api.objects[PODS] = going
+    path = "/apis/batch/v1/namespaces/ns/jobs/floe-test-runner/status"
+    api.objects[path] = client.V1Job(status=client.V1JobStatus())
+    with pytest.raises(RunError, match=r"^the Job's pod was deleted; it was last seen as floe-test-runner-x"):
+        job.wait_for_end(api.apis, spec)
+    late = client.V1JobCondition(type="FailureTarget", status="True", reason=job.DEADLINE, message="too long")
+    api.objects[path] = client.V1Job(status=client.V1JobStatus(conditions=[late]))
+    assert job.wait_for_end(api.apis, spec).exit_code == code
+
+
 def test_no_pod(api: ApiServer, spec: RunSpec) -> None:
     """A Job that gets no pod is waited for no longer than it may take; that is not the tests' affair."""
     api.objects[PODS] = client.V1PodList(items=[])
