@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from kubernetes.client import CustomObjectsApi
+from kubernetes.client import ApiException, CustomObjectsApi
 from kubernetes.utils import parse_quantity
 
 from floe_testing import PollingConfig, Unmet, wait_for_condition
@@ -32,7 +32,7 @@ def test_each_service_is_measured(kube: CoreV1Api, kube_namespace: str, platform
         lacking = [name for name in platform if not any(pod.startswith(name) for pod in taken)]
         return Unmet(f"not measured yet: {', '.join(lacking)}") if lacking else taken
 
-    taken = wait_for_condition(look, SOON)
+    taken = wait_for_condition(look, SOON, retry_on=(ApiException,))
     assert min(taken.values()) > 0
 
 
@@ -48,4 +48,4 @@ def test_each_node_is_measured(kube: CoreV1Api) -> None:
         }
         return found == nodes or Unmet(f"measured: {sorted(found)}")
 
-    wait_for_condition(look, SOON)
+    wait_for_condition(look, SOON, retry_on=(ApiException,))

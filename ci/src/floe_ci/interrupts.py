@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import threading
+import time
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,8 @@ class Interrupts:
         self._tell = tell
         self._scope: anyio.CancelScope | None = None
         self._hurried: tuple[anyio.CancelScope, float] | None = None
+        self._clock: Callable[[], float] = time.monotonic
+        """The event loop's: a signal comes outside of all tasks, where nobody else knows it."""
 
     def interrupt(self, number: int) -> None:
         """End the run in order."""
@@ -46,7 +49,7 @@ class Interrupts:
                 self._scope.cancel()
             if self._hurried:
                 scope, seconds = self._hurried
-                scope.deadline = min(scope.deadline, anyio.current_time() + seconds)
+                scope.deadline = min(scope.deadline, self._clock() + seconds)
 
     @contextmanager
     def ending(self) -> Iterator[None]:
@@ -60,7 +63,7 @@ class Interrupts:
     def hurried(self, limit: float, hurry: float) -> Iterator[anyio.CancelScope]:
         """Do something that may take `limit` seconds, and only `hurry` from when an interruption comes."""
         with anyio.move_on_after(limit if self.signal is None else hurry) as scope:
-            self._hurried = scope, hurry
+            self._hurried, self._clock = (scope, hurry), asyncio.get_running_loop().time
             try:
                 yield scope
             finally:

@@ -121,7 +121,9 @@ class Case:
     @property
     def is_unfinished(self) -> bool:
         """Whether it stands for a test that nobody knows the end of."""
-        return any(result.message.startswith(contract.NO_RESULT) for result in self.results)
+        return any(
+            result.outcome == "errored" and result.message.startswith(contract.NO_RESULT) for result in self.results
+        )
 
     @property
     def of_collection(self) -> bool:

@@ -191,7 +191,7 @@ def judge(accounts: Sequence[Account], end: End, too_little: str = "", left: int
             if judged.verdict not in {Verdict.PASSED, Verdict.NOTHING_RAN}
             else verdict.judgement(Verdict.ERRORED)
         )
-        return replace(worse, reason="; ".join(filter(None, (reason, judged.reason))))
+        return replace(worse, reason="; ".join(filter(None, (judged.reason, reason))))
     if judged.verdict is not Verdict.PASSED:
         return judged
     if len({each.of for each in accounts if each.of}) > 1:

@@ -251,7 +251,7 @@ async def run(request: RunRequest, place: Place, told: Progress, interrupts: Int
             with anyio.CancelScope(shield=True):
                 outcome, keep = await finish(this, stay, end)
                 this.told.verdict(outcome)
-                for line in stay.kept() if keep else ():
+                for line in kept_in(this, stay) if keep else ():
                     this.told.note(line)
                 await leave(this, stay, keep=keep)
             background.cancel_scope.cancel()
@@ -327,12 +327,21 @@ async def finish(this: Run, stay: Entrance, end: End) -> tuple[Outcome, bool]:
     keep = this.request.keep and this.interrupts.signal is None and bool(end.problem or end.exit_code)
     await in_thread(lambda: remember_durations(this))
     versions = this.versions | this.live.versions
-    end = replace(end, notes=(*this.notes, *notes), kept=stay.kept() if keep else (), versions=versions)
+    kept = kept_in(this, stay) if keep else ()
+    end = replace(end, notes=(*this.notes, *notes), kept=kept, versions=versions)
     outcome = await in_thread(
         lambda: results.finish(this.folder, this.request.tier, this.request.run_id, end, this.timings, this.live)
     )
     looked = end.problem is not None and end.problem.step == COLLECT_TESTS
     return replace(outcome, began=outcome.began or looked, problem=outcome.problem or this.nothing or None), keep
+
+
+def kept_in(this: Run, stay: Entrance) -> tuple[str, ...]:
+    """Return how to enter and to delete what is kept; that it can't be told loses no results."""
+    try:
+        return stay.kept()
+    except Exception as error:  # noqa: BLE001 - as above
+        return (f"it can't be told how to enter what is kept: {problem_of(error, this).text}",)
 
 
 async def leave(this: Run, stay: Entrance, *, keep: bool) -> None:

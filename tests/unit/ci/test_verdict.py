@@ -67,6 +67,14 @@ def test_of_tests(cases: str, number: int) -> None:
     assert (judged.verdict, judged.exit_code) == (expected, NUMBER[expected])
 
 
+def test_test_that_says_no_result() -> None:
+    """A test that is skipped, or fails, with words like those of one without an end is what it says of itself."""
+    skipped = Case("t", "skipped", 0.0, (Result("skipped", f"{NO_RESULT}no backend"),))
+    assert judge(Evidence(0, None, (GOOD, skipped), own_code=0)).exit_code == 0
+    failed = Case("t", "failed", 0.0, (Result("failed", f"{NO_RESULT}no backend"),))
+    assert judge(Evidence(1, None, (failed,), own_code=1)).exit_code == 1
+
+
 @pytest.mark.parametrize("code", CODES)
 def test_internal_error(code: int | None) -> None:
     """An error in pytest itself is no failed test, and no success."""

@@ -130,7 +130,8 @@ def prepare_job(document: Document, spec: RunSpec, services: Manifests) -> None:
         document["spec"].pop("activeDeadlineSeconds", None)
     else:
         # The test process ends itself before the deadline of the Job, which has to leave time to collect.
-        document["spec"]["activeDeadlineSeconds"] = spec.timeouts.services + spec.timeouts.job + 300
+        ready = spec.timeouts.services * (2 if spec.addons else 1)
+        document["spec"]["activeDeadlineSeconds"] = ready + spec.timeouts.job + 300
 
 
 def container_of(pod: dict[str, Any], name: str) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from floe_ci.existing.kinds import Kind, Kinds
 from floe_ci.manifests import Manifests
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Iterator, Mapping
 
     from floe_ci.driver.apis import Apis
@@ -64,6 +65,8 @@ def check(apis: Apis, addons: Addons, said: Mapping[str, str], kinds: Kinds, con
         UserError: It is so; what they consist of and the rights that they need are told.
         RunError: The cluster doesn't say.
     """
+    if not addons.manifests:
+        return
     every = frozenset(wanted(addons, kinds))
     unasked = {name: each for name, each in addons.manifests.items() if said.get(name) != INSTALL}
     if unasked:
@@ -114,7 +117,15 @@ def wanted(addons: Addons, kinds: Kinds) -> Iterator[Right]:
         )
 
 
-def remove(apis: Apis, run_id: str, addons: Addons, *, hurry: bool = False, timeout: float = GONE) -> None:
+def remove(  # noqa: PLR0913 - whose, what, and how
+    apis: Apis,
+    run_id: str,
+    addons: Addons,
+    *,
+    hurry: bool = False,
+    timeout: float = GONE,
+    stop: threading.Event | None = None,
+) -> None:
     """Delete what a run's add-ons consist of, each thing before those that it can't be without.
 
     Their namespaces and the kinds that they define are left: these go with all else that has the run's label.
@@ -125,20 +136,22 @@ def remove(apis: Apis, run_id: str, addons: Addons, *, hurry: bool = False, time
         addons: What they consist of.
         hurry: The cluster is only told, and not waited for.
         timeout: Seconds until it must have deleted them.
+        stop: Ends the wait for that when it is set.
 
     Raises:
         RunError: The cluster refuses, or something is left.
+        Stopped: It was told to stop.
     """
     labels = deploy.labels(run_id)
     for stage in (addons.custom, addons.objects):
         told = [each for each in reversed(stage.documents) if apis.delete(each, namespace_of(each), labels)]
         if told and not hurry:
-            apis.wait_until("the end of add-ons", partial(_left, apis, told), timeout=timeout, interval=1)
+            apis.wait_until("the end of add-ons", partial(_left, apis, told), timeout=timeout, interval=1, stop=stop)
 
 
-def delete_commands(apis: Apis, run_id: str, addons: Addons) -> tuple[str, ...]:
-    """Return the commands that delete what a run's add-ons have in namespaces that stay."""
-    kinds = {apis.resource(each).name: each for each in addons.objects.documents if apis.resource(each).namespaced}
+def delete_commands(apis: Apis, run_id: str, addons: Addons, known: Kinds) -> tuple[str, ...]:
+    """Return the commands that delete what a run's add-ons have in namespaces that stay; the cluster isn't asked."""
+    kinds = {str(known[each]) for each in addons.objects.documents if known[each].namespaced}
     if not kinds:
         return ()
     which = f"--selector={ownership.selector(run_id)}"

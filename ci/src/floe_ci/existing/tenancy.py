@@ -49,21 +49,38 @@ class Tenancy:
         known = tuple(each for each in self.manifests.documents if not everything.brings(each))
         ownership.claim(self.apis, spec, Manifests(known), self.kinds, stop)
 
-    def delete(self, *, shards: int = 1, timeout: float = ownership.GONE, hurry: bool = False) -> tuple[str, ...]:
+    def delete(
+        self,
+        *,
+        shards: int = 1,
+        timeout: float = ownership.GONE,
+        hurry: bool = False,
+        stop: threading.Event | None = None,
+    ) -> tuple[str, ...]:
         """Delete what the run made, and return what the reader of the results should know of that.
 
         Args:
             shards: How many the run has.
             timeout: Seconds until the cluster must have deleted it.
             hurry: The cluster is only told: whoever stops a run gives it seconds.
+            stop: Ends the wait for the end of add-ons when it is set.
 
         Raises:
             RunError: The cluster refuses, or something is left.
         """
-        addons.remove(self.apis, self.run_id, self.addons, hurry=hurry)
-        ownership.delete(self.apis, self.run_id, self.kinds, shards=shards, timeout=timeout, hurry=hurry)
+
+        def own() -> None:
+            ownership.delete(self.apis, self.run_id, self.kinds, shards=shards, timeout=timeout, hurry=hurry)
+
         if not hurry:
+            # Whatever holds an add-on, the run's own goes.
+            try:
+                addons.remove(self.apis, self.run_id, self.addons, stop=stop)
+            finally:
+                own()
             return ()
+        own()  # first: it is one call, and add-ons are many
+        addons.remove(self.apis, self.run_id, self.addons, hurry=True)
         look = ownership.look_command(self.apis, self.run_id, self.kinds, shards)
         return (f"the cluster was told to delete it, and not waited for: {look}",)
 
@@ -71,9 +88,10 @@ class Tenancy:
         """Return how to look into what is left, and how to delete it."""
         look = self.apis.command("--namespace", self.namespace, "get", "all")
         delete = ownership.delete_command(self.apis, self.run_id, self.kinds, shards)
+        of_addons = addons.delete_commands(self.apis, self.run_id, self.addons, self.kinds)
         return (
             f"it was left for a look: {look}",
-            *(f"to delete the add-ons: {each}" for each in addons.delete_commands(self.apis, self.run_id, self.addons)),
+            *(f"to delete the add-ons: {each}" for each in of_addons),
             f"to delete it: {delete}",
         )
 

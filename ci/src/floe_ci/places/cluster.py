@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 import anyio
 
 from floe_ci import bundled, helm, kustomize
-from floe_ci.addons import Addons
+from floe_ci.addons import API_SERVICE, Addons
 from floe_ci.driver import kubectl as command
 from floe_ci.driver.kubectl import kubectl
 from floe_ci.errors import RunError, UserError
@@ -40,6 +40,8 @@ INSTALL: Final = "install it: https://kubernetes.io/docs/tasks/tools"
 IMAGES: Final = "a run in it needs --push REF, a registry that it pulls from, or --image REF, a runner that is there"
 REACHES_OUT: Final = "e2e"
 """The tier whose tests may change something outside of their namespace: they make namespaces of their own."""
+OF_ADDONS: Final = frozenset({"metrics.k8s.io"})
+"""Groups of APIs that a cluster has by an add-on alone."""
 SEES: Final = {"apiGroups": [""], "resources": ["namespaces", "nodes"], "verbs": ["get", "list"]}
 """What tests of other tiers may do outside of theirs in a cluster of somebody else's."""
 
@@ -105,8 +107,10 @@ class ClusterPlace:
         plan = read(request, with_tests=False, version=chosen.version)
         kinds = addons.kinds_of(apis, plan.addons.beside(plan.services))
         try:
-            addons.remove(apis, kept_id(request), plan.addons)
-            ownership.delete(apis, kept_id(request), kinds)
+            try:
+                addons.remove(apis, kept_id(request), plan.addons)
+            finally:
+                ownership.delete(apis, kept_id(request), kinds)
         except RunError as error:
             raise UserError(str(error)) from error
         return f"deleted {', '.join(left)}"
@@ -148,7 +152,8 @@ class ClusterStay(DrivenStay):
         if self._tenancy and self._driven and not keep:
             let_in = self._tenancy
             with self._run.step("leave the cluster"):
-                notes = await in_thread(lambda: let_in.delete(shards=self._shards, hurry=hurry))
+                stop = None if hurry else self._run.interrupts.stop
+                notes = await in_thread(lambda: let_in.delete(shards=self._shards, hurry=hurry, stop=stop))
             for note in notes:
                 self._run.told.note(note)
 
@@ -170,11 +175,18 @@ def read(request: RunRequest, *, with_tests: bool = True, version: Callable[[], 
     """
     plan = Plan.read(request)
     services, of_cluster, runner = render(bundled.manifests(), plan, version)
-    if request.tier != REACHES_OUT:
-        runner = Manifests(
-            tuple({**each, "rules": [SEES]} if each["kind"] == "ClusterRole" else each for each in runner.documents)
-        )
+    for each in runner.documents:
+        if each["kind"] == "ClusterRole":
+            each["rules"] = _rules(request.tier, each["rules"], of_cluster)
     return addons.answered(plan.with_manifests(services, runner if with_tests else Manifests(()), of_cluster))
+
+
+def _rules(tier: str, rules: list[dict[str, list[str]]], of_cluster: Addons) -> list[dict[str, list[str]]]:
+    """Return what a tier's tests may ask of the whole cluster: nothing that only an add-on serves which it hasn't."""
+    if tier != REACHES_OUT:
+        return [SEES]
+    served = {each["spec"].get("group") for each in of_cluster.all.documents if each["kind"] == API_SERVICE}
+    return [rule for rule in rules if not OF_ADDONS.intersection(rule["apiGroups"]) - served]
 
 
 def render(k8s: Path, plan: Plan, version: Callable[[], str] = str) -> tuple[Manifests, Addons, Manifests]:

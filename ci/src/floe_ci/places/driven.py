@@ -145,16 +145,23 @@ class Driven:
         """
         if not self._began:
             return ()
-        hurry = self._run.interrupts.signal is not None
+        hurry, notes = self._in_a_hurry, tuple[str, ...]()
         with self._run.step("collect"), self._private or TemporaryDirectory(prefix="floe-ci-") as private:
             raw = Path(private)
             try:
-                notes = self._cluster.collect(raw, timeout=HURRY if hurry else COLLECTING) if self._tested else ()
+                if self._tested:
+                    # One that comes now ends it, as the story waits for seconds only.
+                    stop = None if hurry else self._run.interrupts.stop
+                    notes = self._cluster.collect(raw, timeout=HURRY if hurry else COLLECTING, stop=stop)
             finally:
-                self._tell(HURRY if hurry else EVENTS)
-                left_out = self._run.folder.gather(raw, seconds=HURRY if hurry else None)
+                self._tell(HURRY if self._in_a_hurry else EVENTS)
+                left_out = self._run.folder.gather(raw, seconds=HURRY if self._in_a_hurry else None)
                 self.close()
             return (*notes, *left_out)
+
+    @property
+    def _in_a_hurry(self) -> bool:
+        return self._run.interrupts.signal is not None
 
     def _tell(self, seconds: float) -> None:
         """Write down what the cluster says of the namespace, and of the pods that are not well, in so many seconds."""

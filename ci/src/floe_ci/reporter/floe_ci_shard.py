@@ -70,6 +70,9 @@ class Part:
         """Where to tell of it."""
         self.handed: str = told["handed"]
         """The file by which tests are handed out; empty: what its tests are is known from the start."""
+        # Read now: tests may do what they like to the environment, and to the working directory.
+        self.events = os.path.abspath(os.environ[EVENTS]) if os.environ.get(EVENTS) else ""
+        """The file that what happens is told in; empty: nobody asks."""
         with open(told["durations"], encoding="utf-8") as file:
             self.durations: dict[str, float] = json.load(file)
 
@@ -126,7 +129,7 @@ class Splitter:
         if not hasattr(config, "workerinput") or config.workerinput["workerid"] == "gw0":
             tests = [item.nodeid for item in items]
             write(part.folder, TESTS, {"tests": tests, "of": of})
-            tell(part_events(tests, of))
+            tell(part.events, part_events(tests, of))
 
 
 class Taker:
@@ -151,14 +154,14 @@ class Taker:
         self._of = digest(session.items)
         self._seconds = weights_of({test: [test] for test in self._items}, self._part.durations)
         self._slices = slices(self._part.groups(session.items), self._part.durations, self._part.count)
-        tell([json.dumps({"event": "queue", "slices": len(self._slices), "of": self._of})])
+        tell(self._part.events, [json.dumps({"event": "queue", "slices": len(self._slices), "of": self._of})])
         order = self._next()
         while not order.over:
             order = self._run(session, order)
         return True
 
     def _ask(self) -> None:
-        tell([json.dumps({"event": "wants"})])
+        tell(self._part.events, [json.dumps({"event": "wants"})])
 
     def _next(self, *, has_asked: bool = False) -> Order:
         """Return what to run, where there is nothing at hand."""
@@ -172,7 +175,7 @@ class Taker:
     def _run(self, session: pytest.Session, order: Order) -> Order:
         """Run what was handed out, and return what comes then."""
         items = self._tests(order)
-        tell([*part_events([item.nodeid for item in items], self._of), order.begins()])
+        tell(self._part.events, [*part_events([item.nodeid for item in items], self._of), order.begins()])
         left, has_asked = sum(self._seconds[item.nodeid] for item in items), False
         then: Order | None = None
         for item, *others in (items[place : place + 2] for place in range(len(items))):
@@ -271,9 +274,8 @@ def digest(items: Iterable[pytest.Item]) -> str:
     return hashlib.sha256(ids.encode(errors="replace")).hexdigest()
 
 
-def tell(events: Iterable[str], opened: Callable[..., Any] = open) -> None:
+def tell(path: str, events: Iterable[str], opened: Callable[..., Any] = open) -> None:
     """Say at once, where what happens is told, what is its part: its folder may be lost with its machine."""
-    path = os.environ.get(EVENTS)
     if not path:
         return
     with opened(path, "a", encoding="ascii") as file:

@@ -11,6 +11,7 @@ from floe_ci.addons import Addons
 from floe_ci.config import Config, TierConfig
 from floe_ci.errors import RunError, UserError
 from floe_ci.existing import addons
+from floe_ci.existing.kinds import Kinds
 from floe_ci.plan import Plan
 from floe_ci.request import RunRequest
 from kubernetes import client
@@ -143,11 +144,18 @@ def test_removal_that_does_not_end(cluster: ApiServer) -> None:
     addons.remove(cluster.apis, "abc", asked, hurry=True)
 
 
+def test_no_add_ons_ask_for_no_rights(cluster: ApiServer) -> None:
+    """Without add-ons the cluster is asked for nothing on their behalf: an account that may do little is not refused."""
+    cluster.objects.clear()
+    addons.check(cluster.apis, Addons(), {}, Kinds({}), "prod")
+
+
 def test_delete_command(cluster: ApiServer) -> None:
     """What is left in namespaces that stay is deleted by a command that names its kinds and the run."""
-    (command,) = addons.delete_commands(cluster.apis, "abc", Addons.parse({"a": METRICS}))
+    asked = Addons.parse({"a": METRICS})
+    (command,) = addons.delete_commands(cluster.apis, "abc", asked, addons.kinds_of(cluster.apis, asked))
     assert command == (
-        "kubectl delete deployments --all-namespaces "
+        "kubectl delete deployments.apps --all-namespaces "
         "--selector=floe.dev/run-id=abc,app.kubernetes.io/managed-by=floe-ci --ignore-not-found"
     )
 
