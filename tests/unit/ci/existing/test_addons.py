@@ -145,7 +145,7 @@ def test_removal_that_does_not_end(cluster: ApiServer) -> None:
 
 
 def test_no_add_ons_ask_for_no_rights(cluster: ApiServer) -> None:
-    """Without add-ons the cluster is asked for nothing on their behalf: an account that may do little is not refused."""
+    """Without add-ons the cluster is asked for nothing on their behalf, so that an account may do little."""
     cluster.objects.clear()
     addons.check(cluster.apis, Addons(), {}, Kinds({}), "prod")
 
