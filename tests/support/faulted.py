@@ -76,7 +76,7 @@ class Place:
         where = ("--on", "cluster", "--kubeconfig", kubeconfig or self.kubeconfig, "--image", self.image)
         return [sys.executable, "-m", "floe_ci", "test", *where, "--results", str(results), *args]
 
-    def left(self, run_id: str, timeout: float = 120) -> tuple[str, ...]:
+    def left(self, run_id: str, timeout: float = 100) -> tuple[str, ...]:
         """Wait for the end of a run's namespace, and return what has its label after that."""
         namespace = f"namespace/floe-integration-{run_id}"
         self.kubectl("wait", "--for=delete", namespace, f"--timeout={timeout:g}s", check=False)
