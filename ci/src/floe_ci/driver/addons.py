@@ -52,6 +52,11 @@ def apply_others(apis: Apis, spec: RunSpec, others: Manifests, stop: threading.E
     deploy.apply(apis, spec, rest, stop)
 
 
+def selector(spec: RunSpec) -> str:
+    """Return what selects the pods of a run's add-ons: in somebody's cluster other runs may have theirs beside them."""
+    return f"{LABEL},{contract.LABEL_RUN_ID}={spec.run_id}" if spec.addons_of_run else LABEL
+
+
 def wait(apis: Apis, spec: RunSpec, addons: Addons, stop: threading.Event | None = None) -> None:
     """Wait until the add-ons are ready, then apply the objects of the kinds that they bring.
 
@@ -64,7 +69,8 @@ def wait(apis: Apis, spec: RunSpec, addons: Addons, stop: threading.Event | None
     for namespace in addons.namespaces:
         there = Manifests(tuple(each for each in objects.documents if namespace_of(each) == namespace))
         at = spec.model_copy(update={"namespace": namespace})
-        ready.wait_for_services(apis, at, there, stop, what=f"add-ons in namespace {namespace}", selector=LABEL)
+        what = f"add-ons in namespace {namespace}"
+        ready.wait_for_services(apis, at, there, stop, what=what, selector=selector(spec))
     _wait(apis, spec, "what add-ons answer for", objects, stop)
     _put(apis, spec, addons.custom, stop)
 

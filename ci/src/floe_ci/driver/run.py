@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Self
 import urllib3
 from kubernetes import client
 
-from floe_ci.addons import LABEL, Addons
+from floe_ci.addons import Addons
 from floe_ci.config import expand_environment
 from floe_ci.driver import addons, coverage, deploy, events, job, order, pods, poll, unwell
 from floe_ci.driver.apis import explain
@@ -281,7 +281,7 @@ class ClusterRun:
 
     def _unwell(self) -> dict[str, str]:
         core = self._apis.core
-        beside = [unwell.reports(core, each, LABEL) for each in self._addons.namespaces]
+        beside = [unwell.reports(core, each, addons.selector(self._spec)) for each in self._addons.namespaces]
         return {
             name: text for part in (*beside, unwell.reports(core, self._spec.namespace)) for name, text in part.items()
         }
@@ -372,14 +372,15 @@ class Watcher:
                 follower.finish(max(over - time.monotonic(), 0.0))
 
     def _watch(self) -> None:
+        core, theirs = self._apis.core, addons.selector(self._spec)
         is_last = False
         while not is_last:
             is_last = self._over.wait(LOOK)
             try:
-                found = self._apis.core.list_namespaced_pod(self._spec.namespace).items
+                found = core.list_namespaced_pod(self._spec.namespace).items
                 self._follower.look([pod for pod in found if not job.is_of_another(pod, self._spec)])
                 for namespace, follower in self._beside.items():
-                    follower.look(self._apis.core.list_namespaced_pod(namespace, label_selector=LABEL).items)
+                    follower.look(core.list_namespaced_pod(namespace, label_selector=theirs).items)
             except (client.ApiException, urllib3.exceptions.HTTPError, ValueError):
                 # The next look may succeed; the run itself notices a cluster that is gone, or that talks nonsense.
                 continue
