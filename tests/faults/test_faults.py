@@ -340,7 +340,7 @@ def on_node(place: Place, tmp_path: Path) -> Iterator[Callable[[str], None]]:
         (
             "api-restarted",
             "the API server is killed, and starts again",
-            "crictl stop --timeout 0 $(crictl ps --quiet --name kube-apiserver)",
+            "pkill -KILL kube-apiserver",
         ),
     ],
 )

@@ -132,6 +132,14 @@ class Manifests:
             raise UserError.of(problems, "manifests")
         return variables
 
+    def only(self, kind: str) -> Self:
+        """Return the objects of a kind."""
+        return type(self)(tuple(item for item in self.documents if item["kind"] == kind))
+
+    def without(self, kind: str) -> Self:
+        """Return the objects of other kinds."""
+        return type(self)(tuple(item for item in self.documents if item["kind"] != kind))
+
     def workloads(self) -> tuple[tuple[str, str], ...]:
         """Return kind and name of each object that keeps pods running."""
         return tuple((item["kind"], item["metadata"]["name"]) for item in self.documents if item["kind"] in _WORKLOADS)

@@ -26,7 +26,7 @@ CONDITIONS: Final = {DEFINITION: "Established", API_SERVICE: "Available"}
 
 
 def apply(apis: Apis, spec: RunSpec, addons: Addons, stop: threading.Event | None = None) -> None:
-    """Apply what add-ons consist of, but for objects of the kinds that they bring themselves.
+    """Apply what add-ons consist of, but for API services, and objects of the kinds that they bring themselves.
 
     Raises:
         RunError: The cluster refuses something, has it from somebody else, or does not know a kind in time.
@@ -35,7 +35,7 @@ def apply(apis: Apis, spec: RunSpec, addons: Addons, stop: threading.Event | Non
     definitions = addons.definitions
     _put(apis, spec, definitions, stop)
     _wait(apis, spec, "the kinds that add-ons define", definitions, stop)
-    _put(apis, spec, addons.objects, stop)
+    _put(apis, spec, addons.objects.without(API_SERVICE), stop)
 
 
 def apply_others(apis: Apis, spec: RunSpec, others: Manifests, stop: threading.Event | None = None) -> None:
@@ -45,11 +45,10 @@ def apply_others(apis: Apis, spec: RunSpec, others: Manifests, stop: threading.E
         RunError: The cluster refuses something, or does not know a kind in time.
         Stopped: It was told to stop.
     """
-    first = Manifests(tuple(each for each in others.documents if each["kind"] == DEFINITION))
+    first = others.only(DEFINITION)
     deploy.apply(apis, spec, first, stop)
     _wait(apis, spec, "the kinds that manifests define", first, stop)
-    rest = Manifests(tuple(each for each in others.documents if each["kind"] != DEFINITION))
-    deploy.apply(apis, spec, rest, stop)
+    deploy.apply(apis, spec, others.without(DEFINITION), stop)
 
 
 def selector(spec: RunSpec) -> str:
@@ -58,7 +57,10 @@ def selector(spec: RunSpec) -> str:
 
 
 def wait(apis: Apis, spec: RunSpec, addons: Addons, stop: threading.Event | None = None) -> None:
-    """Wait until the add-ons are ready, then apply the objects of the kinds that they bring.
+    """Wait until the add-ons are ready, then apply their API services, and the objects of the kinds that they bring.
+
+    An API service comes when somebody answers for it: the API server keeps the first connection that it gets, wherever
+    that leads, and meanwhile no namespace can be deleted.
 
     Raises:
         RunError: Something does not become ready, or the cluster refuses it.
@@ -71,6 +73,7 @@ def wait(apis: Apis, spec: RunSpec, addons: Addons, stop: threading.Event | None
         at = spec.model_copy(update={"namespace": namespace})
         what = f"add-ons in namespace {namespace}"
         ready.wait_for_services(apis, at, there, stop, what=what, selector=selector(spec))
+    _put(apis, spec, objects.only(API_SERVICE), stop)
     _wait(apis, spec, "what add-ons answer for", objects, stop)
     _put(apis, spec, addons.custom, stop)
 

@@ -119,8 +119,8 @@ def test_order(cluster: ApiServer, install: Callable[..., None]) -> None:
         "Namespace",
         "CustomResourceDefinition",
         "Service",
-        "APIService",
         "ValidatingWebhookConfiguration",
+        "APIService",
         "Kettle",
     ]
     assert all("force=True" in change for change in cluster.changes)
