@@ -100,7 +100,8 @@ def test_kubeconfig_to_nowhere(
     (detail,) = [each["detail"] for each in told["places"]["cluster"]["findings"] if each["state"] == "broken"]
     assert "context kind-gone: https://127.0.0.1:9 does not answer" in detail
     images = ("--image", "runner:1", "--images", "floe.local/dagster=dagster:1")
-    run = floe_ci("test", "--on", "cluster", "--kubeconfig", str(config), *images)
+    results = ("--results", str(tmp_path / "results"))
+    run = floe_ci("test", "--on", "cluster", "--kubeconfig", str(config), *images, *results)
     assert run.code == 2
     assert detail in run.output
 
