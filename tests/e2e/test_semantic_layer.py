@@ -63,7 +63,8 @@ class Cube:
                 return Unmet("it asks to wait")
             return answer.status, content
 
-        return wait_for_condition(look, PATIENCE)
+        # Where it is busy with the model it misses its probes, and nobody is led to it for a moment.
+        return wait_for_condition(look, PATIENCE, retry_on=(urllib3.exceptions.HTTPError,))
 
     def load(self, token: str | None = None, **query: object) -> tuple[int, Any]:
         """Return the status and the content of what the REST API answers to a query."""
