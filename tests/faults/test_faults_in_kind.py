@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shlex
 import signal
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from faulted import MOMENTS, Row, Started, first_line
+from tests.engine.conftest import OPTIONS, SMALL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,24 +26,11 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.timeout(900)
 
-OPTIONS = shlex.split(os.environ.get("FLOE_CI_OPTIONS", ""))
 TABLE = """
 [tool.floe-ci.runner]
 install = ["pytest"]
 [tool.floe-ci.tiers.integration]
 manifests = ["service.yaml"]
-"""
-SERVICE = """
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: web}
-spec:
-  selector: {matchLabels: {app: web}}
-  template:
-    metadata: {labels: {app: web}}
-    spec:
-      terminationGracePeriodSeconds: 1
-      containers: [{name: web, image: "floe.local/runner:dev", command: [python, -m, http.server]}]
 """
 TESTS = """
 from threading import Event
@@ -87,7 +74,7 @@ def left_of(run_id: str) -> tuple[str, ...]:
 def begin(repository: Repository, tmp_path: Path, dagger: Dagger) -> Iterator[Callable[..., Started]]:  # noqa: ARG001 - there is an engine
     """Yield what starts a run of two tests, of which one waits for some seconds, or for ever."""
     repository.write("pyproject.toml", TABLE)
-    repository.write("service.yaml", SERVICE)
+    repository.write("service.yaml", SMALL["web.yaml"])
     results = tmp_path / "results"
     with ExitStack() as stack:
 
