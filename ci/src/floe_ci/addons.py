@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 from floe_ci.contract import CREDENTIALS_SECRET
@@ -118,8 +119,21 @@ class Addons:
     def brings(self, document: Document) -> bool:
         """Tell whether an object is of a kind that they define, or that an API service of theirs answers for."""
         group = group_of(document)
-        defined = {(each.group, each.kind) for each in definitions(self.all)}
-        return (group, document["kind"]) in defined or group in _served(self.all)
+        return (group, document["kind"]) in self._defined or group in self.served
+
+    @cached_property
+    def served(self) -> frozenset[str]:
+        """The groups that their API services answer for."""
+        return frozenset(str(_spec(each).get("group", "")) for each in self.all.only(API_SERVICE).documents)
+
+    @cached_property
+    def known_namespaces(self) -> frozenset[str]:
+        """The namespaces that are there once they are: every cluster's, and those that they make."""
+        return NAMESPACES | {each["metadata"]["name"] for each in self.all.only(NAMESPACE).documents}
+
+    @cached_property
+    def _defined(self) -> frozenset[tuple[str, str]]:
+        return frozenset((each.group, each.kind) for each in definitions(self.all))
 
     def have_a_say_in(self, manifests: Manifests) -> bool:
         """Tell whether other manifests can be applied only when the add-ons are ready: webhooks may look at all."""
@@ -176,12 +190,10 @@ class Addons:
 
     def _faults(self, manifests: Manifests) -> Iterator[str]:
         """Yield what refers to a namespace or a service that isn't there."""
-        documents = self.all.documents
-        made = NAMESPACES | {each["metadata"]["name"] for each in documents if each["kind"] == NAMESPACE}
-        services = {(namespace_of(each), each["metadata"]["name"]) for each in documents if each["kind"] == "Service"}
+        services = {(namespace_of(each), each["metadata"]["name"]) for each in self.all.only("Service").documents}
         for document in manifests.documents:
             named = document["metadata"].get("namespace")
-            if named and named not in made:
+            if named and named not in self.known_namespaces:
                 yield f"{_shown(document)} names the namespace {named}, which no add-on makes: add a Namespace {named}"
             for backend in backends(document):
                 if backend not in services:
@@ -197,7 +209,7 @@ NONE: Final = Addons()
 
 def definitions(manifests: Manifests) -> tuple[Definition, ...]:
     """Return the kinds that some manifests define."""
-    specs = [_spec(each) for each in manifests.documents if each["kind"] == DEFINITION]
+    specs = [_spec(each) for each in manifests.only(DEFINITION).documents]
     return tuple(
         Definition(
             str(each.get("group", "")),
@@ -239,11 +251,6 @@ def digest(document: Document) -> str:
 def _has_pods(document: Document) -> bool:
     alone = Manifests((document,))
     return document["kind"] == "Pod" or bool(alone.workloads() or alone.jobs() or alone.selecting_services())
-
-
-def _served(manifests: Manifests) -> frozenset[str]:
-    """Return the groups that API services answer for."""
-    return frozenset(str(_spec(each).get("group", "")) for each in manifests.documents if each["kind"] == API_SERVICE)
 
 
 def _is_built_in(document: Document) -> bool:

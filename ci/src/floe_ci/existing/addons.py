@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from floe_ci.addons import NAMESPACE, NAMESPACES, Addons, definitions, namespace_of
+from floe_ci.addons import Addons, definitions, group_of, namespace_of
 from floe_ci.driver import deploy
 from floe_ci.driver.apis import name_of
 from floe_ci.errors import UserError, suggest
@@ -78,8 +78,8 @@ def check(apis: Apis, addons: Addons, said: Mapping[str, str], kinds: Kinds, con
         told = [f"{each} is there already, and somebody else's" for each in found]
         told.append(f"use the add-on that is there, with --addon NAME={THERE}, or have it removed")
         raise UserError.of(told, f"context {context}")
-    made = NAMESPACES | {each["metadata"]["name"] for each in addons.all.documents if each["kind"] == NAMESPACE}
-    absent = {each for each in map(namespace_of, addons.all.documents) if each not in made} - _namespaces(apis)
+    named = {namespace_of(each) for each in addons.all.documents}
+    absent = named - addons.known_namespaces - _namespaces(apis)
     if absent:
         msg = f"context {context}: add-ons name namespaces that are not there: {', '.join(sorted(absent))}"
         raise UserError(msg)
@@ -94,8 +94,7 @@ def kinds_of(apis: Apis, addons: Addons) -> Kinds:
     known = Kinds.of(apis, Manifests((*addons.definitions.documents, *addons.objects.documents))).known
     brought = {(each.group, each.kind): each for each in definitions(addons.all)}
     for document in addons.custom.documents:
-        version = str(document.get("apiVersion", ""))
-        group = version.rpartition("/")[0]
+        version, group = str(document.get("apiVersion", "")), group_of(document)
         if found := brought.get((group, document["kind"])):
             known[version, document["kind"]] = Kind(group, found.plural, found.namespaced)
         else:  # an API service's, which alone knows

@@ -37,20 +37,15 @@ class Kinds:
     """By `apiVersion` and `kind`."""
 
     @classmethod
-    def of(cls, apis: Apis, manifests: Manifests, brought: Kinds | None = None) -> Kinds:
+    def of(cls, apis: Apis, manifests: Manifests) -> Kinds:
         """Ask the cluster for the kinds of all objects.
-
-        Args:
-            apis: The cluster's.
-            manifests: The objects.
-            brought: Kinds that are known without it, and are among those that are returned.
 
         Raises:
             UserError: It has no such kind; every one is named.
             RunError: It doesn't say.
         """
-        known, unknown = dict(brought.known) if brought else {}, []
-        for version, name in sorted({_key(document) for document in manifests.documents} - known.keys()):
+        known, unknown = {}, []
+        for version, name in sorted({_key(document) for document in manifests.documents}):
             try:
                 found = apis.ask("the cluster's kinds", partial(apis.resource, {"apiVersion": version, "kind": name}))
             except ResourceNotFoundError:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 import anyio
 
 from floe_ci import bundled, helm, kustomize
-from floe_ci.addons import API_SERVICE, Addons
+from floe_ci.addons import Addons
 from floe_ci.driver import kubectl as command
 from floe_ci.driver.kubectl import kubectl
 from floe_ci.errors import RunError, UserError
@@ -185,8 +185,7 @@ def _rules(tier: str, rules: list[dict[str, list[str]]], of_cluster: Addons) -> 
     """Return what a tier's tests may ask of the whole cluster: nothing that only an add-on serves which it hasn't."""
     if tier != REACHES_OUT:
         return [SEES]
-    served = {each["spec"].get("group") for each in of_cluster.all.documents if each["kind"] == API_SERVICE}
-    return [rule for rule in rules if not OF_ADDONS.intersection(rule["apiGroups"]) - served]
+    return [rule for rule in rules if not OF_ADDONS.intersection(rule["apiGroups"]) - of_cluster.served]
 
 
 def render(k8s: Path, plan: Plan, version: Callable[[], str] = str) -> tuple[Manifests, Addons, Manifests]:
