@@ -141,7 +141,7 @@ async def ready(environment: Environment) -> Path:
                 inputs = await asyncio.to_thread(environment.read)
                 folder = root / f"{_NOT_IN_NAMES.sub('-', environment.name)}-{inputs.digest}"
                 if not await _hold(environment, inputs, folder):
-                    return folder
+                    break
                 # A file that changed while uv worked may be in it or not: only what stayed is what its name says.
                 if (await asyncio.to_thread(environment.read)).digest == inputs.digest:
                     break
@@ -151,6 +151,7 @@ async def ready(environment: Environment) -> Path:
     except TimeoutError:
         msg = f"the environment {folder} was not ready after {TIMEOUT:g} s: a download or another run is slow"
         raise RunError(msg) from None
+    # Also where nothing was built: a run that was killed may have left one half removed.
     await asyncio.to_thread(remove_unused, root)
     return folder
 

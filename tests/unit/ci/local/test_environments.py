@@ -339,6 +339,19 @@ def test_environments_that_nobody_uses_are_removed(tmp_path: Path) -> None:
         assert {path.name for path in tmp_path.iterdir()} == {"new", "new.lock", "used", "used.lock"}
 
 
+def test_half_removed_environment_goes_with_the_next_run(source: Path, calls: Path) -> None:
+    """What a run that was killed has left half removed goes away with the next one, also where that builds nothing."""
+    environment = of_tests(source, Config())
+    folder = asyncio.run(ready(environment))
+    (folder.parent / "half" / "lib").mkdir(parents=True)
+    half = folder.parent / "half.lock"
+    half.touch()
+    os.utime(half, (0, 0))
+    asyncio.run(ready(environment))
+    assert calls.read_text().count("sync") == 1
+    assert {path.name for path in folder.parent.iterdir()} == {folder.name, f"{folder.name}.lock"}
+
+
 def test_service_has_its_lock_file_only(tmp_path: Path) -> None:
     """A service's environment holds what its lock file says, compiled, since several processes import it at once."""
     made = of_service(tmp_path / "dagster" / "image")
