@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import socket
@@ -20,7 +21,7 @@ import pytest
 from faulted import LONGEST, Row, Started, first_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from faulted import Place
     from repositories import Repository
@@ -177,7 +178,9 @@ def begin(place: Place, repository: Repository, tmp_path: Path) -> Iterator[Call
     """Yield what starts a run for a fault; one that still goes on in the end is killed."""
     begun: list[Started] = []
 
-    def start(fault: Fault, *options: str, kubeconfig: str = "") -> Started:
+    def start(
+        fault: Fault, *options: str, kubeconfig: str = "", environment: Mapping[str, str] | None = None
+    ) -> Started:
         image = place.image.replace(":faults", ":missing")
         if fault.manifest:
             repository.write("service.yaml", fault.manifest.replace("IMAGE-missing", image))
@@ -190,7 +193,12 @@ def begin(place: Place, repository: Repository, tmp_path: Path) -> Iterator[Call
         results = tmp_path / f"results-{len(begun)}"
         argv = place.argv(results, *selected, *fault.options, *options, kubeconfig=kubeconfig)
         process = subprocess.Popen(
-            argv, cwd=repository.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            argv,
+            cwd=repository.folder,
+            env=os.environ | (environment or {}),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         begun.append(Started(process, results, time.monotonic()))
         return begun[-1]
@@ -363,6 +371,67 @@ def test_node_recovers(  # noqa: PLR0913, PLR0917 - the fault, and what is neede
     assert row.exit_code == 0, row
     told = (started.results / "junit.xml").read_text()
     assert all(f'name="{test}"' in told for test in ("test_passes", "test_lasts"))
+    assert not row.left
+
+
+PRESSED: Final = 60
+"""Seconds for which the node says that its disk is full."""
+PRESSURE: Final = f"""\
+cd /var/lib/kubelet; cp config.yaml /run/config.yaml
+sed -i 's/nodefs.available: .*/nodefs.available: "99%"/' config.yaml
+echo 'evictionPressureTransitionPeriod: 5s' >> config.yaml
+systemctl restart kubelet
+systemd-run --on-active={PRESSED} sh -c 'cp /run/config.yaml /var/lib/kubelet/config.yaml; systemctl restart kubelet'
+"""
+"""Has the kubelet take a disk that is one hundredth full for a full one, and evict pods; then as it was."""
+
+
+def test_disk_of_the_node_is_full(
+    place: Place, begin: Callable[..., Started], record: Callable[[Row], None], on_node: Callable[[str], None]
+) -> None:
+    """Tests whose pod is evicted from a full node are infrastructure's fault, said with the node's own words."""
+    started = begin(Fault("node-full", "", 3, "", keyword="passes or waits"))
+    started.wait_for("tests: 1 of 2")
+    now = time.monotonic()
+    on_node(PRESSURE)
+    row = end(place, started, "node-full", "the node's disk is full, and the kubelet evicts pods", now)
+    place.kubectl("wait", "--for=condition=DiskPressure=False", "node", "--all", "--timeout=110s")
+    record(row)
+    assert row.exit_code == 3, row
+    assert "evicted" in row.seen
+    assert 'name="test_passes"' in (started.results / "junit.xml").read_text()
+    assert not row.left
+
+
+BACK: Final = "-120s"
+"""How far the clock is set back; a certificate of the cluster is older than that."""
+
+
+def test_clock_is_set_back(
+    place: Place, begin: Callable[..., Started], record: Callable[[Row], None], tmp_path: Path
+) -> None:
+    """A run whose machine's clock is set back while its tests run passes, and no duration of it is negative."""
+    found = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
+    if not found:
+        pytest.skip("libfaketime, which sets one process's clock, is not installed here")
+    clock = tmp_path / "clock"
+    clock.write_text("+0s\n", encoding="utf-8")
+    environment = {
+        "LD_PRELOAD": str(found[0]),
+        "FAKETIME_TIMESTAMP_FILE": str(clock),
+        "FAKETIME_NO_CACHE": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+    }
+    started = begin(Fault("clock-back", "", 0, "", keyword="passes or lasts"), environment=environment)
+    started.wait_for("tests: 1 of 2")
+    now = time.monotonic()
+    clock.write_text(f"{BACK}\n", encoding="utf-8")
+    row = end(place, started, "clock-back", "the machine's clock is set back by two minutes", now)
+    record(row)
+    assert row.exit_code == 0, row
+    measured = json.loads((started.results / "timings.json").read_text())
+    assert measured["total_seconds"] > 0
+    assert all(step["seconds"] >= 0 for step in measured["steps"])
     assert not row.left
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
 from faulted import MOMENTS, Row, Started, first_line
@@ -47,6 +49,8 @@ ENDS_IN = 60.0
 """Seconds that a process, and all that it made, may take to be gone."""
 NOTICED_IN = 240.0
 """Seconds until a run has noticed that its cluster is gone."""
+RESTART = "FLOE_CI_RESTART_ENGINE"
+"""The variable that holds the command that starts the engine again, where it may be killed."""
 NO_NODE = "redis:7.0.15"
 """A public image that no node can be made from."""
 
@@ -155,6 +159,64 @@ def test_docker_dies(begin: Callable[..., Started], record: Callable[[Row], None
     assert row.exit_code == 3, row
     assert 'name="test_passes"' in (started.results / "junit.xml").read_text()
     assert not row.left
+
+
+def test_node_dies(begin: Callable[..., Started], record: Callable[[Row], None]) -> None:
+    """A run whose node is stopped for good is infrastructure's fault, and keeps what the tests had told."""
+    started = begin()
+    started.wait_for(MOMENTS["tests"])
+    docker = [number for number, command in processes_of(started.run_id).items() if command.startswith("dockerd")]
+    if not docker:
+        pytest.skip("the engine's processes can't be seen from here")
+    inside = ["nsenter", "--target", str(docker[0]), "--mount", "--net", "docker"]
+    listed = subprocess.run([*inside, "ps", "--quiet"], capture_output=True, text=True, timeout=60, check=True)
+    now = time.monotonic()
+    subprocess.run([*inside, "stop", "--time", "0", *listed.stdout.split()], timeout=60, check=True)
+    row = end(started, "node-dies", "the container of the node is stopped", now, NOTICED_IN)
+    record(row)
+    assert row.exit_code == 3, row
+    assert 'name="test_passes"' in (started.results / "junit.xml").read_text()
+    assert not row.left
+
+
+def test_session_dies(begin: Callable[..., Started], record: Callable[[Row], None]) -> None:
+    """A run whose connection to the engine is cut ends with that as its cause, and keeps what the tests had told."""
+    started = begin()
+    started.wait_for(MOMENTS["tests"])
+    below = psutil.Process(started.process.pid).children(recursive=True)
+    sessions = [each for each in below if "session" in each.cmdline()[1:2]]
+    assert sessions
+    now = time.monotonic()
+    for each in sessions:
+        each.kill()
+    row = end(started, "session-dies", "the connection to the engine is cut", now, NOTICED_IN)
+    record(row)
+    assert row.exit_code == 3, row
+    assert 'name="test_passes"' in (started.results / "junit.xml").read_text()
+    assert not row.left
+
+
+def test_engine_dies(begin: Callable[..., Started], record: Callable[[Row], None]) -> None:
+    """A run whose engine is killed ends with that as its cause, and the next one on the engine's return passes."""
+    again = os.environ.get(RESTART)
+    engines = [each for each in psutil.process_iter(["name"]) if each.info["name"].startswith("dagger-engine")]
+    if not again or not engines:
+        pytest.skip(f"no {RESTART} says how the engine is started again here, or it can't be seen from here")
+    started = begin()
+    started.wait_for(MOMENTS["tests"])
+    now = time.monotonic()
+    for each in engines:
+        each.kill()
+    try:
+        row = end(started, "engine-dies", "the engine is killed", now, NOTICED_IN)
+    finally:
+        subprocess.run(shlex.split(again), timeout=600, check=True, stdout=subprocess.DEVNULL)
+    record(row)
+    assert row.exit_code == 3, row
+    assert 'name="test_passes"' in (started.results / "junit.xml").read_text()
+    assert not row.left
+    after = begin(seconds=1)
+    assert end(after, "engine-dies", "", after.began, NOTICED_IN).exit_code == 0
 
 
 def test_cluster_that_can_not_be_created(begin: Callable[..., Started], record: Callable[[Row], None]) -> None:

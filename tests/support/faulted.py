@@ -31,7 +31,8 @@ NAMES = (
     *("no-test", "pull-refused", "pytest-breaks", "quota", "results-full", "runner-deleted", "runner-out-of-memory"),
     *("segfault", "service-out-of-memory", "sighup-services", "sighup-tests", "sigint-services", "sigint-tests"),
     *("sigterm-services", "sigterm-tests", "test-hangs", "two-at-once", "eight-at-once"),
-    *("kubelet-stopped", "api-restarted", "no-dns", "docker-dies", "no-cluster", "killed"),
+    *("kubelet-stopped", "api-restarted", "no-dns", "docker-dies", "no-cluster", "killed", "node-full", "clock-back"),
+    *("node-dies", "session-dies", "engine-dies", "soak"),
     *(f"{number}-in-kind-{moment}" for number in ("sigint", "sigterm") for moment in MOMENTS),
 )
 """What the faults are called; the page has each, with what came of it or as not tried."""
