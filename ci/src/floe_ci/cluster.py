@@ -30,6 +30,14 @@ SEND = 'while [ $# -gt 0 ]; do skopeo copy --quiet --dest-tls-verify=false "$1" 
 VOLUME, VOLUME_NAME = "/var/lib/docker", "floe-ci-docker"
 KNOWN = f"cd {VOLUME}; ls -d kept-*/ 2> /dev/null | sed 's#^kept-##; s#/$##'; test -d \"kept-$1/docker\""
 """Whether there is a cluster of a name; it tells which there are."""
+JOURNALS = """
+mkdir /journals
+for node in $(kind get nodes --name floe); do
+  timeout 10 docker exec "$node" journalctl --no-pager --lines 400 --unit kubelet --unit containerd \\
+    > "/journals/$node" 2>&1 || true
+done
+"""
+"""Leaves a file for each node, with what matters of `kind export logs`."""
 NO_SUCH_CLUSTER = 3
 """What forget-cluster.sh exits with where there is none of the name."""
 API_PORT, DOCKER_PORT, REGISTRY_PORT, NODE_PORT = 6443, 2375, 5000, 30080
@@ -141,6 +149,15 @@ class Cluster:
         """Return the kubeconfig for the host, where the API's port has been opened under its own number."""
         text = await self.kubeconfig()
         return dag.file("kubeconfig", text.replace(f"//{HOST}:", "//localhost:"))
+
+    async def journals(self) -> dict[str, str]:
+        """Return what kubelet and containerd wrote last on each node, by the node's name.
+
+        Raises:
+            dagger.ExecError: Docker does not answer any more.
+        """
+        told = self.client.with_exec(["sh", "-euc", JOURNALS]).directory("/journals")
+        return {name: await told.file(name).contents() for name in await told.entries()}
 
     async def leave(self) -> None:
         """Stop the nodes and the service, but leave their containers on the volume, to be started again."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 ProblemKind = Literal["input", "infrastructure", "timeout", "memory", "interrupted"]
 """Whose affair it is: the caller's, the place's, the tests' own length or size, or whoever stopped the run."""
@@ -38,3 +38,5 @@ class End:
     """How to enter and to delete what was left for a look, a line each; none: nothing was left."""
     versions: Mapping[str, str] = field(default_factory=dict)
     """What the tests had around them, and in which version."""
+    used: Mapping[str, Sequence[Mapping[str, object]]] = field(default_factory=dict)
+    """What the run's `pods` and the `nodes` took, in the form of `performance.json`; none: the place doesn't tell."""

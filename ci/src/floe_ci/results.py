@@ -140,6 +140,7 @@ def finish(  # noqa: PLR0913, PLR0917 - all that is known of a run
         shards=[each.seconds for each in accounts] if len(accounts) > 1 else (),
         notes=(*end.notes, *folder.incomplete_logs()),
         versions={"floe-ci": version("floe-ci"), **end.versions},
+        used=end.used,
         folder=folder.path,
     )
     summary = _write(folder, judged, page, timings.measured(run_id, tier))
@@ -309,6 +310,7 @@ def _write(folder: RunFolder, judged: Judgement, page: Page, measured: Measured)
             attempt(name, lambda name=name, text=text: folder.write(name, text))  # type: ignore[misc]
     if page.shards:
         attempt(performance.FILE, lambda: _join_performance(folder, len(page.shards), measured.run_id))
+    attempt(performance.FILE, lambda: _complete_performance(folder, page, measured))
     ended = {"verdict": judged.verdict, "exit_code": judged.exit_code, "versions": dict(page.versions)}
     attempt("run.json", lambda: folder.end(**ended))
     try:  # last, for it takes the most room, of which there may be little
@@ -323,6 +325,11 @@ def _write(folder: RunFolder, judged: Judgement, page: Page, measured: Measured)
 
 def _join_performance(folder: RunFolder, count: int, run_id: str) -> None:
     if text := joint_performance.joined(folder.path, shards.all_of(count), run_id):
+        folder.write(performance.FILE, text)
+
+
+def _complete_performance(folder: RunFolder, page: Page, measured: Measured) -> None:
+    if text := performance.completed(folder.path, page.used, measured):
         folder.write(performance.FILE, text)
 
 

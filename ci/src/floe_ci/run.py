@@ -25,7 +25,7 @@ from floe_ci.steps import Timings
 from floe_ci.tasks import Held, in_thread
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from anyio.abc import TaskGroup
@@ -99,6 +99,8 @@ class Run:
     """What the reader of the results should know of where the tests ran."""
     versions: dict[str, str] = field(default_factory=dict)
     """What the tests had around them, and in which version."""
+    used: Mapping[str, Sequence[Mapping[str, object]]] = field(default_factory=dict)
+    """What pods and nodes took, as far as it is known: see `End`."""
 
     def __post_init__(self) -> None:
         """Listen to the tests, and let nobody be told a password."""
@@ -111,6 +113,11 @@ class Run:
     def step(self, name: str, limit: float | None = None) -> AbstractContextManager[None]:
         """Time a step, which may take `limit` seconds."""
         return self.timings.step(name, limit)
+
+    @property
+    def has_broken(self) -> bool:
+        """Whether a step has failed: something else than a test, then."""
+        return any(step.error is not None and not step.cancelled for step in self.timings.steps)
 
     def beside(self, work: Callable[[], Awaitable[None]]) -> None:
         """Do something beside the story, until that ends; what it fails with is told, and ends nothing."""
@@ -328,7 +335,7 @@ async def finish(this: Run, stay: Entrance, end: End) -> tuple[Outcome, bool]:
     await in_thread(lambda: remember_durations(this))
     versions = this.versions | this.live.versions
     kept = kept_in(this, stay) if keep else ()
-    end = replace(end, notes=(*this.notes, *notes), kept=kept, versions=versions)
+    end = replace(end, notes=(*this.notes, *notes), kept=kept, versions=versions, used=this.used)
     outcome = await in_thread(
         lambda: results.finish(this.folder, this.request.tier, this.request.run_id, end, this.timings, this.live)
     )

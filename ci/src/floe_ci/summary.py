@@ -26,7 +26,7 @@ FILES: Final = {
     "pods/": "each pod that was not well, and the nodes, as the cluster saw them",
     "junit.xml": "every test with its full output",
     "coverage.xml": "lines measured",
-    "performance.json": "how long the measured parts of tests took",
+    "performance.json": "time and memory, as far as they were measured",
     "timings.json": "every step's duration",
     "shards/": "what the tests of each shard wrote",
     "durations.json": "how long each test took, by which the next run's shards are balanced",
@@ -52,6 +52,8 @@ class Page:
     notes: Sequence[str] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
     """What the tests had around them, and in which version."""
+    used: Mapping[str, Sequence[Mapping[str, object]]] = field(default_factory=dict)
+    """What pods and nodes took, for `performance.json`."""
     shards: Sequence[float] = ()
     """Seconds of the tests of each shard, where there are several."""
     folder: Path | None = None

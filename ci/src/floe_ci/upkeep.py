@@ -96,19 +96,16 @@ def sizes(held: Held) -> tuple[int | None, int | None]:
     from kubernetes import client  # noqa: PLC0415
 
     from floe_ci.driver.apis import Apis  # noqa: PLC0415
+    from floe_ci.driver.usage import summary  # noqa: PLC0415
 
     try:
         apis = Apis.of_kubeconfig(held.kubeconfig.read_text(encoding="utf-8"))
         until = time.monotonic() + ANSWER
         memory = disk = 0
         for node in apis.core.list_node(_request_timeout=ANSWER).items:
-            path = f"/api/v1/nodes/{node.metadata.name}/proxy/stats/summary"
-            left = max(until - time.monotonic(), 1)
-            summary = apis.api_client.call_api(
-                path, "GET", auth_settings=["BearerToken"], response_type="object", _request_timeout=left
-            )[0]["node"]
-            memory += summary["memory"]["workingSetBytes"]
-            disk += summary["runtime"]["imageFs"]["usedBytes"]
+            told = summary(apis.core, node.metadata.name, max(until - time.monotonic(), 1))["node"]
+            memory += told["memory"]["workingSetBytes"]
+            disk += told["runtime"]["imageFs"]["usedBytes"]
     except (OSError, KeyError, TypeError, client.ApiException, urllib3.exceptions.HTTPError):
         return None, None
     return memory, disk

@@ -33,6 +33,8 @@ AT_ONCE: Final = 100
 LOCAL: Final = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})  # noqa: S104 - compared, not listened on
 RECOVERY: Final = 60.0
 """Seconds after an API had no answer in which it may not know yet what one may do."""
+AWAY: Final = 30.0
+"""Seconds without an answer, with calls that failed, after which an API is taken for gone."""
 UNKNOWN_YET: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 CALL: Final = 60.0
 """Seconds for one call and its repetitions."""
@@ -332,6 +334,13 @@ class TimedClient(client.ApiClient):  # type: ignore[misc]  # the client is not 
 
     failed_at = float("-inf")
     """The time, of `time.monotonic`, at which the API had no answer last."""
+    answered_at = float("inf")
+    """The time at which it had one last; before the first, nothing is known."""
+
+    @property
+    def is_away(self) -> bool:
+        """Whether the API has not answered for so long that nothing more is to be had of it."""
+        return self.failed_at - self.answered_at >= AWAY
 
     def request(self, method: str, url: str, **options: Any) -> Any:  # noqa: ANN401 - as the client's own
         """Send a request; a time limit of the caller's own stands."""
@@ -339,11 +348,13 @@ class TimedClient(client.ApiClient):  # type: ignore[misc]  # the client is not 
         # One number that is no whole one would be passed over.
         pair = limit if isinstance(limit, tuple) else (limit, limit)
         try:
-            return super().request(method, url, **options, _request_timeout=pair)
+            answer = super().request(method, url, **options, _request_timeout=pair)
         except (client.ApiException, urllib3.exceptions.HTTPError) as error:
             if may_pass(error):
                 self.failed_at = time.monotonic()
             raise
+        self.answered_at = time.monotonic()
+        return answer
 
 
 NO_FILE: Final = "/dev/null/none"

@@ -19,6 +19,7 @@ from floe_ci.driver.nodes import wait_for_nodes
 from floe_ci.driver.ready import wait_for_services
 from floe_ci.driver.room import Room
 from floe_ci.driver.sharded import ShardedTests
+from floe_ci.driver.usage import Usage
 from floe_ci.errors import RunError
 from floe_ci.manifests import Manifests
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from floe_ci.driver.follow import Logs
     from floe_ci.driver.sharded import Queue, ShardEnd
     from floe_ci.driver.spec import RunSpec
+    from floe_ci.driver.usage import Used
     from floe_ci.ends import Problem
 
 LOOK: Final = 0.5
@@ -81,6 +83,7 @@ class ClusterRun:
                 for namespace in self._addons.namespaces
             },
         )
+        self._usage = Usage(apis.core, spec.namespace)
         self._given = deploy.Given()
         self.problem: Problem | None = None
         """What ended the tests, if not they themselves: time or memory; known when they have ended."""
@@ -97,6 +100,7 @@ class ClusterRun:
 
     def __exit__(self, *_: object) -> None:
         """Read the logs to where they are, for a few seconds; nothing is written to them afterwards."""
+        self._usage.end()
         self._watcher.end()
 
     def prepare(self) -> tuple[str, ...]:
@@ -145,7 +149,7 @@ class ClusterRun:
             Stopped: The run was told to stop.
         """
         if follow:
-            self._watcher.begin()
+            self._begin()
         if apply:
             self._apply()
         if self._spec.runner and not self._spec.is_ahead:
@@ -164,7 +168,7 @@ class ClusterRun:
             TimedOut: They took longer than they may, and could not end themselves.
             Stopped: The run was told to stop.
         """
-        self._watcher.begin()
+        self._begin()
         again: tuple[str, ...] = ()
         while True:
             try:
@@ -183,6 +187,11 @@ class ClusterRun:
         return end.exit_code
 
     @property
+    def is_away(self) -> bool:
+        """Whether the cluster has not answered for so long that nothing more is to be had of it."""
+        return self._apis.api_client.is_away
+
+    @property
     def shards(self) -> int:
         """Into how many parts the tests are split, once their Job is made."""
         assert isinstance(self._spec.shards, int)  # noqa: S101 - that is found out before
@@ -197,7 +206,7 @@ class ClusterRun:
             RunError: No shard could begin, or the cluster does not answer any more.
             Stopped: The run was told to stop.
         """
-        self._watcher.begin()
+        self._begin()
         spec = self._spec
         self._sharded = ShardedTests(
             self._apis, spec, self._given, raw, self._has_succeeded, self._others, self._stop, queue
@@ -274,6 +283,15 @@ class ClusterRun:
             return poll.in_time(self._unwell, timeout=timeout)
         except (client.ApiException, urllib3.exceptions.HTTPError, poll.NotInTime):
             return {}
+
+    def used(self) -> dict[str, list[Used]]:
+        """Return what the pods and the nodes took until now; nothing where the cluster doesn't tell."""
+        return self._usage.told()
+
+    def _begin(self) -> None:
+        """Follow logs, and look what is used, unless that is done already."""
+        self._watcher.begin()
+        self._usage.begin()
 
     @property
     def _namespaces(self) -> tuple[str, ...]:

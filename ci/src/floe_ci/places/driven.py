@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -31,7 +32,7 @@ LOST: Final = 137
 COLLECTING: Final = 540.0
 EVENTS: Final = 10.0
 HURRY: Final = 2.5
-"""Seconds that the results may take out of their pod, and the events; and either where the run was interrupted."""
+"""Seconds that the results may take out of their pod, and the events; and either in a hurry."""
 
 
 class Driven:
@@ -155,17 +156,20 @@ class Driven:
                     notes = self._cluster.collect(raw, timeout=HURRY if hurry else COLLECTING, stop=stop)
             finally:
                 self._tell(HURRY if self._in_a_hurry else EVENTS)
-                left_out = self._run.folder.gather(raw, seconds=HURRY if self._in_a_hurry else None)
+                is_awaited = self._run.interrupts.signal is not None
+                left_out = self._run.folder.gather(raw, seconds=HURRY if is_awaited else None)
                 self.close()
             return (*notes, *left_out)
 
     @property
     def _in_a_hurry(self) -> bool:
-        return self._run.interrupts.signal is not None
+        """Whether somebody waits for the end, or there is nothing to wait for."""
+        return self._run.interrupts.signal is not None or self._cluster.is_away
 
     def _tell(self, seconds: float) -> None:
         """Write down what the cluster says of the namespace, and of the pods that are not well, in so many seconds."""
         began = time.monotonic()
+        self._run.used = {kind: [*map(asdict, found)] for kind, found in self._cluster.used().items()}
         self._run.folder.write("events.txt", self._cluster.events(timeout=seconds))
         left = seconds - (time.monotonic() - began)
         for name, text in (self._cluster.unwell(timeout=left) if left > 0 else {}).items():

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
+import dagger
 import yaml
+from anyio import fail_after
 from dagger import ReturnType
 
 from floe_ci import cluster, selection
@@ -12,6 +15,7 @@ from floe_ci.build import RUNNER_IMAGE, Build
 from floe_ci.cluster import HOST, Cluster
 from floe_ci.config import expand_environment
 from floe_ci.contract import CREDENTIALS_SECRET, LABEL_CONNECTION
+from floe_ci.driver import unwell
 from floe_ci.driver.apis import Apis
 from floe_ci.engine import explained
 from floe_ci.places.driven import Driven, DrivenStay
@@ -21,8 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable
     from contextlib import AbstractAsyncContextManager
 
-    import dagger
-
     from floe_ci.build import Steps
     from floe_ci.origin import Origin
     from floe_ci.plan import Plan
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 SERVICES_NAMESPACE: Final = "floe-test"
 """Where the services are in a cluster that more than one run uses."""
 STARTING: Final = 300.0
+JOURNALS: Final = 30.0
+"""Seconds in which the nodes must tell what they wrote."""
 CREATING: Final = 600.0
 """Seconds until Docker, and until the cluster, must be there."""
 
@@ -80,6 +84,16 @@ class KindStay(DrivenStay):
             kubeconfig = await created.kubeconfig()
         spec = plan.spec(names.__getitem__, namespace=self._namespace).model_copy(update={"durations": known})
         self._driven = Driven(self._run, connect(kubeconfig, url), spec)
+
+    async def collect(self) -> tuple[str, ...]:
+        """Copy out of the cluster what is there; where a step failed, what its nodes wrote as well."""
+        try:
+            return await super().collect()
+        finally:
+            if self._driven and self._run.has_broken and self._run.interrupts.signal is None:
+                with suppress(TimeoutError, dagger.DaggerError), fail_after(JOURNALS):
+                    for node, text in (await self.cluster.journals()).items():
+                        self._run.folder.write(f"{unwell.FOLDER}/{node}.log", text)
 
     def kept(self) -> tuple[str, ...]:
         """Return how to enter the cluster, and how to be rid of it."""
@@ -148,7 +162,11 @@ async def prepare(build: Build, cluster: Cluster, run: Run, rendered: Awaitable[
     plan: Plan
     runner, plan = await together(build.runner(), rendered)
     images = await build.services(plan) | {RUNNER_IMAGE: runner}
-    _, names = await together(check_selection(plan, runner, run), build.load(cluster, images))
+    loading = build.load(cluster, images)
+    if not str(run.request.selection):
+        # What the tier itself selects is as it was the last time; to look at it would hold up the cluster.
+        return plan, await loading
+    _, names = await together(check_selection(plan, runner, run), loading)
     return plan, names
 
 

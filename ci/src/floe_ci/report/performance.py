@@ -1,4 +1,4 @@
-"""Reads `performance.json`, which floe-testing leaves, for what the page shows of it.
+"""Reads `performance.json`, which floe-testing leaves, for what the page shows of it, and adds what the place has seen.
 
 It comes out of the test process, so nothing is taken for granted: what is of another type makes it none.
 """
@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 from pydantic import BaseModel, Field, ValidationError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+    from floe_ci.steps import Measured
 
 FILE: Final = "performance.json"
 _LARGEST: Final = 64 << 20
@@ -103,6 +106,27 @@ def read_whole(folder: Path) -> dict[str, Any] | None:
     except (OSError, ValueError, RecursionError):
         return None
     return found
+
+
+def completed(folder: Path, used: Mapping[str, Sequence[Mapping[str, object]]], measured: Measured) -> str | None:
+    """Return the whole document with what pods and nodes took, where the tests could not tell; None: nothing is new.
+
+    Where floe-testing is not installed there is no document yet, and it is one without tests.
+    """
+    found = read_whole(folder) or {
+        "version": 1,
+        "run_id": measured.run_id,
+        "tier": measured.tier,
+        "started_at": measured.started_at.isoformat(),
+        "seconds": measured.total_seconds,
+        "tests": [],
+    }
+    new = {kind: [*consumers] for kind, consumers in used.items() if consumers and not found.get(kind)}
+    if not new:
+        return None
+    if "nodes" in new:
+        found["metrics_problem"] = None
+    return json.dumps(found | new) + "\n"
 
 
 def _text(path: Path) -> bytes | None:

@@ -88,7 +88,7 @@ def lanes(axis: Axis, measured: Measured, cases: Sequence[Case], performance: Pe
 
 def _began(axis: Axis, measured: Measured, performance: Performance | None) -> float | None:
     """Return when the first test began, in seconds after the run; a clock that differs is not believed."""
-    said = (performance.began - measured.started_at).total_seconds() if performance else None
+    said = (performance.began - measured.started_at).total_seconds() if performance and performance.tests else None
     for second in (measured.time_to_first_test_seconds, said):
         if second is not None and 0 <= second <= axis.seconds:
             return second

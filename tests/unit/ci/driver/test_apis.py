@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import socket
 import threading
+from contextlib import nullcontext
 from http import HTTPStatus
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
@@ -117,6 +119,20 @@ def test_api_that_is_gone() -> None:
     gone = Apis(client.Configuration(host=f"http://127.0.0.1:{port}"))
     with pytest.raises(RunError, match=r"^nodes: the cluster's API does not answer: .*refused$"):
         gone.ask("nodes", gone.core.list_node, timeout=10**6)
+
+
+def test_api_is_away(api: ApiServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An API that has not answered for long is away, one that has its moments isn't, nor is one that is back."""
+    now = [0.0]
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    nodes, there = api.apis.core.list_node, client.V1NodeList(items=[])
+    seen = []
+    for now[0], answer in ((0, there), (1, None), (1 + module.AWAY, None), (2 + module.AWAY, there)):
+        api.objects["/api/v1/nodes"] = answer or HTTPStatus.SERVICE_UNAVAILABLE
+        with nullcontext() if answer else pytest.raises(client.ApiException):
+            nodes()
+        seen.append(api.apis.api_client.is_away)
+    assert seen == [False, False, True, False]
 
 
 def test_refusal(api: ApiServer) -> None:

@@ -1,0 +1,74 @@
+"""What pods and nodes take, as kubelets tell."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from floe_ci.driver.usage import Usage, Used
+from kubernetes import client
+
+if TYPE_CHECKING:
+    from tests.unit.ci.conftest import ApiServer
+
+NODES = "/api/v1/nodes"
+SUMMARY = "/api/v1/nodes/one/proxy/stats/summary"
+
+
+def figures(cores: float, memory: int) -> dict[str, object]:
+    """Return what a kubelet tells of a pod or a node."""
+    return {"cpu": {"usageNanoCores": int(cores * 1e9)}, "memory": {"workingSetBytes": memory}}
+
+
+def pod(name: str, namespace: str, cores: float, memory: int) -> dict[str, object]:
+    """Return what a kubelet tells of a pod."""
+    return {"podRef": {"name": name, "namespace": namespace}, **figures(cores, memory)}
+
+
+def has_node(api: ApiServer) -> None:
+    """Let the cluster have one node."""
+    node = client.V1Node(
+        metadata=client.V1ObjectMeta(name="one"),
+        status=client.V1NodeStatus(allocatable={"cpu": "1500m", "memory": "2Gi"}),
+    )
+    api.objects[NODES] = client.V1NodeList(items=[node])
+
+
+def test_looks_come_to_mean_and_most(api: ApiServer) -> None:
+    """Each pod of the namespace, and each node, has the mean and the most of what was seen of it."""
+    has_node(api)
+    usage = Usage(api.apis.core, "ns")
+    for cores, memory in ((0.5, 100), (1.5, 300)):
+        there = [
+            pod("web", "ns", cores, memory),
+            pod("dns", "kube-system", 1, 1),
+            {"podRef": {"name": "new", "namespace": "ns"}},
+        ]
+        api.objects[SUMMARY] = {"node": figures(cores + 1, memory * 10), "pods": there}
+        usage.look()
+    assert usage.told() == {
+        "pods": [Used("web", 2, 1.0, 1.5, 200.0, 300.0)],
+        "nodes": [Used("one", 2, 2.0, 2.5, 2000.0, 3000.0, 1.5, 2.0 * 1024**3)],
+    }
+
+
+def test_refused_is_not_asked_again(api: ApiServer) -> None:
+    """Where a run may not look at nodes it has nothing to tell, and leaves the cluster alone."""
+    api.objects[NODES] = HTTPStatus.FORBIDDEN
+    usage = Usage(api.apis.core, "ns")
+    usage.begin()
+    usage.join(10)
+    assert api.asked == [NODES]
+    assert usage.told() == {"pods": [], "nodes": []}
+
+
+def test_nonsense_is_no_sample(api: ApiServer) -> None:
+    """A kubelet that answers with something else ends nothing, and is nothing that was measured."""
+    has_node(api)
+    api.objects[SUMMARY] = {"pods": "none"}
+    usage = Usage(api.apis.core, "ns")
+    usage.begin()
+    usage.end()
+    usage.join(10)
+    assert SUMMARY in api.asked
+    assert usage.told() == {"pods": [], "nodes": []}
