@@ -30,7 +30,7 @@ AUTO, MOST_MULTIPLIED = 8, 20
 """For how many shards services are made at most, and where the cluster is still to be asked how many there are."""
 SHARDING: Final = (reporter.SHARD, reporter.COMBINER)
 """What the pods of shards have beside the reporter."""
-ELSEWHERE: Final = "leave it out, or run them with --on local or --on cluster"
+ELSEWHERE: Final = "use the static one, or run them with --on local or --on cluster"
 UNKNOWN: Final = Catalog({})
 """Where no service is asked for."""
 
@@ -123,24 +123,22 @@ class Plan:
         """Whether each part has its tests from the start, or is handed them as it becomes free."""
         return self.request.schedule or self.tier.schedule
 
-    def undivided(self) -> Self:
-        """Return the plan for a place where one process runs all tests.
+    def static_note(self) -> str:
+        """Return what is said where shards have their tests from the start, whatever the table says; empty: nothing.
 
         Raises:
-            UserError: The caller has asked for parts.
+            UserError: The caller wants them handed out.
         """
-        if self.request.shards not in {0, 1}:
-            msg = f"--shards {self.request.shards}: one container has all tests of this tier in Dagger: {ELSEWHERE}"
+        if self.shards == 1 or self.schedule == "static":
+            return ""
+        if self.request.schedule:
+            msg = f"--schedule dynamic: a container in Dagger has its tests from the start: {ELSEWHERE}"
             raise UserError(msg)
-        return self
+        return f"shards have their tests from the start: schedule = 'dynamic' in {self._table} is for other places"
 
     @property
-    def undivided_note(self) -> str:
-        """What is said where one process runs what the table would have split; empty: nothing."""
-        if self.shards == 1:
-            return ""
-        table = f"[tool.floe-ci.tiers.{self.request.tier}]"
-        return f"one process runs all tests: shards = {self.shards} in {table} is for other places"
+    def _table(self) -> str:
+        return f"[tool.floe-ci.tiers.{self.request.tier}]"
 
     def durations(self, results: Path) -> dict[str, float]:
         """Return how long tests took before: by the file that the repository keeps, or else by the former results.

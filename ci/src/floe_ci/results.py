@@ -120,9 +120,10 @@ def finish(  # noqa: PLR0913, PLR0917 - all that is known of a run
         live: What was heard of the tests while they ran, if anything was.
     """
     folder.spend_reserve()
-    accounts = accounts_of(folder, live, end)
+    told = accounts_of(folder, live, end)
+    accounts = told_once(told)
     document = joined(accounts)
-    judged = judge(accounts, end, live.too_little if live else "", live.left if live else 0)
+    judged = judge(told, end, live.too_little if live else "", live.left if live else 0)
     problem = _problem(folder, end, judged, document, live)
     note_first_test(document, timings)
     suites = [each.suite(tier) for each in accounts if each.document is not None]
@@ -156,16 +157,25 @@ def accounts_of(folder: RunFolder, live: LiveTests | None, end: End) -> list[Acc
     """Return what is told by each process that ran tests: by one, or by one a shard."""
     if live is None or not live.parts:
         return [Account(Shard(), _tests(folder, live), live, end.exit_code)]
-    found, modules = [], set[junit.Key]()
+    found = []
     for shard, part in zip(shards.all_of(len(live.parts)), live.parts, strict=True):
-        document = _tests(folder, part, shard.file("junit.xml"))
-        if document:
-            for suite in document.suites:
-                # Every shard collects all modules, and tells of those that can't be imported.
-                suite.cases = [case for case in suite.cases if case.classname or case.key not in modules]
-                modules.update(case.key for case in suite.cases if not case.classname)
-        account = Account(shard, document, part, part.process_code)
+        account = Account(shard, _tests(folder, part, shard.file("junit.xml")), part, part.process_code)
         found.append(account.of_part(Part.read(folder.path / shard.file(reporter.PART), part)))
+    return found
+
+
+def told_once(accounts: Sequence[Account]) -> list[Account]:
+    """Return accounts with each module that can't be imported in the first alone: every shard collects all modules."""
+    found, modules = [], set[junit.Key]()
+    for account in accounts:
+        suites = []
+        for suite in account.document.suites if account.document else ():
+            cases = [case for case in suite.cases if case.classname or case.key not in modules]
+            modules.update(case.key for case in cases if not case.classname)
+            suites.append(replace(suite, cases=cases))
+        found.append(
+            replace(account, document=replace(account.document, suites=tuple(suites))) if account.document else account
+        )
     return found
 
 

@@ -140,11 +140,6 @@ class Run:
         for image in map(Reference.parse, plan.services.images()):
             self.versions[image.name] = "@".join(filter(None, (image.tag, image.digest)))
 
-    def note_undivided(self, plan: Plan) -> None:
-        """Tell the reader where the tests are not split, though the repository's table would have them so."""
-        if self.with_tests and plan.undivided_note:
-            self.note(plan.undivided_note)
-
     def collected(self, count: int) -> None:
         """Take how many tests there are."""
         self.told.collected(count)

@@ -280,7 +280,7 @@ def test_shards_of_different_tests(folder: RunFolder) -> None:
 
 
 def test_module_that_breaks_is_told_once(folder: RunFolder) -> None:
-    """A module that no shard can import is one error of the run, not one of each shard."""
+    """A module that no shard can import is one error of the run, not one of each shard, and each is refused for it."""
     live = LiveTests()
     broken = Case("", "t.a", 0.0, (Result("errored", "collection failure", "no"),))
     for number in (1, 2):
@@ -290,7 +290,9 @@ def test_module_that_breaks_is_told_once(folder: RunFolder) -> None:
         (raw / "junit.xml").write_text("".join(junit.write([Suite("pytest", [broken])])))
         part.feed(json.dumps({"event": "finished", "exit_code": 2}))
         part.process_code = 2
-    finished(folder, live, 2)
+    outcome = finished(folder, live, 2)
+    assert outcome.verdict is Verdict.REFUSED
+    assert "interrupted from within" not in (outcome.problem or "")
     cases = [case for case in junit.read(folder.path / "junit.xml").cases if case.of_collection]
     assert len(cases) == 1
 
@@ -374,16 +376,15 @@ def test_debugger_is_for_one_process() -> None:
         _ = planned("", shards=2, selection=Selection(options=("--pdb",))).shards
 
 
-def test_places_that_cannot_split() -> None:
-    """A place that does not split tests refuses a caller who asks for it, and tells that what a table says is left."""
-    with pytest.raises(UserError, match="--shards 3: one container has all tests of this tier in Dagger"):
-        planned("", shards=3).undivided()
-    divided = planned("[tool.floe-ci.tiers.unit]\nshards = 4\n").undivided()
-    assert (
-        divided.undivided_note
-        == "one process runs all tests: shards = 4 in [tool.floe-ci.tiers.unit] is for other places"
+def test_places_that_cannot_hand_out() -> None:
+    """A place that hands no tests out refuses a caller who asks for it, and tells that what a table says is left."""
+    with pytest.raises(UserError, match="--schedule dynamic: a container in Dagger has its tests from the start"):
+        planned("", shards=3, schedule="dynamic").static_note()
+    table = '[tool.floe-ci.tiers.unit]\nshards = {}\nschedule = "dynamic"\n'
+    assert planned(table.format(4)).static_note() == (
+        "shards have their tests from the start: schedule = 'dynamic' in [tool.floe-ci.tiers.unit] is for other places"
     )
-    assert planned("").undivided().undivided_note == ""
+    assert planned(table.format(1)).static_note() == planned("", shards=3).static_note() == ""
 
 
 @pytest.mark.parametrize(("count", "connections"), [(1, 100), (4, 400), (200, 2000), ("auto", 800)])

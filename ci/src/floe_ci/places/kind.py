@@ -162,11 +162,7 @@ async def prepare(build: Build, cluster: Cluster, run: Run, rendered: Awaitable[
     plan: Plan
     runner, plan = await together(build.runner(), rendered)
     images = await build.services(plan) | {RUNNER_IMAGE: runner}
-    loading = build.load(cluster, images)
-    if not str(run.request.selection):
-        # What the tier itself selects is as it was the last time; to look at it would hold up the cluster.
-        return plan, await loading
-    _, names = await together(check_selection(plan, runner, run), loading)
+    _, names = await together(check_selection(plan, runner, run), build.load(cluster, images))
     return plan, names
 
 
