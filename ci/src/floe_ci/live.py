@@ -38,6 +38,8 @@ class LiveTests:
         """What pytest said of an error in itself or in a plugin."""
         self.cases: list[Case] = []
         """Those that have ended."""
+        self.ended: set[str] = set()
+        """Their ids; what a report calls them may be another thing (`--junit-prefix`)."""
         self.attempts: dict[Key, int] = {}
         """How often tests were tried that were tried more than once."""
         self.durations: dict[str, float] = {}
@@ -163,6 +165,7 @@ class LiveTests:
         elif case.ran:
             self.durations[test] = case.seconds
         self.cases.append(case)
+        self.ended.add(test)
         self._numbers[event["outcome"]] += 1
         if case.attempts > 1:
             self.attempts[case.key] = case.attempts

@@ -86,7 +86,7 @@ class Account:
             return told
         ended = {case.key for case in self.document.cases} if self.document else set()
         reason = Result("skipped", f"not run: {self.shard} ended before it", kind="floe-ci.not-run")
-        rest = (Case(*reporter.address(test), results=(reason,)) for test in part.tests)
+        rest = (Case(*reporter.address(test), results=(reason,)) for test in part.tests if test not in self.live.ended)
         return replace(
             told, rest=tuple(case for case in rest if case.key not in ended), document=self.document or Document()
         )

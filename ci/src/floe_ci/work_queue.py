@@ -13,8 +13,6 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from floe_ci import reporter
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -134,5 +132,5 @@ class WorkQueue:
 
 def _left_by(part: LiveTests) -> dict[str, None]:
     """Return the tests of slices that a shard had begun with, and not come to."""
-    ended, running = {case.key for case in part.cases}, set(part.running)
-    return {test: None for test in part.tests if test not in running and reporter.address(test) not in ended}
+    come_to = part.ended | {*part.running}
+    return {test: None for test in part.tests if test not in come_to}

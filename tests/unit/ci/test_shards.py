@@ -113,7 +113,13 @@ def test_groups(plugin: Any, together: str, test: str, group: str) -> None:  # n
 
 
 def account(  # noqa: PLR0913, PLR0917 - all that a shard leaves
-    folder: RunFolder, live: LiveTests, tests: list[str], ended: list[str], code: int | None, of: str = "all"
+    folder: RunFolder,
+    live: LiveTests,
+    tests: list[str],
+    ended: list[str],
+    code: int | None,
+    of: str = "all",
+    prefix: str = "",
 ) -> None:
     """Have a shard come to an end: its tests, those that ended, and its exit code; None: it was killed."""
     part = live.part()
@@ -129,7 +135,7 @@ def account(  # noqa: PLR0913, PLR0917 - all that a shard leaves
                 {
                     "event": "ended",
                     "test": test,
-                    "classname": classname,
+                    "classname": prefix + classname,
                     "name": name,
                     "outcome": "passed",
                     "seconds": 1.0,
@@ -196,6 +202,15 @@ def test_shard_that_died(folder: RunFolder) -> None:
     assert cases["t.a::b"].outcome == "passed"
     assert cases["t.a::c[x]"].outcome == "skipped"
     assert "not run" in cases["t.a::c[x]"].reason
+
+
+def test_prefix_of_names(folder: RunFolder) -> None:
+    """A finished test of a shard that died is not told as one that did not run, whatever the report calls it."""
+    live = LiveTests()
+    account(folder, live, ["t/a.py::b", "t/a.py::c"], ["t/a.py::b"], None, prefix="nightly.")
+    account(folder, live, ["t/a.py::d"], ["t/a.py::d"], 0)
+    outcome = finished(folder, live, 137)
+    assert "shard 1 of 2, 1 of its tests did not run" in (outcome.problem or "")
 
 
 def test_shard_whose_machine_was_lost(plugin: Any, folder: RunFolder) -> None:  # noqa: ANN401 - a module

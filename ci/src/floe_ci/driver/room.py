@@ -56,9 +56,9 @@ class Room:
         return cls(processors(takers), pods, least)
 
     @property
-    def auto(self) -> int:
-        """As many shards as make use of the cluster."""
-        return max(1, min(self.processors, self.pods, MOST))
+    def wanted(self) -> int:
+        """As many shards as make use of the cluster, if there is room for them."""
+        return max(1, min(self.processors, MOST))
 
     def at_once(self, shards: int) -> int:
         """Return how many of so many pods may be there at the same time."""

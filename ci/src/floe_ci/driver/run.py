@@ -329,10 +329,10 @@ class ClusterRun:
         documents = job.prepare(spec, self._services).documents
         made = next(each for each in documents if each["kind"] == "Job")
         room = Room.of(self._apis, spec.namespace, made, self._stop)
-        shards = room.auto if spec.shards == "auto" else spec.shards
+        shards = room.wanted if spec.shards == "auto" else spec.shards
         at_once = room.at_once(shards)
         # Where tests are handed out, those that come when others have ended would find nothing left.
-        is_fixed = spec.schedule == "static"
+        is_fixed = spec.schedule == "static" and spec.shards != "auto"
         self.room = room.told(shards, is_fixed=is_fixed)
         shards = shards if is_fixed else at_once
         self._spec = spec.model_copy(update={"shards": shards, "at_once": at_once})

@@ -94,6 +94,8 @@ class Driven:
         """
         if self._spec.shards != 1 and self._cluster.shards > 1:
             return self._sharded_tests()
+        if self._cluster.room:
+            self._run.note(self._cluster.room)
         with self._run.step("tests"):
             self._tested = True
             code = self._cluster.tests()

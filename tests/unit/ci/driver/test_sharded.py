@@ -353,9 +353,11 @@ def test_room_in_a_quota(spec: RunSpec, hard: dict[str, str], used: dict[str, st
 
 def test_auto() -> None:
     """As many shards as whole processors, and no more than a quota takes; which one does is told."""
-    assert Room(8, 1000).auto == 8
-    assert Room(8, 3).auto == 3
-    assert Room(0, 0).auto == 1
+    assert [(room.wanted, room.at_once(room.wanted)) for room in (Room(8, 1000), Room(8, 3), Room(0, 0))] == [
+        (8, 8),
+        (8, 3),
+        (1, 1),
+    ]
     room = Room(8, 3, "quota small (pods)")
     assert room.told(4) == "quota small (pods) leaves room for 3 of the 4 pods of tests: the others begin as those end"
     assert (room.told(3), room.at_once(4)) == ("", 3)
