@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 HERE = Path(__file__).parent
-LISTS = ("packages.csv", "packages-2.csv", "packages-3.csv")
+LISTS = ("packages.csv", "packages-2.csv", "packages-3.csv", "packages-4.csv")
 SEED = 20261128
 IN_A_DRAW = 20
 WITH_TESTS = 8
