@@ -71,9 +71,8 @@ class Tautology(Rule):
                     continue
                 if "__eq__" not in module.reasons(function):  # which compares with itself by design
                     found = self.finding(module, check.node, "always true, whatever the code does", function)
-                    # What is compared with itself may be so on purpose, in words that nobody foresaw.
-                    itself = _is_of_itself(asserted(check.node, function))
-                    yield replace(found, severity=Severity.NOTE) if itself else found
+                    meant = _may_be_meant(asserted(check.node, function))
+                    yield replace(found, severity=Severity.NOTE) if meant else found
 
 
 class BroadRaises(Rule):
@@ -659,13 +658,15 @@ def _is_told_apart(test: ast.expr | None, thing: ast.expr) -> bool:
     return ast.dump(thing) in {ast.dump(compared.left), ast.dump(compared.comparators[0])}
 
 
-def _is_of_itself(test: ast.expr | None) -> bool:
-    """Tell whether an expression compares something with itself, and so an object's own equality counts."""
-    return (
-        isinstance(test, ast.Compare)
-        and not isinstance(test.left, ast.Constant)
-        and ast.dump(test.left) == ast.dump(test.comparators[-1])
-    )
+def _may_be_meant(test: ast.expr | None) -> bool:
+    """Tell whether an expression is always true in plain sight: `True`, or something compared with itself.
+
+    Nobody takes that for a check by mistake: it is a placeholder, or an object's own equality counts.
+    """
+    if isinstance(test, ast.Constant):
+        return isinstance(test.value, bool)
+    itself = isinstance(test, ast.Compare) and ast.dump(test.left) == ast.dump(test.comparators[-1])
+    return itself and not isinstance(getattr(test, "left", None), ast.Constant)
 
 
 def _decorated(function: Function) -> set[str]:

@@ -76,7 +76,7 @@ class MockFallback(Rule):
 
     id = "FT101"
     name = "mock-fallback"
-    severity = Severity.ERROR
+    severity = Severity.NOTE
     reason = (
         "Where the real thing can't be had, a mock takes its place, and the test passes all the same: it is green "
         "exactly when it should warn. Let the import or the connection fail, or skip with a reason."

@@ -12,6 +12,7 @@ from floe_testing.audit.look import (
     last_effect,
     measured,
     names_in,
+    parametrized,
     says,
     says_nothing_is_raised,
     withs,
@@ -111,6 +112,8 @@ class NoCheck(Rule):
                 continue
             if _only_enters(function) or _only_defines(function) or says_nothing_is_raised(module, function):
                 continue
+            if _is_described(module, function) or parametrized(function):
+                continue  # that it runs through, for each set of parameters, may be what the words say
             if last_effect(function) is None and _drops_answer(module, function):
                 yield self.finding(module, function.node, "nothing is checked", function)
 
@@ -155,8 +158,8 @@ class TruthinessOnly(Rule):
         for function, found in _only(module, {Strength.TRUTHINESS, Strength.TYPE}, Strength.TRUTHINESS):
             if says(module, function, (*_ABOUT_TRUTH, *_CANNOT_TELL)) or _is_used_later(found[-1], function):
                 continue
-            if len(module.comment_at(found[-1].node.lineno).split()) > _WORDS:
-                continue  # which says what is there
+            if _is_described(module, function):
+                continue
             if not _is_set_here(found[-1], function) and _is_of_answer(found[-1], function):
                 yield self.finding(module, found[-1].node, "all that is checked is that there is something", function)
 
@@ -239,6 +242,14 @@ _REFUSES: Final = re.compile(r"missing|raise|strict|check|validat|must")
 _REPLACES: Final = re.compile(r"patch|override|settings")
 """What is in the names of blocks that put something else in a part's place."""
 _SHOWS: Final = frozenset({"print", "pprint", "pprint.pprint", "sys.stdout.write", "display"})
+
+
+def _is_described(module: Module, function: Function) -> bool:
+    """Tell whether a comment in a test, or its docstring, says in some words what is to be seen."""
+    first, last = getattr(function.node, "lineno", 0), getattr(function.node, "end_lineno", 0)
+    said = [text for _, text in module.comment_lines(first, last)]
+    docstring = "" if isinstance(function.node, ast.Module) else ast.get_docstring(function.node)
+    return bool(docstring) or any(len(text.split()) > _WORDS for text in said)
 
 
 def _drops_answer(module: Module, function: Function) -> bool:
