@@ -204,7 +204,9 @@ def _read_all(
 def _form() -> Form[ModuleReport]:
     adapter = TypeAdapter(ModuleReport)
     return Form(
-        lambda report: adapter.dump_json(report).decode(), adapter.validate_json, lambda report: are_current(report.others)
+        lambda report: adapter.dump_json(report).decode(),
+        adapter.validate_json,
+        lambda report: are_current(report.others),
     )
 
 

@@ -325,9 +325,7 @@ class _Collector:
             read += self._read(inside, each.node.decorator_list, marked=True)
         defined = markers.definitions_in(body)
         inner = [(statement, place.inner(defined)) for own, place in placed for statement in own]
-        yield from self._scope(
-            inner, (*classes, node.name), read + outer, in_unittest=in_unittest, line=node.lineno
-        )
+        yield from self._scope(inner, (*classes, node.name), read + outer, in_unittest=in_unittest, line=node.lineno)
 
     def _is_test(self, name: str, node: FunctionNode, *, in_unittest: bool) -> bool:
         if not (name.startswith("test") if in_unittest else self._rules.is_test_function(name)):
@@ -374,7 +372,9 @@ def _lineage(node: ast.ClassDef, scope: Scope) -> list[_Class]:
             continue
         line.append(this)
         bases = (this.scope.find(base) for base in this.node.bases)
-        waiting += [_Class(base[0], base[1]) for base in bases if base is not None and isinstance(base[0], ast.ClassDef)]
+        waiting += [
+            _Class(base[0], base[1]) for base in bases if base is not None and isinstance(base[0], ast.ClassDef)
+        ]
     return line
 
 

@@ -96,6 +96,7 @@ class UncheckedSideEffect(Rule):
                 and not says(module, function, NOTHING_RAISED)
                 and not module.comment_at(effect.node.lineno)
                 and _is_outcome(effect.last, function)
+                and not _ends_in_a_fixture(module, function)
             ):
                 yield self.finding(module, effect.node, f"nothing looks at what {effect.last}() did", function)
             for statement, name in _sinks(module, function):
@@ -105,6 +106,12 @@ class UncheckedSideEffect(Rule):
 
 _OUTWARD: Final = re.compile(r"^(?:save|publish|upload|emit|notify|enqueue|broadcast|deliver|produce)$")
 """Names of what is called for an effect elsewhere; to write, send or put may be a step of anything."""
+
+
+def _ends_in_a_fixture(module: Module, function: Function) -> bool:
+    """Tell whether a fixture of the module goes on after the test: it may well look then whether anything came."""
+    asked = [each for each in module.functions if each.kind == "fixture" and each.name in function.parameters]
+    return any(each.own(ast.Yield) for each in asked)
 
 
 def _is_outcome(called: str, function: Function) -> bool:
