@@ -2997,7 +2997,7 @@ FORMS: dict[str, tuple[str, int | None]] = {
         None,
     ),
     "FT201 a comment says what is to be seen": (
-        "def test_a(orders):\n    # the second one takes the first one's place\n    place(7)\n    orders.get_total(7)\n",
+        "def test_a(orders):\n    # the second takes the first one's place\n    place(7)\n    orders.get_total(7)\n",
         None,
     ),
     "FT201 of each set of parameters": (
@@ -3188,7 +3188,7 @@ def test_other_forms(name: str, repository: Repository) -> None:
     ],
 )
 def test_what_is_true_in_plain_sight_is_a_note(check: str, severity: Severity, repository: Repository) -> None:
-    """What is always true in plain sight may be meant, and is told as a note; what only looks like a check is an error."""
+    """What is true in plain sight may be meant, and is a note; what only looks like a check is an error."""
     code = f"class TestA:\n    def test_a(self):\n        total = place(7)\n        {check}\n"
     repository.write("tests/unit/test_orders.py", code)
     (finding,) = [each for each in repository.audit().findings if each.rule == "FT204"]
