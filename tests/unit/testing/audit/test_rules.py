@@ -3045,6 +3045,70 @@ FORMS: dict[str, tuple[str, int | None]] = {
         ),
         None,
     ),
+    "FT208 what an attribute does when it is asked": (
+        "def test_a(article):\n    'en' in article.translations\n    assert article.queries == 1\n",
+        None,
+    ),
+    "FT208 what is in a result": ("def test_a():\n    result = names()\n    'ada' in result\n", 3),
+    "FT301 a class that the test puts in a place checks": (
+        """
+        def test_a(monkeypatch, orders):
+            class Bus:
+                def publish(self, order):
+                    assert order.number == 7
+            monkeypatch.setattr(orders, "bus", Bus())
+            orders.publish(7)
+        """,
+        None,
+    ),
+    "FT301 a docstring says what is to be seen": (
+        'def test_a(orders):\n    """A shop can be entered twice."""\n    orders.publish(7)\n',
+        None,
+    ),
+    "FT401 something must not be there afterwards": (
+        """
+        import time
+        def test_a(orders):
+            orders.kill(7)
+            time.sleep(1)
+            assert not orders.called_back
+        """,
+        None,
+    ),
+    "FT701 a comment above several sets of parameters": (
+        """
+        import pytest
+        @pytest.mark.parametrize("text", [
+            # must match the whole of it
+            pytest.param("a", marks=pytest.mark.xfail),
+            pytest.param("b", marks=pytest.mark.xfail),
+        ])
+        def test_a(text):
+            assert total(text) == 7
+        """,
+        None,
+    ),
+    "FT701 the class's name gives the reason": (
+        """
+        import pytest
+        class TestDoesntSupportCascade:
+            @pytest.mark.xfail
+            def test_a(self):
+                assert total(7) == 7
+        """,
+        None,
+    ),
+    "FT702 a comment above the condition": (
+        """
+        def test_a(self, kind):
+            # only kinds that are derived have a slope
+            number = kind.number
+            if not kind.has_slope:
+                return
+            assert total(number) == 7
+        """,
+        None,
+    ),
     "FT201 what would refuse it is replaced": (
         """
         from unittest.mock import patch
@@ -3301,6 +3365,15 @@ def test_helper_that_is_no_python(repository: Repository) -> None:
     assert repository.audit().findings == ()
     repository.write("tests/test_b.py", "{% if a %}\n")
     assert [(finding.rule, finding.path) for finding in repository.audit().findings] == [("FT000", "tests/test_b.py")]
+
+
+def test_copied_models(repository: Repository) -> None:
+    """A model that a fixture defines is that of the tests beside it, however alike another one is."""
+    columns = "".join(f"        column_{each} = Column(Integer, key={each})\n" for each in range(8))
+    for name in ("a", "b"):
+        code = f"import pytest\n@pytest.fixture\ndef model(base):\n    class Model(base):\n{columns}    return Model\n"
+        repository.write(f"tests/test_{name}.py", f"{code}def test_{name}(model):\n    assert model.total() == 7\n")
+    assert repository.audit().findings == ()
 
 
 def test_copies_of_a_synchronous_twin(repository: Repository) -> None:

@@ -443,8 +443,8 @@ def _is_own_copy(function: Function, module: Module) -> bool:
         return True
     if function.kind == "setup" and function.class_node is not None and _size(function) < _SETUP:
         return True
-    if _uses_own_things(function, module) or _only_mocks(function):
-        return True
+    if _uses_own_things(function, module) or _only_mocks(function) or function.all(ast.ClassDef):
+        return True  # a model that a fixture defines is that of the tests beside it
     return _COPY_MEANT.search(module.reasons(function).lower()) is not None
 
 

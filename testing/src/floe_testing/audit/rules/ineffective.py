@@ -761,9 +761,11 @@ def _is_check(value: ast.expr) -> bool:
         return isinstance(value.func, ast.Name) and value.func.id in _PREDICATES
     if not isinstance(value, ast.Compare) or not all(isinstance(op, _EQUALITY) for op in value.ops):
         return False
-    left = value.left
+    left, right = value.left, value.comparators[0]
+    # What is in an attribute may be asked for what that does then: it loads, or counts.
+    loads = isinstance(value.ops[0], ast.In | ast.NotIn) and isinstance(right, ast.Attribute)
     of_class = isinstance(left, ast.Attribute) and isinstance(left.value, ast.Name) and left.value.id[:1].isupper()
-    return not of_class and ast.dump(left) != ast.dump(value.comparators[0])
+    return not (of_class or loads) and ast.dump(left) != ast.dump(right)
 
 
 def _makes_broad(function: Function) -> bool:

@@ -8,6 +8,7 @@ from typing import Final
 from floe_testing.audit.checks import asserted, checks, may_check_elsewhere
 from floe_testing.audit.look import (
     NOTHING_RAISED,
+    is_described,
     is_len,
     last_effect,
     measured,
@@ -115,7 +116,7 @@ class NoCheck(Rule):
                 continue
             if _only_enters(function) or _only_defines(function) or says_nothing_is_raised(module, function):
                 continue
-            if _is_described(module, function):
+            if is_described(module, function):
                 continue
             if last_effect(function) is None and _drops_answer(module, function):
                 yield self.finding(module, function.node, "nothing is checked", function)
@@ -161,7 +162,7 @@ class TruthinessOnly(Rule):
         for function, found in _only(module, {Strength.TRUTHINESS, Strength.TYPE}, Strength.TRUTHINESS):
             if says(module, function, (*_ABOUT_TRUTH, *_CANNOT_TELL)) or _is_used_later(found[-1], function):
                 continue
-            if _is_described(module, function):
+            if is_described(module, function):
                 continue
             if not _is_set_here(found[-1], function) and _is_of_answer(found[-1], function):
                 yield self.finding(module, found[-1].node, "all that is checked is that there is something", function)
@@ -229,7 +230,7 @@ def _checked_tests(module: Module) -> Iterator[Function]:
 _QUESTIONS: Final = re.compile(
     r"^_*(?:count|total|sum|compute|calculate|calc|p?format|average|mean)(?:_|$|s$)|_(?:total|count|sum)$"
 )
-"""Names of what is called for its answer, and for nothing else: what is got or found may have to be there, or allowed."""
+"""Names of what is called for its answer, and for nothing else: what is got or found may have to be there."""
 _STARTS: Final = re.compile(
     r"^_*(?:connect|open|start|init|log_?in|set_?up|register|create|make|build|import|load|run|call|invoke|add|enter"
     r"|exec|execute|submit|spawn|subscribe|install|mock|patch|parse_?args)(?:_|$)|^[A-Z]|_?connect(?:ion)?$|context|mock|patch"
@@ -244,14 +245,6 @@ _REFUSES: Final = re.compile(r"missing|raise|strict|check|validat|must")
 _REPLACES: Final = re.compile(r"patch|override|settings")
 """What is in the names of blocks that put something else in a part's place."""
 _SHOWS: Final = frozenset({"print", "pprint", "pprint.pprint", "sys.stdout.write", "display"})
-
-
-def _is_described(module: Module, function: Function) -> bool:
-    """Tell whether a comment in a test, or its docstring, says in some words what is to be seen."""
-    first, last = getattr(function.node, "lineno", 0), getattr(function.node, "end_lineno", 0)
-    said = [text for _, text in module.comment_lines(first, last)]
-    docstring = "" if isinstance(function.node, ast.Module) else ast.get_docstring(function.node)
-    return bool(docstring) or any(len(text.split()) > _WORDS for text in said)
 
 
 def _drops_answer(module: Module, function: Function) -> bool:
