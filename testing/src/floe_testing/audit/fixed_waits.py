@@ -89,12 +89,26 @@ def could_be_waited_for(call: ast.Call, module: Module, function: Function) -> b
     if _is_held_back(call, function) or _is_measured(call, function):
         return False
     before, after = _neighbours(call, function)
+    if _still_stands(after):
+        return False
     return (
         _SAYS_WAIT.search(_said_of(call, module).lower()) is not None
         or _is_another_name(function)
         or _is_started(before, function)
-        or _looks_next(after, module, function)
+        or _looks_next(call, after, module, function)
     )
+
+
+_BROKEN: Final = re.compile(r"clos|fail|error|cancel|crash|broken|lost|dead|exit|abort")
+"""What is in the names of states that must not be reached."""
+
+
+def _still_stands(after: list[ast.stmt]) -> bool:
+    """Tell whether what is checked next is that nothing has broken in the meantime."""
+    match after[:1]:
+        case [ast.Assert(test=ast.UnaryOp(op=ast.Not(), operand=state))]:
+            return any(_BROKEN.search(word.lower()) for word in _words_of(state))
+    return False
 
 
 def _is_another_name(function: Function) -> bool:
@@ -128,7 +142,7 @@ def _neighbours(call: ast.Call, function: Function) -> tuple[ast.stmt | None, li
     return None, []
 
 
-def _looks_next(after: list[ast.stmt], module: Module, function: Function) -> bool:
+def _looks_next(call: ast.Call, after: list[ast.stmt], module: Module, function: Function) -> bool:
     """Tell whether what follows a wait is a check that something is so, of what was there or is read right then."""
     found = {check.node: check for check in checks(module, function)}
     read = [each for each in after[:1] if isinstance(each, ast.Assign) and _is_reading(each.value)]
@@ -142,7 +156,21 @@ def _looks_next(after: list[ast.stmt], module: Module, function: Function) -> bo
         return False
     if any(_is_checked_again(test, node, found, function) for test in tests):
         return False
-    return not any(map(_is_absent, tests))  # it may well be that nothing must come
+    absent = [test for test in tests if _is_absent(test)]
+    return not absent or _is_ended(absent, call, function)  # of what nobody has ended, nothing may have to come
+
+
+def _is_ended(absent: list[ast.expr], call: ast.Call, function: Function) -> bool:
+    """Tell whether what must not be there after a wait is of what was ended before it."""
+    ended = [each.node for each in function.calls if each.node.lineno < call.lineno and _ENDS.search(each.last)]
+    return any(names_in(test) & names_in(each) for test in absent for each in ended)
+
+
+_ENDS: Final = re.compile(
+    r"^_*(?:stop|close|cancel|delete|remove|kill|terminate|shut_?down|disconnect|release|drain|clear|unregister|finish|end|exit"
+    r"|abort|quit|drop|destroy|purge)(?:_|$)"
+)
+"""Names of what is called so that something goes away."""
 
 
 def _is_checked_again(

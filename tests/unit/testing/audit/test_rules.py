@@ -3069,9 +3069,10 @@ FORMS: dict[str, tuple[str, int | None]] = {
         """
         import time
         def test_a(orders):
+            called = watch(orders)
             orders.kill(7)
             time.sleep(1)
-            assert not orders.called_back
+            assert not called
         """,
         None,
     ),
