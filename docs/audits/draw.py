@@ -2,11 +2,12 @@
 
     python docs/audits/draw.py NUMBER FOLDER
 
-The packages of `packages.csv` are shuffled once, by a seed that never changes, then those of `packages-2.csv` and of
-`packages-3.csv`, and each draw has twenty of them: the first for draw 1, the next for draw 2. Of its twenty, the first
-count whose source distribution holds tests: eight, and from draw 4 on as many more as it takes for 80 findings. All is
-run as it is, without settings. 80 of the findings are drawn, at most 14 of them of one rule or one package, and are
-written to `draw-NUMBER.csv` beside this script, without a verdict. Archives that are not in FOLDER are downloaded.
+The packages of `packages.csv` are shuffled once, by a seed that never changes, then those of `packages-2.csv`,
+`packages-3.csv` and `packages-4.csv`, and each draw has twenty of them: the first for draw 1, the next for draw 2. Of
+its twenty, the first count whose source distribution holds tests: eight, and from draw 4 on as many more as it takes
+for 80 findings. All is run as it is, without settings. 80 of the findings are drawn, at most 14 of them of one rule or
+one package, and are written to `draw-NUMBER.csv` beside this script, without a verdict. Archives that are not in FOLDER
+are downloaded.
 """
 
 import argparse
@@ -22,7 +23,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 HERE = Path(__file__).parent
-LISTS = ("packages.csv", "packages-2.csv", "packages-3.csv")
+LISTS = ("packages.csv", "packages-2.csv", "packages-3.csv", "packages-4.csv")
 SEED = 20261128
 IN_A_DRAW = 20
 WITH_TESTS = 8

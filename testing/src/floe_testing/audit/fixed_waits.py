@@ -71,13 +71,6 @@ _ABOUT_TIME: Final = re.compile(
 """What is in the names of things that differ only where time has passed."""
 
 
-_ENDS: Final = re.compile(
-    r"^_*(?:stop|close|cancel|delete|remove|kill|terminate|shut_?down|disconnect|release|drain|clear|unregister|finish|end|exit"
-    r"|abort|quit|drop|destroy|purge)(?:_|$)"
-)
-"""Names of what is called so that something goes away."""
-
-
 _STARTED: Final = re.compile(r"\bpopen\b|\b(?:start|run|serve|launch|spawn|up|boot|listen)\w*\(", re.IGNORECASE)
 """How something is started that then takes its time."""
 _SERVER: Final = re.compile(r"server|broker|daemon|popen", re.IGNORECASE)
@@ -163,8 +156,21 @@ def _looks_next(call: ast.Call, after: list[ast.stmt], module: Module, function:
         return False
     if any(_is_checked_again(test, node, found, function) for test in tests):
         return False
-    ends = any(_ENDS.search(each.last) for each in function.calls if each.node.lineno < call.lineno)
-    return ends or not any(map(_is_absent, tests))  # of what nobody has ended, it may be that nothing must come
+    absent = [test for test in tests if _is_absent(test)]
+    return not absent or _is_ended(absent, call, function)  # of what nobody has ended, nothing may have to come
+
+
+def _is_ended(absent: list[ast.expr], call: ast.Call, function: Function) -> bool:
+    """Tell whether what must not be there after a wait is of what was ended before it."""
+    ended = [each.node for each in function.calls if each.node.lineno < call.lineno and _ENDS.search(each.last)]
+    return any(names_in(test) & names_in(each) for test in absent for each in ended)
+
+
+_ENDS: Final = re.compile(
+    r"^_*(?:stop|close|cancel|delete|remove|kill|terminate|shut_?down|disconnect|release|drain|clear|unregister|finish|end|exit"
+    r"|abort|quit|drop|destroy|purge)(?:_|$)"
+)
+"""Names of what is called so that something goes away."""
 
 
 def _is_checked_again(

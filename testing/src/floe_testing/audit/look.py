@@ -92,7 +92,7 @@ _FAILED_ONCE: Final = re.compile(
 )
 """How comments and docstrings say what went wrong before, or would go wrong."""
 _NAMED_BUG: Final = re.compile(
-    r"(?i:(?:\b|_)(?:iss|issue|ticket|bug|bugzilla|fix(?:es|ed)?|close[sd]?|gh|pr|cve|jira|bpo|trac|regression)[\s_:#-]*\d+)"
+    r"(?i:(?:\b|_)(?:iss|issue|ticket|bug|bugzilla|fix(?:es|ed)?|close[sd]?|gh|github|pr|cve|jira|bpo|trac|regression)[\s_:#-]*\d+)"
     r"|\B#\d{2,}|\Btest_\w+_\d{3,}\Z|\btest_\w+_\d{3,}\Z|\b[A-Z]{2,8}-\d+\b",
 )
 """A bug that is named by its number: that what it broke runs is what the test shows."""
@@ -218,6 +218,17 @@ def says_nothing_is_raised(module: Module, function: Function) -> bool:
     if says(module, function, NOTHING_RAISED) or _NAMED_BUG.search(reasons) or _NAMED_BUG.search(function.name):
         return True
     return _FAILED_ONCE.search(reasons.lower()) is not None
+
+
+_SOME_WORDS: Final = 4
+
+
+def is_described(module: Module, function: Function) -> bool:
+    """Tell whether a comment in a test, or its docstring, says in some words what is to be seen."""
+    if isinstance(function.node, ast.Module):
+        return False
+    said = module.comment_lines(function.node.lineno, function.node.end_lineno or 0)
+    return bool(ast.get_docstring(function.node)) or any(len(text.split()) > _SOME_WORDS for _, text in said)
 
 
 def last_effect(function: Function) -> Call | None:

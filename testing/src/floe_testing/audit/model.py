@@ -108,6 +108,8 @@ class ModuleReport:
     findings: tuple[Finding, ...] = ()
     facts: tuple[Fact, ...] = ()
     suppressions: tuple[Suppression, ...] = ()
+    others: Mapping[str, str] = field(default_factory=dict)
+    """The other modules that its tests and their markers lead to, each with the hash of what is in it."""
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from floe_testing.audit.project import PYPROJECT, Project
 from floe_testing.audit.registry import BrokenRuleError, all_rules, followed_rules
 from floe_testing.audit.rule import Rule
 from floe_testing.audit.suppression import apply_suppressions, find_in_toml, find_suppressions
-from floe_testing.suite.cache import Cache, Form, digest
+from floe_testing.suite.cache import Cache, Form, are_current, digest
 from floe_testing.suite.collection import CollectionRules, find_python_files, read_collection_rules
 from floe_testing.suite.reading import ParsedModule, parse_module, workers
 from floe_testing.suite.syntax import describe
@@ -136,6 +136,7 @@ def _looked_at(parsed: ParsedModule, project: Project) -> ModuleReport:
         findings=tuple(sorted(_of_each(chosen, module, lambda rule: rule.check(module)), key=_order)),
         facts=tuple(_of_each(chosen, module, lambda rule: rule.note(module, project))),
         suppressions=find_suppressions(parsed.source, parsed.tree, module.path),
+        others=parsed.module.others,
     )
 
 
@@ -202,7 +203,11 @@ def _read_all(
 
 def _form() -> Form[ModuleReport]:
     adapter = TypeAdapter(ModuleReport)
-    return Form(lambda report: adapter.dump_json(report).decode(), adapter.validate_json)
+    return Form(
+        lambda report: adapter.dump_json(report).decode(),
+        adapter.validate_json,
+        lambda report: are_current(report.others),
+    )
 
 
 def _each(read: partial[ModuleReport], files: Sequence[_File]) -> list[ModuleReport]:

@@ -99,3 +99,8 @@ def digest(file: Path, more: bytes = b"") -> str:
     except OSError:
         content = b""
     return hashlib.blake2b(more + content, digest_size=16).hexdigest()
+
+
+def are_current(files: Mapping[str, str]) -> bool:
+    """Tell whether files are as they were, by the hash of each."""
+    return all(digest(Path(path)) == then for path, then in files.items())

@@ -3,16 +3,17 @@
 import ast
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, TypeAlias
 
 from floe_testing.suite import markers, syntax
-from floe_testing.suite.cache import Cache, Form, digest
+from floe_testing.suite.cache import Cache, Form, are_current, digest
 from floe_testing.suite.collection import CollectionRules, find_python_files, read_collection_rules
 from floe_testing.suite.markers import Case, Expression, Marker, Scope, Unread, Value, module_scope
 from floe_testing.suite.syntax import FunctionNode, Names, describe, parse, statements
@@ -78,7 +79,7 @@ class TestModule:
     @property
     def is_current(self) -> bool:
         """Tell whether the other modules are as they were."""
-        return all(digest(Path(path)) == then for path, then in self.others.items())
+        return are_current(self.others)
 
 
 @dataclass(frozen=True)
@@ -238,6 +239,18 @@ class _Read:
         return _Read(self.markers + other.markers, self.unread + other.unread, self.parameters + other.parameters)
 
 
+_Placed: TypeAlias = "tuple[ast.stmt, Scope]"
+"""A statement, and where the names in it are looked up."""
+
+
+@dataclass(frozen=True)
+class _Class:
+    """A class, of this module or of another one of the repository."""
+
+    node: ast.ClassDef
+    scope: Scope
+
+
 class _Collector:
     """Finds one module's tests."""
 
@@ -262,18 +275,19 @@ class _Collector:
         self.unread = list(_put_on(body, self._module))
         if _constant(body, "__test__") is False:
             return []
-        return list(self._scope(body, (), self._read(self._module, [], marked=True), self._module, in_unittest=False))
+        here = [(statement, self._module) for statement in body]
+        return list(self._scope(here, (), self._read(self._module, [], marked=True), in_unittest=False))
 
     def _scope(
-        self, body: Iterable[ast.stmt], classes: tuple[str, ...], outer: _Read, scope: Scope, *, in_unittest: bool
+        self, body: Iterable[_Placed], classes: tuple[str, ...], outer: _Read, *, in_unittest: bool, line: int = 0
     ) -> Iterator[tuple[FunctionNode, TestFunction]]:
         # As at run time, the last definition of a name is the one there is.
         defined = {
-            statement.name: statement
-            for statement in body
+            statement.name: (statement, scope)
+            for statement, scope in body
             if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
         }
-        for name, node in defined.items():
+        for name, (node, scope) in defined.items():
             if isinstance(node, ast.ClassDef):
                 yield from self._class(node, classes, outer, scope)
             elif self._is_test(name, node, in_unittest=in_unittest):
@@ -284,7 +298,7 @@ class _Collector:
                         node_id="::".join([self._relative, *classes, name]),
                         name=name,
                         class_name=".".join(classes) or None,
-                        line=node.lineno,
+                        line=node.lineno if scope.file == self._module.file else line,
                         markers=read.markers,
                         docstring=ast.get_docstring(node),
                         parameters=read.parameters,
@@ -295,38 +309,23 @@ class _Collector:
     def _class(
         self, node: ast.ClassDef, classes: tuple[str, ...], outer: _Read, scope: Scope
     ) -> Iterator[tuple[FunctionNode, TestFunction]]:
-        line = self._lineage(node)
-        in_unittest = any(self._is_unittest_base(base) for ancestor in line for base in ancestor.bases)
+        line = _lineage(node, scope)
+        in_unittest = any(map(_is_unittest, line))
         # Bases first, so that what a class redefines is its own.
-        body = [statement for ancestor in reversed(line) for statement in statements(ancestor.body)]
+        placed = [(list(statements(each.node.body)), each.scope) for each in reversed(line)]
+        body = [statement for own, _ in placed for statement in own]
         wanted = _constant(body, "__test__")
         if wanted is False or not (in_unittest or wanted or self._rules.is_test_class(node.name)):
             return
         if not in_unittest and any(getattr(statement, "name", None) in {"__init__", "__new__"} for statement in body):
             return
         read = _Read()
-        for ancestor in line:
-            inside = scope.inner(markers.definitions_in(statements(ancestor.body)))
-            read += self._read(inside, ancestor.decorator_list, marked=True)
-        inside = scope.inner(markers.definitions_in(body))
-        yield from self._scope(body, (*classes, node.name), read + outer, inside, in_unittest=in_unittest)
-
-    def _lineage(self, node: ast.ClassDef) -> list[ast.ClassDef]:
-        """Return the class and those bases of it that this module defines, nearest first."""
-        line: list[ast.ClassDef] = []
-        waiting = [node]
-        while waiting:
-            this = waiting.pop(0)
-            if this in line:
-                continue
-            line.append(this)
-            bases = (self._module.definitions.classes.get(base.id) for base in this.bases if isinstance(base, ast.Name))
-            waiting += [base for base in bases if base is not None]
-        return line
-
-    def _is_unittest_base(self, base: ast.expr) -> bool:
-        # A base from elsewhere is known by its name only.
-        return (self._names.resolve(base) or "").endswith("TestCase")
+        for each in line:
+            inside = each.scope.inner(markers.definitions_in(statements(each.node.body)))
+            read += self._read(inside, each.node.decorator_list, marked=True)
+        defined = markers.definitions_in(body)
+        inner = [(statement, place.inner(defined)) for own, place in placed for statement in own]
+        yield from self._scope(inner, (*classes, node.name), read + outer, in_unittest=in_unittest, line=node.lineno)
 
     def _is_test(self, name: str, node: FunctionNode, *, in_unittest: bool) -> bool:
         if not (name.startswith("test") if in_unittest else self._rules.is_test_function(name)):
@@ -361,6 +360,37 @@ class _Collector:
         """Tell whether a decorator is one of Python's or pytest's own that is no marker."""
         name = self._names.resolve(decorator.func if isinstance(decorator, ast.Call) else decorator) or ""
         return name.startswith(_NO_MARKERS) and not name.startswith("pytest.mark")
+
+
+def _lineage(node: ast.ClassDef, scope: Scope) -> list[_Class]:
+    """Return a class and those bases of it that the repository defines, nearest first."""
+    line: list[_Class] = []
+    waiting = [_Class(node, scope)]
+    while waiting:
+        this = waiting.pop(0)
+        if any(each.node is this.node for each in line):
+            continue
+        line.append(this)
+        bases = (this.scope.find(base) for base in this.node.bases)
+        waiting += [
+            _Class(base[0], base[1]) for base in bases if base is not None and isinstance(base[0], ast.ClassDef)
+        ]
+    return line
+
+
+def _is_unittest(this: _Class) -> bool:
+    """Tell whether a class has a base that is a test case by its name, or is one by how it asserts."""
+    if any((this.scope.names.resolve(base) or "").endswith("TestCase") for base in this.node.bases):
+        return True
+    unknown = [base for base in this.node.bases if this.scope.find(base) is None and ast.unparse(base) != "object"]
+    return bool(unknown) and any(map(_asserts_as_unittest, ast.walk(this.node)))
+
+
+def _asserts_as_unittest(node: ast.AST) -> bool:
+    match node:
+        case ast.Call(func=ast.Attribute(value=ast.Name(id="self"), attr=name)):
+            return re.match(r"assert[A-Z]", name) is not None
+    return False
 
 
 def _may_name(unread: Unread) -> bool:

@@ -97,6 +97,76 @@ def node_ids(suite: Suite) -> set[str]:
     return {test.node_id for test in suite.tests}
 
 
+BASES = {
+    "shop_bases": """
+        import unittest
+        import pytest
+        from shop_roots import Root
+
+        class Store(Root):
+            def setUp(self):
+                self.orders = [7]
+
+            @pytest.mark.slow
+            def test_of_base(self):
+                self.assertEqual(self.orders, [7])
+
+        class Plain:
+            def test_plain(self):
+                assert True
+    """,
+    "shop_roots": """
+        import unittest
+
+        class Root(unittest.TestCase):
+            pass
+    """,
+    "test_orders": """
+        import shop_bases
+        from shop_bases import Plain, Store as Base
+
+        class Orders(Base):
+            def test_own(self):
+                self.assertEqual(self.orders, [7])
+
+        class MoreOrders(shop_bases.Store):
+            def test_of_base(self):
+                self.assertEqual(self.orders, [7])
+
+        class TestPlain(Plain):
+            pass
+
+        class NoTests(Plain):
+            def test_no(self):
+                assert False
+    """,
+}
+
+
+@pytest.mark.filterwarnings("ignore:Unknown pytest.mark.slow")
+def test_classes_whose_base_is_in_another_module(pytester: pytest.Pytester) -> None:
+    """A class has the tests that pytest finds in it, its own and inherited ones, wherever its bases are."""
+    pytester.makepyfile(**BASES)
+    listed = pytester.runpytest("--collect-only", "-q", "-p", "no:cacheprovider", "-W", "ignore").outlines
+    suite = read_suite([pytester.path], pytester.path)
+    imported = "test_orders.py::Base::test_of_base"  # pytest runs the base itself too, under the name it has here
+    assert node_ids(suite) == {line for line in listed if "::" in line} - {imported}
+    inherited = next(test for test in suite.tests if test.node_id == "test_orders.py::Orders::test_of_base")
+    assert ([marker.name for marker in inherited.markers], inherited.line) == (["slow"], 4)
+
+
+def test_class_whose_base_can_not_be_read(tmp_path: Path) -> None:
+    """Where a base is in no file of the repository, a class that asserts as test cases do is one."""
+    file = tmp_path / "test_orders.py"
+    file.write_text(
+        "from kit import Base, Mixin\n"
+        "class Orders(Base):\n    def test_a(self):\n        self.assertEqual(total(7), 7)\n"
+        "class Helpers(Mixin):\n    def test_b(self):\n        return 7\n"
+        "class Plain(object):\n    def test_c(self):\n        self.assertEqual(total(7), 7)\n"
+    )
+    assert node_ids(read_suite([tmp_path], tmp_path)) == {"test_orders.py::Orders::test_a"}
+
+
 @pytest.mark.parametrize("name", MODULES)
 @pytest.mark.filterwarnings("ignore:cannot collect test class")
 def test_the_same_tests_as_pytest(name: str, pytester: pytest.Pytester) -> None:

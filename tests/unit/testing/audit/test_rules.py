@@ -2992,6 +2992,124 @@ FORMS: dict[str, tuple[str, int | None]] = {
         """,
         None,
     ),
+    "FT201 a docstring says what is to be seen": (
+        'def test_a(orders):\n    """The second order takes the first one\'s place."""\n    orders.get_total(7)\n',
+        None,
+    ),
+    "FT201 a comment says what is to be seen": (
+        "def test_a(orders):\n    # the second takes the first one's place\n    place(7)\n    orders.get_total(7)\n",
+        None,
+    ),
+    "FT201 of each set of parameters": (
+        (
+            "import pytest\n@pytest.mark.parametrize('name', ['a', 'b'])\ndef test_a(orders, name):\n"
+            "    orders.get_total(name)\n"
+        ),
+        None,
+    ),
+    "FT201 what is got may have to be allowed": ("def test_a(orders):\n    orders.list()\n", None),
+    "FT202 the name says that something is handled": (
+        "def test_handles_text():\n    order = read_order('a')\n    assert order is not None\n",
+        None,
+    ),
+    "FT204 a placeholder where a docstring says that nothing is raised": (
+        'def test_a():\n    """A path is taken."""\n    with open_order("a"):\n        assert True\n',
+        None,
+    ),
+    "FT204 equality that a constant tells apart": (
+        "def test_a():\n    order = place(7)\n    assert order == order\n    assert (order == 7) is False\n",
+        None,
+    ),
+    "FT204 a named bug of equality": (
+        "def test_github_81():\n    order = place(7)\n    assert order == order\n",
+        None,
+    ),
+    "FT205 a plain exception among the parameters": (
+        (
+            "import pytest\n@pytest.mark.parametrize('error', [None, Exception])\ndef test_a(orders, error):\n"
+            "    with pytest.raises(Exception):\n        orders.place(error)\n"
+        ),
+        None,
+    ),
+    "FT301 a fixture that goes on after the test": (
+        (
+            "import pytest\n@pytest.fixture\ndef sent():\n    with Sent() as sent:\n        yield sent\n"
+            "def test_a(orders, sent):\n    order = orders.place(7)\n    order.save()\n"
+        ),
+        None,
+    ),
+    "FT202 a docstring says what is there": (
+        (
+            'def test_a():\n    """An order that was placed twice is found."""\n'
+            "    order = find_order(7)\n    assert order is not None\n"
+        ),
+        None,
+    ),
+    "FT208 what an attribute does when it is asked": (
+        "def test_a(article):\n    'en' in article.translations\n    assert article.queries == 1\n",
+        None,
+    ),
+    "FT208 what is in a result": ("def test_a():\n    result = names()\n    'ada' in result\n", 3),
+    "FT301 a class that the test puts in a place checks": (
+        """
+        def test_a(monkeypatch, orders):
+            class Bus:
+                def publish(self, order):
+                    assert order.number == 7
+            monkeypatch.setattr(orders, "bus", Bus())
+            orders.publish(7)
+        """,
+        None,
+    ),
+    "FT301 a docstring says what is to be seen": (
+        'def test_a(orders):\n    """A shop can be entered twice."""\n    orders.publish(7)\n',
+        None,
+    ),
+    "FT401 something must not be there afterwards": (
+        """
+        import time
+        def test_a(orders):
+            called = watch(orders)
+            orders.kill(7)
+            time.sleep(1)
+            assert not called
+        """,
+        None,
+    ),
+    "FT701 a comment above several sets of parameters": (
+        """
+        import pytest
+        @pytest.mark.parametrize("text", [
+            # must match the whole of it
+            pytest.param("a", marks=pytest.mark.xfail),
+            pytest.param("b", marks=pytest.mark.xfail),
+        ])
+        def test_a(text):
+            assert total(text) == 7
+        """,
+        None,
+    ),
+    "FT701 the class's name gives the reason": (
+        """
+        import pytest
+        class TestDoesntSupportCascade:
+            @pytest.mark.xfail
+            def test_a(self):
+                assert total(7) == 7
+        """,
+        None,
+    ),
+    "FT702 a comment above the condition": (
+        """
+        def test_a(self, kind):
+            # only kinds that are derived have a slope
+            number = kind.number
+            if not kind.has_slope:
+                return
+            assert total(number) == 7
+        """,
+        None,
+    ),
     "FT201 what would refuse it is replaced": (
         """
         from unittest.mock import patch
@@ -3123,6 +3241,10 @@ def test_other_forms(name: str, repository: Repository) -> None:
 @pytest.mark.parametrize(
     ("check", "severity"),
     [
+        ("assert True", Severity.NOTE),
+        ("self.assertTrue(True)", Severity.NOTE),
+        ('assert "total"', Severity.ERROR),
+        ("assert total or True", Severity.ERROR),
         ("assert total == total", Severity.NOTE),
         ("self.assertEqual(total, total)", Severity.NOTE),
         ('assert (total == 7, "wrong")', Severity.ERROR),
@@ -3130,8 +3252,8 @@ def test_other_forms(name: str, repository: Repository) -> None:
         ("assert len(total) >= 0", Severity.ERROR),
     ],
 )
-def test_comparison_with_itself_is_a_note(check: str, severity: Severity, repository: Repository) -> None:
-    """What is compared with itself may be so on purpose, and is told as a note; what is always true is an error."""
+def test_what_is_true_in_plain_sight_is_a_note(check: str, severity: Severity, repository: Repository) -> None:
+    """What is true in plain sight may be meant, and is a note; what only looks like a check is an error."""
     code = f"class TestA:\n    def test_a(self):\n        total = place(7)\n        {check}\n"
     repository.write("tests/unit/test_orders.py", code)
     (finding,) = [each for each in repository.audit().findings if each.rule == "FT204"]
@@ -3244,6 +3366,46 @@ def test_helper_that_is_no_python(repository: Repository) -> None:
     assert repository.audit().findings == ()
     repository.write("tests/test_b.py", "{% if a %}\n")
     assert [(finding.rule, finding.path) for finding in repository.audit().findings] == [("FT000", "tests/test_b.py")]
+
+
+def test_copied_models(repository: Repository) -> None:
+    """A model that a fixture defines is that of the tests beside it, however alike another one is."""
+    columns = "".join(f"        column_{each} = Column(Integer, key={each})\n" for each in range(8))
+    for name in ("a", "b"):
+        code = f"import pytest\n@pytest.fixture\ndef model(base):\n    class Model(base):\n{columns}    return Model\n"
+        repository.write(f"tests/test_{name}.py", f"{code}def test_{name}(model):\n    assert model.total() == 7\n")
+    assert repository.audit().findings == ()
+
+
+def test_copies_of_a_synchronous_twin(repository: Repository) -> None:
+    """A module that is made of its asynchronous twin shares what that has; one without a twin is its author's."""
+    for path in ("tests/test_async_a.py", "tests/test_sync_a.py", "tests/test_sync_b.py"):
+        repository.write(path, HELPER)
+    assert [finding.path for finding in repository.audit().findings] == ["tests/test_sync_b.py"]
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        ("    first = class_mock(a, 'shop')\n    other = class_mock(a, 'orders', True)\n    return first, other\n", []),
+        (
+            "    number, name, text = a.param, a.name, a.text\n    return number, name, text\n",
+            [],
+        ),
+        (
+            "    first = shop.open(a, 'shop')\n    other = shop.open(a, 'orders', True)\n    return first, other\n",
+            ["FT602"],
+        ),
+    ],
+    ids=["mocks", "two statements", "helper"],
+)
+def test_short_copies(body: str, found: list[str], repository: Repository) -> None:
+    """What only makes mocks, and two short statements, are alike by chance; three of a helper are a copy."""
+    for name in ("a", "b"):
+        repository.write(
+            f"tests/test_{name}.py", f"def build(a):\n{body}\ndef test_{name}():\n    assert total(7) == 7\n"
+        )
+    assert [finding.rule for finding in repository.audit().findings] == found
 
 
 @pytest.mark.parametrize("name", MORE)

@@ -136,7 +136,7 @@ class PluginWithoutTest(Rule):
 
     id = "FT902"
     name = "plugin-without-integration-test"
-    severity = Severity.WARNING
+    severity = Severity.NOTE
     reason = (
         "The package offers a plugin by entry point, and no test of the integration or end-to-end tier imports it "
         "or names it: whether it works against the real service is not known."

@@ -39,6 +39,9 @@ _REAL: Final = frozenset({"integration", "e2e"})
 _ASYNC: Final = ("asyncio", "asynchronous")
 _SHOWN: Final = 3
 _SMALL: Final = 25
+_LONG: Final = 40
+_FEW: Final = 3
+"""Statements that make a short body one that somebody has copied."""
 _SETUP: Final = 70
 """Nodes below which the set-ups of two classes are alike by chance, or not worth a base for both."""
 _LARGE: Final = 120
@@ -195,9 +198,9 @@ class CopiedInfrastructure(Rule):
         ),
     )
 
-    def note(self, module: Module, project: Project) -> Iterator[Fact]:  # noqa: ARG002 - the rule's signature
+    def note(self, module: Module, project: Project) -> Iterator[Fact]:
         """Note the shape of each fixture and helper."""
-        if module.is_generated or not _is_of_suite(module):
+        if module.is_generated or not _is_of_suite(module) or _is_made_of_asynchronous(module, project):
             return
         for function in module.functions:
             if function.kind != "test" and not function.name.startswith("test") and not _is_own_copy(function, module):
@@ -422,6 +425,12 @@ def _is_of_suite(module: Module) -> bool:
     return bool(module.tests) or name.startswith(("test", "conftest")) or name.endswith(("_test.py", "_tests.py"))
 
 
+def _is_made_of_asynchronous(module: Module, project: Project) -> bool:
+    """Tell whether a module is the synchronous twin of an asynchronous one: a program makes it, or both go together."""
+    twin = re.sub(r"(?<!a)sync", "async", module.path)
+    return twin != module.path and project.root is not None and (project.root / twin).is_file()
+
+
 _COPY_MEANT: Final = re.compile(
     r"\b(?:overrid\w+|overwrit\w+|cop(?:y|ied) (?:of|from)|vendored|taken from|duplicat\w+|in sync)\b"
 )
@@ -434,9 +443,14 @@ def _is_own_copy(function: Function, module: Module) -> bool:
         return True
     if function.kind == "setup" and function.class_node is not None and _size(function) < _SETUP:
         return True
-    if _uses_own_things(function, module):
-        return True
+    if _uses_own_things(function, module) or _only_mocks(function) or function.all(ast.ClassDef):
+        return True  # a model that a fixture defines is that of the tests beside it
     return _COPY_MEANT.search(module.reasons(function).lower()) is not None
+
+
+def _only_mocks(function: Function) -> bool:
+    """Tell whether all that a function calls makes mocks, which say what the tests beside it need."""
+    return bool(function.calls) and all("mock" in call.name.lower() for call in function.calls)
 
 
 def _uses_own_things(function: Function, module: Module) -> bool:
@@ -465,8 +479,8 @@ def _shape(function: Function) -> str | None:
         body = body[1:]
     own = {name: str(place) for place, name in enumerate(function.parameters)}
     size = sum(sum(1 for _ in ast.walk(statement)) for statement in body)
-    if size < _SMALL or len(body) < 2:  # noqa: PLR2004 - one statement is no infrastructure
-        return None
+    if size < _SMALL or len(body) < (_FEW if size < _LONG else 2):
+        return None  # a statement or two are alike by chance
     words: list[str] = []
     for statement in body:
         _spell(statement, own, words, literals=size < _LARGE)

@@ -7,7 +7,17 @@ from dataclasses import replace
 from typing import Final
 
 from floe_testing.audit.checks import as_test, asserted, checks, is_broad
-from floe_testing.audit.look import NOTHING_RAISED, TYPE_UNKNOWN, contexts, keyword, names_in, parametrized, says, withs
+from floe_testing.audit.look import (
+    NOTHING_RAISED,
+    TYPE_UNKNOWN,
+    contexts,
+    keyword,
+    names_in,
+    parametrized,
+    says,
+    says_nothing_is_raised,
+    withs,
+)
 from floe_testing.audit.model import Example, Finding, Severity, Strength
 from floe_testing.audit.module import Function, Module
 from floe_testing.audit.rule import Rule
@@ -71,9 +81,10 @@ class Tautology(Rule):
                     continue
                 if "__eq__" not in module.reasons(function):  # which compares with itself by design
                     found = self.finding(module, check.node, "always true, whatever the code does", function)
-                    # What is compared with itself may be so on purpose, in words that nobody foresaw.
-                    itself = _is_of_itself(asserted(check.node, function))
-                    yield replace(found, severity=Severity.NOTE) if itself else found
+                    meant = _may_be_meant(asserted(check.node, function))
+                    if meant and (says_nothing_is_raised(module, function) or _has_docstring(function)):
+                        continue  # a placeholder, for what a person says in words
+                    yield replace(found, severity=Severity.NOTE) if meant else found
 
 
 class BroadRaises(Rule):
@@ -650,8 +661,17 @@ def _is_about_equality(node: ast.expr | ast.stmt, module: Module, function: Func
     return any(_EQUALITY_MEANT.search(text.lower()) for _, text in module.comment_lines(first, node.lineno))
 
 
+def _has_docstring(function: Function) -> bool:
+    return not isinstance(function.node, ast.Module) and ast.get_docstring(function.node) is not None
+
+
 def _is_told_apart(test: ast.expr | None, thing: ast.expr) -> bool:
     """Tell whether a check says that something does not equal something else."""
+    match test:
+        case ast.Compare(
+            left=ast.Compare() as inner, ops=[ast.Is() | ast.Eq()], comparators=[ast.Constant(value=False)]
+        ):
+            test = ast.UnaryOp(ast.Not(), inner)
     denied = isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not)
     compared = test.operand if isinstance(test, ast.UnaryOp) and denied else test
     if not isinstance(compared, ast.Compare) or not isinstance(compared.ops[0], ast.Eq if denied else ast.NotEq):
@@ -659,13 +679,15 @@ def _is_told_apart(test: ast.expr | None, thing: ast.expr) -> bool:
     return ast.dump(thing) in {ast.dump(compared.left), ast.dump(compared.comparators[0])}
 
 
-def _is_of_itself(test: ast.expr | None) -> bool:
-    """Tell whether an expression compares something with itself, and so an object's own equality counts."""
-    return (
-        isinstance(test, ast.Compare)
-        and not isinstance(test.left, ast.Constant)
-        and ast.dump(test.left) == ast.dump(test.comparators[-1])
-    )
+def _may_be_meant(test: ast.expr | None) -> bool:
+    """Tell whether an expression is always true in plain sight: `True`, or something compared with itself.
+
+    Nobody takes that for a check by mistake: it is a placeholder, or an object's own equality counts.
+    """
+    if isinstance(test, ast.Constant):
+        return isinstance(test.value, bool)
+    itself = isinstance(test, ast.Compare) and ast.dump(test.left) == ast.dump(test.comparators[-1])
+    return itself and not isinstance(getattr(test, "left", None), ast.Constant)
 
 
 def _decorated(function: Function) -> set[str]:
@@ -739,9 +761,11 @@ def _is_check(value: ast.expr) -> bool:
         return isinstance(value.func, ast.Name) and value.func.id in _PREDICATES
     if not isinstance(value, ast.Compare) or not all(isinstance(op, _EQUALITY) for op in value.ops):
         return False
-    left = value.left
+    left, right = value.left, value.comparators[0]
+    # What is in an attribute may be asked for what that does then: it loads, or counts.
+    loads = isinstance(value.ops[0], ast.In | ast.NotIn) and isinstance(right, ast.Attribute)
     of_class = isinstance(left, ast.Attribute) and isinstance(left.value, ast.Name) and left.value.id[:1].isupper()
-    return not of_class and ast.dump(left) != ast.dump(value.comparators[0])
+    return not (of_class or loads) and ast.dump(left) != ast.dump(right)
 
 
 def _makes_broad(function: Function) -> bool:
@@ -755,6 +779,8 @@ def _makes_broad(function: Function) -> bool:
         if each.arg != "expected_exception"
         for name in names_in(each.value)
     }
+    decorators = [] if isinstance(function.node, ast.Module) else function.node.decorator_list
+    named |= {name for each in decorators for name in names_in(each)}
     return "Exception" in named or any(call.name in {"Exception", "BaseException"} for call in function.calls)
 
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from floe_testing.audit.look import MOCK_CLASSES, is_mock_library, is_patch, keyword, names_in, strings_in
+from floe_testing.audit.look import MOCK_CLASSES, is_described, is_mock_library, is_patch, keyword, names_in, strings_in
 from floe_testing.audit.model import Example, Finding, Severity
 from floe_testing.audit.module import Call, Function, Module
 from floe_testing.audit.rule import Rule
@@ -76,7 +76,7 @@ class MockFallback(Rule):
 
     id = "FT101"
     name = "mock-fallback"
-    severity = Severity.ERROR
+    severity = Severity.NOTE
     reason = (
         "Where the real thing can't be had, a mock takes its place, and the test passes all the same: it is green "
         "exactly when it should warn. Let the import or the connection fail, or skip with a reason."
@@ -188,8 +188,8 @@ class MockedService(Rule):
     def check(self, module: Module) -> Iterator[Finding]:
         """Look for the first mock of each test and fixture."""
         for function in module.functions:
-            if module.tier_of(function) not in {"integration", "e2e"}:
-                continue
+            if module.tier_of(function) not in {"integration", "e2e"} or is_described(module, function):
+                continue  # words say what is only watched, or can't be had
             mocks = [call.node for call in function.calls if _replaces_service(call, module, function)]
             handed = None if mocks else _handed_in(module, function)
             if handed is not None:

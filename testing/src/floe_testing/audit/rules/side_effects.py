@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from floe_testing.audit.checks import checks, may_check_elsewhere
-from floe_testing.audit.look import MOCK_CLASSES, NOTHING_RAISED, is_mock_library, last_effect, says
+from floe_testing.audit.look import MOCK_CLASSES, NOTHING_RAISED, is_described, is_mock_library, last_effect, says
 from floe_testing.audit.model import Example, Finding, Severity
 from floe_testing.audit.module import Function, Module
 from floe_testing.audit.rule import Rule
@@ -93,9 +93,9 @@ class UncheckedSideEffect(Rule):
                 effect is not None
                 and all(check.node.lineno < effect.node.lineno for check in found)
                 and not _is_received(effect.node, [check.node for check in found], function)
-                and not says(module, function, NOTHING_RAISED)
-                and not module.comment_at(effect.node.lineno)
+                and not (says(module, function, NOTHING_RAISED) or is_described(module, function))
                 and _is_outcome(effect.last, function)
+                and not _ends_in_a_fixture(module, function)
             ):
                 yield self.finding(module, effect.node, f"nothing looks at what {effect.last}() did", function)
             for statement, name in _sinks(module, function):
@@ -107,6 +107,12 @@ _OUTWARD: Final = re.compile(r"^(?:save|publish|upload|emit|notify|enqueue|broad
 """Names of what is called for an effect elsewhere; to write, send or put may be a step of anything."""
 
 
+def _ends_in_a_fixture(module: Module, function: Function) -> bool:
+    """Tell whether a fixture of the module goes on after the test: it may well look then whether anything came."""
+    asked = [each for each in module.functions if each.kind == "fixture" and each.name in function.parameters]
+    return any(each.own(ast.Yield) for each in asked)
+
+
 def _is_outcome(called: str, function: Function) -> bool:
     """Tell whether a call is what the test is about: for an effect elsewhere, or named in the test's own name."""
     return _OUTWARD.search(called) is not None or called in function.name.lower().split("_")[1:]
@@ -114,6 +120,8 @@ def _is_outcome(called: str, function: Function) -> bool:
 
 def _is_received(effect: ast.Call, found: list[ast.expr | ast.stmt], function: Function) -> bool:
     """Tell whether a function that the test hands on before, such as a handler of messages, checks what it is given."""
+    if any(isinstance(each, ast.ClassDef) for node in found for each in function.ancestors(node)):
+        return True  # a method of a class that stands in for something
     checking = {
         each.name
         for node in found

@@ -64,7 +64,7 @@ class SkipWithoutReason(Rule):
                 for each in _of_parameters(call):
                     if _is_expected(call, each, module):
                         continue
-                    if _is_bare(each, module) and not _has_comment(each, module):
+                    if _is_bare(each, module) and not _is_told_above(each, module):
                         yield self.finding(module, each, "no reason is given", function)
 
 
@@ -150,8 +150,11 @@ _REFUSED: Final = re.compile(
 
 
 def _says_why(statement: ast.stmt, leaves: ast.stmt, module: Module) -> bool:
-    """Tell whether a comment between a condition and its `return` says, in some words, why there is none to check."""
-    said = [text for _, text in module.comment_lines(statement.lineno, leaves.lineno)]
+    """Tell whether a comment above a condition, or between it and its `return`, says in some words why."""
+    first = statement.lineno
+    while module.text(first - 1) and not module.text(first - 1).startswith(("def ", "async def ")):
+        first -= 1
+    said = [text for _, text in module.comment_lines(first, leaves.lineno)]
     return any(len(text.split()) > _WORDS for text in said)
 
 
@@ -246,9 +249,16 @@ _TELLS_WHY: Final = re.compile(
 """How docstrings say why a test is skipped, or is expected to fail."""
 
 
+_NOT_THERE: Final = re.compile(r"Doesnt|DoesNot|Unsupported|NotSupported|Without")
+"""How names of classes say that something is not there."""
+
+
 def _is_told(function: Function | None) -> bool:
-    """Tell whether a function's docstring gives the reason."""
-    return function is not None and _TELLS_WHY.search(_name_and_docstring(function).partition(" ")[2]) is not None
+    """Tell whether a function's docstring gives the reason, or its class's name."""
+    if function is None:
+        return False
+    owner = function.class_node.name if function.class_node else ""
+    return bool(_TELLS_WHY.search(_name_and_docstring(function).partition(" ")[2]) or _NOT_THERE.search(owner))
 
 
 _WORDS: Final = 3
@@ -258,6 +268,14 @@ def _has_comment(node: ast.expr, module: Module) -> bool:
     """Tell whether a comment right at what skips says why, in some words, and not to another tool."""
     comment = module.comment_at(node.lineno)
     return len(comment.split()) > _WORDS and not comment.startswith(("# noqa", "# type:", "# pylint:"))
+
+
+def _is_told_above(node: ast.expr, module: Module) -> bool:
+    """Tell whether a set of parameters, or the first of those right above it, has a comment that says why."""
+    line = node.lineno
+    while module.text(line - 1).startswith("pytest.param("):
+        line -= 1
+    return any(len(text.split()) > _WORDS for _, text in module.comment_lines(line - 1, node.lineno))
 
 
 def _has_reason(call: Call) -> bool:

@@ -8,10 +8,12 @@ from typing import Final
 from floe_testing.audit.checks import asserted, checks, may_check_elsewhere
 from floe_testing.audit.look import (
     NOTHING_RAISED,
+    is_described,
     is_len,
     last_effect,
     measured,
     names_in,
+    parametrized,
     says,
     says_nothing_is_raised,
     withs,
@@ -20,7 +22,10 @@ from floe_testing.audit.model import Check, Example, Finding, Severity, Strength
 from floe_testing.audit.module import Call, Function, Module
 from floe_testing.audit.rule import Rule
 
-_ABOUT_TRUTH: Final = ("bool", "nonzero", "truth", "non none", "not be none", "not be null", *NOTHING_RAISED)
+_ABOUT_TRUTH: Final = (
+    *("bool", "nonzero", "truth", "non none", "not be none", "not be null", "handle", "support"),
+    *NOTHING_RAISED,
+)
 _CANNOT_TELL: Final = ("can't really", "can't test", "cannot test", "can not test", "hard to test", "no way to")
 """How comments say that there is no more to be checked."""
 _ABOUT_LENGTH: Final = (
@@ -111,6 +116,8 @@ class NoCheck(Rule):
                 continue
             if _only_enters(function) or _only_defines(function) or says_nothing_is_raised(module, function):
                 continue
+            if is_described(module, function):
+                continue
             if last_effect(function) is None and _drops_answer(module, function):
                 yield self.finding(module, function.node, "nothing is checked", function)
 
@@ -155,8 +162,8 @@ class TruthinessOnly(Rule):
         for function, found in _only(module, {Strength.TRUTHINESS, Strength.TYPE}, Strength.TRUTHINESS):
             if says(module, function, (*_ABOUT_TRUTH, *_CANNOT_TELL)) or _is_used_later(found[-1], function):
                 continue
-            if len(module.comment_at(found[-1].node.lineno).split()) > _WORDS:
-                continue  # which says what is there
+            if is_described(module, function):
+                continue
             if not _is_set_here(found[-1], function) and _is_of_answer(found[-1], function):
                 yield self.finding(module, found[-1].node, "all that is checked is that there is something", function)
 
@@ -221,10 +228,9 @@ def _checked_tests(module: Module) -> Iterator[Function]:
 
 
 _QUESTIONS: Final = re.compile(
-    r"^_*(?:get|find|list|count|total|sum|compute|calculate|calc|format|p?format|average|mean)(?:_|$|s$)"
-    r"|_(?:total|count|sum)$"
+    r"^_*(?:count|total|sum|compute|calculate|calc|p?format|average|mean)(?:_|$|s$)|_(?:total|count|sum)$"
 )
-"""Names of what is called for its answer, and for nothing else."""
+"""Names of what is called for its answer, and for nothing else: what is got or found may have to be there."""
 _STARTS: Final = re.compile(
     r"^_*(?:connect|open|start|init|log_?in|set_?up|register|create|make|build|import|load|run|call|invoke|add|enter"
     r"|exec|execute|submit|spawn|subscribe|install|mock|patch|parse_?args)(?:_|$)|^[A-Z]|_?connect(?:ion)?$|context|mock|patch"
@@ -252,7 +258,7 @@ def _drops_answer(module: Module, function: Function) -> bool:
             called = module.resolve(value.func, function) if isinstance(value, ast.Call) else ""
             asked = bool(called) and not _STARTS.search(called.rpartition(".")[2])
             return asked and not name.startswith("_") and not _is_read(name, function)
-        case ast.Expr(value=value):
+        case ast.Expr(value=value) if not parametrized(function):  # that each set runs through may be the point
             return any(call.node is _awaited(value) and _is_question(call, module) for call in function.calls)
     return False
 
