@@ -254,6 +254,7 @@ def test_keeper_waits_for_the_drivers_mark(runner_job: dict[str, Any]) -> None:
     assert f"until [ -e {ci_contract.RESULTS_DIR}/{job.COLLECTED} ]" in job.KEEP
 
 
+@pytest.mark.requirement("REQ-638.5", "REQ-639.3")
 def test_results_folder_is_shared(runner_job: dict[str, Any]) -> None:
     """Both containers of the Job mount the same volume where the contract has the results."""
     mounts = [
@@ -275,7 +276,7 @@ def test_job_reads_the_credentials(runner_job: dict[str, Any]) -> None:
     assert secrets == [ci_contract.CREDENTIALS_SECRET]
 
 
-@pytest.mark.requirement("REQ-639")
+@pytest.mark.requirement("REQ-639", "REQ-639.2", "REQ-646.1")
 @pytest.mark.parametrize(
     ("field", "value"),
     [("backoffLimit", 0), ("ttlSecondsAfterFinished", 3600), ("activeDeadlineSeconds", 3600)],
@@ -291,7 +292,7 @@ def test_job_is_never_restarted(runner_job: dict[str, Any]) -> None:
     assert runner_job["spec"]["template"]["spec"]["restartPolicy"] == "Never"
 
 
-@pytest.mark.requirement("REQ-639")
+@pytest.mark.requirement("REQ-639", "REQ-639.3")
 def test_job_is_not_root(runner_job: dict[str, Any]) -> None:
     """The Job's pod runs as user 1000, and may not run as root."""
     context = runner_job["spec"]["template"]["spec"]["securityContext"]
@@ -313,7 +314,7 @@ def test_job_has_a_read_only_root(runner_job: dict[str, Any]) -> None:
     ]
 
 
-@pytest.mark.requirement("REQ-639")
+@pytest.mark.requirement("REQ-639", "REQ-639.3")
 def test_job_has_resources(runner_job: dict[str, Any]) -> None:
     """Both containers of the Job request CPU and memory, and are limited in both."""
     assert not unlimited(runner_job)

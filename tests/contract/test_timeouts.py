@@ -61,6 +61,7 @@ def test_table_reaches_the_tests() -> None:
     assert Timeouts.from_environment(plan.variables()).model_dump() == configured.model_dump()
 
 
+@pytest.mark.requirement("REQ-646.5")
 @pytest.mark.parametrize("container", containers())
 def test_start_is_within_the_table(container: dict[str, Any]) -> None:
     """A service may take less long to start than the run waits, and as long as a migration where it has a schema."""
@@ -75,6 +76,7 @@ def test_there_are_schemas() -> None:
     assert any(has_a_schema(each.values[0]) for each in containers())
 
 
+@pytest.mark.requirement("REQ-646.4")
 @pytest.mark.parametrize("container", containers())
 def test_probe_is_within_the_table(container: dict[str, Any]) -> None:
     """No probe of a service waits longer for its answer than the table allows."""

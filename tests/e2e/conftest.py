@@ -1,4 +1,4 @@
-"""What journeys through the platform have in common: its services, and batches of orders that its job totals."""
+"""What journeys through the platform have in common: its services, batches of orders, and a data product."""
 
 from __future__ import annotations
 
@@ -9,14 +9,18 @@ from typing import TYPE_CHECKING
 import pytest
 from redis import Redis
 
+from data_product import SERVICE, SPECIFICATION, deploy, withdraw
 from floe_testing import PollingConfig, Unmet, wait_for_condition
 from floe_testing.isolation.naming import unique_name
-from floe_testing.services import locate
+from floe_testing.services import DagsterConfig, locate
+from floe_testing.services.clients import dagster as dagster_client
 from floe_testing.services.clients.postgres import connect
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
+    from kubernetes.client import CoreV1Api
     from psycopg import Connection
 
     from floe_testing.services import PostgresConfig
@@ -102,6 +106,48 @@ def totals(postgres_config: PostgresConfig) -> Callable[[str], list[tuple[str, i
             return connection.execute(query, (batch,)).fetchall()
 
     return read
+
+
+@pytest.fixture(scope="session")
+def shop_config() -> DagsterConfig:
+    """Return where the Dagster is that has the demo product's code location."""
+    address = locate(SERVICE, 3000)
+    return DagsterConfig(host=address.host, port=address.port)
+
+
+@pytest.fixture
+def shop(shop_config: DagsterConfig) -> Iterator[DagsterClient]:
+    """Yield a client of the Dagster that has the demo product's code location."""
+    with dagster_client.connect(shop_config) as client:
+        dagster_client.wait_until_answers(client, shop_config)
+        yield client
+
+
+@pytest.fixture
+def specification(tmp_path: Path, polaris_namespace: str, minio_bucket: str) -> Path:
+    """Return the demo product's specification, with a namespace and a bucket of the test's own."""
+    text = SPECIFICATION.read_text(encoding="utf-8")
+    mine = text.replace("s3://shop/", f"s3://{minio_bucket}/").replace(
+        "namespace: shop", f"namespace: {polaris_namespace}"
+    )
+    path = tmp_path / SPECIFICATION.name
+    path.write_text(mine, encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def deployed(
+    kube: CoreV1Api, kube_namespace: str, shop: DagsterClient, shop_config: DagsterConfig
+) -> Iterator[Callable[[str], DagsterClient]]:
+    """Yield a function that deploys a ConfigMap of products, and returns a client of the Dagster that has them."""
+
+    def roll_out(config_map: str) -> DagsterClient:
+        deploy(kube, kube_namespace, config_map)
+        dagster_client.wait_until_answers(shop, shop_config)
+        return shop
+
+    yield roll_out
+    withdraw(kube, kube_namespace)
 
 
 class Barrier:

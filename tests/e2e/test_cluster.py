@@ -16,7 +16,7 @@ def nodes(kube: CoreV1Api) -> dict[str, bool]:
     return {node.metadata.name: CONTROL_PLANE in (node.metadata.labels or ()) for node in found}
 
 
-@pytest.mark.requirement("REQ-636", "T016")
+@pytest.mark.requirement("REQ-636", "T016", "REQ-636.2")
 def test_three_nodes_are_ready(kube: CoreV1Api) -> None:
     """There are three nodes, one of the control plane, and all of them are Ready."""
     assert sorted(nodes(kube).values()) == [False, False, True]
@@ -25,6 +25,15 @@ def test_three_nodes_are_ready(kube: CoreV1Api) -> None:
         for node in kube.list_node().items
     }
     assert all(status == ["True"] for status in ready.values()), ready
+
+
+@pytest.mark.requirement("REQ-636.5", "REQ-636.7")
+def test_nodes_run_a_current_kubernetes_on_containerd(kube: CoreV1Api) -> None:
+    """Each node's Kubernetes is 1.27 or later, and its containers are containerd's."""
+    told = [node.status.node_info for node in kube.list_node().items]
+    versions = [tuple(map(int, each.kubelet_version.removeprefix("v").split(".")[:2])) for each in told]
+    assert min(versions) >= (1, 27)
+    assert {each.container_runtime_version.partition("://")[0] for each in told} == {"containerd"}
 
 
 def test_services_are_spread_over_both_workers(kube: CoreV1Api, kube_namespace: str, platform: list[str]) -> None:

@@ -32,6 +32,7 @@ def start_job(kube: CoreV1Api, namespace: str, script: str) -> None:
     client.BatchV1Api(kube.api_client).create_namespaced_job(namespace, job)
 
 
+@pytest.mark.requirement("REQ-639.4")
 def test_services_are_rolled_out(kube: CoreV1Api, kube_namespace: str, platform: list[str]) -> None:
     """The services' workloads and pods are ready, each by its own condition and all by one of them together."""
     everything = (

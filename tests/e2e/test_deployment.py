@@ -26,6 +26,7 @@ def services(kube: CoreV1Api, namespace: str) -> list[V1Pod]:
     return [pod for pod in found if pod.metadata.deletion_timestamp is None]
 
 
+@pytest.mark.requirement("REQ-641.8", "T11")
 def test_every_service_is_ready(kube: CoreV1Api, kube_namespace: str, platform: list[str]) -> None:
     """Each service of the tier has one pod, there is no other, and all are Ready."""
     wait_for_condition(pods_ready(kube, kube_namespace, PLATFORM, count=len(platform)))
@@ -33,6 +34,7 @@ def test_every_service_is_ready(kube: CoreV1Api, kube_namespace: str, platform: 
     assert sorted(names) == platform
 
 
+@pytest.mark.requirement("REQ-641.8")
 def test_no_service_crashed(kube: CoreV1Api, kube_namespace: str) -> None:
     """However cold the start, no service had to be started twice, not even while another was restarted by a test."""
     crashes = {
@@ -45,6 +47,7 @@ def test_no_service_crashed(kube: CoreV1Api, kube_namespace: str) -> None:
     assert {name: reason for name, reason in crashes.items() if reason != "StartError"} == {}
 
 
+@pytest.mark.requirement("REQ-641.2")
 @pytest.mark.parametrize("service", ["postgres", "minio", "dagster"])
 def test_service_answers(service: str) -> None:
     """A service that the framework knows answers in its own language."""
@@ -52,6 +55,7 @@ def test_service_answers(service: str) -> None:
     assert health.healthy, health
 
 
+@pytest.mark.requirement("REQ-641.2")
 def test_redis_answers(redis: Redis) -> None:
     """Redis answers whoever has the run's password."""
     assert redis.ping() is True

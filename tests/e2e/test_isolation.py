@@ -60,6 +60,7 @@ def names(kube: CoreV1Api) -> set[str]:
     return {each.metadata.name for each in kube.list_namespace().items}
 
 
+@pytest.mark.requirement("REQ-645.3")
 @pytest.mark.journey("isolation")
 def test_each_test_has_a_namespace(kube: CoreV1Api, tmp_path: Path) -> None:
     """Each test has a new namespace with its run's label, in parallel too, and none is left when the session ends."""
@@ -92,6 +93,7 @@ def test_stuck_finalizer_is_named(kube: CoreV1Api, stuck: str) -> None:
     assert f"configmaps/kept waits for its finalizer {FINALIZER}" in str(refused.value)
 
 
+@pytest.mark.requirement("REQ-645.6")
 def test_leavings_of_a_killed_run_are_removed(kube: CoreV1Api, tmp_path: Path) -> None:
     """What a run left whose process was killed is found by the run's id, removed, and then no more found."""
     killed = session(tmp_path, "killed1", "-k", "dies")

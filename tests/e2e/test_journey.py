@@ -23,6 +23,7 @@ FILE = b"""day,customer,quantity,price
 """
 
 
+@pytest.mark.requirement("REQ-641.3")
 def test_file_becomes_totals(  # noqa: PLR0913, PLR0917 - a journey passes through every service
     minio: Minio,
     minio_bucket: str,

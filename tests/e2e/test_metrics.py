@@ -51,6 +51,7 @@ def metric(prometheus: Callable[[str], list[dict[str, Any]]]) -> Callable[[str, 
     return read
 
 
+@pytest.mark.requirement("REQ-641.6")
 @pytest.mark.journey("metrics")
 def test_run_is_measured(
     dagster: DagsterClient,

@@ -21,6 +21,7 @@ pytestmark = pytest.mark.requirement("REQ-643")
 POSTGRES = ServiceRequirement(name="postgres", port=5432)
 
 
+@pytest.mark.requirement("REQ-643.1", "REQ-643.2", "REQ-643.3", "REQ-643.4", "REQ-643.5")
 class TestServices(NetworkChecks):
     """The services' names resolve, their ports are open, those with HTTP answer, and policies are checked."""
 

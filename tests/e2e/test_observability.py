@@ -39,6 +39,7 @@ def span_of_step(jaeger_url: str, batch: str) -> Mapping[str, Any]:
     )
 
 
+@pytest.mark.requirement("REQ-641.6", "T13")
 def test_run_is_traced(
     dagster: DagsterClient, jaeger_url: str, new_batch: Callable[..., str], refresh: Callable[[str], str]
 ) -> None:

@@ -95,7 +95,7 @@ def test_services_are_found_by_name_alone(kube_namespace: str) -> None:
     assert str(health.address) == f"dagster-webserver.{kube_namespace}.svc:3000 (Kubernetes DNS)"
 
 
-@pytest.mark.requirement("REQ-642")
+@pytest.mark.requirement("REQ-642", "T22")
 @pytest.mark.services("postgres", "minio", "dagster")
 def test_services_answer() -> None:
     """Every service of the tier answers in its own language, as the mark made sure."""

@@ -58,6 +58,7 @@ def new_product(
         yield make
 
 
+@pytest.mark.requirement("T16")
 @pytest.mark.journey("products")
 def test_products_do_not_mix(
     dagster: DagsterClient,

@@ -19,6 +19,7 @@ SOON = PollingConfig(timeout=90, interval=1, description="metrics-server has loo
 """It looks every fifteen seconds."""
 
 
+@pytest.mark.requirement("REQ-649.5")
 def test_each_service_is_measured(kube: CoreV1Api, kube_namespace: str, platform: list[str]) -> None:
     """What `kubectl top pods` asks for is there: the memory of each service's pod, which is more than none."""
     metrics = CustomObjectsApi(kube.api_client)
@@ -36,6 +37,7 @@ def test_each_service_is_measured(kube: CoreV1Api, kube_namespace: str, platform
     assert min(taken.values()) > 0
 
 
+@pytest.mark.requirement("REQ-649.5")
 def test_each_node_is_measured(kube: CoreV1Api) -> None:
     """What `kubectl top nodes` asks for is there for all nodes, those of Kind, whose certificates nobody signed."""
     metrics = CustomObjectsApi(kube.api_client)

@@ -83,6 +83,7 @@ def only(batch: str) -> list[dict[str, object]]:
     return [{"member": "orders.batch", "operator": "equals", "values": [batch]}]
 
 
+@pytest.mark.requirement("REQ-641.5", "T18")
 @pytest.mark.journey("semantics")
 def test_measure_equals_sql(cube: Cube, postgres_config: PostgresConfig, new_batch: Callable[..., str]) -> None:
     """Revenue and orders per day through Cube are what SQL makes of the same rows."""

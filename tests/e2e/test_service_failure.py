@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.requirement("REQ-641")
 
 
+@pytest.mark.requirement("T17")
 @pytest.mark.journey("outage")
 def test_run_outlives_its_database(  # noqa: PLR0913, PLR0917 - a journey passes through every service
     dagster: DagsterClient,

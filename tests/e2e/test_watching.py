@@ -52,6 +52,7 @@ def start(kube: CoreV1Api, namespace: str, script: str, *, image: str = "") -> N
     kube.create_namespaced_pod(namespace, client.V1Pod(metadata=client.V1ObjectMeta(name="web"), spec=spec))
 
 
+@pytest.mark.requirement("REQ-642.2")
 @pytest.mark.journey("watching")
 @pytest.mark.usefixtures("watcher")
 @pytest.mark.parametrize(

@@ -217,6 +217,7 @@ def test_same_as_fresh(restored: Shop) -> None:
     assert restored.cases() == restored.cases("results/fresh")
 
 
+@pytest.mark.requirement("REQ-645.5")
 def test_two_at_once(shop: Shop) -> None:
     """Two runs at once in the same cluster have each their own tests and results."""
     names = ("price", "database")

@@ -65,7 +65,7 @@ def test_same_tests_pass(existing_results: Path) -> None:
     assert "of context kind-floe" in (existing_results / "summary.md").read_text()
 
 
-@pytest.mark.requirement("REQ-645", "REQ-649")
+@pytest.mark.requirement("REQ-645", "REQ-649", "REQ-645.3")
 def test_failed_run_can_be_kept_and_deleted(existing: Existing, repository: Repository) -> None:
     """What a run makes is in its own namespace or has its label; with --keep it is left, and deleted as it says."""
     before = existing.inventory()

@@ -62,7 +62,7 @@ def exit_code(results: Path) -> int:
     return int((results / "exit-code").read_text())
 
 
-@pytest.mark.requirement("REQ-644")
+@pytest.mark.requirement("REQ-644", "REQ-639.7")
 def test_failing_tests_are_exported_and_then_judged(dagger: Dagger, repository: Repository, tmp_path: Path) -> None:
     """A failing test's results are exported, and the call succeeds; called again it runs again: no answer is cached."""
     repository.write("tests/unit/test_it.py", PASSING + FAILING)
@@ -94,7 +94,7 @@ def test_nothing_ran(dagger: Dagger, repository: Repository, tmp_path: Path) -> 
     assert "Nothing ran" in (tmp_path / "results" / "summary.md").read_text()
 
 
-@pytest.mark.requirement("REQ-647")
+@pytest.mark.requirement("REQ-647", "REQ-647.6")
 def test_verify_returns_the_results_of_a_passed_run(dagger: Dagger, repository: Repository, tmp_path: Path) -> None:
     """`verify` returns results where all passed: by a fixture of a folder above, or when tried again, which is told."""
     repository.write("tests/conftest.py", "import pytest\n\n@pytest.fixture\ndef shared():\n    return 1\n")
@@ -150,7 +150,7 @@ def test_tests_that_cannot_be_collected(dagger: Dagger, repository: Repository, 
     assert "services ready" not in [step["name"] for step in steps]
 
 
-@pytest.mark.requirement("REQ-638", "T024")
+@pytest.mark.requirement("REQ-638", "T024", "REQ-638.6")
 def test_runner_image(dagger: Dagger, repository: Repository) -> None:
     """The runner image runs as user 1000, can write its results, is unbuffered, and has no compiler, uv or cache."""
     repository.write("tests/unit/test_it.py", PASSING)
@@ -164,7 +164,7 @@ def test_runner_image(dagger: Dagger, repository: Repository) -> None:
     assert re.fullmatch(r"1000\nwritable\n1\npytest \S+\n*", done.output)
 
 
-@pytest.mark.requirement("REQ-636")
+@pytest.mark.requirement("REQ-636", "REQ-636.6")
 @pytest.mark.long
 def test_run_that_died_does_not_break_the_next(dagger: Dagger, repository: Repository, tmp_path: Path) -> None:
     """A run of an example is killed while its cluster starts; the next one, on the same cache volume, passes."""
@@ -186,7 +186,7 @@ def test_run_that_died_does_not_break_the_next(dagger: Dagger, repository: Repos
     assert not (tmp_path / "died").exists()
 
 
-@pytest.mark.requirement("REQ-649", "T022", "T023")
+@pytest.mark.requirement("REQ-649", "T022", "T023", "REQ-649.2", "REQ-649.3")
 def test_failed_run_can_be_entered(dagger: Dagger, repository: Repository, tmp_path: Path) -> None:
     """With --keep a failed run says how to enter its cluster, where its pods still are, and how to delete it."""
     repository.write("tests/integration/test_it.py", FAILING)

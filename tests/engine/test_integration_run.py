@@ -26,7 +26,7 @@ def test_passes_on_real_services(integration_results: Path) -> None:
     assert (integration_results / "exit-code").read_text() == "0\n"
 
 
-@pytest.mark.requirement("REQ-644")
+@pytest.mark.requirement("REQ-644", "REQ-639.5", "REQ-639.6", "REQ-644.1")
 def test_always_holds_its_files(integration_results: Path) -> None:
     """The results hold JUnit, coverage, logs, events, timings, a summary and the exit code."""
     names = {path.name for path in integration_results.iterdir()}
@@ -43,14 +43,14 @@ def test_always_holds_its_files(integration_results: Path) -> None:
     }
 
 
-@pytest.mark.requirement("REQ-644")
+@pytest.mark.requirement("REQ-644", "REQ-644.2")
 def test_coverage_is_measured_in_the_cluster(integration_results: Path) -> None:
     """The coverage is that of the framework as the tests in the cluster used it."""
     coverage = ET.parse(integration_results / "coverage.xml").getroot()  # noqa: S314 - our own run wrote it
     assert int(coverage.attrib["lines-covered"]) > 100
 
 
-@pytest.mark.requirement("REQ-644", "T018", "T019", "T021")
+@pytest.mark.requirement("REQ-644", "T018", "T019", "T021", "REQ-640.1", "REQ-644.3")
 @pytest.mark.parametrize("pod", ["postgres-0", "minio-0", "dagster-webserver", "dagster-daemon", "dagster-code"])
 def test_every_service_left_its_log(integration_results: Path, pod: str) -> None:
     """The log of each service's pod is there, and says something."""
@@ -58,7 +58,7 @@ def test_every_service_left_its_log(integration_results: Path, pod: str) -> None
     assert logs
 
 
-@pytest.mark.requirement("REQ-644")
+@pytest.mark.requirement("REQ-644", "REQ-649.1")
 def test_log_of_a_deleted_pod_is_kept(integration_results: Path) -> None:
     """A test deletes the PostgreSQL pod; the log of the pod that is gone still shows it starting and stopping."""
     log = (integration_results / "logs" / "postgres-0" / "postgres.log").read_text()
@@ -66,13 +66,13 @@ def test_log_of_a_deleted_pod_is_kept(integration_results: Path) -> None:
     assert "shut down" in log
 
 
-@pytest.mark.requirement("REQ-649")
+@pytest.mark.requirement("REQ-649", "REQ-649.4")
 def test_events_name_the_job(integration_results: Path) -> None:
     """The events tell how the Job's pod came to run."""
     assert "Job/floe-test-runner SuccessfulCreate" in (integration_results / "events.txt").read_text()
 
 
-@pytest.mark.requirement("REQ-650")
+@pytest.mark.requirement("REQ-650", "REQ-640.6")
 def test_every_step_is_timed_in_order(integration_results: Path) -> None:
     """Each step of the pipeline has its duration, in the order in which they began."""
     timings = json.loads((integration_results / "timings.json").read_text())
@@ -81,6 +81,16 @@ def test_every_step_is_timed_in_order(integration_results: Path) -> None:
     assert [name for name in names if name in story] == story
     assert all(step["seconds"] > 0 for step in timings["steps"])
     assert 0 < timings["time_to_first_test_seconds"] < timings["total_seconds"]
+
+
+@pytest.mark.requirement("REQ-637.3")
+def test_images_are_at_hand_before_services_start(integration_results: Path) -> None:
+    """Images are loaded beside the nodes, and are all there before the services are waited for."""
+    steps = json.loads((integration_results / "timings.json").read_text())["steps"]
+    (waited,) = (step["started_seconds"] for step in steps if step["name"] == "services ready")
+    loaded = [step["started_seconds"] + step["seconds"] for step in steps if step["name"] == "load images"]
+    assert loaded
+    assert max(loaded) <= waited
 
 
 @pytest.mark.requirement("T074")

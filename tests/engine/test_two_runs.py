@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.timeout(600)
 
 
-@pytest.mark.requirement("REQ-645")
+@pytest.mark.requirement("REQ-645", "REQ-645.5")
 @pytest.mark.anyio
 async def test_two_runs_do_not_meet(dagger: Dagger) -> None:
     """Two services run side by side: each has its own Docker, with nothing of the other in it."""

@@ -35,7 +35,7 @@ def copy_of_module(dagger: Dagger, folder: Path) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.requirement("REQ-645")
+@pytest.mark.requirement("REQ-645", "REQ-637.4")
 def test_services_are_open_on_this_machine(dagger: Dagger, tmp_path: Path) -> None:
     """`dagger up` opens a service under its own port, prints the password that it takes, and ends with Ctrl-C."""
     module = tmp_path / "module"

@@ -49,6 +49,7 @@ def removed(*arguments: str) -> str:
     return done.stdout
 
 
+@pytest.mark.requirement("REQ-645.6")
 def test_leavings_are_removed(postgres_config: PostgresConfig, minio: Minio, minio_bucket: str, tmp_path: Path) -> None:
     """The database and the bucket of a test whose process was killed are removed, and no other run's."""
     (tmp_path / "test_dies.py").write_text(DIES)

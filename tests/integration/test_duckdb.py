@@ -27,6 +27,7 @@ def test_written_parquet_is_an_object(duckdb: DuckDBPyConnection, minio: Minio, 
     assert content[:4] == content[-4:] == b"PAR1"
 
 
+@pytest.mark.requirement("REQ-640.2")
 def test_query_spans_all_files_of_a_pattern(duckdb: DuckDBPyConnection, minio_bucket: str) -> None:
     """A query over a pattern sees the rows of every file that matches it, with their types."""
     for part in range(3):

@@ -45,6 +45,7 @@ class Later:
         self._thread.join()
 
 
+@pytest.mark.requirement("REQ-646.5")
 def test_migration_is_waited_for(postgres_database: PostgresConfig, timeouts: Timeouts) -> None:
     """A query whose table is still missing is waited for, for as long as a migration may take."""
 

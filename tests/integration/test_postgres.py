@@ -72,7 +72,7 @@ def test_concurrent_writers_lose_no_update(postgres: psycopg.Connection, postgre
     assert postgres.execute("SELECT value FROM counter").fetchone() == (WRITERS * ROUNDS,)
 
 
-@pytest.mark.requirement("REQ-645")
+@pytest.mark.requirement("REQ-645", "REQ-645.4")
 def test_each_test_has_an_empty_database(postgres: psycopg.Connection) -> None:
     """A test's database has no table of another test."""
     tables = "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'"

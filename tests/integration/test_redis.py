@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.services("redis"), pytest.mark.requirement("REQ-637")]
 
 
+@pytest.mark.requirement("REQ-641.2")
 def test_data_outlives_the_server(redis: Redis, restart_service: Callable[[str], None], run_id: str) -> None:
     """What was written is there when another server has taken over, in the order that it was written."""
     key = unique_name("orders", run_id)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.requirement("REQ-637")
 
 
+@pytest.mark.requirement("REQ-637.2")
 def test_postgres_restart_keeps_data(postgres_database: PostgresConfig, restart_service: Callable[[str], None]) -> None:
     """A committed row is there when PostgreSQL was restarted, and what was connected to it is not."""
     with postgres_client.connect(postgres_database) as connection:
@@ -35,6 +36,7 @@ def test_postgres_restart_keeps_data(postgres_database: PostgresConfig, restart_
         open_all_along.execute("SELECT 1")
 
 
+@pytest.mark.requirement("REQ-641.2")
 def test_minio_restart_keeps_data(
     minio: Minio, minio_config: MinIOConfig, minio_bucket: str, restart_service: Callable[[str], None]
 ) -> None:

@@ -134,6 +134,7 @@ def job(tmp_path: Path) -> Job:
     return Job(repository, {"FLOE_CI": str(TOOLS / "floe-ci"), "PLACE": "local", "TIER": "unit", "KUBERNETES": ""})
 
 
+@pytest.mark.requirement("REQ-647.1")
 def test_a_tier_is_run_with_its_arguments(job: Job) -> None:
     """Each line of the action's arguments is one argument, with its blanks, and the results are where they are kept."""
     code, said = job.test("--keyword", "passes or nothing", "")
@@ -142,6 +143,7 @@ def test_a_tier_is_run_with_its_arguments(job: Job) -> None:
     assert (job.repository / "results" / "unit" / "junit.xml").is_file()
 
 
+@pytest.mark.requirement("REQ-644.5")
 def test_failed_tests_stand_on_the_change(job: Job, tmp_path: Path) -> None:
     """Tests that failed fail the step, and are annotations at their lines, with their reasons; ten are shown."""
     code, _ = job.test("--keyword", "fails or passes or many")
@@ -354,7 +356,7 @@ def test_only_other_languages_are_deleted(checkout: Path) -> None:
     assert all(folder.count("/") > 1 for folder in [command, *folders])
 
 
-@pytest.mark.requirement("T054")
+@pytest.mark.requirement("T054", "REQ-647.5")
 def test_success_is_that_of_every_job(checkout: Path) -> None:
     """The last job succeeds if every other did, and not if one failed, was cancelled or was left out."""
     codes = {

@@ -51,6 +51,7 @@ def test_runtime_that_answers(tmp_path: Path) -> None:
     assert (probe.usable, probe.what) == (True, "podman")
 
 
+@pytest.mark.requirement("REQ-648.4")
 def test_runtime_whose_daemon_is_not_there(tmp_path: Path) -> None:
     """A runtime that is installed and does not answer is not usable, and says why."""
     probe = engine_probe.runtime(command(tmp_path, "docker", "echo first; echo is the daemon running? >&2; exit 1"))

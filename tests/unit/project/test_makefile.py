@@ -30,6 +30,7 @@ def test_help_lists_every_target() -> None:
     assert all(told.values())
 
 
+@pytest.mark.requirement("REQ-648.2")
 @pytest.mark.parametrize(
     "tier",
     [
@@ -50,6 +51,7 @@ def test_test_runs_two_tiers() -> None:
     assert re.findall(r"--tier (\w+)", make("--dry-run", "test")) == ["unit", "integration"]
 
 
+@pytest.mark.requirement("REQ-648.1", "REQ-648.3")
 @pytest.mark.parametrize(("alias", "target"), [("test-k8s", "test-integration"), ("test-k8s-cleanup", "kind-down")])
 def test_names_of_the_requirements_work(alias: str, target: str) -> None:
     """The names that the requirements give the targets do the same as this project's own."""
@@ -85,6 +87,7 @@ def test_check_looks_at_everything() -> None:
     assert "pytest tests/local tests/engine -m long " in make("--dry-run", "check-long")
 
 
+@pytest.mark.requirement("REQ-648.6")
 def test_everything_is_installed_first() -> None:
     """What a target needs is installed before it runs, so that nothing is a step of its own."""
     everything = make("--dry-run", "--always-make", "check")

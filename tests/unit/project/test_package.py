@@ -51,13 +51,47 @@ def test_everything_public_is_documented() -> None:
     assert silent == []
 
 
-@pytest.mark.requirement("REQ-637", "T007", "T016")
+@pytest.mark.requirement("REQ-637", "T007", "T016", "REQ-636.1", "REQ-637.6")
 @pytest.mark.parametrize(("tier", "nodes"), [("integration", 1), ("e2e", 3)])
 def test_cluster_of_each_tier_is_a_file(tier: str, nodes: int) -> None:
     """What a tier's cluster is like is stated in a configuration file of Kind."""
     cluster = yaml.safe_load((ROOT / "k8s" / "kind" / f"{tier}.yaml").read_text(encoding="utf-8"))
     assert cluster["kind"] == "Cluster"
     assert [node["role"] for node in cluster["nodes"]] == ["control-plane", *["worker"] * (nodes - 1)]
+
+
+@pytest.mark.requirement("REQ-637.5")
+@pytest.mark.parametrize("tier", ["integration", "e2e"])
+def test_nodes_mount_what_is_beside_them(tier: str) -> None:
+    """Every node of a cluster mounts a folder of its host: the one that says where images are pulled from."""
+    cluster = yaml.safe_load((ROOT / "k8s" / "kind" / f"{tier}.yaml").read_text(encoding="utf-8"))
+    mounted = [[each["containerPath"] for each in node["extraMounts"]] for node in cluster["nodes"]]
+    assert mounted == [["/etc/containerd/certs.d"]] * len(cluster["nodes"])
+
+
+@pytest.mark.requirement("REQ-640.4")
+def test_integration_tier_is_the_minimum() -> None:
+    """The integration tier starts Dagster, its database and stores, and none of what only whole journeys need."""
+    tiers = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["floe-ci"]["tiers"]
+    assert tiers["integration"].keys().isdisjoint({"manifests", "charts", "addons"})
+    assert set(tiers["integration"]["services"]) == {"postgres", "minio", "redis", "dagster"}
+
+
+@pytest.mark.requirement("REQ-638.2")
+def test_images_are_made_on_the_slim_python() -> None:
+    """What images of Python are made on, the runner's too, is `python:3.11-slim`."""
+    pinned = yaml.safe_load((ROOT / "k8s" / "images" / "kustomization.yaml").read_text(encoding="utf-8"))["images"]
+    assert {each["name"]: each["newTag"] for each in pinned}["python"] == "3.11-slim"
+
+
+@pytest.mark.requirement("REQ-648.5", "REQ-649.6")
+@pytest.mark.parametrize(
+    ("guide", "command"), [("local-testing.md", "make test "), ("test-debugging.md", "floe-ci results show")]
+)
+def test_guide_begins_with_a_command(guide: str, command: str) -> None:
+    """There is a guide to testing on one's machine, and one to failed tests; each tells what to type."""
+    text = (ROOT / "docs" / "guides" / guide).read_text(encoding="utf-8")
+    assert any(line.startswith(command) for line in text.splitlines())
 
 
 @pytest.mark.requirement("T070")

@@ -45,7 +45,7 @@ def test_commits_of_main_are_checked_to_the_end() -> None:
     assert WORKFLOWS["scheduled.yml"]["concurrency"]["cancel-in-progress"] is False
 
 
-@pytest.mark.requirement("T053")
+@pytest.mark.requirement("T053", "REQ-647.2", "REQ-647.3")
 def test_all_tiers_run_side_by_side() -> None:
     """Each tier has a job of its own, and one that fails does not stop the others, nor waits for them."""
     tests = JOBS["tests"]
@@ -70,7 +70,7 @@ def test_several_versions_of_kubernetes_are_tried_each_week() -> None:
     assert min(versions) < tuple(map(int, pinned.split("."))) < max(versions)
 
 
-@pytest.mark.requirement("REQ-644")
+@pytest.mark.requirement("REQ-644", "REQ-644.4", "REQ-644.6", "REQ-647.4")
 @pytest.mark.parametrize("steps", [JOBS["check"]["steps"], ACTION["runs"]["steps"]], ids=["check", "action"])
 def test_results_are_shown_and_kept_whatever_the_verdict(steps: list[dict[str, Any]]) -> None:
     """Results are shown and uploaded after success, failure and cancellation alike, and kept for 90 days."""

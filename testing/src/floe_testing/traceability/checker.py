@@ -161,9 +161,10 @@ def report_on(
                 tests=tuple(tests.get(each.id, ())),
             )
             for each in specification.requirements
-            if each.superseded is None
+            if each.superseded is None and each.unmet is None
         ),
         superseded=tuple(each for each in specification.requirements if each.superseded is not None),
+        unmet=tuple(each for each in specification.requirements if each.unmet is not None),
     )
 
 

@@ -54,6 +54,8 @@ class Statement:
     line: int
     superseded: str | None = None
     """Why, empty if the document does not tell; None where it is still asked for."""
+    unmet: str | None = None
+    """Why it can't be met, empty if the document does not tell; None where it can. Only TOML says so."""
     surely: bool = True
     """Its form is that of a statement; otherwise it may as well be a mention."""
 

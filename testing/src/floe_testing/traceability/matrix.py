@@ -64,6 +64,7 @@ def _add_report(body: ET.Element, report: TraceabilityReport) -> None:
     rows = ET.SubElement(table, "tbody")
     for each in report.requirements:
         _add_requirement(rows, each, tiers, columns)
+    _add_list(body, "Not met, and said so", [f"{each.id} {each.title}: {each.unmet}" for each in report.unmet])
     _add_list(body, "Superseded", [f"{each.id} {each.title}: {each.superseded}" for each in report.superseded])
 
 

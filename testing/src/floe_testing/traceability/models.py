@@ -26,6 +26,8 @@ class Requirement(_Model):
     line: int
     superseded: str | None = None
     """Why it is no longer asked for; None where it still is."""
+    unmet: str | None = None
+    """Why it can't be met; None where it can."""
 
     @property
     def place(self) -> str:
@@ -119,6 +121,8 @@ class TraceabilityReport(_Model):
     requirements: tuple[RequirementCoverage, ...]
     superseded: tuple[Requirement, ...] = ()
     """What is no longer asked for, and is counted nowhere."""
+    unmet: tuple[Requirement, ...] = ()
+    """What is asked for and said not to be met: it is counted as that, apart from the others."""
 
     @computed_field  # type: ignore[prop-decorator] # mypy knows no decorated property
     @property
@@ -163,7 +167,8 @@ class TraceabilityReport(_Model):
         what = "verified" if self.measured else "marked"
         share = f"{self.coverage_percentage:g} % {what} ({self.covered_requirements} of {self.total_requirements})"
         others = [f"{count} {state}" for state in State if state.value != what and (count := self.count(state))]
-        return "; ".join([f"{self.spec_id}: {share}", *others])
+        unmet = [f"{len(self.unmet)} not met, and said so"] if self.unmet else []
+        return "; ".join([f"{self.spec_id}: {share}", *others, *unmet])
 
     def count(self, state: State) -> int:
         """Return how many requirements are in a state."""

@@ -81,9 +81,11 @@ def describe_tests(requirement: RequirementCoverage) -> str:
 
 
 def notes(trace: Trace) -> list[str]:
-    """Return what else there is to say: what is superseded, tests without a marker, results of other code."""
+    """Return what else there is to say: what is superseded or unmet, tests without a marker, results of other code."""
     superseded = [each for report in trace.reports for each in report.superseded]
+    unmet = [each for report in trace.reports for each in report.unmet]
     return [
+        *_listed("not met, and said so", [f"{each.id} {each.title} ({each.unmet})" for each in unmet]),
         *_listed("superseded, and counted nowhere", [f"{each.id} ({each.superseded})" for each in superseded]),
         *_listed("without a requirement, and in a tier that asks for one", trace.unmarked_tests),
         *_listed(

@@ -75,7 +75,12 @@ def _settled(read: Iterable[_Read]) -> list[Specification]:
                 stated.add(each.id)
                 found.append(
                     Requirement(
-                        id=each.id, title=each.title, path=one.relative, line=each.line, superseded=each.superseded
+                        id=each.id,
+                        title=each.title,
+                        path=one.relative,
+                        line=each.line,
+                        superseded=each.superseded,
+                        unmet=each.unmet,
                     )
                 )
         first = dict(reversed(one.document.mentions))
@@ -93,7 +98,7 @@ def _settled(read: Iterable[_Read]) -> list[Specification]:
 class _Entry(Table):
     id: Text
     title: Text
-    status: Literal["active", "superseded"] = "active"
+    status: Literal["active", "superseded", "unmet"] = "active"
     reason: Text | None = None
 
 
@@ -158,8 +163,10 @@ def _toml_statements(
             message = f"'{entry.id}' is no id: one must match {ids.shown}, as a whole"
             problems.append(Problem(path=relative, line=line, message=message))
             continue
-        superseded = (entry.reason or "") if entry.status == "superseded" else None
-        statements.append(Statement(whole, entry.title, line, superseded))
+        reasons = {entry.status: entry.reason or ""}
+        statements.append(
+            Statement(whole, entry.title, line, superseded=reasons.get("superseded"), unmet=reasons.get("unmet"))
+        )
     if problems:
         raise TraceabilityError("\n".join(map(str, problems)))
     return statements
@@ -202,7 +209,8 @@ def _problems(specifications: Iterable[Specification]) -> list[Problem]:
             if earlier is not requirement:
                 message = f"{requirement.id} is stated at {earlier.place} already"
                 problems.append(Problem(path=requirement.path, line=requirement.line, message=message))
-            if requirement.superseded == "":
-                message = f"{requirement.id} is superseded, and nothing tells why"
-                problems.append(Problem(path=requirement.path, line=requirement.line, message=message))
+            for what, reason in (("superseded", requirement.superseded), ("unmet", requirement.unmet)):
+                if reason == "":
+                    message = f"{requirement.id} is {what}, and nothing tells why"
+                    problems.append(Problem(path=requirement.path, line=requirement.line, message=message))
     return problems

@@ -87,6 +87,7 @@ def run(pytester: pytest.Pytester, port: int, more: str = "") -> pytest.RunResul
     return pytester.runpytest_inprocess("-rA", "-p", "no:cacheprovider")
 
 
+@pytest.mark.requirement("REQ-643.1", "REQ-643.2", "REQ-643.3")
 @pytest.mark.usefixtures("here")
 def test_sound_network(server: Answers, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each check is a test for each of its services, and passes where the network does what it must."""
@@ -105,6 +106,7 @@ def test_sound_network(server: Answers, pytester: pytest.Pytester, monkeypatch: 
     )
 
 
+@pytest.mark.requirement("REQ-643.6")
 @pytest.mark.usefixtures("here")
 def test_broken_network(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     """A service that is out of reach fails the checks of its connection and of HTTP, and not that of its name."""
@@ -116,6 +118,7 @@ def test_broken_network(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPat
     run(pytester, 1).assert_outcomes(passed=2, failed=3)
 
 
+@pytest.mark.requirement("REQ-643.6")
 def test_name_that_does_not_resolve(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     """A name that doesn't resolve fails, and the message has the name that a pod would use."""
     monkeypatch.setattr(
@@ -127,6 +130,7 @@ def test_name_that_does_not_resolve(pytester: pytest.Pytester, monkeypatch: pyte
     result.stdout.fnmatch_lines(["*web.*.svc resolves*"])
 
 
+@pytest.mark.requirement("REQ-643.5")
 @pytest.mark.usefixtures("here")
 def test_connections_are_not_reused(server: Answers, pytester: pytest.Pytester) -> None:
     """A server that closes each connection fails the check, which says how many it took."""
@@ -223,6 +227,7 @@ def test_policies_that_do_nothing(server: Answers) -> None:
     }
 
 
+@pytest.mark.requirement("REQ-643.4")
 @pytest.mark.usefixtures("in_pod")
 def test_policies_that_block(server: Answers, monkeypatch: pytest.MonkeyPatch) -> None:
     """A cluster that blocks a denied connection, and takes it when a second policy allows it, enforces policies."""

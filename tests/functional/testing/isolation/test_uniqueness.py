@@ -5,7 +5,7 @@ import pytest
 from floe_testing.isolation.naming import generate_unique_namespace
 
 
-@pytest.mark.requirement("T012")
+@pytest.mark.requirement("T012", "REQ-645.2")
 @pytest.mark.requirement("T013")
 @pytest.mark.requirement("REQ-645")
 def test_a_million_namespaces_have_no_duplicate() -> None:

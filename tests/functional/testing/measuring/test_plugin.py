@@ -56,6 +56,7 @@ def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Callable[
     return run
 
 
+@pytest.mark.requirement("REQ-650.1")
 def test_file(run: Callable[..., pytest.RunResult], pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     """The file holds each test with its outcome, its phases and what it needed, and which run it was."""
     monkeypatch.setenv("FLOE_RUN_ID", "abc")
@@ -76,6 +77,7 @@ def test_file(run: Callable[..., pytest.RunResult], pytester: pytest.Pytester, m
     assert good.baseline_seconds is None
 
 
+@pytest.mark.requirement("REQ-650.5")
 def test_section(run: Callable[..., pytest.RunResult]) -> None:
     """The terminal shows the totals, and the slowest tests first."""
     result = run(TESTS)
@@ -122,6 +124,7 @@ STRICT = BASELINE + "tolerance = { floor = 0.001 }\n"
 FAST = {"test_it.py::test_slow": 0.001}
 
 
+@pytest.mark.requirement("REQ-650.6")
 def test_slower_is_a_warning(run: Callable[..., pytest.RunResult], pytester: pytest.Pytester) -> None:
     """A test that is slower than its baseline passes, and stands out in the section and in the file."""
     result = run(SLOW, table=STRICT, baselines=FAST)

@@ -46,6 +46,7 @@ def allocate(size: int) -> None:
     held[::4096] = b"x" * len(held[::4096])
 
 
+@pytest.mark.requirement("REQ-650.2")
 def test_peak_is_that_of_one_test() -> None:
     """The highest memory is that since the last test, not that of the whole process."""
     meter = Meter()
@@ -72,6 +73,7 @@ def test_peak_is_the_one_that_the_kernel_tells() -> None:
     assert len(start.stdout.splitlines()) == 3
 
 
+@pytest.mark.requirement("REQ-650.2")
 def test_cpu_is_counted_from_the_mark() -> None:
     """What was computed before the mark does not count."""
     meter = Meter()

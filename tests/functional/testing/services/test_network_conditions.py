@@ -54,6 +54,7 @@ def one_connection(greeting: bytes, *, hang_up: bool) -> Iterator[int]:
             thread.join()
 
 
+@pytest.mark.requirement("REQ-642.3")
 def test_open_port(server: Answers) -> None:
     """A port on which somebody listens is open."""
     assert tcp_open("127.0.0.1", server.port)() is True
@@ -91,6 +92,7 @@ def test_name_that_does_not_resolve() -> None:
     assert "gaierror" in repr(dns_resolves("nobody.invalid")())
 
 
+@pytest.mark.requirement("REQ-642.3")
 def test_url_that_answers(server: Answers) -> None:
     """A URL that answers with success is well, and gives its status."""
     server.objects["/health"] = "well"

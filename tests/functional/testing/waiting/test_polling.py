@@ -101,7 +101,7 @@ def test_wait_returns_what_met_the_condition(wait: Callable[..., Any]) -> None:
     assert next(seen) == "never looked at"
 
 
-@pytest.mark.requirement("T009", "T011", "REQ-646")
+@pytest.mark.requirement("T009", "T011", "REQ-646", "REQ-646.6")
 def test_timeout_tells_what_was_seen_last(wait: Callable[..., Any]) -> None:
     """A wait that fails tells what for, how long, how often it looked, and what it saw last."""
     looks = iter(range(1, 100))

@@ -22,6 +22,7 @@ def _nothing_configured(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(variable, raising=False)
 
 
+@pytest.mark.requirement("REQ-646.3")
 def test_table() -> None:
     """A run has an hour, a test five minutes, a service ten, a probe half a minute, a migration five minutes."""
     assert Timeouts().model_dump() == {"job": 3600, "test": 300, "services": 600, "probe": 30, "migration": 300}
@@ -51,6 +52,7 @@ def test_every_wrong_variable_is_told() -> None:
     assert "FLOE_TIMEOUT_TEST" not in str(refused.value)
 
 
+@pytest.mark.requirement("REQ-646.2")
 def test_a_test_that_hangs_fails(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     """A test that takes longer than the table allows fails, and the message says how long it had."""
     monkeypatch.setenv("FLOE_TIMEOUT_TEST", "1")

@@ -45,7 +45,7 @@ spec:
 )
 
 
-@pytest.mark.requirement("REQ-645", "T017")
+@pytest.mark.requirement("REQ-645", "T017", "REQ-645.1")
 def test_namespace_is_made(api: ApiServer, run_spec: Callable[..., RunSpec]) -> None:
     """The run's namespace carries the labels of what the run made."""
     deploy.make_namespace(api.apis.core, run_spec())

@@ -99,6 +99,7 @@ def test_image(prepared: dict[str, Any]) -> None:
     assert {each["image"] for each in containers(prepared).values()} == {"floe.local/runner:abc"}
 
 
+@pytest.mark.requirement("REQ-638.4")
 def test_command(spec: RunSpec) -> None:
     """The test process has the arguments for pytest as they are, and is ended when its time is over."""
     assert job.command_of(spec, ARGUMENTS) == [

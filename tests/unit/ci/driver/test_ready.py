@@ -193,11 +193,13 @@ def waited_for(api: ApiServer, spec: RunSpec, services: Manifests) -> str:
     return str(raised.value)
 
 
+@pytest.mark.requirement("REQ-642.1")
 def test_services_ready(well: ApiServer, run_spec: Callable[..., RunSpec]) -> None:
     """The wait is over when workloads have rolled out, Jobs are complete, and Services have a pod."""
     ready.wait_for_services(well.apis, run_spec(), SERVICES)
 
 
+@pytest.mark.requirement("REQ-642.4")
 def test_service_that_is_not_ready(well: ApiServer, run_spec: Callable[..., RunSpec]) -> None:
     """A wait that times out says which workload lacks what, what its pods are at and say, and what to type next."""
     well.objects[PODS] = client.V1PodList(items=[pod(RUNNING)])
@@ -212,6 +214,7 @@ def test_service_that_is_not_ready(well: ApiServer, run_spec: Callable[..., RunS
     ]
 
 
+@pytest.mark.requirement("REQ-642.5")
 def test_hopeless_service(well: ApiServer, crashing: client.V1Pod, run_spec: Callable[..., RunSpec]) -> None:
     """A pod that can't become ready any more ends the wait at once, with the last lines of the start that died."""
     well.objects[PODS] = client.V1PodList(items=[crashing])

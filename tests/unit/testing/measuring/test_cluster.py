@@ -77,6 +77,7 @@ def test_pods(sampler: Sampler) -> None:
     assert pod.cpu_cores_allocatable is None
 
 
+@pytest.mark.requirement("REQ-650.3")
 def test_nodes(sampler: Sampler) -> None:
     """A node stands beside what it has to give."""
     sampler.sample()

@@ -38,6 +38,7 @@ def test_every_problem_is_told(tmp_path: Path) -> None:
     assert "performance.tolerance.flor: unknown key; did you mean 'floor'?" in message
 
 
+@pytest.mark.requirement("REQ-650.6")
 @pytest.mark.parametrize(
     ("seconds", "baseline", "exceeded"),
     [

@@ -74,6 +74,7 @@ def test_number_that_is_none(trend: Callable[..., Result], tmp_path: Path) -> No
     assert f"{old}/performance.json" in refused.output
 
 
+@pytest.mark.requirement("REQ-650.4")
 def test_median_of_earlier_runs(trend: Callable[..., Result], tmp_path: Path) -> None:
     """The newest run stands beside the median of those before, so that one slow run counts for little."""
     each = found(trend("--json", *runs(tmp_path, [1.0, 9.0, 1.2, 3.0])))["test"]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from floe_testing.settings import read_settings
 from floe_testing.traceability.checker import Request, trace
-from floe_testing.traceability.config import TraceabilityConfig
+from floe_testing.traceability.config import TABLE, TraceabilityConfig
 from floe_testing.traceability.models import Outcome, State, Trace, TraceabilityError
 
 if TYPE_CHECKING:
@@ -208,6 +210,17 @@ def test_superseded_requirements_are_counted_nowhere(one_marked: Repository) -> 
     assert [(each.id, each.superseded) for each in report.superseded] == [("REQ-001", "a fax does")]
 
 
+def test_what_is_said_not_to_be_met_is_counted_apart(one_marked: Repository) -> None:
+    """What can't be met needs no test, lowers no threshold, and stands in the first line as not met."""
+    one_marked.write("docs/login.md", "- **REQ-001**: Log in\n")
+    unmet = '{ id = "REQ-002", title = "Fax", status = "unmet", reason = "nobody has one" }'
+    one_marked.write("docs/more.toml", f'requirements = [{{ id = "REQ-003", title = "Mail" }}, {unmet}]\n')
+    _, report = traced(one_marked).reports
+    assert report.uncovered == ("REQ-003",)
+    assert [(each.id, each.unmet) for each in report.unmet] == [("REQ-002", "nobody has one")]
+    assert report.headline == "more: 0 % marked (0 of 1); 1 unmarked; 1 not met, and said so"
+
+
 def test_only_what_is_asked_for_is_reported(one_marked: Repository) -> None:
     """A report on one specification leaves the others out, though their ids stay known."""
     one_marked.write("docs/more.md", "### REQ-003: Sign up\n")
@@ -252,8 +265,16 @@ def test_percentage_is_never_rounded_up_to_all(repository: Repository) -> None:
 
 
 def test_this_repository_names_its_requirements() -> None:
-    """The requirements of this project can be read, and its tests name none that is not there."""
+    """The requirements of this project can be read, with all criteria of each; tests name none that is not there."""
     root = Path(__file__).parents[4]
-    found = trace(TraceabilityConfig(patterns=(r"REQ-\d{3}", r"T\d{3}")), root)
-    report = next(report for report in found.reports if report.spec_id == "REQ-636-650")
-    assert [each.requirement_id for each in report.requirements] == [f"REQ-{number}" for number in range(636, 651)]
+    found = {each.spec_id: each for each in trace(read_settings(TraceabilityConfig, TABLE, root), root).reports}
+    requirements = [each.requirement_id for each in found["REQ-636-650"].requirements]
+    assert requirements == [f"REQ-{number}" for number in range(636, 651)]
+    criteria = [
+        *(each.requirement_id for each in found["criteria"].requirements),
+        *(each.id for each in found["criteria"].unmet),
+    ]
+    counted = Counter(each.partition(".")[0] for each in criteria)
+    assert sorted(counted) == requirements
+    assert sorted(criteria) == sorted(f"{each}.{number}" for each in counted for number in range(1, counted[each] + 1))
+    assert counted.total() == 94

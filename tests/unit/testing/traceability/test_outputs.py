@@ -44,6 +44,7 @@ REPORT = TraceabilityReport(
         requirement(4, State.UNMARKED),
     ),
     superseded=(Requirement(id="REQ-005", title="Fax", path="docs/a.md", line=9, superseded="nobody <faxes>"),),
+    unmet=(Requirement(id="REQ-006", title="Telex", path="docs/a.md", line=10, unmet="there is <none>"),),
 )
 TRACE = Trace(
     reports=(REPORT,), tests=9, unmarked_tests=("tests/unit/test_x.py::test_<z>",), unknown_results=("tests.old::test",)
@@ -81,7 +82,7 @@ def test_table_has_a_row_for_each_requirement() -> None:
     """The terminal's table shows state and tests of each requirement, however narrow, and its title."""
     for width in (60, 140):
         text = click.unstyle(render_table(TRACE, width))
-        assert "login: 25 % verified (1 of 4); 1 unmarked; 1 failed; 1 not run" in text
+        assert "login: 25 % verified (1 of 4); 1 unmarked; 1 failed; 1 not run; 1 not met, and said so" in text
         rows = {line.split()[1]: line for line in text.splitlines() if line.startswith("│")}
         assert list(rows) == ["REQ-001", "REQ-002", "REQ-003", "REQ-004"]
         assert "verified │ 2 passed, 1 skipped" in rows["REQ-001"]
@@ -91,6 +92,7 @@ def test_table_has_a_row_for_each_requirement() -> None:
     assert TITLE in text
     assert "- tests/unit/test_x.py::test_<z>" in text
     assert "- REQ-005 (nobody <faxes>)" in text
+    assert "- REQ-006 Telex (there is <none>)" in text
     assert "- tests.old::test" in text
 
 
@@ -137,6 +139,7 @@ def test_html_is_escaped_and_needs_nothing_else() -> None:
     text = render_html(TRACE)
     page = html(TRACE)
     assert page.findtext(".//tbody/tr/th/div") == f"REQ-001 {TITLE}"
+    assert "REQ-006 Telex: there is <none>" in [item.text for item in page.iterfind(".//li")]
     assert "<faxes>" not in text
     assert "test_<z>" not in text
     assert not any(sign in text for sign in ("http", "src=", "@import", "url(", "<script"))

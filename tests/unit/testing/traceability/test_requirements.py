@@ -95,12 +95,14 @@ def test_duplicate_of_a_toml_document_has_its_own_line(repository: Repository) -
 
 
 def test_superseded_needs_a_reason(repository: Repository) -> None:
-    """What is superseded without a word is refused, in Markdown and in TOML."""
+    """What is superseded without a word is refused, in Markdown and in TOML, and so is what can't be met."""
     repository.write("docs/login.md", "- ~~**REQ-001**: Log in~~\n")
     repository.write("docs/more.toml", 'requirements = [{ id = "REQ-002", title = "c", status = "superseded" }]\n')
+    repository.write("docs/other.toml", 'requirements = [{ id = "REQ-003", title = "d", status = "unmet" }]\n')
     assert refused(repository).splitlines() == [
         "docs/login.md:1: REQ-001 is superseded, and nothing tells why",
         "docs/more.toml:1: REQ-002 is superseded, and nothing tells why",
+        "docs/other.toml:1: REQ-003 is unmet, and nothing tells why",
     ]
 
 

@@ -106,7 +106,12 @@ class DagsterClient:
         response = self._http.post("/graphql", json={"query": document, "variables": variables})
         if response.is_server_error:
             response.raise_for_status()
-        answer: dict[str, Any] = response.json()
+        try:
+            answer: dict[str, Any] = response.json()
+        except ValueError:
+            # A webserver that is on its way up or down may answer with nothing.
+            message = f"status {response.status_code}: {response.text[:200] or 'nothing'}"
+            raise DagsterRefusedError(request="query", kind="no JSON", message=message) from None
         if answer.get("errors"):
             messages = "; ".join(str(each.get("message")) for each in answer["errors"])
             raise DagsterRefusedError(request="query", kind="errors", message=messages)

@@ -18,7 +18,7 @@ from dagster import (
     in_process_executor,
 )
 
-from runtime import lifecycle, tables
+from runtime import lifecycle, lineage, tables
 
 FOLDER = "PRODUCTS_FOLDER"
 """The variable that says where compiled products are; a folder that is not there has none."""
@@ -46,12 +46,14 @@ def deployed(folder: Path) -> Iterator[dict[str, Any]]:
 
 def _asset(product: dict[str, Any]) -> AssetsDefinition:
     @asset(name=product["name"], description=product["description"], metadata={"owner": product["owner"]})
-    def table() -> MaterializeResult[None]:
+    def table(context: AssetExecutionContext) -> MaterializeResult[None]:
+        name = ".".join(product["table"])
         try:
-            made = tables.make(product)
+            with lineage.told(context.run.job_name, context.run.run_id, product["source"], name):
+                made = tables.make(product)
         except tables.NoSourceError as error:
             raise Failure(description=str(error)) from error
-        return MaterializeResult(metadata={"rows": made.rows, "table": ".".join(product["table"])})
+        return MaterializeResult(metadata={"rows": made.rows, "table": name})
 
     return table
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from dbt.cli.main import dbtRunner
 
+from runtime import lineage
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -49,6 +51,7 @@ class Shop:
         shutil.copytree(PROJECT, self._copy)
         if orders is not None:
             self.receive(orders)
+        self._target = target
         self._where = ["--project-dir", str(self._copy), "--profiles-dir", str(self._copy), "--target", target]
         os.environ["SHOP_SCHEMA"] = schema
         os.environ.setdefault("SHOP_DUCKDB", str(Path(gettempdir(), "shop.duckdb")))
@@ -89,6 +92,7 @@ class Shop:
         if done.exception:
             reason = f"dbt {' '.join(step)}: {done.exception}"
             raise FailedError(reason)
+        lineage.tell_of_dbt(self._copy, self._target, step[0])
         result: Any = done.result
         if not done.success:
             raise FailedError("\n".join([f"dbt {' '.join(step)} failed:", *_unwell(result)]))
