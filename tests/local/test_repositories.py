@@ -11,6 +11,7 @@ import pytest
 from uv import find_uv_bin
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from conftest import Here
@@ -71,7 +72,7 @@ from setuptools import setup
 NEEDED = ["iniconfig"]
 setup(name="app", packages=["app"], install_requires=NEEDED, extras_require={"tests": ["pytest"]})
 """
-SHAPES: dict[str, dict[str, str] | dict[str, bytes]] = {
+SHAPES: dict[str, dict[str, str | bytes]] = {
     "poetry": {"pyproject.toml": POETRY},
     "pdm": {"pyproject.toml": f"{PROJECT}\n[tool.pdm.dev-dependencies]\ntest = ['pytest>=9']\n"},
     "hatch": {"pyproject.toml": f"{PROJECT}\n[tool.hatch.envs.default]\ndependencies = ['pytest']\n"},
@@ -91,7 +92,7 @@ SHAPES: dict[str, dict[str, str] | dict[str, bytes]] = {
 TEST = "import app\nimport iniconfig\n\n\ndef test_app():\n    assert app.__version__ == '1.2'\n"
 
 
-def make(folder: Path, files: dict[str, str] | dict[str, bytes]) -> None:
+def make(folder: Path, files: Mapping[str, str | bytes]) -> None:
     """Write a package with one test, and the files that say what it needs."""
     for name, text in {**files, "app/__init__.py": "__version__ = '1.2'\n", "tests/unit/test_app.py": TEST}.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
