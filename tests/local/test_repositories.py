@@ -82,7 +82,6 @@ SHAPES: dict[str, dict[str, str | bytes]] = {
         "setup.cfg": f"{SETUP}[options.extras_require]\ntest = pytest\n",
         "setup.py": "import setuptools\nsetuptools.setup()\n",
     },
-    "setup.cfg alone": {"setup.cfg": f"{SETUP}[options.extras_require]\nci =\n  pytest\n  toolz\n"},
     "setup.py": {"setup.py": SETUP_PY},
     "pipenv": {"Pipfile": "[packages]\niniconfig = '*'\n[dev-packages]\npytest = {version = '>=8'}\n"},
     "utf-16": {"requirements.txt": "iniconfig\r\n".encode("utf-16")},
@@ -121,21 +120,6 @@ def test_repository_runs_after_init(empty: Here, shape: str) -> None:
     assert "the repository  can be tested" in empty.run("doctor")[1]
     code, said = empty.run("test", "--on", "local", "tests/unit/test_app.py::test_app")
     assert code == 0, said
-
-
-def test_packages_side_by_side(empty: Here) -> None:
-    """Projects below a root that is none run after `init`, with tests of the same name and groups of their own."""
-    for name in ("prices", "orders"):
-        folder = empty.repository / "packages" / name
-        table = PROJECT.replace('"app"', f'"{name}"').replace(
-            "[build-system]", "[dependency-groups]\ntest = ['toolz']\n[build-system]"
-        )
-        code = f"import {name}\nimport toolz\n\ndef test_{name}():\n    assert {name}.HERE\n"
-        make(folder, {"pyproject.toml": table, f"{name}/__init__.py": "HERE = True\n", "tests/test_it.py": code})
-        shutil.rmtree(folder / "tests" / "unit")
-    assert empty.run("init")[0] == 0
-    code, said = empty.run("test", "--on", "local", "--tier", "unit")
-    assert (code, "2 passed" in said) == (0, True), said
 
 
 def test_package_called_results(empty: Here) -> None:
