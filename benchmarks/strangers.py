@@ -2,8 +2,9 @@
 
     .venv/bin/python benchmarks/strangers.py FOLDER [NAME …]
 
-Archives that are not in FOLDER are downloaded with pip. Prints a row for each package as it ends: the tier that `init`
-proposed, and what came of `floe-ci test` there. `docs/published.md` tells what was seen, and why what failed did.
+Archives that are not in FOLDER are downloaded with pip, and a workspace is cloned, since no archive holds one. Prints
+a row for each package as it ends: the tier that `init` proposed, and what came of `floe-ci test` there.
+`docs/published.md` tells what was seen, and why what failed did.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ PACKAGES = {
     "rq": "3.0.0",
     "tablib": "3.10.0",
 }
+CLONED = {"griffe": ("https://github.com/mkdocstrings/griffe", "2.2.0")}
+"""Repositories and their tags."""
 COUNTS = ("passed", "failed", "errored", "skipped")
 LIMIT = 1800
 """Seconds that one package may take."""
@@ -42,8 +45,24 @@ def main() -> None:
     arguments.folder.mkdir(parents=True, exist_ok=True)
     print(f"| package | tier | {' | '.join(COUNTS)} | exit code |")
     print(f"| --- | --- |{' ---: |' * (len(COUNTS) + 1)}")
-    for name in arguments.names or PACKAGES:
-        print(line(name, unpacked(name, PACKAGES[name], arguments.folder.resolve())), flush=True)
+    folder = arguments.folder.resolve()
+    for name in arguments.names or sorted({*PACKAGES, *CLONED}):
+        if name in CLONED:
+            address, version = CLONED[name]
+            place = cloned(name, address, version, folder)
+        else:
+            version = PACKAGES[name]
+            place = unpacked(name, version, folder)
+        print(line(name, version, place), flush=True)
+
+
+def cloned(name: str, address: str, tag: str, folder: Path) -> Path:
+    """Return a repository at a tag, with its history, which a version may come from, and no trace of an earlier try."""
+    place = folder / f"{name}-{tag}"
+    shutil.rmtree(place, ignore_errors=True)
+    command = ["git", "clone", "--quiet", "--branch", tag, address, str(place)]
+    subprocess.run(command, check=True, timeout=LIMIT)
+    return place
 
 
 def unpacked(name: str, version: str, folder: Path) -> Path:
@@ -67,7 +86,7 @@ def archive_of(name: str, version: str, folder: Path) -> Path | None:
     return next((path for path in folder.glob("*.tar.gz") if path.name.lower() == f"{name}-{version}.tar.gz"), None)
 
 
-def line(name: str, place: Path) -> str:
+def line(name: str, version: str, place: Path) -> str:
     """Return a row of the table: what came of a package."""
     proposed = floe_ci(place, "init").stdout
     tier = next((each for each in ("integration", "unit") if f"[tool.floe-ci.tiers.{each}]" in proposed), "-")
@@ -77,7 +96,7 @@ def line(name: str, place: Path) -> str:
     except ValueError:
         suites = ()
     counts = (sum(suite[each] for suite in suites) for each in COUNTS)
-    return f"| {name} {PACKAGES[name]} | {tier} | {' | '.join(map(str, counts))} | {done.returncode} |"
+    return f"| {name} {version} | {tier} | {' | '.join(map(str, counts))} | {done.returncode} |"
 
 
 def floe_ci(place: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import pytest
 from uv import find_uv_bin
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from conftest import Here
@@ -65,7 +67,12 @@ packages = ["app"]
 [tool.setuptools_scm]
 """
 SETUP = "[metadata]\nname = app\nversion = 1\n[options]\npackages = app\ninstall_requires = iniconfig\n"
-SHAPES = {
+SETUP_PY = """
+from setuptools import setup
+NEEDED = ["iniconfig"]
+setup(name="app", packages=["app"], install_requires=NEEDED, extras_require={"tests": ["pytest"]})
+"""
+SHAPES: dict[str, dict[str, str | bytes]] = {
     "poetry": {"pyproject.toml": POETRY},
     "pdm": {"pyproject.toml": f"{PROJECT}\n[tool.pdm.dev-dependencies]\ntest = ['pytest>=9']\n"},
     "hatch": {"pyproject.toml": f"{PROJECT}\n[tool.hatch.envs.default]\ndependencies = ['pytest']\n"},
@@ -75,17 +82,20 @@ SHAPES = {
         "setup.cfg": f"{SETUP}[options.extras_require]\ntest = pytest\n",
         "setup.py": "import setuptools\nsetuptools.setup()\n",
     },
+    "setup.py": {"setup.py": SETUP_PY},
+    "pipenv": {"Pipfile": "[packages]\niniconfig = '*'\n[dev-packages]\npytest = {version = '>=8'}\n"},
+    "utf-16": {"requirements.txt": "iniconfig\r\n".encode("utf-16")},
     "dynamic": {"pyproject.toml": DYNAMIC, "requirements.txt": "iniconfig\n"},
     "setuptools-scm": {"pyproject.toml": SCM},
 }  # fmt: skip
 TEST = "import app\nimport iniconfig\n\n\ndef test_app():\n    assert app.__version__ == '1.2'\n"
 
 
-def make(folder: Path, files: dict[str, str]) -> None:
+def make(folder: Path, files: Mapping[str, str | bytes]) -> None:
     """Write a package with one test, and the files that say what it needs."""
     for name, text in {**files, "app/__init__.py": "__version__ = '1.2'\n", "tests/unit/test_app.py": TEST}.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text)
+        (folder / name).write_bytes(text if isinstance(text, bytes) else text.encode())
 
 
 @pytest.fixture
@@ -110,6 +120,23 @@ def test_repository_runs_after_init(empty: Here, shape: str) -> None:
     assert "the repository  can be tested" in empty.run("doctor")[1]
     code, said = empty.run("test", "--on", "local", "tests/unit/test_app.py::test_app")
     assert code == 0, said
+
+
+def test_package_called_results(empty: Here) -> None:
+    """A package of the name of the folder that runs leave theirs in is tested, and stays as it was."""
+    table = PROJECT.replace('"app"', '"results"')
+    test = "import results\n\n\ndef test_it():\n    assert results.HERE\n"
+    make(
+        empty.repository,
+        {"pyproject.toml": table, "results/__init__.py": "HERE = True\n", "tests/unit/test_it.py": test},
+    )
+    (empty.repository / "tests" / "unit" / "test_app.py").unlink()
+    shutil.rmtree(empty.repository / "app")
+    assert empty.run("init")[0] == 0
+    for _ in range(2):
+        code, said = empty.run("test", "--on", "local", "--tier", "unit")
+        assert (code, "1 passed" in said) == (0, True), said
+    assert (empty.repository / "results" / "__init__.py").read_text() == "HERE = True\n"
 
 
 def test_member_of_a_workspace_runs_from_its_folder(empty: Here) -> None:

@@ -12,13 +12,14 @@ from floe_ci import render, runner, service_build, toolbox
 from floe_ci.catalog import FILE, PACKAGE, REPOSITORY, Catalog
 from floe_ci.cluster import layout
 from floe_ci.config import read_config, service_folders
+from floe_ci.errors import UserError
 from floe_ci.images import Images, Reference, node_image_of, version_of
 from floe_ci.manifests import Manifests
 from floe_ci.plan import Plan
 from floe_ci.registry import Registry
 from floe_ci.shards import DURATIONS, known_durations, parse_durations
 from floe_ci.tasks import together
-from floe_ci.toml_files import OWN_FILE
+from floe_ci.toml_files import BOTH, OWN_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping
@@ -66,6 +67,8 @@ class Build:
             *map(origin.source.exists, files),
             origin.k8s.file(pinned).contents(),
         )
+        if all(there):
+            raise UserError(BOTH)
         configuration = next((name for name, found in zip(files, there, strict=True) if found), None)
         text = await origin.source.file(configuration).contents() if configuration else ""
         catalog = await read_catalog(origin, service_folders(text))

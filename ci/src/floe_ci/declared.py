@@ -4,27 +4,34 @@ from __future__ import annotations
 
 import configparser
 import re
+import shlex
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
-from floe_ci.toml_files import document_of, table_in
+from floe_ci import conda, poetry
+from floe_ci.files import text_of
+from floe_ci.setup_py import SetupPy
+from floe_ci.toml_files import OWN_FILE, document_of, table_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
-TEST_GROUPS: Final = ("test", "tests", "testing", "dev")
+TEST_GROUPS: Final[tuple[str, ...]] = ("test", "tests", "testing", "dev")
 """What groups and extras are called that have what tests need."""
 HATCH: Final = ("default", "test", "hatch-test")
 """Hatch's environments that have it."""
+MEMBERS: Final = ("packages/*", "libs/*", "services/*", "apps/*", "src", "*")
+"""Where a repository of several packages has them, each with tests of its own."""
+PROJECT_FILES: Final = ("pyproject.toml", "setup.py")
+"""What pip and uv know a project by that they can build; a `setup.cfg` alone is none to them."""
 TESTS_FOLDERS: Final = ("tests", "test", "testing")
 _TESTS_FILE: Final = re.compile(r"(?:^|[-_./])(?:tests?|testing|dev|develop|development)(?:[-_./]|$)")
 _CONDITIONAL: Final = re.compile(r"#|[^\s:]*\{|[\w,!.-]+:\s")
 """The beginning of a line of tox's that refers to something else, or is of some environments only."""
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_NUMBERS: Final = re.compile(r"([\^~])\s*(\d+(?:\.\d+)*)")
 
 
 @dataclass(frozen=True)
@@ -38,19 +45,15 @@ class Declared:
 
     @classmethod
     def of(cls, repository: Path) -> Declared:
-        """Read the files of a repository, and those of the members of its workspace; one that can't be read is none."""
-        pyproject, files = document_of(repository / "pyproject.toml"), requirements_files(repository)
-        setup = _setup_cfg(repository / "setup.cfg")
-        listed = [*_poetry(pyproject), *_of_pdm(pyproject), *_of_hatch(pyproject)]
-        listed += [*(f"-r {name}" for name in _of_tests(files)), *_of_tox(repository / "tox.ini")]
-        install = dict.fromkeys([*_itself(repository, pyproject, setup), *listed])
-        members = [document_of(folder / "pyproject.toml") for folder in _members(repository, pyproject)]
-        named = chain(
-            *map(_named_in, [pyproject, *members]),
-            *(values.splitlines() for section in setup.values() for values in section.values()),
-            *(_lines(repository / name) for name in files),
-        )
-        return cls(tuple(install), tuple(dict.fromkeys(filter(None, map(_package, named)))))
+        """Read the files of a repository, and those of its packages below; one that can't be read is none."""
+        pyproject = document_of(repository / "pyproject.toml")
+        members = _members(repository, pyproject)
+        install = _installed(repository)
+        if not install or (members and not table_in(pyproject, "project")):
+            below = members or _projects_below(repository)
+            install = [*(_at(each, folder, repository) for folder in below for each in _installed(folder)), *install]
+        named = chain.from_iterable(map(_named_in, [repository, *members]))
+        return cls(tuple(dict.fromkeys(install)), tuple(dict.fromkeys(filter(None, map(_package, named)))))
 
 
 def workspace_root(source: Path) -> Path:
@@ -71,85 +74,111 @@ def requirements_files(repository: Path) -> tuple[str, ...]:
 
 def lines_to_add(repository: Path) -> str:
     """Return the lines of configuration that install what a repository's tests need; empty: nothing says what."""
-    install = Declared.of(repository).install
+    return _lines_of(Declared.of(repository).install)
+
+
+def conda_problem(repository: Path) -> str:
+    """Return what to do where conda's file alone says what the tests need; empty: something else does as well."""
+    file = conda.file_in(repository)
+    if file is None or Declared.of(repository).install:
+        return ""
+    listed = conda.requirements(repository)
+    lines = _lines_of(tuple(listed)) or '[tool.floe-ci.runner] install = ["NAME"]'
+    return (
+        f"{file.name}: conda's packages are not installed here: add {lines} to {OWN_FILE}, "
+        "with each package as the package index calls it"
+    )
+
+
+def _lines_of(install: tuple[str, ...]) -> str:
     quoted = ", ".join(_quoted(each) for each in install)
     return f"[tool.floe-ci.runner] install = [{quoted}]" if install else ""
 
 
-def _itself(repository: Path, pyproject: dict[str, Any], setup: dict[str, dict[str, str]]) -> list[str]:
+def _installed(folder: Path) -> list[str]:
+    """Return how what is in one folder is installed, with all that its tests need."""
+    pyproject = document_of(folder / "pyproject.toml")
+    own = [*_itself(folder, pyproject), *_of_poetry(pyproject), *_of_pdm(pyproject), *_of_hatch(pyproject)]
+    files = [f"-r {shlex.quote(name)}" for name in _of_tests(requirements_files(folder))]
+    return [*own, *_of_pipenv(folder), *files, *_of_tox(folder)]
+
+
+def _itself(folder: Path, pyproject: dict[str, Any]) -> list[str]:
     """Return how the project itself is installed, with its extras and groups for tests."""
-    poetry = table_in(pyproject, "tool", "poetry")
-    project = table_in(pyproject, "project")
-    has = project or poetry or table_in(pyproject, "build-system") or "metadata" in setup
-    groups = [f"--group {name}" for name in TEST_GROUPS if name in table_in(pyproject, "dependency-groups")]
-    if not (has or (repository / "setup.py").is_file()):
-        return groups
-    if poetry.get("package-mode") is False:
-        own = project.get("dependencies")
-        listed = [each for each in own if isinstance(each, str)] if isinstance(own, list) else []
-        return [*listed, *_poetry_list(table_in(poetry, "dependencies")), *groups]
-    extras = {
-        *table_in(project, "optional-dependencies"),
-        *table_in(poetry, "extras"),
-        *setup.get("options.extras_require", {}),
+    setup, setup_py = _ini(folder / "setup.cfg"), SetupPy.read(folder / "setup.py")
+    project, of_poetry = table_in(pyproject, "project"), table_in(pyproject, "tool", "poetry")
+    has = project or of_poetry or table_in(pyproject, "build-system")
+    groups = [f"--group {name}" for name in test_names(table_in(pyproject, "dependency-groups"))]
+    is_built = (folder / "setup.py").is_file() or ("metadata" in setup and (folder / "pyproject.toml").is_file())
+    if not (has or is_built):
+        return [*groups, *_of_setup_cfg(setup)]
+    if of_poetry.get("package-mode") is False:
+        return [*_texts(project.get("dependencies")), *_main_of_poetry(pyproject), *groups]
+    extras: dict[str, Any] = {
+        **setup_py.extras,
+        **{name: text.splitlines() for name, text in setup.get("options.extras_require", {}).items()},
+        **table_in(of_poetry, "extras"),
+        **table_in(project, "optional-dependencies"),
     }
-    chosen = ",".join(name for name in TEST_GROUPS if name in extras)
-    return [f".[{chosen}]" if chosen else ".", *groups]
+    of_hatch = [name for table in _hatch(pyproject) for name in _texts(table.get("features")) if name in extras]
+    chosen = ",".join(dict.fromkeys([*test_names(extras), *of_hatch]))
+    formerly = setup.get("options", {}).get("tests_require", "").splitlines()
+    return [f".[{chosen}]" if chosen else ".", *groups, *filter(None, formerly), *setup_py.tests]
 
 
-def _poetry(pyproject: dict[str, Any]) -> list[str]:
-    poetry = table_in(pyproject, "tool", "poetry")
-    tables = [table_in(poetry, "group", name, "dependencies") for name in TEST_GROUPS]
-    return [each for table in (*tables, table_in(poetry, "dev-dependencies")) for each in _poetry_list(table)]
+def _of_setup_cfg(setup: dict[str, dict[str, str]]) -> list[str]:
+    """Return what a package needs that nothing can build: its tests find it in the folder that they run in."""
+    extras = {name: text.splitlines() for name, text in setup.get("options.extras_require", {}).items()}
+    own = setup.get("options", {}).get("install_requires", "").splitlines()
+    return [line for line in (*own, *chain.from_iterable(extras[name] for name in test_names(extras))) if line]
 
 
-def _poetry_list(table: dict[str, Any]) -> list[str]:
-    return [_of_poetry(name, wanted) for name, wanted in table.items() if name.lower() != "python"]
+def test_names(table: dict[str, Any]) -> list[str]:
+    """Return those of groups or extras that tests need: the ones that are called so, or else that have pytest."""
+    named = [name for name in TEST_GROUPS if name in table]
+    return named or [name for name, listed in table.items() if "pytest" in map(_package, _texts(listed))]
 
 
-def _of_poetry(name: str, wanted: object) -> str:
-    """Return what Poetry writes of a dependency as everybody else does."""
-    if not isinstance(wanted, dict):
-        return f"{name}{_specifier(wanted)}"
-    if isinstance(path := wanted.get("path"), str):
-        return f"./{path.removeprefix('./')}"
-    extras = f"[{','.join(map(str, found))}]" if isinstance(found := wanted.get("extras"), list) else ""
-    marker = f"; {wanted['markers']}" if isinstance(wanted.get("markers"), str) else ""
-    if isinstance(address := wanted.get("url") or wanted.get("git"), str):
-        revision = next((wanted[key] for key in ("rev", "tag", "branch") if key in wanted), "")
-        at = f"@{revision}" if revision else ""
-        return f"{name}{extras} @ {address if 'url' in wanted else f'git+{address}{at}'}{marker and ' '}{marker}"
-    return f"{name}{extras}{_specifier(wanted.get('version'))}{marker}"
+def _of_poetry(pyproject: dict[str, Any]) -> list[str]:
+    of_poetry = table_in(pyproject, "tool", "poetry")
+    groups = {name: table_in(of_poetry, "group", name, "dependencies") for name in table_in(of_poetry, "group")}
+    chosen = [groups[name] for name in test_names({name: [*table] for name, table in groups.items()})]
+    return [each for table in (*chosen, table_in(of_poetry, "dev-dependencies")) for each in poetry.requirements(table)]
 
 
-def _specifier(version: object) -> str:
-    """Return Poetry's `^1.2` and `~1.2` as a range; what is several of them in one is left open."""
-    if not isinstance(version, str) or version.strip() in {"", "*"} or "||" in version:
-        return ""
-    return ",".join(_range(part.strip()) for part in version.split(","))
+def _main_of_poetry(pyproject: dict[str, Any]) -> list[str]:
+    return poetry.requirements(table_in(pyproject, "tool", "poetry", "dependencies"))
 
 
-def _range(part: str) -> str:
-    found = _NUMBERS.fullmatch(part)
-    if found is None:
-        return part if part[:1] in "<>=!~" else f"=={part}"
-    numbers = [int(each) for each in found[2].split(".")]
-    # A caret lets everything change behind the first number that is not zero, a tilde behind the second.
-    first = next((place for place, each in enumerate(numbers) if each), len(numbers) - 1)
-    kept = min(first if found[1] == "^" else 1, len(numbers) - 1)
-    return f">={found[2]},<{'.'.join(map(str, [*numbers[:kept], numbers[kept] + 1]))}"
+def _of_pipenv(folder: Path) -> list[str]:
+    document = document_of(folder / "Pipfile")
+    tables = [table_in(document, name) for name in ("packages", "dev-packages")]
+    return [each for table in tables for each in poetry.requirements(table) if each != "./."]
 
 
 def _of_pdm(pyproject: dict[str, Any]) -> list[str]:
     groups = table_in(pyproject, "tool", "pdm", "dev-dependencies")
-    return [each for name in TEST_GROUPS for each in _texts(groups.get(name)) if not each.startswith("-")]
+    return [each for name in test_names(groups) for each in _texts(groups[name]) if not each.startswith("-")]
 
 
 def _of_hatch(pyproject: dict[str, Any]) -> list[str]:
-    found = [table_in(pyproject, "tool", "hatch", "envs", name) for name in HATCH]
-    return [
-        each for table in found for key in ("dependencies", "extra-dependencies") for each in _texts(table.get(key))
-    ]
+    keys = ("dependencies", "extra-dependencies")
+    return [each for table in _hatch(pyproject) for key in keys for each in _texts(table.get(key))]
+
+
+def _hatch(pyproject: dict[str, Any]) -> list[dict[str, Any]]:
+    return [table_in(pyproject, "tool", "hatch", "envs", name) for name in HATCH]
+
+
+def _at(argument: str, folder: Path, repository: Path) -> str:
+    """Return an argument that is meant for a folder as it is said in the repository's own."""
+    place = folder.resolve().relative_to(repository.resolve()).as_posix()
+    option, _, value = argument.partition(" ")
+    if option == "-r":
+        return f"-r {shlex.quote(f'{place}/{shlex.split(value)[0]}')}"
+    if option == "--group":
+        return f"--group {shlex.quote(f'{place}/pyproject.toml:{value}')}"
+    return f"./{place}{argument.removeprefix('.')}" if argument[:1] == "." else argument
 
 
 def _of_tests(files: tuple[str, ...]) -> list[str]:
@@ -158,27 +187,44 @@ def _of_tests(files: tuple[str, ...]) -> list[str]:
     return [*plain, *(name for name in files if _TESTS_FILE.search(name.removesuffix(".txt")))]
 
 
-def _of_tox(path: Path) -> list[str]:
+def _of_tox(folder: Path) -> list[str]:
     """Return what tox installs for the tests of every environment."""
-    lines = _setup_cfg(path).get("testenv", {}).get("deps", "").splitlines()
+    tables = [document_of(folder / "tox.toml"), table_in(document_of(folder / "pyproject.toml"), "tool", "tox")]
+    of_toml = [each for table in tables for each in _texts(table_in(table, "env_run_base").get("deps"))]
+    lines = [*of_toml, *_ini(folder / "tox.ini").get("testenv", {}).get("deps", "").splitlines()]
     plain = [line.strip() for line in lines if not _CONDITIONAL.match(line.strip())]
     return [re.sub(r"^-r\s*", "-r ", line) for line in plain if line]
 
 
-def _named_in(pyproject: dict[str, Any]) -> Iterator[str]:
-    poetry = table_in(pyproject, "tool", "poetry")
+def _named_in(folder: Path) -> Iterator[str]:
+    """Yield lines that begin with the names of the packages that a folder's files speak of."""
+    pyproject, setup_py = document_of(folder / "pyproject.toml"), SetupPy.read(folder / "setup.py")
     yield from _texts(table_in(pyproject, "project").get("dependencies"))
     for table in (table_in(pyproject, "project", "optional-dependencies"), table_in(pyproject, "dependency-groups")):
         for listed in table.values():
             yield from _texts(listed)
-    yield from table_in(poetry, "dependencies")
-    for group in table_in(poetry, "group").values():
+    of_poetry = table_in(pyproject, "tool", "poetry")
+    yield from table_in(of_poetry, "dependencies")
+    for group in table_in(of_poetry, "group").values():
         yield from table_in(group, "dependencies")
-    yield from (*_poetry(pyproject), *_of_pdm(pyproject), *_of_hatch(pyproject))
+    yield from (*_of_poetry(pyproject), *_of_pdm(pyproject), *_of_hatch(pyproject), *_of_pipenv(folder))
+    yield from chain(setup_py.dependencies, *setup_py.extras.values(), setup_py.tests)
+    for section in _ini(folder / "setup.cfg").values():
+        yield from chain.from_iterable(value.splitlines() for value in section.values())
+    for name in requirements_files(folder):
+        yield from text_of(folder / name).splitlines()
+    yield from conda.requirements(folder)
 
 
 def _members(repository: Path, pyproject: dict[str, Any]) -> list[Path]:
-    return sorted(_matches(table_in(pyproject, "tool", "uv", "workspace"), "members", repository))
+    workspace = table_in(pyproject, "tool", "uv", "workspace")
+    return sorted(_matches(workspace, "members", repository) - _matches(workspace, "exclude", repository))
+
+
+def _projects_below(repository: Path) -> list[Path]:
+    """Return the projects in the usual folders of a repository that is none itself."""
+    found = {folder.resolve() for pattern in MEMBERS for folder in repository.glob(pattern) if folder.name[:1] != "."}
+    return sorted(folder for folder in found if any((folder / name).is_file() for name in PROJECT_FILES))
 
 
 def _matches(workspace: dict[str, Any], key: str, root: Path) -> set[Path]:
@@ -202,14 +248,8 @@ def _texts(value: object) -> list[str]:
     return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
 
 
-def _lines(path: Path) -> Iterable[str]:
-    with suppress(OSError):
-        return path.read_text(encoding="utf-8", errors="replace").splitlines()
-    return ()
-
-
-def _setup_cfg(path: Path) -> dict[str, dict[str, str]]:
+def _ini(path: Path) -> dict[str, dict[str, str]]:
     parser = configparser.RawConfigParser(strict=False)
     with suppress(configparser.Error):
-        parser.read_string("\n".join(_lines(path)))
+        parser.read_string(text_of(path))
     return {name: dict(parser[name]) for name in parser.sections()}

@@ -6,9 +6,9 @@ from shutil import which
 from subprocess import TimeoutExpired
 from typing import TYPE_CHECKING, Final
 
-from floe_ci import helm
+from floe_ci import conda, helm, unmet
 from floe_ci.config import read_repository
-from floe_ci.declared import lines_to_add, requirements_files, workspace_root
+from floe_ci.declared import conda_problem, lines_to_add, requirements_files, workspace_root
 from floe_ci.errors import UserError
 from floe_ci.places import Finding
 from floe_ci.requirements import no_lock_file
@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from floe_ci.config import Config
 
 PACKAGES: Final = "packages of the tests"
+TESTS: Final = "tests"
 NO_PYTHON: Final = "change requires-python or .python-version, or install one that fits: uv python install VERSION"
-SIGNS: Final = ("pyproject.toml", OWN_FILE, "setup.py", "setup.cfg", "uv.lock")
+SIGNS: Final = ("pyproject.toml", OWN_FILE, "setup.py", "setup.cfg", "uv.lock", "Pipfile", *conda.FILES)
 """Files that a repository with tests has."""
 
 
@@ -41,6 +42,7 @@ def findings(source: Path) -> list[Finding]:
     return [
         Finding("configuration", "here", told),
         *_packages(source, config),
+        *_unmet(unmet.tests(source, config), TESTS),
         *_helm(config),
         *_absent(config, catalog),
     ]
@@ -50,7 +52,10 @@ def _packages(source: Path, config: Config) -> Iterator[Finding]:
     """Yield what the packages of the tests are from, and what a run would be refused for when it installs them."""
     lock = workspace_root(source.resolve()) / "uv.lock"
     if not (config.runner.install or lock.is_file()):
-        yield Finding(PACKAGES, "broken", no_lock_file(lines_to_add(source)))
+        yield Finding(PACKAGES, "broken", no_lock_file(lines_to_add(source), conda_problem(source)))
+        return
+    if lacking := unmet.packages(source.resolve(), config):
+        yield from _unmet(lacking, PACKAGES)
         return
     problems = _problems(source.resolve(), config) if can_be_kept() else {}
     if problem := problems.pop(PACKAGES, ""):
@@ -60,6 +65,10 @@ def _packages(source: Path, config: Config) -> Iterator[Finding]:
         yield Finding(PACKAGES, "here", told)
     for what, problem in problems.items():
         yield Finding(what, "broken", problem, NO_PYTHON)
+
+
+def _unmet(problems: list[str], what: str) -> Iterator[Finding]:
+    return (Finding(what, "broken", problem) for problem in problems)
 
 
 def _problems(source: Path, config: Config) -> dict[str, str]:

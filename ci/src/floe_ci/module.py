@@ -91,7 +91,7 @@ class FloeCi:
             nodes = node_image_of(node_image, kubernetes_version)
             outcome = await run_tier(
                 tier,
-                repository(source, ws),
+                await repository(source, ws),
                 selection,
                 timeout,
                 registry,
@@ -129,7 +129,7 @@ class FloeCi:
             nodes = node_image_of(node_image, kubernetes_version)
             outcome = await run_tier(
                 tier,
-                repository(source, ws),
+                await repository(source, ws),
                 selection,
                 timeout,
                 registry,
@@ -169,7 +169,7 @@ class FloeCi:
         with told_plainly(), explained():
             identity = of_this_command()
             request = RunRequest(parse_tier(tier), registry=registry, node_image=node_image, run_id=identity)
-            return await open_up(origin_of(repository(None, ws)), request, Lines())
+            return await open_up(origin_of(await repository(None, ws)), request, Lines())
 
     @function
     async def build_runner(
@@ -181,7 +181,7 @@ class FloeCi:
         from floe_ci.steps import Timings
 
         with told_plainly(), explained():
-            origin = origin_of(repository(source, ws))
+            origin = origin_of(await repository(source, ws))
             return await (await Build.read(origin, RunRequest(registry=registry), Timings())).runner()
 
     @function(cache="never")
@@ -205,7 +205,7 @@ class FloeCi:
         with told_plainly(), explained():
             nodes = node_image_of(node_image, kubernetes_version)
             request = RunRequest(parse_tier(tier), registry=registry, node_image=nodes)
-            origin = origin_of(repository(source, ws))
+            origin = origin_of(await repository(source, ws))
             running = await bring_up(origin, request, name or None, Lines(), services=services)
         return KindCluster(
             service=running.service,
@@ -250,7 +250,9 @@ def of_this_command() -> str:
 async def checked(tier: str, ws: dagger.Workspace, mirror: str, node_image: str) -> str:
     """Run a tier's tests, and return what it came to, unless they don't pass."""
     with told_plainly():
-        outcome = await run_tier(tier, repository(None, ws), Selection(), 0, mirror, node_image, keep=False, cluster="")
+        outcome = await run_tier(
+            tier, await repository(None, ws), Selection(), 0, mirror, node_image, keep=False, cluster=""
+        )
         if not outcome.passed:
             raise UserError(outcome.summary)
     return outcome.summary
@@ -302,11 +304,13 @@ def parsed(given: str, option: str, parse: Callable[[str], Parsed]) -> Parsed | 
         raise UserError(msg) from None
 
 
-def repository(source: dagger.Directory | None, ws: dagger.Workspace) -> dagger.Directory:
+async def repository(source: dagger.Directory | None, ws: dagger.Workspace) -> dagger.Directory:
     """Return the repository to test, without what is no source."""
-    from floe_ci.repository import NOT_SOURCE
+    from floe_ci.excluded import RESULTS, patterns
 
-    return (source or ws.directory("/", gitignore=True)).filter(exclude=NOT_SOURCE)
+    whole = source or ws.directory("/", gitignore=True)
+    inside = await whole.glob(f"{RESULTS}/*")
+    return whole.filter(exclude=patterns(Path(path).name for path in inside))
 
 
 def origin_of(source: dagger.Directory) -> "Origin":

@@ -12,8 +12,8 @@ from dagger import dag
 from floe_ci import bundled
 from floe_ci.cluster import API_PORT
 from floe_ci.errors import RunError
+from floe_ci.excluded import patterns_for
 from floe_ci.held_cluster import state
-from floe_ci.repository import NOT_SOURCE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -72,8 +72,8 @@ async def of_this_machine(request: RunRequest) -> AsyncIterator[Origin]:
 
 def source_of(request: RunRequest, *, fresh: bool = False) -> dagger.Directory:
     """Return a repository of this machine; `fresh` means as it is now, and not when the session read it first."""
-    path = str(request.source.resolve())
-    return dag.host().directory(path, exclude=NOT_SOURCE, gitignore=True, no_cache=fresh)
+    path = request.source.resolve()
+    return dag.host().directory(str(path), exclude=patterns_for(path), gitignore=True, no_cache=fresh)
 
 
 @asynccontextmanager

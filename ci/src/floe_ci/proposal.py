@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import tomlkit
 
-from floe_ci import wanted
+from floe_ci import suites, wanted
 from floe_ci.catalog import Catalog
 from floe_ci.config import read_config
-from floe_ci.declared import Declared, workspace_root
+from floe_ci.declared import Declared, conda_problem, test_names, workspace_root
 from floe_ci.errors import UserError
+from floe_ci.excluded import RESULTS, has_own_results
 from floe_ci.tiers import TIERS
-from floe_ci.toml_files import OWN_FILE, TABLE, configuration_file, parse_toml, read_text, table_in
+from floe_ci.toml_files import BOTH, OWN_FILE, TABLE, configuration_file, parse_toml, read_text, table_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,12 +23,9 @@ if TYPE_CHECKING:
 
     from tomlkit.items import Table
 
-TEST_GROUPS: Final = ("test", "tests", "testing")
+    from floe_ci.tiers import TierName
+
 IGNORING: Final = ".gitignore"
-RESULTS: Final = "/results/"
-"""Where runs leave what they found, which is nobody's source."""
-MEMBERS: Final = ("packages/*", "libs/*", "services/*", "apps/*", "src", "*")
-"""Where a repository of several packages has them, each with tests of its own."""
 
 
 @dataclass(frozen=True)
@@ -37,30 +35,38 @@ class Proposal:
     services: tuple[str, ...]
     paths: tuple[str, ...]
     """Where the tests are; none: where they are looked for."""
+    tier: TierName
+    """The tier that they are of."""
+    pytest_args: tuple[str, ...]
     groups: tuple[str, ...]
     install: tuple[str, ...]
     extras: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     """The variables that the code reads to find the services."""
-    ignored: str = ""
-    """The line that `.gitignore` lacks; empty: none."""
+    ignored: tuple[str, ...] = ()
+    """The lines that `.gitignore` lacks, for what runs leave."""
 
     @classmethod
     def of(cls, repository: Path, pyproject: dict[str, Any]) -> Proposal:
         """Look at what a repository depends on, where its tests are, and whether it has a lock file."""
-        groups = tuple(name for name in TEST_GROUPS if name in table_in(pyproject, "dependency-groups"))
-        extras = tuple(name for name in TEST_GROUPS if name in table_in(pyproject, "project", "optional-dependencies"))
+        groups = _groups(pyproject)
+        extras = tuple(test_names(table_in(pyproject, "project", "optional-dependencies")))
         locked = (workspace_root(repository.resolve()) / "uv.lock").is_file()
         declared = Declared.of(repository)
         services = Catalog.of_package().suggested(declared.packages)
+        tier = suites.tier_of(repository, has_services=bool(services))
+        paths = suites.paths(repository, tier)
+        mode = suites.import_mode(repository, paths)
         return cls(
             services=services,
-            paths=_paths(repository),
+            paths=paths,
+            tier=tier,
+            pytest_args=(mode,) if mode else (),
             groups=groups if locked else (),
             install=() if locked else declared.install or ("pytest",),
             extras=extras if locked else (),
             environment=wanted.environment(repository, services),
-            ignored="" if _is_ignored(repository) else RESULTS,
+            ignored=_not_ignored(repository),
         )
 
     def table(self) -> Table:
@@ -76,10 +82,14 @@ class Proposal:
         if self.install:
             runner.add("install", list(self.install))
             runner["install"].comment("there is no uv.lock; with one, packages are pinned")
-        table.add("runner", runner)
+        if runner:
+            table.add("runner", runner)
         tier = tomlkit.table()
         if self.paths:
             tier.add("paths", list(self.paths))
+        if self.pytest_args:
+            tier.add("pytest-args", list(self.pytest_args))
+            tier["pytest-args"].comment("modules of the same name are in several of its folders")
         if self.services:
             tier.add("services", list(self.services))
             tier["services"].comment(f"what the tests connect to, of {', '.join(Catalog.of_package().services)}")
@@ -90,7 +100,7 @@ class Proposal:
             tier.add("environment", environment)
         tiers = tomlkit.table(is_super_table=True)
         if tier:
-            tiers.add("integration" if self.services else "unit", tier)
+            tiers.add(self.tier, tier)
         table.add("tiers", tiers)
         return table
 
@@ -114,9 +124,13 @@ def write(repository: Path) -> tuple[Proposal, Path]:
             can't be written.
     """
     file = configuration_file(repository)
+    if file.name != OWN_FILE and (repository / OWN_FILE).is_file():
+        raise UserError(BOTH)
     text = read_text(file)
+    if problem := conda_problem(repository):
+        raise UserError(problem)
     if text is None:
-        if not (Declared.of(repository).install or _test_folders(repository)):
+        if not (Declared.of(repository).install or suites.paths(repository, "unit")):
             msg = f"{file}: there is no such file; go to a repository that has one, or name it: --source FOLDER"
             raise UserError(msg)
         file, text = repository / OWN_FILE, ""
@@ -134,8 +148,8 @@ def write(repository: Path) -> tuple[Proposal, Path]:
     if proposal.ignored:
         ignoring = repository / IGNORING
         before = read_text(ignoring) or ""
-        ended = "\n" if before and not before.endswith("\n") else ""
-        _replace(ignoring.resolve(), f"{before}{ended}{proposal.ignored}\n")
+        lines = [*([before.removesuffix("\n")] if before else []), *proposal.ignored, ""]
+        _replace(ignoring.resolve(), "\n".join(lines))
     return proposal, file
 
 
@@ -154,34 +168,22 @@ def _replace(file: Path, text: str) -> None:
         raise UserError(msg) from None
 
 
-def _is_ignored(repository: Path) -> bool:
-    """Tell whether Git leaves the results out already, or isn't there to take them in."""
+def _not_ignored(repository: Path) -> tuple[str, ...]:
+    """Return the lines by which Git leaves the results out; none: it does already, or isn't there to take them in."""
     if not any((folder / ".git").exists() for folder in (repository.resolve(), *repository.resolve().parents)):
-        return True
+        return ()
     try:
         lines = (read_text(repository / IGNORING) or "").splitlines()
     except UserError:  # nothing can be added to it, and nothing else is wrong
-        return True
-    return any(line.strip().strip("/*") == "results" for line in lines)
-
-
-def _paths(repository: Path) -> tuple[str, ...]:
-    """Return where the tests are, where that isn't `tests/<tier>`."""
-    if any((repository / "tests" / tier).is_dir() for tier in TIERS):
         return ()
-    return _test_folders(repository)
+    has = {line.strip().strip("/*") for line in lines}
+    wanted = [f"{RESULTS}/{tier}" for tier in TIERS] if has_own_results(repository) else [RESULTS]
+    return tuple(f"/{each}/" for each in wanted if has.isdisjoint({RESULTS, each}))
 
 
-def _test_folders(repository: Path) -> tuple[str, ...]:
-    """Return the folder of tests at the top, or else those of the packages below it."""
-    top = [name for name in ("tests", "test") if (repository / name).is_dir()][:1]
-    if not top and any((repository / "testing").glob("test_*.py")):  # it is as often a package that helps tests
-        top = ["testing"]
-    below = {
-        str(folder.relative_to(repository))
-        for member in MEMBERS
-        for name in ("tests", "test")
-        for folder in repository.glob(f"{member}/{name}")
-        if folder.is_dir() and not any(part.startswith(".") for part in folder.relative_to(repository).parts)
-    }
-    return tuple(top or sorted(below))
+def _groups(pyproject: dict[str, Any]) -> tuple[str, ...]:
+    """Return the groups that the tests need; none: uv installs them unasked."""
+    chosen = tuple(test_names(table_in(pyproject, "dependency-groups")))
+    default = table_in(pyproject, "tool", "uv").get("default-groups", ["dev"])
+    unasked = default == "all" or (isinstance(default, list) and all(name in default for name in chosen))
+    return () if unasked else chosen

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
+from floe_ci.excluded import patterns_for
 from floe_ci.product import product
 
 if TYPE_CHECKING:
@@ -21,16 +22,6 @@ if TYPE_CHECKING:
     from floe_ci.config import Config
     from floe_ci.plan import Plan
 
-NOT_SOURCE: Final = [
-    ".git",
-    ".venv",
-    "**/__pycache__",
-    "**/.mypy_cache",
-    "**/.pytest_cache",
-    "**/.ruff_cache",
-    "results",
-]
-"""What of a repository never is source, as patterns of the engine's."""
 PYTEST_FILES: Final = ("pyproject.toml", "pytest.ini", "pytest.toml", "tox.ini", "setup.cfg")
 """Where pytest looks for its configuration."""
 LISTING: Final = 30.0
@@ -75,7 +66,8 @@ def files(source: Path) -> tuple[str, ...] | None:
     ignored = _git(source, "--cached", "--ignored", _ONLY_GITIGNORE)
     if kept is None or ignored is None:
         return None
-    found = sorted({name for name in kept if not _is_no_source(name)} - set(ignored))
+    patterns = patterns_for(source)
+    found = sorted({name for name in kept if not _is_no_source(name, patterns)} - set(ignored))
     if any((source / name).is_dir() and not (source / name).is_symlink() for name in found):
         return None  # a submodule, whose files are listed elsewhere
     return tuple(name for name in found if os.path.lexists(source / name))
@@ -142,10 +134,11 @@ def _git(source: Path, *options: str) -> list[str] | None:
     return [os.fsdecode(name) for name in done.stdout.split(b"\0") if name] if done.returncode == 0 else None
 
 
-def _is_no_source(name: str) -> bool:
-    parts = PurePosixPath(name).parts
-    anywhere = {pattern.removeprefix("**/") for pattern in NOT_SOURCE if pattern.startswith("**/")}
-    return parts[0] in NOT_SOURCE or not anywhere.isdisjoint(parts)
+def _is_no_source(name: str, patterns: list[str]) -> bool:
+    path = PurePosixPath(name)
+    anywhere = {pattern.removeprefix("**/") for pattern in patterns if pattern.startswith("**/")}
+    above = {str(each) for each in (path, *path.parents)}
+    return not above.isdisjoint(patterns) or not anywhere.isdisjoint(path.parts)
 
 
 def _is_below(name: str, folders: set[str]) -> bool:

@@ -80,8 +80,10 @@ _NO_CHANGE: Final = ("missing remote index", "exclude newer")
 """Reasons for uv to lock again that make no package in the lock file wrong: who calls has another index or date set."""
 
 
-def no_lock_file(lines: str) -> str:
+def no_lock_file(lines: str, conda: str = "") -> str:
     """Return that there is no lock file, and the lines of configuration that do without, as far as they are known."""
+    if conda:
+        return conda
     if not lines:
         return NO_PACKAGES
     return (

@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from floe_ci.errors import UserError
+from floe_ci.files import content_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 TABLE: Final = "floe-ci"
 OWN_FILE: Final = "floe-ci.toml"
 """Has the table in a repository without a `pyproject.toml`, in the same form."""
+BOTH: Final = f"{OWN_FILE}: is not read beside a pyproject.toml: move its tables there, or remove it"
 LARGEST_FILE: Final = 1 << 24
 """Bytes of a `pyproject.toml`, many times what anybody has written by hand."""
 _ENCODINGS: Final = {
@@ -97,8 +99,8 @@ def configuration_file(folder: Path) -> Path:
 
 def document_of(path: Path) -> dict[str, Any]:
     """Return what a file says, and nothing where it is no TOML or not there: whoever the file is for tells that."""
-    with suppress(OSError, ValueError, RecursionError):
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+    with suppress(ValueError, RecursionError):
+        return tomllib.loads((content_of(path) or b"").decode())
     return {}
 
 

@@ -8,6 +8,8 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from floe_ci.files import content_of
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
@@ -84,8 +86,8 @@ def _parsed(file: Path) -> ast.Module | None:
         with warnings.catch_warnings():
             # What Python thinks of their strings is nothing that they asked for here.
             warnings.simplefilter("ignore")
-            return ast.parse(file.read_bytes())
-    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
+            return ast.parse(content_of(file) or b"")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
 
 

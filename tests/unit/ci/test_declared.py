@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import re
 from typing import TYPE_CHECKING
 
 import pytest
-from floe_ci.declared import Declared, lines_to_add
+from floe_ci.declared import Declared, conda_problem, lines_to_add
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,6 +29,9 @@ f = "1.0"
 g = { git = "https://example.com/g", rev = "x" }
 h = { path = "../h" }
 i = { version = "^0.0.3", markers = "python_version > '3'" }
+l = [{ version = "1", python = "<3.8" }, { version = "2", python = "^3.8.1", platform = "linux" }]
+m = { git = "https://example.com/m", subdirectory = "m" }
+n = { version = "1", optional = true }
 j = "^1 || ^2"
 k = "^2"
 """
@@ -35,7 +40,7 @@ k = "^2"
 def write(folder: Path, **files: str) -> Path:
     """Write files, each by its name with `_` for a dot and `__` for a slash."""
     for name, text in files.items():
-        path = folder / name.replace("__", "/").replace("_", ".")
+        path = folder / re.sub("_(?=toml|txt|cfg|py|ini|yml)", ".", name.replace("__", "/"))
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     return folder
@@ -46,7 +51,10 @@ def test_poetry(tmp_path: Path) -> None:
     declared = Declared.of(write(tmp_path, pyproject_toml=POETRY))
     assert declared.install == (
         ".", "a>=1.2.3,<2", "b>=0.2.3,<0.3", "c>=1.2,<1.3", "d", "e>=1,<2", "f==1.0",
-        "g @ git+https://example.com/g@x", "./../h", "i>=0.0.3,<0.0.4; python_version > '3'", "j", "k>=2,<3",
+        "g @ git+https://example.com/g@x", "./../h", "i>=0.0.3,<0.0.4; python_version > '3'",
+        "l==1; python_version < '3.8'",
+        "l==2; python_full_version >= '3.8.1' and python_version < '4' and sys_platform == 'linux'",
+        "m @ git+https://example.com/m#subdirectory=m", "j", "k>=2,<3",
     )  # fmt: skip
     assert {"psycopg", "a", "k"} <= set(declared.packages)
 
@@ -64,7 +72,26 @@ def test_poetry_without_a_package(tmp_path: Path) -> None:
         ({"pyproject_toml": f"{NAMED}[tool.hatch.envs.default]\ndependencies = ['pytest']"}, (".", "pytest")),
         ({"pyproject_toml": f"{NAMED}[dependency-groups]\ntest = []\nlint = []"}, (".", "--group test")),
         ({"pyproject_toml": f"{NAMED}[project.optional-dependencies]\ntest = []\ndev = []"}, (".[test,dev]",)),
-        ({"setup_cfg": "[metadata]\nname = a\n[options.extras_require]\ntests =\n    pytest"}, (".[tests]",)),
+        ({"setup_cfg": "[metadata]\nname = a\n[options]\ninstall_requires = b\n[options.extras_require]\ntests =\n  c"},
+         ("b", "c")),
+        ({"setup_cfg": "\ufeff[metadata]\n[options]\ntests_require = c\n[options.extras_require]\nci = pytest",
+          "setup_py": ""}, (".[ci]", "c")),
+        ({"setup_py": "import setuptools as s\nT = ['c']\ns.setup(extras_require={'test': T}, tests_require=['d'])"},
+         (".[test]", "d")),
+        ({"setup_py": "def setup(:"}, (".",)),
+        ({"Pipfile": "[packages]\na = '*'\n[dev-packages]\nb = {version = '>=1', sys_platform = \"== 'win32'\"}"},
+         ("a", "b>=1; sys_platform == 'win32'")),
+        ({"tox_toml": "[env_run_base]\ndeps = ['a', '-r b.txt']"}, ("a", "-r b.txt")),
+        ({"my requirements-dev_txt": "a"}, ("-r 'my requirements-dev.txt'",)),
+        ({"pyproject_toml": f"{NAMED}[dependency-groups]\nci = ['pytest>8']\nlint = ['ruff']"}, (".", "--group ci")),
+        ({"pyproject_toml": f"{NAMED}optional-dependencies = {{x = []}}\n[tool.hatch.envs.default]\nfeatures = ['x']"},
+         (".[x]",)),
+        ({"packages__b__setup_py": "", "packages__a__pyproject_toml": f"{NAMED}[dependency-groups]\ntest = []",
+          "packages__a__tests__requirements_txt": "x"},
+         ("./packages/a", "--group packages/a/pyproject.toml:test", "-r packages/a/tests/requirements.txt",
+          "./packages/b")),
+        ({"pyproject_toml": "[tool.uv.workspace]\nmembers = ['a', 'b']\nexclude = ['b']", "a__setup_py": "",
+          "b__setup_py": ""}, ("./a",)),
         ({"setup_cfg": "[flake8]\nx = 1\n"}, ()),
         ({"setup_py": ""}, (".",)),
         ({"requirements_txt": "a", "requirements-docs_txt": "b"}, ("-r requirements.txt",)),
@@ -103,3 +130,32 @@ def test_lines_to_add(tmp_path: Path) -> None:
     text = "[project]\nname = 'a'\n[tool.pdm.dev-dependencies]\ntest = ['a; x > \"3\"']"
     write(tmp_path, pyproject_toml=text)
     assert lines_to_add(tmp_path) == """[tool.floe-ci.runner] install = [".", 'a; x > "3"']"""
+
+
+def test_encodings_and_what_is_no_file(tmp_path: Path) -> None:
+    """Files in UTF-16, as PowerShell writes them, are read, and a pipe is not waited for."""
+    (tmp_path / "requirements.txt").write_bytes("Redis>=5\r\n".encode("utf-16"))
+    for name in ("pyproject.toml", "setup.cfg", "setup.py", "tox.ini", "Pipfile", "environment.yml"):
+        os.mkfifo(tmp_path / name)
+    assert Declared.of(tmp_path) == Declared(("-r requirements.txt",), ("redis",))
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("dependencies: [python=3.11, numpy=1.26=x, 'conda-forge::dask>=2', {pip: [a==1]}]",
+         '["numpy==1.26.*", "dask>=2", "a==1"]'),
+        ("dependencies: 3", '["NAME"]'),
+        ("a: [", '["NAME"]'),
+    ],
+)  # fmt: skip
+def test_conda(tmp_path: Path, text: str, lines: str) -> None:
+    """Where conda's file alone says what is needed, the lines to add have its packages, as far as they can be read."""
+    (tmp_path / "environment.yml").write_text(text)
+    told = conda_problem(tmp_path)
+    assert told.startswith(
+        "environment.yml: conda's packages are not installed here: add [tool.floe-ci.runner] install"
+    )
+    assert f"install = {lines} to floe-ci.toml" in told
+    (tmp_path / "requirements.txt").touch()
+    assert conda_problem(tmp_path) == ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -59,3 +60,10 @@ def test_values_are_of_the_services_own_variables(service: str) -> None:
     """Each value refers to variables that the run has of that service."""
     known = Catalog.of_package().variables(service)
     assert [fault for value in VALUES[service].values() for fault in faults(value, known)] == []
+
+
+def test_pipes_are_not_waited_for(tmp_path: Path) -> None:
+    """A pipe that is called like a module is none."""
+    os.mkfifo(tmp_path / "pipe.py")
+    (tmp_path / "settings.py").write_text("import os\nx = os.environ['REDIS_URL']")
+    assert set(environment(tmp_path, SERVICES)) == {"REDIS_URL"}

@@ -27,7 +27,6 @@ def command(*, source: Path) -> None:
     click.echo(f"{proposed}\n")
     click.echo(f"{file}: [tool.floe-ci] is written; look it through")
     if proposed.ignored:
-        click.echo(f"{file.parent / '.gitignore'}: {proposed.ignored} is added")
-    click.echo(f"services of the integration tier: {services}")
-    tier = "integration" if proposed.services else "unit"
-    click.echo(f"next: floe-ci doctor, then floe-ci test --tier {tier}")
+        click.echo(f"{file.parent / '.gitignore'}: {', '.join(proposed.ignored)} is added")
+    click.echo(f"services of the {proposed.tier} tier: {services}")
+    click.echo(f"next: floe-ci doctor, then floe-ci test --tier {proposed.tier}")

@@ -22,8 +22,9 @@ from typing import TYPE_CHECKING, Final
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
-from floe_ci.declared import lines_to_add, workspace_root
+from floe_ci.declared import conda_problem, lines_to_add, workspace_root
 from floe_ci.errors import CommandError, RunError, UserError
+from floe_ci.files import content_of, text_of
 from floe_ci.local.files import cache
 from floe_ci.local.inputs import Inputs, name_of
 from floe_ci.local.processes import run
@@ -114,7 +115,7 @@ def of_tests(source: Path, config: Config) -> Environment:
     root = workspace_root(source)
     lock = root / "uv.lock"
     if not lock.is_file():
-        told = no_lock_file(lines_to_add(source))
+        told = no_lock_file(lines_to_add(source), conda_problem(source))
         raise UserError(told if root == source else f"{root}: this is the workspace's root. {told}")
     python = _interpreter(source, _locked_python(lock))
     sync = ("sync", "--quiet", "--frozen", *locked_selection(runner))
@@ -311,16 +312,15 @@ def _interpreter(source: Path, requires: str | None) -> str:
 def wanted_python(source: Path, environment: Environment) -> str:
     """Return the Python that a repository asks for: what `.python-version` names, or else its range; empty: any."""
     for folder in (source, *source.parents):
-        with suppress(OSError):
-            lines = (folder / ".python-version").read_text(encoding="utf-8", errors="replace").split()
-            return lines[0] if lines else ""
+        if (file := folder / ".python-version").is_file():
+            return next(iter(text_of(file).split()), "")
     locked = _locked_python(environment.lock) if environment.lock else _wanted_python(source / "pyproject.toml")
     return locked or ""
 
 
 def _locked_python(lock: Path) -> str | None:
     """Return what a lock file says of Python: what all projects of its workspace take."""
-    found = re.search(rb'^requires-python = "([^"]*)"', lock.read_bytes(), re.MULTILINE)
+    found = re.search(rb'^requires-python = "([^"]*)"', content_of(lock) or b"", re.MULTILINE)
     return found[1].decode(errors="replace") if found else None
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
+from floe_ci.files import content_of, text_of
 from floe_ci.toml_files import document_of
 
 CONFIGURATION: Final = ("pyproject.toml", "uv.toml", ".python-version", ".python-versions")
@@ -80,7 +81,7 @@ class Inputs:
     def lock(self, path: Path) -> None:
         """Count a lock file, and the packages and archives of this machine that it names."""
         self.file(path)
-        for kind, place in _LOCKED.findall(_text(path)):
+        for kind, place in _LOCKED.findall(text_of(path)):
             if kind == "path":
                 self.file(path.parent / place)
             else:
@@ -111,7 +112,7 @@ class Inputs:
         if path.suffix == ".toml":
             self._named_in(path)
             return
-        for line in _text(path).splitlines():
+        for line in text_of(path).splitlines():
             with suppress(ValueError):
                 self.arguments(shlex.split(line, comments=True), path.parent)
 
@@ -138,15 +139,15 @@ class Inputs:
         """Count a file; that it is not there counts too."""
         try:
             status = path.stat()
-            small = status.st_size < _LARGE
-            content: object = path.read_bytes() if small else (status.st_size, status.st_mtime_ns)
+            is_small = status.st_size < _LARGE
+            content: object = content_of(path) if is_small else (status.st_size, status.st_mtime_ns)
         except OSError:
             content = None
         self.add(str(path), content)
 
     def _named_in(self, path: Path) -> None:
         """Count what a file about packaging names: a version's file, lists of dependencies, `cache-keys`, projects."""
-        text = _text(path)
+        text = text_of(path)
         words = [word for word in dict.fromkeys(_WORD.findall(text)) if "*" not in word]
         for found in (path.parent / word for word in words[:_MOST_NAMED]):
             if os.path.isfile(found):  # noqa: PTH113 - it takes any word
@@ -173,14 +174,15 @@ class Inputs:
 
     def _history(self, folder: Path) -> None:
         """Count where the history of a project stands, if its version may come from there."""
-        if not re.search(r"scm|vcs|versioneer|dunamai|dynamic-versioning|commit", _text(folder / "pyproject.toml")):
+        if not re.search(r"scm|vcs|versioneer|dunamai|dynamic-versioning|commit", text_of(folder / "pyproject.toml")):
             return
         for each in (folder, *folder.parents):
             if (each / ".git").exists():
-                for name in ("HEAD", "logs/HEAD", "packed-refs"):
-                    self.file(each / ".git" / name)
+                own, shared = _git_folders(each / ".git")
+                for path in (own / "HEAD", own / "logs" / "HEAD", shared / "packed-refs"):
+                    self.file(path)
                 with suppress(OSError):
-                    self.add(sorted(os.listdir(each / ".git" / "refs" / "tags")))  # noqa: PTH208 - names, not paths
+                    self.add(sorted(os.listdir(shared / "refs" / "tags")))  # noqa: PTH208 - names, not paths
                 return
 
     def _is_new(self, path: Path, *, in_place: bool = False) -> bool:
@@ -198,8 +200,14 @@ def name_of(project: Path) -> str | None:
     for table in (document.get("project"), tools.get("poetry") if isinstance(tools, Mapping) else None):
         if isinstance(table, Mapping) and isinstance(name := table.get("name"), str):
             return name
-    found = re.search(r"^\[metadata\][^\[]*?^name\s*=\s*([\w.-]+)\s*$", _text(project / "setup.cfg"), re.MULTILINE)
+    found = re.search(r"^\[metadata\][^\[]*?^name\s*=\s*([\w.-]+)\s*$", text_of(project / "setup.cfg"), re.MULTILINE)
     return found[1] if found else None
+
+
+def _git_folders(git: Path) -> tuple[Path, Path]:
+    """Return where Git keeps what is of one tree, and what its worktrees share; a file `.git` says where."""
+    own = git.parent / text_of(git).removeprefix("gitdir:").strip() if git.is_file() else git
+    return own, own / (text_of(own / "commondir").strip() or ".")
 
 
 def _files_of(folder: Path) -> Iterator[Path]:
@@ -272,9 +280,3 @@ def _cache_keys(document: Mapping[str, Any]) -> Iterator[dict[str, str]]:
                 yield {"file": key}
             elif isinstance(key, Mapping):
                 yield {name: value for name, value in key.items() if isinstance(value, str)}
-
-
-def _text(path: Path) -> str:
-    with suppress(OSError):
-        return path.read_text(encoding="utf-8", errors="replace")
-    return ""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import anyio
 
-from floe_ci import contract, reporter, shards
+from floe_ci import contract, reporter, shards, unmet
 from floe_ci.ends import Problem
 from floe_ci.errors import BrokenError
 from floe_ci.local import environments, kept, variables
@@ -80,6 +80,8 @@ class LocalStay:
             self._offer = offer = Offer.of(plan)
             # Without tests nothing is installed, so a repository need not say what.
             self._packages = environments.of_tests(request.source, plan.config) if self._run.with_tests else None
+            if self._packages:
+                unmet.refuse(request.source, plan.config, request.tier, by_paths=not request.selection.tests)
             if self._packages and self._packages.lock:
                 refuse_workers(plan.tier, request.selection, read_text(self._packages.lock) or "")
         there = kept.find(request.source) if self._run.with_tests and not request.fresh else None

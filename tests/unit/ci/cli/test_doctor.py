@@ -65,6 +65,14 @@ def test_machines_are_told_the_same(call: Call, somewhere: Somewhere) -> None:
     [
         ("[tool.floe-ci]\ncoverag = []", "unknown key; did you mean 'coverage'?"),
         ("[project]\nname = 'a'", 'or add [tool.floe-ci.runner] install = ["."]; or run `uv lock`'),
+        (
+            "[tool.floe-ci.runner]\ninstall = ['-r x.txt']",
+            "[tool.floe-ci.runner] install: x.txt: there is no such file",
+        ),
+        (
+            "[tool.floe-ci.runner]\ninstall = ['a']",
+            "[tool.floe-ci.tiers.unit] paths: tests/unit: there is no such file",
+        ),
     ],
 )
 def test_repository_that_would_be_refused(
@@ -79,6 +87,7 @@ def test_repository_that_would_be_refused(
 
 def test_repository_that_can_be_tested(call: Call, somewhere: Somewhere, tmp_path: Path) -> None:
     """A repository that says what to install is fine, and a service that this machine can't run is told."""
+    (tmp_path / "tests" / "e2e").mkdir(parents=True)
     (tmp_path / "pyproject.toml").write_text(
         '[tool.floe-ci.runner]\ninstall = ["pytest"]\n[tool.floe-ci.tiers.e2e]\nservices = ["jaeger"]\n'
     )
@@ -92,6 +101,7 @@ def test_repository_that_can_be_tested(call: Call, somewhere: Somewhere, tmp_pat
 @pytest.mark.parametrize("is_here", [True, False])
 def test_helm(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_here: bool) -> None:  # noqa: FBT001 - a parameter
     """Where a tier has charts, the doctor tells whether Helm is here, without which a run in Dagger still does."""
+    (tmp_path / "tests" / "e2e").mkdir(parents=True)
     (tmp_path / "uv.lock").touch()
     (tmp_path / "floe-ci.toml").write_text('[tool.floe-ci.tiers.e2e]\ncharts = [{ path = "charts/app" }]\n')
     monkeypatch.setenv("PATH", str(tmp_path))

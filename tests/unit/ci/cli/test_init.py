@@ -179,6 +179,42 @@ def test_refused_table_leaves_what_is_ignored(call: Call, repository: Path) -> N
     assert not (repository / ".gitignore").exists()
 
 
+def test_folder_of_results_that_is_a_package(call: Call, repository: Path) -> None:
+    """Where the repository has a folder `results` of its own, Git leaves out only what runs leave in it."""
+    (repository / ".git").mkdir()
+    (repository / "results").mkdir()
+    (repository / "results" / "__init__.py").touch()
+    told = call("init", "--source", str(repository))
+    assert (repository / ".gitignore").read_text() == "/results/unit/\n/results/integration/\n/results/e2e/\n"
+    assert ".gitignore: /results/unit/, /results/integration/, /results/e2e/ is added" in told.output
+
+
+def test_table_in_a_file_that_nobody_reads(call: Call, repository: Path) -> None:
+    """Beside a `pyproject.toml` a `floe-ci.toml` is refused, by `init` and by whoever reads the table."""
+    (repository / "floe-ci.toml").touch()
+    told = call("init", "--source", str(repository))
+    assert (told.exit_code, "floe-ci.toml: is not read beside a pyproject.toml" in told.stderr) == (2, True)
+    with pytest.raises(UserError, match="move its tables there"):
+        read_repository(repository)
+
+
+def test_repository_of_conda(call: Call, tmp_path: Path) -> None:
+    """Where conda's file alone says what is needed, `init` says so in one line, with the lines to add."""
+    (tmp_path / "environment.yml").write_text("dependencies: [numpy]\n")
+    (tmp_path / "tests").mkdir()
+    told = call("init", "--source", str(tmp_path))
+    assert (told.exit_code, len(told.stderr.splitlines())) == (2, 1)
+    assert 'add [tool.floe-ci.runner] install = ["numpy"] to floe-ci.toml' in told.stderr
+
+
+def test_tier_of_what_is_next(call: Call, tmp_path: Path) -> None:
+    """What `init` says to do next is of a tier that has tests."""
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "orders"\n')
+    (tmp_path / "tests" / "integration").mkdir(parents=True)
+    told = call("init", "--source", str(tmp_path))
+    assert told.output.endswith("floe-ci test --tier integration\n")
+
+
 @pytest.mark.parametrize(("name", "paths"), [("test_a.py", ("testing",)), ("helpers.py", ("tests/unit",))])
 def test_folder_called_testing(call: Call, tmp_path: Path, name: str, paths: tuple[str, ...]) -> None:
     """A folder `testing` is proposed where tests are in it, and not where it is a package that helps them."""

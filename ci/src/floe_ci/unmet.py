@@ -1,0 +1,126 @@
+"""What a repository's table names and the repository does not have: told before anything is installed."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING, Final
+
+from floe_ci.declared import PROJECT_FILES, workspace_root
+from floe_ci.errors import UserError, suggest
+from floe_ci.files import text_of
+from floe_ci.requirements import install_arguments
+from floe_ci.toml_files import configuration_file, document_of, table_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from floe_ci.config import Config, RunnerConfig, TierConfig
+    from floe_ci.tiers import TierName
+
+_NESTED: Final = re.compile(r"\s*(?:-[rc]|--requirement|--constraint)[ =]?\s*([^\s#]+)")
+
+
+def refuse(source: Path, config: Config, tier: TierName, *, by_paths: bool) -> None:
+    """Refuse a run of a tier that names what is not there.
+
+    Args:
+        source: The repository.
+        config: Its table.
+        tier: The tier.
+        by_paths: Whether the tier's own paths are run, and not tests that the caller names.
+
+    Raises:
+        UserError: Something is not there; all of it is told.
+    """
+    absent = _absent(source, config.tier(tier)) if by_paths else []
+    lacking = [f"[tool.floe-ci.tiers.{tier}] paths: {path}: there is no such file or folder" for path in absent]
+    if problems := [*packages(source, config), *lacking]:
+        raise UserError.of(problems, str(configuration_file(source)))
+
+
+def packages(source: Path, config: Config) -> list[str]:
+    """Return which files, projects, groups and extras are not there that the tests' packages are from."""
+    return list(dict.fromkeys([*_install(source, config.runner), *_locked(source, config.runner)]))
+
+
+def tests(source: Path, config: Config) -> list[str]:
+    """Return which paths of tiers are not there: those of the table, or where there are no tests at all, of each."""
+    absent = {name: _absent(source, tier) for name, tier in config.tiers.items()}
+    none = all(len(absent[name]) == len(tier.paths) for name, tier in config.tiers.items())
+    return [
+        f"[tool.floe-ci.tiers.{name}] paths: {path}: there is no such file or folder"
+        for name, tier in config.tiers.items()
+        for path in absent[name]
+        if none or path != f"tests/{name}"
+    ]
+
+
+def _absent(source: Path, tier: TierConfig) -> list[str]:
+    return [path for path in tier.paths if not (source / path.partition("::")[0]).exists()]
+
+
+def _install(source: Path, runner: RunnerConfig) -> Iterator[str]:
+    where, option = "[tool.floe-ci.runner] install", ""
+    for argument in install_arguments(runner):
+        given, has_value, value = argument.partition("=")
+        if has_value and given.startswith("--"):
+            option, argument = given, value  # noqa: PLW2901 - an option with its value is both
+        if option in {"-r", "--requirement", "--requirements", "-c", "--constraint", "--constraints"}:
+            yield from (f"{where}: {each}" for each in _files(source, argument))
+        elif option == "--group":
+            yield from (f"{where}: {each}" for each in _group(source, argument))
+        elif argument.startswith(".") and "://" not in argument:
+            yield from (f"{where}: {each}" for each in _project(source, argument))
+        option = argument if argument.startswith("-") else ""
+
+
+def _files(folder: Path, name: str, seen: frozenset[Path] = frozenset()) -> Iterator[str]:
+    """Yield which file there is not, of one of requirements and those that it refers to."""
+    path = folder / os.path.expandvars(name)
+    if "://" in name or name == "-" or path.resolve() in seen:
+        return
+    if not path.is_file():
+        yield f"{name}: there is no such file"
+        return
+    for line in text_of(path).splitlines():
+        if found := _NESTED.match(line):
+            yield from (f"{name}: {each}" for each in _files(path.parent, found[1], seen | {path.resolve()}))
+
+
+def _group(source: Path, argument: str) -> Iterator[str]:
+    place, is_elsewhere, name = argument.rpartition(":")
+    file = source / (place if is_elsewhere else "pyproject.toml")
+    groups = table_in(document_of(file), "dependency-groups")
+    if _normal(name) not in map(_normal, groups):
+        yield f"--group {argument}: {file.name} has no such group; {suggest(name, groups)}"
+
+
+def _project(source: Path, argument: str) -> Iterator[str]:
+    place = re.sub(r"\[[^\]]*\]$", "", argument.partition(" ;")[0].strip())
+    folder = source / place
+    if not folder.exists():
+        yield f"{argument}: there is no such file or folder"
+    elif folder.is_dir() and not any((folder / name).is_file() for name in PROJECT_FILES):
+        yield f"{argument}: there is no project in it: no {', '.join(PROJECT_FILES)}"
+
+
+def _locked(source: Path, runner: RunnerConfig) -> Iterator[str]:
+    """Yield which groups and extras there are not of a project; of a workspace without one any member's would do."""
+    pyproject, root = document_of(source / "pyproject.toml"), document_of(workspace_root(source) / "pyproject.toml")
+    project = table_in(pyproject, "project")
+    if not project:
+        return
+    groups = {*table_in(pyproject, "dependency-groups"), *table_in(root, "dependency-groups"), "dev"}
+    extras = {*table_in(project, "optional-dependencies")}
+    is_dynamic = "optional-dependencies" in (project.get("dynamic") or ())
+    asked = [("groups", runner.groups, groups), ("extras", () if is_dynamic else runner.extras, extras)]
+    for key, names, there in asked:
+        for name in names:
+            if _normal(name) not in map(_normal, there):
+                yield f"[tool.floe-ci.runner] {key}: pyproject.toml has no '{name}'; {suggest(name, there)}"
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()

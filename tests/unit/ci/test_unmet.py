@@ -1,0 +1,72 @@
+"""What a table names and the repository does not have is told before anything is installed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from floe_ci import unmet
+from floe_ci.config import read_repository
+from floe_ci.errors import UserError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PROJECT = "[project]\nname = 'a'\noptional-dependencies.My_Tests = []\n[dependency-groups]\ntest = []\n"
+
+
+def write(folder: Path, runner: str, **files: str) -> Path:
+    """Write a project with a table, and further files of requirements."""
+    for name, text in {"pyproject.toml": f"{PROJECT}[tool.floe-ci.runner]\n{runner}\n", **files}.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("runner", "words"),
+    [
+        ("install = ['-r gone.txt']", "gone.txt: there is no such file"),
+        ("install = ['--constraint=gone.txt', 'a']", "gone.txt: there is no such file"),
+        ("install = ['-r more.txt']", "more.txt: nested.txt: there is no such file"),
+        ("install = ['./lib']", "./lib: there is no such file or folder"),
+        ("install = ['./docs[x]']", "./docs[x]: there is no project in it: no pyproject.toml, setup.py"),
+        ("install = ['.', '--group tests']", "--group tests: pyproject.toml has no such group; did you mean 'test'?"),
+        ("groups = ['tests']", "groups: pyproject.toml has no 'tests'; did you mean 'test'?"),
+        ("extras = ['x']", "extras: pyproject.toml has no 'x'; known: My_Tests"),
+    ],
+)
+def test_packages_that_are_not_there(tmp_path: Path, runner: str, words: str) -> None:
+    """Each file, project, group and extra that is not there is told, where it is named, with the nearest that is."""
+    write(tmp_path, runner, **{"more.txt": "a\n-r nested.txt\n", "docs/index.md": ""})
+    (problem,) = unmet.packages(tmp_path, read_repository(tmp_path)[0])
+    assert problem.startswith("[tool.floe-ci.runner] ")
+    assert words in problem
+
+
+@pytest.mark.parametrize(
+    "runner",
+    [
+        "install = ['.[x]', '-r more.txt', '-r https://example.com/a.txt', '--group test', 'a', 'git+https://x/y']",
+        "groups = ['Test', 'dev']\nextras = ['my-tests']",
+        "install = ['--group packages/b/pyproject.toml:test']",
+    ],
+)
+def test_packages_that_are_there(tmp_path: Path, runner: str) -> None:
+    """What is there, is elsewhere, or is uv's to know is no problem, in a circle of files neither."""
+    write(tmp_path, runner, **{"more.txt": "-r more.txt\n", "packages/b/pyproject.toml": PROJECT})
+    assert unmet.packages(tmp_path, read_repository(tmp_path)[0]) == []
+
+
+def test_paths(tmp_path: Path) -> None:
+    """A path of the table that is not there is told; the usual folder of a tier only where no tier has tests."""
+    write(tmp_path, "", **{"tests/unit/test_a.py": ""})
+    assert unmet.tests(tmp_path, read_repository(tmp_path)[0]) == []
+    write(tmp_path, "[tool.floe-ci.tiers.e2e]\npaths = ['gone', 'tests/unit/test_a.py::test_a']")
+    config, _ = read_repository(tmp_path)
+    problem = "[tool.floe-ci.tiers.e2e] paths: gone: there is no such file or folder"
+    assert unmet.tests(tmp_path, config) == [problem]
+    unmet.refuse(tmp_path, config, "unit", by_paths=True)
+    unmet.refuse(tmp_path, config, "e2e", by_paths=False)
+    with pytest.raises(UserError, match=r"pyproject\.toml: \[tool\.floe-ci\.tiers\.e2e\] paths: gone"):
+        unmet.refuse(tmp_path, config, "e2e", by_paths=True)
