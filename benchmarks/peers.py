@@ -147,11 +147,12 @@ def postgresql(folder: Path, runs: int) -> None:
     write(theirs / "test_orders.py", TESTS.format(fixture="postgresql"))
     write(theirs / "pytest.ini", "[pytest]\n")
     uv("venv", "--quiet", str(theirs / ".venv"))
-    uv("pip", "install", "--quiet", "--compile-bytecode", "--python", str(theirs / ".venv"), *PEER)
+    uv("pip", "install", "--quiet", "--compile-bytecode", "--link-mode=copy", "--python", str(theirs / ".venv"), *PEER)
     account: tuple[str, ...] = ()
     if os.geteuid() == 0:
         account = (*NOBODY, *MAY_READ)
-        for path in (folder, *folder.rglob("*")):
+        # Links stay: they, and what the packages' cache shares with the environment, are others'.
+        for path in (folder, ours, theirs, *ours.rglob("*"), theirs / "test_orders.py"):
             shutil.chown(path, "nobody", "nogroup")
     floe = (*account, sys.executable, "-m", "floe_ci")
     peer = (*account, str(theirs / ".venv/bin/pytest"), "-q", f"--postgresql-exec={server}/bin/pg_ctl", ONE)
@@ -190,7 +191,9 @@ async def kubernetes(folder: Path, given: argparse.Namespace) -> None:
             took = await anyio.to_thread.run_sync(timed, command, folder, dict(os.environ))
             text = (folder / "results/integration/timings.json").read_text(encoding="utf-8")
             measured = Measured.from_json(text)
-            ours.append((measured.time_to_first_test_seconds or 0, measured.total_seconds, took))
+            if measured.time_to_first_test_seconds is None:
+                sys.exit("no test began")
+            ours.append((measured.time_to_first_test_seconds, measured.total_seconds, took))
             print("floe-ci", ours[-1], "pytest-kubernetes", theirs[-1], flush=True)
     first, total, whole = (statistics.median(column) for column in zip(*ours[1:], strict=True))
     other_first, other_total = (statistics.median(column) for column in zip(*theirs[1:], strict=True))

@@ -80,9 +80,11 @@ def shop(repository: Repository, dagger: Dagger) -> Iterator[Repository]:  # noq
     repository.write("pyproject.toml", TABLE)
     repository.write("tests/integration/test_it.py", TESTS)
     call = [sys.executable, "-m", "floe_ci"]
-    subprocess.run([*call, "up", "--on", "dagger", *OPTIONS], cwd=repository.folder, check=True, timeout=600)
-    yield repository
-    subprocess.run([*call, "down", "--on", "dagger"], cwd=repository.folder, check=True, timeout=300)
+    try:
+        subprocess.run([*call, "up", "--on", "dagger", *OPTIONS], cwd=repository.folder, check=True, timeout=600)
+        yield repository
+    finally:
+        subprocess.run([*call, "down", "--on", "dagger"], cwd=repository.folder, check=True, timeout=300)
 
 
 def run(shop: Repository, results: Path) -> tuple[int, int]:
@@ -102,6 +104,8 @@ def test_soak(shop: Repository, tmp_path: Path, record: Callable[[Row], None]) -
         before = Taken.now(held)
         rest = [*pool.map(lambda number: run(shop, tmp_path / str(number)), range(SETTLED, RUNS))]
     after = Taken.now(held)
+    if not (before.engine and before.holder):
+        pytest.skip("the engine's processes can't be seen from here")
     seconds = round(time.monotonic() - began, 1)
     last = tmp_path / str(RUNS - 1)
     files = tuple(sorted(str(each.relative_to(last)) for each in last.rglob("*") if each.is_file()))
@@ -111,8 +115,8 @@ def test_soak(shop: Repository, tmp_path: Path, record: Callable[[Row], None]) -
         f"holder {after.holder / before.holder:.2f}, nodes {after.nodes / before.nodes:.2f}, "
         f"disk {after.disk / before.disk:.3f} times as much as after {SETTLED}"
     )
-    record(Row("soak", what, first_line(last), verdict, 0, files, seconds, ()))
     assert [*first, *rest] == [(0, 10)] * RUNS
+    record(Row("soak", what, first_line(last), verdict, 0, files, seconds, ()))
     assert after.engine <= before.engine * GROWTH
     assert after.holder <= before.holder * GROWTH
     assert after.nodes <= before.nodes * GROWTH

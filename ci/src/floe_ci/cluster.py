@@ -34,8 +34,9 @@ JOURNALS = """
 mkdir /journals
 for node in $(kind get nodes --name floe); do
   timeout 10 docker exec "$node" journalctl --no-pager --lines 400 --unit kubelet --unit containerd \\
-    > "/journals/$node" 2>&1 || true
+    > "/journals/$node" 2>&1 || true &
 done
+wait
 """
 """Leaves a file for each node, with what matters of `kind export logs`."""
 NO_SUCH_CLUSTER = 3

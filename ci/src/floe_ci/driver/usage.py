@@ -16,6 +16,8 @@ import urllib3
 from kubernetes import client
 from kubernetes.utils.quantity import parse_quantity
 
+from floe_ci.driver.pods import is_ready
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
@@ -23,6 +25,9 @@ EVERY: Final = 10.0
 """Seconds between two looks: a kubelet itself looks no more often."""
 PATIENCE: Final = 5.0
 """Seconds that a kubelet has for its answer."""
+FEW: Final = 10
+"""Nodes of a cluster that are all asked."""
+REFUSED: Final = frozenset({401, 403})
 _NANO: Final = 1e9
 
 
@@ -92,33 +97,45 @@ class Usage:
             }
 
     def look(self) -> None:
-        """Take a sample of each node, and of each pod on it.
+        """Take a sample of each node, and of each pod on it; of a large cluster those where the run has pods.
 
         Raises:
             ApiException: The cluster refuses.
             HTTPError: It can't be reached.
-            ValueError: It talks nonsense.
         """
-        for node in self._core.list_node(_request_timeout=PATIENCE).items:
-            name = node.metadata.name
-            found = summary(self._core, name, PATIENCE)
-            with self._lock:
-                self._allocatable[name] = node.status.allocatable
-                for sample in _samples(found.get("node")):
-                    self._seen["nodes"][name].append(sample)
-                for pod in found.get("pods") or ():
-                    if pod["podRef"]["namespace"] == self._namespace:
-                        for sample in _samples(pod):
-                            self._seen["pods"][pod["podRef"]["name"]].append(sample)
+        there = [each for each in self._core.list_node(_request_timeout=PATIENCE).items if is_ready(each)]
+        if len(there) > FEW:
+            pods = self._core.list_namespaced_pod(self._namespace, _request_timeout=PATIENCE).items
+            own = {pod.spec.node_name for pod in pods}
+            there = [each for each in there if each.metadata.name in own]
+        for node in there:
+            try:
+                self._take(node, summary(self._core, node.metadata.name, PATIENCE))
+            except client.ApiException as error:
+                if error.status in REFUSED:
+                    raise
+            except (urllib3.exceptions.HTTPError, LookupError, TypeError, AttributeError):
+                continue  # another one may answer, and this one the next time
+
+    def _take(self, node: client.V1Node, found: Mapping[str, Any]) -> None:
+        name = node.metadata.name
+        with self._lock:
+            self._allocatable[name] = node.status.allocatable
+            for sample in _samples(found.get("node")):
+                self._seen["nodes"][name].append(sample)
+            for pod in found.get("pods") or ():
+                if pod["podRef"]["namespace"] == self._namespace:
+                    for sample in _samples(pod):
+                        self._seen["pods"][pod["podRef"]["name"]].append(sample)
 
     def _watch(self) -> None:
         while True:
             try:
                 self.look()
             except client.ApiException as error:
-                if error.status in {401, 403}:
+                if error.status in REFUSED:
                     return
-            except (urllib3.exceptions.HTTPError, ValueError, LookupError, TypeError, AttributeError):
+            except urllib3.exceptions.HTTPError:
                 pass  # the next look may succeed, and a run goes on without it
             if self._over.wait(EVERY):
                 return

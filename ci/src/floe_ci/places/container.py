@@ -15,7 +15,9 @@ from dagger import CacheSharingMode, ReturnType, dag
 from floe_ci import contract, reporter, shards
 from floe_ci.build import Build
 from floe_ci.config import expand_environment
+from floe_ci.ends import Problem
 from floe_ci.engine import explained
+from floe_ci.errors import BrokenError
 from floe_ci.plan import SHARDING
 from floe_ci.tasks import in_thread, together
 
@@ -39,9 +41,10 @@ REPORTER: Final = "/opt/floe-reporter"
 EVENTS, LOG, EXIT_CODE = "events.jsonl", "runner.log", "exit-code"
 RUN_TESTS: Final = """\
 timeout --kill-after=30 "$@" > "$FLOE_LIVE/runner.log" 2>&1
-echo $? > "$FLOE_LIVE/exit-code"
+echo $? > "$FLOE_LIVE/.exit-code"
+mv "$FLOE_LIVE/.exit-code" "$FLOE_LIVE/exit-code"
 """
-"""The exit code goes through a file: the engine takes some codes for its own failures."""
+"""The exit code goes through a file, whole or not there: the engine takes some codes for its own failures."""
 LOOK: Final = """\
 while [ $# -gt 0 ]; do
   mkdir -p "/out/$1"; cd "$FLOE_LIVE/$1"
@@ -64,6 +67,8 @@ find . -type f -print0 | tar --create --null --no-recursion --files-from - | tar
 find . ! -type f ! -type d > /out/left-out
 """
 """The engine's own way out would stop at a socket."""
+OUT_OF_TIME: Final = 124
+"""What `timeout` exits with where it had to end the tests."""
 LOOKING: Final = 1.5
 """Seconds between two looks at how the tests go."""
 
@@ -91,8 +96,8 @@ class Told:
         for name in (EVENTS, LOG):
             self.take(name, (out / name).read_bytes())
         ended = out / EXIT_CODE
-        if ended.exists():
-            self.exit_code = self.live.process_code = int(ended.read_text(encoding="ascii"))
+        if ended.exists() and (text := ended.read_text(encoding="ascii").strip()):
+            self.exit_code = self.live.process_code = int(text)
 
     def take(self, name: str, new: bytes) -> None:
         """Hand whole lines on."""
@@ -159,6 +164,10 @@ class ContainerStay:
                 await together(*(self._shard(plan, image, each).sync() for each in all_shards))
                 looking.cancel_scope.cancel()
             await self._look()
+            if any(each.exit_code == OUT_OF_TIME for each in self._told):
+                limit = plan.config.timeouts.job
+                text = f"the tests took longer than {limit} s and were stopped; raise timeouts.job, or name fewer tests"
+                raise BrokenError(Problem("timeout", text))
         if len(all_shards) > 1:
             with self._run.step("combine coverage"), explained():
                 await self._combine(image)
@@ -192,10 +201,10 @@ class ContainerStay:
         """Make one report of what the shards measured; that it can't be is told, and fails no test."""
         combining = self._live(image).with_env_variable("PYTHONPATH", REPORTER)
         done = combining.with_exec(["sh", "-euc", COMBINE], expect=ReturnType.ANY)
-        said = (await done.stdout() + await done.stderr()).strip().splitlines()
         if await done.exit_code():
-            self._run.note(f"the shards' coverage could not be combined: {(said or ['it said nothing'])[-1]}")
-        elif said:
+            *_, last = (await done.stderr()).strip().splitlines() or ["it said nothing"]
+            self._run.note(f"the shards' coverage could not be combined: {last}")
+        elif said := (await done.stdout()).strip().splitlines():
             self._run.live.too_little = shards.too_little(said[-1])
 
     async def collect(self) -> tuple[str, ...]:

@@ -91,7 +91,7 @@ class KindStay(DrivenStay):
             return await super().collect()
         finally:
             if self._driven and self._run.has_broken and self._run.interrupts.signal is None:
-                with suppress(TimeoutError, dagger.DaggerError), fail_after(JOURNALS):
+                with suppress(TimeoutError, OSError, dagger.DaggerError), fail_after(JOURNALS):
                     for node, text in (await self.cluster.journals()).items():
                         self._run.folder.write(f"{unwell.FOLDER}/{node}.log", text)
 

@@ -25,18 +25,17 @@ def pod(name: str, namespace: str, cores: float, memory: int) -> dict[str, objec
     return {"podRef": {"name": name, "namespace": namespace}, **figures(cores, memory)}
 
 
-def has_node(api: ApiServer) -> None:
-    """Let the cluster have one node."""
-    node = client.V1Node(
-        metadata=client.V1ObjectMeta(name="one"),
-        status=client.V1NodeStatus(allocatable={"cpu": "1500m", "memory": "2Gi"}),
-    )
-    api.objects[NODES] = client.V1NodeList(items=[node])
+def has_nodes(api: ApiServer, *names: str) -> None:
+    """Let the cluster have nodes, all of them ready."""
+    ready = client.V1NodeCondition(type="Ready", status="True")
+    status = client.V1NodeStatus(allocatable={"cpu": "1500m", "memory": "2Gi"}, conditions=[ready])
+    nodes = [client.V1Node(metadata=client.V1ObjectMeta(name=name), status=status) for name in names]
+    api.objects[NODES] = client.V1NodeList(items=nodes)
 
 
 def test_looks_come_to_mean_and_most(api: ApiServer) -> None:
     """Each pod of the namespace, and each node, has the mean and the most of what was seen of it."""
-    has_node(api)
+    has_nodes(api, "one")
     usage = Usage(api.apis.core, "ns")
     for cores, memory in ((0.5, 100), (1.5, 300)):
         there = [
@@ -62,9 +61,29 @@ def test_refused_is_not_asked_again(api: ApiServer) -> None:
     assert usage.told() == {"pods": [], "nodes": []}
 
 
+def test_node_that_does_not_answer_hides_no_other(api: ApiServer) -> None:
+    """Where a node's kubelet does not answer, the others are asked all the same."""
+    has_nodes(api, "away", "one")
+    api.objects[SUMMARY.replace("one", "away")] = HTTPStatus.SERVICE_UNAVAILABLE
+    api.objects[SUMMARY] = {"node": figures(1, 10)}
+    usage = Usage(api.apis.core, "ns")
+    usage.look()
+    assert [each.name for each in usage.told()["nodes"]] == ["one"]
+
+
+def test_nodes_of_a_large_cluster(api: ApiServer) -> None:
+    """In a cluster of many nodes only those are asked that have a pod of the run."""
+    has_nodes(api, "one", *(f"other-{number}" for number in range(20)))
+    own = client.V1Pod(spec=client.V1PodSpec(node_name="one", containers=[]))
+    api.objects["/api/v1/namespaces/ns/pods"] = client.V1PodList(items=[own])
+    api.objects[SUMMARY] = {"node": figures(1, 10)}
+    Usage(api.apis.core, "ns").look()
+    assert [path for path in api.asked if "proxy" in path] == [SUMMARY]
+
+
 def test_nonsense_is_no_sample(api: ApiServer) -> None:
     """A kubelet that answers with something else ends nothing, and is nothing that was measured."""
-    has_node(api)
+    has_nodes(api, "one")
     api.objects[SUMMARY] = {"pods": "none"}
     usage = Usage(api.apis.core, "ns")
     usage.begin()
