@@ -9,7 +9,7 @@ import yaml
 from floe_ci.driver import events, pods
 
 if TYPE_CHECKING:
-    from kubernetes.client import CoreV1Api, V1Node, V1Pod
+    from kubernetes.client import CoreV1Api, V1ContainerStatus, V1Node, V1Pod
 
 FOLDER: Final = "pods"
 """The folder of the results."""
@@ -49,8 +49,14 @@ def is_well(pod: V1Pod) -> bool:
     if pod.status.phase == "Succeeded":
         return True
     states = pods.statuses(pod)
-    ended = all(status.state.terminated and status.state.terminated.exit_code == 0 for status in states)
-    return (pods.is_ready(pod) or (bool(states) and ended)) and not any(status.restart_count for status in states)
+    # That of the tests has a container that has ended beside one that keeps what they left.
+    are_well = bool(states) and all(status.ready or has_ended_well(status) for status in states)
+    return (pods.is_ready(pod) or are_well) and not any(status.restart_count for status in states)
+
+
+def has_ended_well(status: V1ContainerStatus) -> bool:
+    """Tell whether a container has come to its end, and to a good one."""
+    return bool(status.state and status.state.terminated and status.state.terminated.exit_code == 0)
 
 
 def is_about(event: Any, pod: V1Pod) -> bool:  # noqa: ANN401 - the client's is not typed

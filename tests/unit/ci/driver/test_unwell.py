@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import pytest
 from floe_ci.driver import unwell
 from kubernetes import client
 
@@ -69,6 +70,20 @@ def given(api: ApiServer, *found: client.V1Pod) -> dict[str, str]:
 def test_all_is_well(api: ApiServer) -> None:
     """Where every pod is as it should be, nothing is told."""
     assert given(api, pod("good", ready=True)) == {}
+
+
+@pytest.mark.parametrize(("code", "is_told"), [(0, False), (1, True)])
+def test_pod_of_tests(api: ApiServer, code: int, *, is_told: bool) -> None:
+    """The pod of tests that passed, which lives on to give its results, is well, and that of others isn't."""
+    tests = pod("tests", ready=False)
+    (keeper,) = tests.status.container_statuses
+    keeper.ready = True
+    ended = client.V1ContainerState(terminated=client.V1ContainerStateTerminated(exit_code=code))
+    runner = client.V1ContainerStatus(
+        name="runner", image="web:1", image_id="", ready=False, restart_count=0, state=ended
+    )
+    tests.status.container_statuses = [runner, keeper]
+    assert ("pods/tests.txt" in given(api, tests)) == is_told
 
 
 def test_pod_that_is_not_well(api: ApiServer) -> None:
