@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import anyio
 from dagger import CacheSharingMode, dag
 
-from floe_ci import reporter
+from floe_ci import lacking, reporter
 from floe_ci.build import Build
 from floe_ci.config import expand_environment
 from floe_ci.engine import explained
@@ -70,6 +70,9 @@ class ContainerStay:
                 origin = await self._run.held.hold(self._origin)
                 self._build = await Build.read(origin, self._run.request, self._run)
             self._run.note_undivided(self._build.plan.undivided())
+            if self._build.registry.bundle:
+                with self._run.step("bundle"):
+                    await lacking.require_whole(self._build)
             self._image = await self._build.runner()
 
     async def services(self) -> None:
