@@ -19,10 +19,12 @@ MAY_IMPORT_DAGGER = frozenset(
     f"{name}.py"
     for name in (
         "build",
+        "bundling",
         "cluster",
         "dagger_cli",
         "debian",
         "engine",
+        "lacking",
         "module",
         "named_clusters",
         "origin",

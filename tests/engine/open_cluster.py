@@ -16,7 +16,7 @@ from pathlib import Path
 import anyio
 from dagger import Container, dag
 from floe_ci.build import RUNNER_IMAGE, Build
-from floe_ci.cluster import API_PORT, REGISTRY_PORT, Cluster, layout
+from floe_ci.cluster import API_PORT, REGISTRY_PORT, Cluster, loaded
 from floe_ci.origin import of_this_machine
 from floe_ci.places.kind import create
 from floe_ci.request import RunRequest
@@ -80,7 +80,7 @@ async def load_runner(build: Build, cluster: Cluster, name: str) -> None:
 
 async def load(cluster: Cluster, image: Container, name: str) -> None:
     """Load an image under its own name and tag, by which the tests know it."""
-    await cluster.load({name: await layout(cluster.tools, image, name).sync()})
+    await cluster.load({name: await loaded(cluster.tools, image, name).sync()})
 
 
 if __name__ == "__main__":

@@ -162,7 +162,7 @@ def test_registry_that_does_not_answer(existing: Existing) -> None:
     done = existing.call("test", "--push", "127.0.0.1:9/runner:test")
     assert done.code == 2
     refusal = reason(done)
-    assert "--push 127.0.0.1:9/runner:test: the registry 127.0.0.1:9 does not answer" in refusal
+    assert "push to 127.0.0.1:9/runner:test: the registry 127.0.0.1:9 does not answer" in refusal
     assert "connection refused" in refusal
     assert existing.inventory() == before
 

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Final
 
 from floe_ci import render, runner, service_build, toolbox
 from floe_ci.catalog import FILE, PACKAGE, REPOSITORY, Catalog
-from floe_ci.cluster import layout
+from floe_ci.cluster import loaded
 from floe_ci.config import read_config, service_folders
 from floe_ci.errors import UserError
 from floe_ci.images import Images, Reference, node_image_of, version_of
 from floe_ci.manifests import Manifests
 from floe_ci.plan import Plan
-from floe_ci.registry import Registry
+from floe_ci.registry import Bundle, Credentials, Registry
 from floe_ci.shards import DURATIONS, known_durations, parse_durations
 from floe_ci.tasks import together
 from floe_ci.toml_files import BOTH, OWN_FILE
@@ -62,6 +62,8 @@ class Build:
         Raises:
             UserError: Something of it is wrong.
         """
+        request.require_place("dagger")
+        bundle = Bundle.open(request.bundle) if request.bundle else None
         files, pinned = ("pyproject.toml", OWN_FILE), "images/kustomization.yaml"
         *there, images = await together(
             *map(origin.source.exists, files),
@@ -72,7 +74,9 @@ class Build:
         configuration = next((name for name, found in zip(files, there, strict=True) if found), None)
         text = await origin.source.file(configuration).contents() if configuration else ""
         catalog = await read_catalog(origin, service_folders(text))
-        registry = Registry(Images.parse(images, f"k8s/{pinned}"), request.registry)
+        registry = Registry(
+            Images.parse(images, f"k8s/{pinned}"), request.registry, bundle, credentials(request, origin.password)
+        )
         return cls(origin, Plan.of(request, read_config(text, catalog=catalog), catalog), registry, steps)
 
     @property
@@ -130,7 +134,11 @@ class Build:
             return Manifests(())
         kubernetes = version_of(Reference.parse(self.node_image))
         with_helm = toolbox.with_helm(tools, self.registry)
-        return await render.charts(with_helm, self.origin.source, self.plan.tier, namespace, kubernetes)
+        files = dict.fromkeys(self.plan.tier.charts, "")
+        if bundle := self.registry.bundle:
+            with_helm = with_helm.with_directory("/", bundle.charts(tools))
+            files = {chart: bundle.chart(chart) for chart in files}
+        return await render.charts(with_helm, self.origin.source, files, namespace, kubernetes)
 
     async def services(self, plan: Plan) -> dict[str, dagger.Container]:
         """Return the images of services and add-ons by name: pulled, or built where it is one of the module's own."""
@@ -142,12 +150,18 @@ class Build:
         """Return an image that manifests name: pulled, the runner's own, or built from a service's folder."""
         if reference.name == Reference.parse(RUNNER_IMAGE).name:
             return await runner.build_runner(self.origin.source, self.plan.config, self.registry)
-        if reference.is_built:
-            folder = self.plan.catalog.image_folder(reference)
-            root, _, path = folder.partition("/")
-            tree = self.origin.source if root == REPOSITORY else self.origin.k8s
-            return await service_build.image(tree.directory(path), reference.name, self.registry)
+        if reference.is_built and not self.registry.bundle:
+            return await service_build.image(self.folder(reference), reference.name, self.registry)
         return self.registry.pull(reference.canonical)
+
+    def folder(self, reference: Reference) -> dagger.Directory:
+        """Return the folder that an image of a service is built from.
+
+        Raises:
+            UserError: There is none.
+        """
+        root, _, path = self.plan.catalog.image_folder(reference).partition("/")
+        return (self.origin.source if root == REPOSITORY else self.origin.k8s).directory(path)
 
     async def load_nodes(self, cluster: Cluster, start: Awaitable[None]) -> None:
         """Load the nodes' image, before all others: nothing can begin without it; `start` starts what takes it."""
@@ -168,10 +182,24 @@ class Build:
     async def _layouts(self, cluster: Cluster, images: Mapping[str, dagger.Container]) -> dict[str, dagger.Directory]:
         async def prepare(name: str) -> dagger.Directory:
             with self.steps.step(f"prepare {Reference.parse(name).repository}", BUILDING):
-                return await layout(cluster.tools, images[name], name).sync()
+                return await loaded(cluster.tools, images[name], name).sync()
 
         layouts = await together(*(prepare(name) for name in images))
         return dict(zip(images, layouts, strict=True))
+
+
+def credentials(request: RunRequest, password: dagger.Secret | None) -> Credentials | None:
+    """Return who asks the registry that a request names; None: Docker's own configuration says.
+
+    Raises:
+        UserError: There is a user without a password, or a password without a user.
+    """
+    if (password is None) == bool(request.registry_user):
+        msg = "--registry-user and --registry-password belong together: give both"
+        raise UserError(msg)
+    if password is None:
+        return None
+    return Credentials(request.registry.partition("/")[0], request.registry_user, password)
 
 
 async def loaded_name(name: str, image: dagger.Directory) -> str:

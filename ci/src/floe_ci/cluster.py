@@ -183,13 +183,19 @@ def free_port(wanted: int) -> int:
         return port
 
 
-def layout(tools: dagger.Container, image: dagger.Container, name: str) -> dagger.Directory:
-    """Return the image called `name` as an OCI layout.
+def loaded(tools: dagger.Container, image: dagger.Container, name: str) -> dagger.Directory:
+    """Return the image called `name` as an OCI layout, for the cluster's own registry."""
+    # It takes half the time of gzip; what was pulled stays compressed as it came.
+    return layout(tools, image, ImageLayerCompression.Zstd if Reference.parse(name).is_built else None)
+
+
+def layout(
+    tools: dagger.Container, image: dagger.Container, compression: ImageLayerCompression | None = None
+) -> dagger.Directory:
+    """Return an image as an OCI layout; without a compression, that of layers stays as it is, or is what all know.
 
     It is unpacked apart from the service, so that the engine caches it for as long as the image is the same.
     """
-    # It takes half the time of gzip; what was pulled stays compressed as it came.
-    compression = ImageLayerCompression.Zstd if Reference.parse(name).is_built else None
     return (
         tools.with_mounted_file("/image.tar", image.as_tarball(forced_compression=compression))
         .with_exec(["sh", "-c", "mkdir /image && tar --extract --file /image.tar --directory /image"])

@@ -88,4 +88,4 @@ def explain_push(target: str, error: str) -> str:
         why = f"the registry {registry} does not answer ({unreachable[0]})"
     else:
         why = f"the registry {registry} does not take it ({text})"
-    return f"--push {target}: {why}; it is the Dagger engine that pushes, so check what that reaches and may do"
+    return f"push to {target}: {why}; it is the Dagger engine that pushes, so check what that reaches and may do"

@@ -27,7 +27,7 @@ DEPENDENCIES: Final = "missing in charts/"
 """What Helm says of a chart whose dependencies are not beside it."""
 
 
-def command(chart: Chart, root: str, namespace: str, kubernetes: str = "") -> tuple[str, ...]:
+def command(chart: Chart, root: str, namespace: str, kubernetes: str = "", file: str = "") -> tuple[str, ...]:
     """Return the command that renders a chart.
 
     Args:
@@ -35,12 +35,14 @@ def command(chart: Chart, root: str, namespace: str, kubernetes: str = "") -> tu
         root: The folder that has the repository as `source`.
         namespace: Where its objects will be.
         kubernetes: The version of the cluster, for charts that ask; empty: the newest that Helm knows.
+        file: Where a chart of a registry is, if not there.
     """
+    where = file or (chart.path if chart.is_remote else f"{root}/{SOURCE}/{chart.path}")
     values = [f"--values={root}/{SOURCE}/{each}" for each in chart.values]
     return (
-        *("helm", "template", chart.name, chart.path if chart.is_remote else f"{root}/{SOURCE}/{chart.path}"),
+        *("helm", "template", chart.name, where),
         *(f"--namespace={namespace}", "--include-crds", "--skip-tests", *values),
-        *((f"--version={chart.version}",) if chart.version else ()),
+        *((f"--version={chart.version}",) if chart.version and not file else ()),
         *((f"--kube-version={kubernetes}",) if kubernetes else ()),
     )
 

@@ -38,6 +38,8 @@ Schedule = Annotated[
 ]
 Timeout = Annotated[int, Doc("Seconds for the tests as a whole; 0: as configured")]
 Mirror = Annotated[str, Doc("Take every public image from this registry, by tag: a mirror, an air-gapped site")]
+User = Annotated[str, Doc("Who asks that registry; default: as Docker's configuration says")]
+Password = Annotated[dagger.Secret | None, Doc("The password of that user")]
 NodeImage = Annotated[str, Doc("The image of the Kind nodes; default: the pinned one")]
 KubernetesVersion = Annotated[str, Doc("Kubernetes' version, such as 1.31.6, for another node image of Kind's")]
 Keep = Annotated[bool, Doc("Leave the cluster of a failed run, and say how to enter it")]
@@ -80,6 +82,8 @@ class FloeCi:
         shards: Shards = "",
         schedule: Schedule = "",
         registry: Mirror = "",
+        registry_user: User = "",
+        registry_password: Password = None,
         node_image: NodeImage = "",
         kubernetes_version: KubernetesVersion = "",
         keep: Keep = False,
@@ -100,6 +104,8 @@ class FloeCi:
                 cluster=cluster,
                 shards=shards,
                 schedule=schedule,
+                user=registry_user,
+                password=registry_password,
             )
             if outcome.verdict == "refused" and not outcome.began:
                 raise UserError(outcome.problem or outcome.reason)
@@ -118,6 +124,8 @@ class FloeCi:
         shards: Shards = "",
         schedule: Schedule = "",
         registry: Mirror = "",
+        registry_user: User = "",
+        registry_password: Password = None,
         node_image: NodeImage = "",
         kubernetes_version: KubernetesVersion = "",
         keep: Keep = False,
@@ -138,6 +146,8 @@ class FloeCi:
                 cluster=cluster,
                 shards=shards,
                 schedule=schedule,
+                user=registry_user,
+                password=registry_password,
             )
             if not outcome.passed:
                 raise UserError(outcome.summary)
@@ -173,7 +183,12 @@ class FloeCi:
 
     @function
     async def build_runner(
-        self, ws: dagger.Workspace, source: Source = None, registry: Mirror = ""
+        self,
+        ws: dagger.Workspace,
+        source: Source = None,
+        registry: Mirror = "",
+        registry_user: User = "",
+        registry_password: Password = None,
     ) -> dagger.Container:
         """Build the test-runner image: export it with as-tarball, or publish it with publish."""
         from floe_ci.build import Build
@@ -181,8 +196,9 @@ class FloeCi:
         from floe_ci.steps import Timings
 
         with told_plainly(), explained():
-            origin = origin_of(await repository(source, ws))
-            return await (await Build.read(origin, RunRequest(registry=registry), Timings())).runner()
+            origin = origin_of(await repository(source, ws), registry_password)
+            request = RunRequest(registry=registry, registry_user=registry_user)
+            return await (await Build.read(origin, request, Timings())).runner()
 
     @function(cache="never")
     async def cluster(
@@ -193,6 +209,8 @@ class FloeCi:
         services: Annotated[bool, Doc("Bring up the tier's services too, in the namespace floe-test")] = False,
         name: Annotated[str, Doc("Let it outlive the session: the next call with this name starts it again")] = "",
         registry: Mirror = "",
+        registry_user: User = "",
+        registry_password: Password = None,
         node_image: NodeImage = "",
         kubernetes_version: KubernetesVersion = "",
     ) -> KindCluster:
@@ -204,8 +222,8 @@ class FloeCi:
 
         with told_plainly(), explained():
             nodes = node_image_of(node_image, kubernetes_version)
-            request = RunRequest(parse_tier(tier), registry=registry, node_image=nodes)
-            origin = origin_of(await repository(source, ws))
+            request = RunRequest(parse_tier(tier), registry=registry, registry_user=registry_user, node_image=nodes)
+            origin = origin_of(await repository(source, ws), registry_password)
             running = await bring_up(origin, request, name or None, Lines(), services=services)
         return KindCluster(
             service=running.service,
@@ -270,6 +288,8 @@ async def run_tier(
     cluster: str,
     shards: str = "",
     schedule: str = "",
+    user: str = "",
+    password: dagger.Secret | None = None,
 ) -> "Outcome":
     """Run a tier's tests, and return how that ended; the results are in `RESULTS`."""
     from floe_ci.lines import Lines
@@ -288,11 +308,12 @@ async def run_tier(
         shards=parsed(shards, "--shards", shard_count) or 0,
         schedule=parsed(schedule, "--schedule", parse_schedule),
         registry=mirror,
+        registry_user=user,
         node_image=node_image,
         keep=keep,
         cluster=cluster,
     )
-    return await run(request, DaggerPlace(lambda _: nullcontext(origin_of(source))), Lines())
+    return await run(request, DaggerPlace(lambda _: nullcontext(origin_of(source, password))), Lines())
 
 
 def parsed(given: str, option: str, parse: Callable[[str], Parsed]) -> Parsed | None:
@@ -313,9 +334,9 @@ async def repository(source: dagger.Directory | None, ws: dagger.Workspace) -> d
     return whole.filter(exclude=patterns(Path(path).name for path in inside))
 
 
-def origin_of(source: dagger.Directory) -> "Origin":
+def origin_of(source: dagger.Directory, password: dagger.Secret | None = None) -> "Origin":
     """Return where a run comes from that this module was called for."""
     from floe_ci.origin import Origin, in_the_engine
 
     package = dag.current_module().source()
-    return Origin(source, package.directory("../k8s"), package, in_the_engine)
+    return Origin(source, package.directory("../k8s"), package, in_the_engine, password)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import dagger
 from dagger import dag
 
 from floe_ci import bundled
 from floe_ci.cluster import API_PORT
-from floe_ci.errors import RunError
+from floe_ci.errors import RunError, UserError
 from floe_ci.excluded import patterns_for
 from floe_ci.held_cluster import state
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
     from floe_ci.cluster import Cluster
     from floe_ci.request import RunRequest
+
+SECRETS: Final = ("env://", "file://", "cmd://", "op://", "vault://")
+"""How Dagger's addresses of secrets begin."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,8 @@ class Origin:
     """The project of this package: its program runs beside clusters too."""
     reach: Callable[[Cluster], AbstractAsyncContextManager[str]]
     """Opens the way from this process to a cluster's API; yields its URL."""
+    password: dagger.Secret | None = None
+    """That of the registry's user."""
 
 
 @asynccontextmanager
@@ -67,7 +72,22 @@ async def of_this_machine(request: RunRequest) -> AsyncIterator[Origin]:
         )
         for name in ("pyproject.toml", "uv.lock"):
             package = package.with_file(name, dag.host().file(str(bundled.project_file(name))))
-        yield Origin(source_of(request), dag.host().directory(str(bundled.manifests())), package, through_a_tunnel)
+        manifests = dag.host().directory(str(bundled.manifests()))
+        yield Origin(source_of(request), manifests, package, through_a_tunnel, secret(request.registry_password))
+
+
+def secret(address: str) -> dagger.Secret | None:
+    """Return the secret at an address as Dagger has them, such as `env://NAME`; None: there is no address.
+
+    Raises:
+        UserError: It is none.
+    """
+    if address and not address.startswith(SECRETS):
+        msg = (
+            f"--registry-password {address.partition(':')[0]}…: must be the address of a secret: {', '.join(SECRETS)}…"
+        )
+        raise UserError(msg)
+    return dag.secret(address) if address else None
 
 
 def source_of(request: RunRequest, *, fresh: bool = False) -> dagger.Directory:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import dagger
+from anyio import Path as AsyncPath
 
-from floe_ci.build import Build
+from floe_ci import bill
+from floe_ci.build import RUNNER_IMAGE, Build
 from floe_ci.engine import explain_push, explained
 from floe_ci.errors import UserError
 from floe_ci.images import Reference
@@ -43,8 +45,13 @@ async def publish(request: RunRequest, targets: Mapping[str, str]) -> dict[str, 
             return dict(zip(targets, await together(*map(build_and_push, targets)), strict=True))
 
 
-async def build_runner(request: RunRequest, archive: Path | None) -> str:
+async def build_runner(request: RunRequest, archive: Path | None, materials: Path | None = None) -> str:
     """Write the test-runner image into an archive, or push it to where the request says; return where it is.
+
+    Args:
+        request: Says whose tests it is for, and where to push it.
+        archive: The archive; None: it is pushed.
+        materials: Where its bill of materials goes; None: nowhere.
 
     Raises:
         UserError: It can't be built, or the registry doesn't take it.
@@ -53,6 +60,8 @@ async def build_runner(request: RunRequest, archive: Path | None) -> str:
     with explained():
         async with of_this_machine(request) as origin:
             image = await (await Build.read(origin, request, Timings())).runner()
+            if materials:
+                await write_bill(image, materials)
             if archive is None:
                 return await push(image, request.push)
             archive.parent.mkdir(parents=True, exist_ok=True)
@@ -69,3 +78,10 @@ async def push(image: dagger.Container, target: str) -> str:
         return await image.publish(target)
     except dagger.QueryError as error:
         raise UserError(explain_push(target, str(error))) from error
+
+
+async def write_bill(image: dagger.Container, path: Path) -> None:
+    """Write the bill of materials of the test-runner image."""
+    said = await image.with_exec(["sh", "-c", bill.LIST]).stdout()
+    await AsyncPath(path.parent).mkdir(parents=True, exist_ok=True)
+    await AsyncPath(path).write_text(bill.bill(RUNNER_IMAGE, said), encoding="utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import starmap
 from typing import TYPE_CHECKING
 
 import dagger
@@ -13,6 +14,8 @@ from floe_ci.manifests import Manifests
 from floe_ci.tasks import together
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from floe_ci.catalog import Catalog
     from floe_ci.config import Chart, TierConfig
 
@@ -51,14 +54,14 @@ async def addons(tools: dagger.Container, k8s: dagger.Directory, source: dagger.
 
 
 async def charts(
-    tools: dagger.Container, source: dagger.Directory, tier: TierConfig, namespace: str, kubernetes: str
+    tools: dagger.Container, source: dagger.Directory, files: Mapping[Chart, str], namespace: str, kubernetes: str
 ) -> Manifests:
-    """Return the manifests of a tier's charts.
+    """Return the manifests of charts.
 
     Args:
         tools: The toolbox, with Helm.
         source: The repository.
-        tier: The tier.
+        files: The charts; for one of a registry, its file in the toolbox, if it doesn't come from there.
         namespace: Where their objects will be.
         kubernetes: The version of the cluster; empty: not known.
 
@@ -67,14 +70,14 @@ async def charts(
     """
     mounted = tools.with_mounted_directory(f"/render/{helm.SOURCE}", source)
 
-    async def render(chart: Chart) -> Manifests | str:
-        command = helm.command(chart, "/render", namespace, kubernetes)
+    async def render(chart: Chart, file: str) -> Manifests | str:
+        command = helm.command(chart, "/render", namespace, kubernetes, file)
         done = mounted.with_exec([*command], expect=dagger.ReturnType.ANY)
         if await done.exit_code():
             return helm.refusal(chart, await done.stderr(), "/render")
         return helm.manifests(chart, await done.stdout())
 
-    return helm.together(list(await together(*map(render, tier.charts))))
+    return helm.together(list(await together(*starmap(render, files.items()))))
 
 
 async def folder(tools: dagger.Container, tree: dagger.Directory, name: str) -> Manifests:

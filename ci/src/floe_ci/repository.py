@@ -90,7 +90,8 @@ def key(plan: Plan, names: Iterable[str]) -> str:
     # Manifests may refer to any file beside them, and stand among the tests; a service has an image besides.
     services = {folder.strip("/") for folder in plan.config.service_folders}
     only_python = bool(plan.tier.manifests or plan.tier.charts or plan.tier.addons or services)
-    digest = hashlib.sha256(f"{plan.request.tier}\0{plan.request.registry}\0{product()}".encode())
+    asked = plan.request
+    digest = hashlib.sha256(f"{asked.tier}\0{asked.registry}\0{asked.bundle or ''}\0{product()}".encode())
     for name in names:
         is_test = _is_below(name, tests) and not _is_below(name, services)
         if is_test and (name.endswith(".py") or not only_python):

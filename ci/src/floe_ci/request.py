@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Literal, Self, get_args
 
+from floe_ci.errors import UserError
 from floe_ci.selection import Selection
 from floe_ci.shards import Schedule  # noqa: TC001 - pydantic reads the annotation
 from floe_ci.tiers import TierName  # noqa: TC001 - pydantic reads the annotation
@@ -34,6 +35,12 @@ class RunRequest:
     """Whether each part has its tests from the start, or is handed them as it becomes free; None: as configured."""
     registry: str = ""
     """A registry that has every public image; empty: each image's own."""
+    registry_user: str = ""
+    """Who asks that registry; empty: as Docker's own configuration says."""
+    registry_password: str = ""
+    """Where the password of that user is: the address of a secret of Dagger's, such as `env://NAME`."""
+    bundle: Path | None = None
+    """A file that has all that a run takes from elsewhere; None: it is taken from there."""
     node_image: str = ""
     """The nodes' image; empty: the pinned one."""
     kubernetes_version: str = ""
@@ -62,4 +69,24 @@ class RunRequest:
 
     def absolute(self) -> Self:
         """Return the same for a process that is elsewhere."""
-        return replace(self, source=self.source.resolve(), results=self.results.absolute())
+        bundle = self.bundle and self.bundle.absolute()
+        return replace(self, source=self.source.resolve(), results=self.results.absolute(), bundle=bundle)
+
+    def require_place(self, place: PlaceName) -> None:
+        """Refuse what is for another place, or does not go together.
+
+        Raises:
+            UserError: Something is.
+        """
+        if self.bundle and place != "dagger":
+            msg = (
+                f"--bundle {self.bundle}: it is for --on dagger; "
+                "`floe-ci bundle push` puts its images into a registry, for --on cluster with --registry"
+            )
+            raise UserError(msg)
+        if self.registry_user and not self.registry:
+            msg = f"--registry-user {self.registry_user}: it is for the registry that --registry names"
+            raise UserError(msg)
+        if self.bundle and self.registry:
+            msg = f"--bundle {self.bundle} and --registry {self.registry}: both have every image: give one of them"
+            raise UserError(msg)

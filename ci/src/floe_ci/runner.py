@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import dagger
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
-from floe_ci import contract, uv
+from floe_ci import bundle_file, contract, uv
 from floe_ci.debian import with_packages
 from floe_ci.errors import CommandError, UserError
 from floe_ci.images import Reference
@@ -48,6 +48,7 @@ test -z "$pinned" || here install --constraint "$VIRTUAL_ENV/constraints.txt" $p
 """
 """Adds the tools that are missing, in their pinned or else in fitting versions; nothing that is there is changed."""
 USER = "1000:1000"
+ENVIRONMENT = "/opt/venv"
 COVERAGE_FILE = "/tmp/.coverage"  # noqa: S108 - in a container that one run owns
 
 
@@ -61,17 +62,41 @@ async def build_runner(source: dagger.Directory, config: Config, registry: Regis
         UserError: The repository has no lock file and says nothing of what else to install, or asks for what can't be.
         RunError: A download failed.
     """
-    await require_lock_file(source, config.runner)
-    await require_python(source, config.runner, registry)
-    tests = config.test_files()
-    environment = await build_environment(source, tests, config, registry.pinned("python"))
+    await require(source, config.runner, registry)
+    builder = builder_of(config.runner, registry)
+    installed = await install(source, config, builder)
+    return finished(source, config, base(config.runner, registry), installed.directory(ENVIRONMENT))
 
-    final = with_packages(registry.pinned("python"), config.runner.packages)
+
+def base(runner: RunnerConfig, registry: Registry) -> dagger.Container:
+    """Return what the tests' image begins with: Python, the Debian packages that they need, and their user."""
+    if registry.bundle:
+        return registry.bundle.image(bundle_file.RUNNER_BASE)
     return (
-        final.with_exec(["useradd", "--uid", "1000", "--create-home", "runner"])
+        with_packages(registry.pinned("python"), runner.packages)
+        .with_exec(["useradd", "--uid", "1000", "--create-home", "runner"])
         .with_exec(["install", "--directory", "--owner=1000", "--group=1000", contract.RESULTS_DIR, "/app"])
-        .with_directory("/opt/venv", environment)
-        .with_env_variable("PATH", "/opt/venv/bin:$PATH", expand=True)
+    )
+
+
+def builder_of(runner: RunnerConfig, registry: Registry) -> dagger.Container:
+    """Return what the tests' packages are installed in: Python, uv, and the Debian packages that installing needs.
+
+    That of a bundle has in uv's cache what was installed when the bundle was made, and asks nobody for more.
+    """
+    if registry.bundle:
+        return registry.bundle.image(bundle_file.RUNNER_BUILDER).with_env_variable("UV_OFFLINE", "1")
+    packaged = with_packages(registry.pinned("python"), runner.build_packages)
+    return uv.with_uv(packaged, environment=ENVIRONMENT).with_workdir("/app")
+
+
+def finished(
+    source: dagger.Directory, config: Config, base: dagger.Container, environment: dagger.Directory
+) -> dagger.Container:
+    """Return the tests' image, of what it begins with and the virtual environment."""
+    return (
+        base.with_directory(ENVIRONMENT, environment)
+        .with_env_variable("PATH", f"{ENVIRONMENT}/bin:$PATH", expand=True)
         .with_env_variable("PYTHONUNBUFFERED", "1")
         .with_env_variable("PYTHONDONTWRITEBYTECODE", "1")
         # The root file system is read-only in the cluster.
@@ -80,8 +105,22 @@ async def build_runner(source: dagger.Directory, config: Config, registry: Regis
         .with_user(USER)
         .with_entrypoint(["pytest"])
         .with_default_args([])
-        .with_directory("/app", source.filter(include=[*PYTEST_FILES, *tests, *config.runner.files]), owner=USER)
+        .with_directory(
+            "/app",
+            source.filter(include=[*PYTEST_FILES, *config.test_files(), *config.runner.files]),
+            owner=USER,
+        )
     )
+
+
+async def require(source: dagger.Directory, runner: RunnerConfig, registry: Registry) -> None:
+    """Refuse a repository that can't have a runner image.
+
+    Raises:
+        UserError: It does not say what its tests need, or does not take the image's Python.
+    """
+    await require_lock_file(source, runner)
+    await require_python(source, runner, registry)
 
 
 async def require_lock_file(source: dagger.Directory, runner: RunnerConfig) -> None:
@@ -118,18 +157,14 @@ def python_problem(text: str, tag: str) -> str | None:
     return f"requires-python is '{wanted[1]}', and the runner image has Python {version[0]}"
 
 
-async def build_environment(
-    source: dagger.Directory, tests: list[str], config: Config, base: dagger.Container
-) -> dagger.Directory:
-    """Return the virtual environment with the repository's dependencies and the repository itself.
+async def install(source: dagger.Directory, config: Config, builder: dagger.Container) -> dagger.Container:
+    """Return `builder` with the virtual environment of the repository's dependencies and the repository itself.
 
     Raises:
         UserError: The repository asks for what can't be: uv's own words are in the message.
         RunError: A download failed.
     """
     runner, tools = config.runner, runner_tools(config)
-    packaged = with_packages(base, runner.build_packages)
-    builder = uv.with_uv(packaged, environment="/opt/venv").with_workdir("/app")
     # The image's own, whatever `.python-version` names: the environment goes into an image with just that.
     builder = builder.with_env_variable("UV_PYTHON", "/usr/local/bin/python3")
     # Nothing can be written where the tests run: each run would compile all that it imports. By time, each of the
@@ -139,25 +174,25 @@ async def build_environment(
     )
     missing = ["sh", "-c", INSTALL_MISSING, "sh", *(part for tool in tools for part in (tool.pinned, tool.fitting))]
     # Filtered first: what the engine keeps of a whole source is thrown away with each change of it.
-    code = source.filter(exclude=tests)
+    code = source.filter(exclude=config.test_files())
     if runner.install:
         with _explained():
             installed = await (
-                builder.with_exec(["uv", "venv", "--quiet", "/opt/venv"])
-                .with_env_variable("VIRTUAL_ENV", "/opt/venv")
+                builder.with_exec(["uv", "venv", "--quiet", ENVIRONMENT])
+                .with_env_variable("VIRTUAL_ENV", ENVIRONMENT)
                 .with_directory("/app", code)
-                .with_exec(["uv", "pip", "install", "--python", "/opt/venv", *install_arguments(runner)])
+                .with_exec(["uv", "pip", "install", "--python", ENVIRONMENT, *install_arguments(runner)])
                 .sync()
             )
         with _explained(tools):
-            return (await installed.with_exec(missing).sync()).directory("/opt/venv")
+            return await installed.with_exec(missing).sync()
 
     sync = ["uv", "sync", "--frozen", *locked_selection(runner)]
     with _explained():
         locked = await (
             builder.with_directory("/app", source.filter(include=[*PROJECT_FILES]))
             .with_exec([*sync, "--no-install-local"])
-            .with_env_variable("VIRTUAL_ENV", "/opt/venv")
+            .with_env_variable("VIRTUAL_ENV", ENVIRONMENT)
             .sync()
         )
     with _explained(tools):
@@ -165,7 +200,7 @@ async def build_environment(
     whole = equipped.with_directory("/app", code)
     await _refuse_stale_lock(whole)
     with _explained():
-        return (await whole.with_exec([*sync, "--inexact", "--no-editable"]).sync()).directory("/opt/venv")
+        return await whole.with_exec([*sync, "--inexact", "--no-editable"]).sync()
 
 
 async def _refuse_stale_lock(project: dagger.Container) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 from dagger import dag
 
-from floe_ci import debian, uv
+from floe_ci import bundle_file, debian, uv
 
 if TYPE_CHECKING:
     import dagger
@@ -44,6 +45,8 @@ NODE_REGISTRY = "http://172.18.0.1:5000"
 
 def with_helm(tools: dagger.Container, registry: Registry) -> dagger.Container:
     """Return the toolbox with Helm, which takes some minutes to be built, once: only where a tier has charts."""
+    if registry.bundle:
+        return tools  # it was made with it
     module, version = HELM
     said = " ".join(f"-X {module}/{name}={value}" for name, value in HELM_SAYS.items())
     built = (
@@ -63,6 +66,14 @@ def build(registry: Registry, package: dagger.Directory) -> dagger.Container:
 
     `package` is the folder of this package's project, with its `pyproject.toml`.
     """
+    sources = package.directory("src").filter(include=["**/*.py", "**/*.sh"])
+    return without_sources(registry, package).with_directory("src", sources)
+
+
+def without_sources(registry: Registry, package: dagger.Directory) -> dagger.Container:
+    """Return the toolbox before this package's own files are in it."""
+    if registry.bundle:
+        return registry.bundle.image(bundle_file.TOOLBOX)
     mirrors = f'[host."{NODE_REGISTRY}"]\n  capabilities = ["pull", "resolve"]\n'
     installed = (
         registry.pinned("debian")
@@ -78,5 +89,9 @@ def build(registry: Registry, package: dagger.Directory) -> dagger.Container:
         .with_exec(["uv", "sync", "--frozen", "--no-install-project", "--no-default-groups"])
         .with_env_variable("PYTHONPATH", f"{HOME}/src")
         .with_env_variable("PATH", "/opt/venv/bin:$PATH", expand=True)
-        .with_directory("src", package.directory("src").filter(include=["**/*.py", "**/*.sh"]))
     )
+
+
+def digest(lock: str) -> str:
+    """Return a digest of what the toolbox is made of, where this package's lock file is `lock`."""
+    return hashlib.sha256("\0".join((lock, uv.UV, *PACKAGES, *HELM)).encode()).hexdigest()

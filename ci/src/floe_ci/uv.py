@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     import dagger
 
 UV = "uv==0.13.8"
+CACHE = "/root/.cache/uv"
+"""What uv keeps of what it downloads, for all that the engine builds."""
 
 
 def with_uv(container: dagger.Container, *, environment: str) -> dagger.Container:
@@ -17,7 +19,7 @@ def with_uv(container: dagger.Container, *, environment: str) -> dagger.Containe
     return (
         container.with_exec(["python3", "-m", "venv", "/opt/uv"])
         .with_exec(["/opt/uv/bin/pip", "install", "--quiet", "--no-cache-dir", UV])
-        .with_mounted_cache("/root/.cache/uv", dag.cache_volume("floe-ci-uv"))
+        .with_mounted_cache(CACHE, dag.cache_volume("floe-ci-uv"))
         .with_env_variable("PATH", "/opt/uv/bin:$PATH", expand=True)
         .with_env_variable("UV_PROJECT_ENVIRONMENT", environment)
         .with_env_variable("UV_LINK_MODE", "copy")  # the cache is another file system

@@ -86,7 +86,7 @@ PUSH = 'failed to do request: Head "http://127.0.0.1:9/v2/runner/blobs/sha256:5b
 def test_push_to_nobody() -> None:
     """A registry that can't be pushed to is named, with the option, the cause, and who it is that pushes."""
     assert explain_push("127.0.0.1:9/runner:1", f"{PUSH}dial tcp 127.0.0.1:9: connect: connection refused") == (
-        "--push 127.0.0.1:9/runner:1: the registry 127.0.0.1:9 does not answer "
+        "push to 127.0.0.1:9/runner:1: the registry 127.0.0.1:9 does not answer "
         "(tcp 127.0.0.1:9: connect: connection refused); "
         "it is the Dagger engine that pushes, so check what that reaches and may do"
     )
@@ -96,5 +96,5 @@ def test_push_that_is_refused() -> None:
     """A registry that answers and takes nothing is told with its own words, without the engine's trace."""
     told = explain_push("team/runner:1", "push access denied: insufficient_scope [traceparent:x-y]")
     assert told.startswith(
-        "--push team/runner:1: the registry docker.io does not take it (push access denied: insufficient_scope); "
+        "push to team/runner:1: the registry docker.io does not take it (push access denied: insufficient_scope); "
     )

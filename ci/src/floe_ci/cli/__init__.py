@@ -18,6 +18,7 @@ REFUSED, BROKEN = 2, 3
 COMMANDS: Final[Mapping[str, str]] = {
     "test": "Run a tier's tests against real services, and leave the results.",
     "build-runner": "Build the test-runner image.",
+    "bundle": "Write all that runs take from elsewhere into one file, or push its images into a registry.",
     "up": "Bring a tier's services up and leave them, for the inner loop.",
     "down": "Remove what `up` left.",
     "env": "Print the variables of what is up.",

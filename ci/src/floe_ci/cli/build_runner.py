@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -16,12 +17,13 @@ from floe_ci.cli import options
     help="The archive to write. [default: dist/runner.tar, unless --push]",
 )
 @click.option("--push", default="", help="Push the image to this reference.")
+@options.bill
 @options.source
-@options.registry
-def command(*, output: Path | None, push: str, source: Path, registry: str) -> None:
+@options.of_registry
+def command(*, output: Path | None, bill: Path | None, **given: Any) -> None:  # noqa: ANN401 - as click gives them
     """Build the test-runner image with the Dagger engine, into an archive or a registry."""
     from floe_ci.places.dagger import DaggerPlace  # noqa: PLC0415 - `--help` needs none of it
 
-    request = options.request(tier="unit", source=source, registry=registry, push=push)
-    archive = output or (None if push else Path("dist/runner.tar"))
-    click.echo(DaggerPlace().build_runner(request, archive))
+    request = options.request(tier="unit", **given)
+    archive = output or (None if request.push else Path("dist/runner.tar"))
+    click.echo(DaggerPlace().build_runner(request, archive, bill))

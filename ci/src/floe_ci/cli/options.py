@@ -28,6 +28,27 @@ source = click.option(
     "--source", type=FOLDER, default=Path(), show_default="the folder of the call", help="The repository."
 )
 registry = click.option("--registry", default="", help="Take every public image from this registry, by tag.")
+registry_user = click.option(
+    "--registry-user",
+    default="",
+    metavar="NAME",
+    help="Who asks that registry. [default: as Docker's configuration says]",
+)
+registry_password = click.option(
+    "--registry-password",
+    default="",
+    metavar="ADDRESS",
+    help="Where that user's password is, as Dagger names secrets: env://NAME, file://PATH, cmd://COMMAND.",
+)
+node_image = click.option("--node-image", default="", help="The image of Kind's nodes. [default: the pinned one]")
+kubernetes_version = click.option(
+    "--kubernetes-version", default="", help="Kubernetes' version, such as 1.31.6, for Kind's nodes."
+)
+bill = click.option(
+    "--bill",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write a bill of materials of the test-runner image here, as CycloneDX.",
+)
 as_json = click.option("--json", "as_json", is_flag=True, help="For machines: one JSON document on standard output.")
 
 
@@ -35,8 +56,15 @@ def of_cluster(command: Command) -> Command:
     """Add the options of places that have a cluster."""
     for option in (
         registry,
-        click.option("--node-image", default="", help="The image of Kind's nodes. [default: the pinned one]"),
-        click.option("--kubernetes-version", default="", help="Kubernetes' version, such as 1.31.6, for Kind's nodes."),
+        registry_user,
+        registry_password,
+        click.option(
+            "--bundle",
+            type=click.Path(path_type=Path, dir_okay=False),
+            help="For --on dagger: take everything from this file, which `floe-ci bundle` has made.",
+        ),
+        node_image,
+        kubernetes_version,
         click.option("--kubeconfig", type=click.Path(path_type=Path, dir_okay=False), help="For --on cluster."),
         click.option("--context", default="", help="For --on cluster: the kubeconfig's context, unless it is Kind's."),
         click.option("--image", default="", help="For --on cluster: a runner image that it can pull."),
@@ -60,6 +88,11 @@ def of_cluster(command: Command) -> Command:
     ):
         command = option(command)
     return command
+
+
+def of_registry(command: Command) -> Command:
+    """Add the options that say where public images come from."""
+    return registry(registry_user(registry_password(command)))
 
 
 def pairs(_ctx: click.Context, param: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:

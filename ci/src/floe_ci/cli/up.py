@@ -32,5 +32,8 @@ def command(*, place: PlaceName | None, idle: float, **given: Any) -> None:  # n
     from floe_ci.places.choice import resolve  # noqa: PLC0415
 
     with progress.shown(live=True) as told:
-        said = places.place(resolve(place, told)).up(options.request(idle=idle * 3600, **given), told)
+        request = options.request(idle=idle * 3600, **given)
+        place = resolve(place, told)
+        request.require_place(place)
+        said = places.place(place).up(request, told)
     click.echo(said)

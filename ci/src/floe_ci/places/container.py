@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import anyio
 from dagger import CacheSharingMode, ReturnType, dag
 
-from floe_ci import contract, reporter, shards
+from floe_ci import contract, lacking, reporter, shards
 from floe_ci.build import Build
 from floe_ci.config import expand_environment
 from floe_ci.ends import Problem
@@ -132,6 +132,9 @@ class ContainerStay:
                 self._build = await Build.read(origin, self._run.request, self._run)
                 if told := self._build.plan.static_note():
                     self._run.note(told)
+            if self._build.registry.bundle:
+                with self._run.step("bundle"):
+                    await lacking.require_whole(self._build)
             self._image = await self._build.runner()
 
     async def services(self) -> None:

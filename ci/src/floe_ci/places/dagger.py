@@ -79,8 +79,13 @@ class DaggerPlace:
 
         return anyio.run(run, request, self, progress)
 
-    def build_runner(self, request: RunRequest, archive: Path | None = None) -> str:
+    def build_runner(self, request: RunRequest, archive: Path | None = None, materials: Path | None = None) -> str:
         """Build the test-runner image: into an archive, or pushed to where the request says.
+
+        Args:
+            request: Says whose tests it is for.
+            archive: The archive; None: it is pushed.
+            materials: Where its bill of materials goes; None: nowhere.
 
         Returns:
             Where it is: the archive's path, or the reference by digest that a registry gave.
@@ -92,7 +97,7 @@ class DaggerPlace:
 
         from floe_ci import publish  # noqa: PLC0415 - as above
 
-        return anyio.run(publish.build_runner, request, archive)
+        return anyio.run(publish.build_runner, request, archive, materials)
 
     def up(self, request: RunRequest, progress: Progress) -> str:
         """Start a cluster with the tier's services, held open on this machine by a process that stays.

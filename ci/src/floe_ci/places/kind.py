@@ -10,7 +10,7 @@ import yaml
 from anyio import fail_after
 from dagger import ReturnType
 
-from floe_ci import cluster, selection
+from floe_ci import cluster, lacking, selection
 from floe_ci.build import RUNNER_IMAGE, Build
 from floe_ci.cluster import HOST, Cluster
 from floe_ci.config import expand_environment
@@ -72,6 +72,9 @@ class KindStay(DrivenStay):
                 known = await build.durations(self._run.folder.path) if build.plan.shards != 1 else {}
             with self._run.step("toolbox"):
                 tools = await build.tools.sync()
+            if build.registry.bundle:
+                with self._run.step("bundle"):
+                    await lacking.require_whole(build, tools)
             if self._is_there and self._name:
                 await cluster.require(tools, self._run.request.run_id, self._name)
             self._cluster = new = Cluster.of(tools, self._run.request.run_id, self._name)

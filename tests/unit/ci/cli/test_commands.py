@@ -234,3 +234,20 @@ def test_completion(call: Call, shell: str) -> None:
     told = call("completion", shell)
     assert told.exit_code == 0
     assert "_FLOE_CI_COMPLETE" in told.stdout
+
+
+@pytest.mark.parametrize("command", ["test", "up"])
+def test_bundle_is_for_dagger(call: Call, somewhere: Somewhere, command: str) -> None:
+    """A bundle is refused where nothing is taken from it, before the place is asked for anything."""
+    told = call(command, "--on", "local", "--bundle", "bundle.tar")
+    assert told.exit_code == 2
+    assert "--bundle bundle.tar: it is for --on dagger" in told.output + told.stderr
+    assert not somewhere.requests
+
+
+def test_no_bundle_is_pushed(call: Call, tmp_path: Path) -> None:
+    """What is no bundle is refused before an engine is looked for."""
+    (tmp_path / "other.tar").write_text("none")
+    told = call("bundle", "push", str(tmp_path / "other.tar"), "registry.example.com")
+    assert told.exit_code == 2
+    assert "other.tar: it can't be read" in told.output + told.stderr

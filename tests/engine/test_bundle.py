@@ -1,0 +1,153 @@
+"""Runs with no way out: from a bundle, and from a closed registry that was filled from one."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import shutil
+import subprocess
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+import pytest
+from floe_ci.bundle_file import Contents
+from floe_ci.local.site import free_ports
+
+from tests.engine.conftest import SMALL, Repository
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from repositories import Done
+    from tests.engine.conftest import Dagger
+
+pytestmark = [pytest.mark.long, pytest.mark.timeout(1500), pytest.mark.requirement("REQ-647")]
+
+USER = "ci"
+PASSWORD = "hunter2"  # noqa: S105 - of a registry that the test starts
+HASHED = "$2b$05$.zF2x8ISN2/FiHFjLQCZlOgqz58P/dc8JVvsRyUPBXW.ufyrt.coy"  # pragma: allowlist secret
+LACKING = '["pytest", "six"]\npackages = ["libpq5"]'
+UNIT = "def test_unit():\n    assert 1 + 1 == 2\n"
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Repository:
+    """Return a repository with one service."""
+    made = Repository(tmp_path_factory.mktemp("small"))
+    for path, text in SMALL.items():
+        made.write(path, text)
+    made.write("tests/unit/test_it.py", UNIT)
+    return made
+
+
+@pytest.fixture(scope="module")
+def bundle(
+    dagger: Dagger, floe_ci: Callable[..., Done], small: Repository, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """Return a bundle of that repository's integration tier."""
+    made = tmp_path_factory.mktemp("bundle") / "bundle.tar"
+    done = floe_ci("bundle", *dagger.options, "--output", str(made), where=small.folder)
+    assert done.code == 0, done.errors[-3000:]
+    assert done.output.splitlines()[-1] == str(made)
+    return made
+
+
+@pytest.fixture
+def closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Yield an empty registry that asks for a password, which Docker's configuration has."""
+    program = shutil.which("docker-registry")
+    if not program:
+        pytest.skip("there is no docker-registry on PATH: it is Debian's package of that name")
+    (port,) = free_ports(1)
+    registry = f"127.0.0.1:{port}"
+    (tmp_path / "users").write_text(f"{USER}:{HASHED}\n")
+    settings = {
+        "version": 0.1,
+        "storage": {"filesystem": {"rootdirectory": str(tmp_path / "registry")}},
+        "http": {"addr": registry},
+        "auth": {"htpasswd": {"realm": "closed", "path": str(tmp_path / "users")}},
+    }
+    (tmp_path / "registry.yml").write_text(json.dumps(settings))
+    token = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+    (tmp_path / "config.json").write_text(json.dumps({"auths": {registry: {"auth": token}}}))
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    log = tmp_path / "registry.log"
+    with (
+        log.open("w") as output,
+        subprocess.Popen([program, "serve", str(tmp_path / "registry.yml")], stdout=output, stderr=output) as process,
+    ):
+        try:
+            wait_until_closed(registry, process, log)
+            yield registry
+        finally:
+            process.terminate()
+
+
+def wait_until_closed(registry: str, process: subprocess.Popen[bytes], log: Path, timeout: float = 30) -> None:
+    """Wait until a registry answers that it wants a password."""
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            urlopen(f"http://{registry}/v2/", timeout=5)
+        except HTTPError as answer:
+            assert answer.code == 401  # noqa: PT017 - another answer is another exception
+            return
+        except OSError:
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, f"no registry after {timeout} s:\n{log.read_text()[-2000:]}"
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=0.2)
+
+
+def test_run_from_a_bundle(
+    dagger: Dagger, bundle: Path, floe_ci: Callable[..., Done], small: Repository, tmp_path: Path
+) -> None:
+    """A run in Kind takes its nodes, tools, images and packages from a bundle, and the tests of today are run."""
+    small.write("tests/integration/test_new.py", "def test_new():\n    assert 2 + 2 == 4\n")
+    given = ["--bundle", str(bundle), *dagger.options[2:]]
+    where = ("--results", str(tmp_path / "results"), "--keyword", "answers or new")
+    done = floe_ci("test", "--on", "dagger", *given, *where, where=small.folder)
+    assert done.code == 0, done.errors[-3000:]
+    junit = (tmp_path / "results" / "junit.xml").read_text()
+    assert 'name="test_new"' in junit
+    assert 'name="test_answers"' in junit
+
+
+def test_all_that_is_lacking_is_told(
+    dagger: Dagger, bundle: Path, floe_ci: Callable[..., Done], repository: Repository
+) -> None:
+    """Images, Debian packages and Python packages that a bundle lacks are told at once, before a cluster is started."""
+    for path, text in SMALL.items():
+        repository.write(path, text)
+    repository.write("pyproject.toml", SMALL["pyproject.toml"].replace('["pytest"]', LACKING))
+    repository.write("web.yaml", SMALL["web.yaml"].replace("floe.local/runner:dev", "registry.example.com/web:1.2"))
+    given = ["--bundle", str(bundle), *dagger.options[2:]]
+    done = floe_ci("test", "--on", "dagger", *given, where=repository.folder)
+    assert done.code == 2, done.errors[-3000:]
+    assert "lacks what this run needs: 3 problems" in done.output
+    assert "image registry.example.com/web:1.2" in done.output
+    assert "Debian package libpq5 of [tool.floe-ci.runner] packages" in done.output
+    assert re.search(r"Python packages: .*six", done.output)
+    assert "create cluster" not in done.errors
+
+
+def test_closed_registry_is_filled_and_used(
+    bundle: Path, floe_ci: Callable[..., Done], small: Repository, closed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A registry that asks for a password takes a bundle's images from who has it, and runs take them from there."""
+    pushed = floe_ci("bundle", "push", str(bundle), f"{closed}/floe")
+    assert pushed.code == 0, pushed.errors[-3000:]
+    names = [line.partition("@")[0] for line in pushed.output.splitlines()]
+    assert len(names) == len(Contents.read(bundle).images)
+    assert f"{closed}/floe/library/python" in [name.rpartition(":")[0] for name in names]
+    done = floe_ci("test", "--on", "dagger", "--tier", "unit", "--registry", f"{closed}/floe", where=small.folder)
+    assert done.code == 0, done.errors[-3000:]
+    monkeypatch.setenv("DOCKER_CONFIG", str(small.folder))
+    refused = floe_ci("bundle", "push", str(bundle), f"{closed}/other")
+    assert refused.code == 2, refused.errors[-3000:]
+    assert f"the registry {closed} does not take it" in refused.errors
