@@ -66,8 +66,8 @@ GLANCE: Final = 0.1
 MARK: Final = 10.0
 """Seconds to tell the keeper to end."""
 KEEP: Final = f"""\
+trap 'kill $! 2>/dev/null; exit 0' TERM
 tail --lines=+1 --follow=name --retry {order.EVENTS} 2>/dev/null &
-trap 'kill $!; exit 0' TERM
 until [ -e {contract.RESULTS_DIR}/{COLLECTED} ]; do sleep 0.2; done
 kill $!
 """
