@@ -17,6 +17,7 @@ from floe_ci.images import Images, Reference, node_image_of, version_of
 from floe_ci.manifests import Manifests
 from floe_ci.plan import Plan
 from floe_ci.registry import Bundle, Credentials, Registry
+from floe_ci.request import TOGETHER
 from floe_ci.shards import DURATIONS, known_durations, parse_durations
 from floe_ci.tasks import together
 from floe_ci.toml_files import BOTH, OWN_FILE
@@ -56,14 +57,20 @@ class Build:
     steps: Steps
 
     @classmethod
-    async def read(cls, origin: Origin, request: RunRequest, steps: Steps) -> Build:
+    async def read(cls, origin: Origin, request: RunRequest, steps: Steps, *, fresh: bool = False) -> Build:
         """Read and check the repository's configuration, and the images that are pinned.
+
+        Args:
+            origin: What the engine has.
+            request: What is asked for.
+            steps: Are told of what is built.
+            fresh: Whether the bundle may be another than when the session read it first.
 
         Raises:
             UserError: Something of it is wrong.
         """
         request.require_place("dagger")
-        bundle = Bundle.open(request.bundle) if request.bundle else None
+        bundle = Bundle.open(request.bundle, fresh=fresh) if request.bundle else None
         files, pinned = ("pyproject.toml", OWN_FILE), "images/kustomization.yaml"
         *there, images = await together(
             *map(origin.source.exists, files),
@@ -195,8 +202,7 @@ def credentials(request: RunRequest, password: dagger.Secret | None) -> Credenti
         UserError: There is a user without a password, or a password without a user.
     """
     if (password is None) == bool(request.registry_user):
-        msg = "--registry-user and --registry-password belong together: give both"
-        raise UserError(msg)
+        raise UserError(TOGETHER)
     if password is None:
         return None
     return Credentials(request.registry.partition("/")[0], request.registry_user, password)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 FILE: Final = "bundle.json"
 """What is in a bundle; it stands first in it."""
+MOST: Final = 1 << 24
+"""Bytes that this may have: more of them are something else."""
 INDEX: Final = "index.json"
 """The OCI layout's own list of its images."""
 CHARTS: Final = "charts"
@@ -71,7 +73,8 @@ class Contents(BaseModel):
         try:
             with tarfile.open(bundle, mode="r:") as archive:
                 first = archive.next()
-                found = archive.extractfile(first) if first and first.name == FILE else None
+                is_list = first and first.isreg() and first.name == FILE and first.size < MOST
+                found = archive.extractfile(first) if first and is_list else None
                 text = found.read() if found else b""
         except (OSError, tarfile.TarError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is no archive"

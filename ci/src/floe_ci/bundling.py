@@ -54,7 +54,7 @@ async def make(request: RunRequest, output: Path, materials: Path | None, told: 
     """
     steps = Timings(listener=told)
     with explained():
-        async with of_this_machine(request) as origin:
+        async with of_this_machine(request, output, materials) as origin:
             with steps.step("configure"):
                 build = await Build.read(origin, request, steps)
             tools = build.tools

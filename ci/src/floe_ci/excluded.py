@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from floe_ci.tiers import TIERS
@@ -47,6 +48,23 @@ def patterns(inside: Iterable[str], runs: Iterable[str] = ()) -> list[str]:
     if not own or names & _OF_A_RUN:
         return [*NOT_SOURCE, RESULTS]
     return [*NOT_SOURCE, *(f"{RESULTS}/{name}" for name in sorted(names - own))]
+
+
+def inside(source: Path, files: Iterable[Path | None]) -> list[str]:
+    """Return which of some files lie in a repository, relative to it: what is given to a run, or made by it."""
+    root = source.resolve()
+    found = set[str]()
+    for file in filter(None, files):
+        # A link is a file of the repository's as much as what it leads to.
+        for path in (file.parent.resolve() / file.name, file.resolve()):
+            if path.is_relative_to(root):
+                found.add(path.relative_to(root).as_posix())
+    return sorted(found)
+
+
+def literal(name: str) -> str:
+    """Return a pattern of the engine's that is this path alone, whatever its characters mean to the engine."""
+    return re.sub(r"([\\*?\[\]!#])", r"\\\1", name)
 
 
 def _results(source: Path) -> tuple[list[str], list[str]]:

@@ -7,7 +7,6 @@ needs Dagger, so that a run in a cluster that is there begins at once.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
@@ -31,6 +30,9 @@ from floe_ci.local import messages
 from floe_ci.locks import try_lock
 from floe_ci.product import product
 from floe_ci.tiers import TierName  # noqa: TC001 - as above
+
+if sys.platform != "win32":
+    import fcntl
 
 if TYPE_CHECKING:
     import threading
@@ -117,9 +119,12 @@ def up(request: RunRequest, told: Progress, stop: threading.Event | None = None)
         The cluster, and whether it was not there before.
 
     Raises:
-        UserError: It is up for another tier, or did not come up.
+        UserError: It is up for another tier, or did not come up; or no process can hold one on this system.
         Stopped: The wait was told to stop.
     """
+    if sys.platform == "win32":
+        msg = "a cluster that stays needs what Windows lacks: use WSL; runs without `up` and --keep need nothing of it"
+        raise UserError(msg)
     if there := find(request.source):
         if there.tier != request.tier:
             msg = f"the {there.tier} tier's cluster {there.name} is up for this repository: `floe-ci down` ends it"

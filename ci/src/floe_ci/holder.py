@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Final
 import anyio
 import yaml
 
-from floe_ci import held_cluster
+from floe_ci import held_cluster, lacking
 from floe_ci.build import RUNNER_IMAGE, Build
 from floe_ci.cluster import API_PORT
 from floe_ci.driver import job
@@ -39,7 +39,7 @@ from floe_ci.lines import Lines
 from floe_ci.local import messages
 from floe_ci.manifests import Manifests
 from floe_ci.named_clusters import bring_up, forget
-from floe_ci.origin import of_this_machine, source_of
+from floe_ci.origin import of_this_machine, secret, source_of
 from floe_ci.places.held import HeldStay
 from floe_ci.places.kind import SERVICES_NAMESPACE, connect
 from floe_ci.plan import Plan
@@ -118,11 +118,22 @@ class Holder:
         """
         async with self._lock:
             timings = Timings(listener=listener)
-            request = replace(asked, tier=self.asked.tier, run_id=self.asked.run_id)
-            origin = replace(self.origin, source=source_of(request, fresh=True))
+            # What it came up with stays: its nodes are those, whatever this run would have taken.
+            request = replace(
+                asked,
+                tier=self.asked.tier,
+                run_id=self.asked.run_id,
+                node_image=self.asked.node_image,
+                kubernetes_version=self.asked.kubernetes_version,
+            )
+            password = secret(request.registry_password)
+            origin = replace(self.origin, source=source_of(request, fresh=True), password=password)
             before = await in_thread(lambda: current_key(Plan.read(request)))
             with timings.step("configure"):
-                build = await Build.read(origin, request, timings)
+                build = await Build.read(origin, request, timings, fresh=True)
+            if build.registry.bundle:
+                with timings.step("bundle"):
+                    await lacking.require_whole(build, self.cluster.tools)
             runner, plan = await together(build.runner(), build.manifests(self.cluster.tools, SERVICES_NAMESPACE))
             images = await build.services(plan) | {RUNNER_IMAGE: runner}
             names = await build.load(self.cluster, images)
@@ -197,12 +208,14 @@ class Holder:
         said = Said(writer)
         try:
             order = messages.Order.read(await reader.readline())
+            # Before anything is made of it: whether the cluster is up to date depends on where images come from.
+            asked = order.request.taking_from_where(self.asked)
             with explained():
                 if order.action == "up":
-                    await self.refresh(order.request, said)
+                    await self.refresh(asked, said)
                     said.send(messages.Up())
                 else:
-                    await self._run(order.request, reader, said)
+                    await self._run(asked, reader, said)
                     said.send(messages.Done())
         except (UserError, RunError) as error:
             said.send(messages.Refused(text=str(error), broken=isinstance(error, RunError)))

@@ -15,6 +15,8 @@ from floe_ci.errors import RunError, UserError
 from floe_ci.images import Reference
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from floe_ci.build import Build
     from floe_ci.bundle_file import Contents
     from floe_ci.config import Config, TierConfig
@@ -88,14 +90,20 @@ async def images(contents: Contents, build: Build, tools: dagger.Container, *, w
     named = {build.node_image, *services.images(), *addons.all.images()}
     if with_charts and plan.tier.charts:
         named |= {*(await build.manifests(tools)).images}
+    references = sorted({*map(Reference.parse, named)}, key=str)
+    built = [each for each in references if each.canonical in contents.built]
+    now = {each.canonical: await digest(build.folder(each)) for each in built}
+    return lacking_of(contents, references, now)
+
+
+def lacking_of(contents: Contents, references: Sequence[Reference], now: Mapping[str, str]) -> list[str]:
+    """Return which images are not in a bundle, or are there from a folder that has another digest `now`."""
     problems = []
-    for reference in sorted(map(Reference.parse, named), key=str):
-        if reference.canonical not in contents.images:
-            problems.append(f"image {reference}")
-        elif reference.canonical in contents.built and (
-            contents.built[reference.canonical] != await digest(build.folder(reference))
-        ):
-            problems.append(f"image {reference} as it would be built now: its folder has changed")
+    for each in references:
+        if each.canonical not in contents.images:
+            problems.append(f"image {each}")
+        elif contents.built.get(each.canonical) != now.get(each.canonical):
+            problems.append(f"image {each} as it would be built now: its folder has changed")
     return problems
 
 

@@ -4,26 +4,25 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import dagger
 from dagger import dag
 
 from floe_ci import bundled
 from floe_ci.cluster import API_PORT
-from floe_ci.errors import RunError, UserError
-from floe_ci.excluded import patterns_for
+from floe_ci.errors import RunError
+from floe_ci.excluded import inside, literal, patterns_for
 from floe_ci.held_cluster import state
+from floe_ci.request import require_secret
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from contextlib import AbstractAsyncContextManager
+    from pathlib import Path
 
     from floe_ci.cluster import Cluster
     from floe_ci.request import RunRequest
-
-SECRETS: Final = ("env://", "file://", "cmd://", "op://", "vault://")
-"""How Dagger's addresses of secrets begin."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +63,13 @@ async def session() -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def of_this_machine(request: RunRequest) -> AsyncIterator[Origin]:
-    """Open a session, and hand the engine the repository and this product from where they are on this machine."""
+async def of_this_machine(request: RunRequest, *made: Path | None) -> AsyncIterator[Origin]:
+    """Open a session, and hand the engine the repository and this product from where they are on this machine.
+
+    Args:
+        request: Names the repository.
+        made: Files that are written, and may be there from an earlier time.
+    """
     async with session():
         package = dag.directory().with_directory(
             "src/floe_ci", dag.host().directory(str(bundled.package()), include=["**/*.py", "**/*.sh"])
@@ -73,7 +77,7 @@ async def of_this_machine(request: RunRequest) -> AsyncIterator[Origin]:
         for name in ("pyproject.toml", "uv.lock"):
             package = package.with_file(name, dag.host().file(str(bundled.project_file(name))))
         manifests = dag.host().directory(str(bundled.manifests()))
-        yield Origin(source_of(request), manifests, package, through_a_tunnel, secret(request.registry_password))
+        yield Origin(source_of(request, *made), manifests, package, through_a_tunnel, secret(request.registry_password))
 
 
 def secret(address: str) -> dagger.Secret | None:
@@ -82,18 +86,18 @@ def secret(address: str) -> dagger.Secret | None:
     Raises:
         UserError: It is none.
     """
-    if address and not address.startswith(SECRETS):
-        msg = (
-            f"--registry-password {address.partition(':')[0]}…: must be the address of a secret: {', '.join(SECRETS)}…"
-        )
-        raise UserError(msg)
+    require_secret(address)
     return dag.secret(address) if address else None
 
 
-def source_of(request: RunRequest, *, fresh: bool = False) -> dagger.Directory:
-    """Return a repository of this machine; `fresh` means as it is now, and not when the session read it first."""
+def source_of(request: RunRequest, *made: Path | None, fresh: bool = False) -> dagger.Directory:
+    """Return a repository of this machine, without the run's bundle and files that are made from it.
+
+    `fresh` means as it is now, and not when the session read it first.
+    """
     path = request.source.resolve()
-    return dag.host().directory(str(path), exclude=patterns_for(path), gitignore=True, no_cache=fresh)
+    exclude = [*patterns_for(path), *map(literal, inside(path, (request.bundle, *made)))]
+    return dag.host().directory(str(path), exclude=exclude, gitignore=True, no_cache=fresh)
 
 
 @asynccontextmanager

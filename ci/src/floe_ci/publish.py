@@ -58,7 +58,7 @@ async def build_runner(request: RunRequest, archive: Path | None, materials: Pat
         RunError: The engine broke.
     """
     with explained():
-        async with of_this_machine(request) as origin:
+        async with of_this_machine(request, archive, materials) as origin:
             image = await (await Build.read(origin, request, Timings())).runner()
             if materials:
                 await write_bill(image, materials)

@@ -29,14 +29,14 @@ class Bundle:
     archive: dagger.File
 
     @classmethod
-    def open(cls, path: Path) -> Bundle:
-        """Read what is in a bundle, and hand it to the engine.
+    def open(cls, path: Path, *, fresh: bool = False) -> Bundle:
+        """Read what is in a bundle, and hand it to the engine: with `fresh` as it is now, for sessions that last.
 
         Raises:
             UserError: It is none.
         """
         contents = Contents.read(path)
-        return cls(path, contents, dag.host().file(str(path.resolve())))
+        return cls(path, contents, dag.host().file(str(path.resolve()), no_cache=fresh))
 
     def image(self, name: str) -> dagger.Container:
         """Return a container of the image of this name.

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
-from floe_ci.excluded import patterns_for
+from floe_ci.excluded import inside, patterns_for
 from floe_ci.product import product
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Snapshot:
     def of(cls, plan: Plan) -> Snapshot:
         """Read it."""
         source = plan.request.source
-        names = files(source)
+        names = files(source, plan.request.bundle)
         if names is None:
             return cls("", b"")
         packed = archive(source, runner_files(names, plan.config))
@@ -56,18 +56,21 @@ class Snapshot:
 
 def current_key(plan: Plan) -> str:
     """Return the key of what a repository holds now, by which a snapshot is known; empty where that can't be told."""
-    names = files(plan.request.source)
+    names = files(plan.request.source, plan.request.bundle)
     return "" if names is None else key(plan, names)
 
 
-def files(source: Path) -> tuple[str, ...] | None:
-    """Return the paths of a repository's source files, relative to it and sorted; None where Git can't tell them."""
+def files(source: Path, bundle: Path | None = None) -> tuple[str, ...] | None:
+    """Return the paths of a repository's source files, relative to it and sorted; None where Git can't tell them.
+
+    The bundle that a run takes everything from is none of them, wherever it lies.
+    """
     kept = _git(source, "--cached", "--others", _ONLY_GITIGNORE)
     ignored = _git(source, "--cached", "--ignored", _ONLY_GITIGNORE)
     if kept is None or ignored is None:
         return None
     patterns = patterns_for(source)
-    found = sorted({name for name in kept if not _is_no_source(name, patterns)} - set(ignored))
+    found = sorted({name for name in kept if not _is_no_source(name, patterns)} - {*ignored, *inside(source, [bundle])})
     if any((source / name).is_dir() and not (source / name).is_symlink() for name in found):
         return None  # a submodule, whose files are listed elsewhere
     return tuple(name for name in found if os.path.lexists(source / name))

@@ -15,6 +15,9 @@ from floe_ci.tiers import TierName  # noqa: TC001 - pydantic reads the annotatio
 
 PlaceName = Literal["dagger", "cluster", "local"]
 PLACES: Final[tuple[PlaceName, ...]] = get_args(PlaceName)
+SECRETS: Final = ("env://", "file://", "cmd://", "op://", "vault://")
+"""How Dagger's addresses of secrets begin."""
+TOGETHER: Final = "--registry-user and --registry-password belong together: give both"
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,21 @@ class RunRequest:
         bundle = self.bundle and self.bundle.absolute()
         return replace(self, source=self.source.resolve(), results=self.results.absolute(), bundle=bundle)
 
+    def taking_from_where(self, other: RunRequest) -> Self:
+        """Return the same with images from where another request has them, unless this one names a registry or a file.
+
+        The user goes with its password: with a registry of this request's, neither is the other's.
+        """
+        if self.registry or self.bundle:
+            return self
+        return replace(
+            self,
+            registry=other.registry,
+            registry_user=other.registry_user,
+            registry_password=other.registry_password,
+            bundle=other.bundle,
+        )
+
     def require_place(self, place: PlaceName) -> None:
         """Refuse what is for another place, or does not go together.
 
@@ -84,9 +102,38 @@ class RunRequest:
                 "`floe-ci bundle push` puts its images into a registry, for --on cluster with --registry"
             )
             raise UserError(msg)
-        if self.registry_user and not self.registry:
-            msg = f"--registry-user {self.registry_user}: it is for the registry that --registry names"
-            raise UserError(msg)
+        self._require_credentials(place)
         if self.bundle and self.registry:
             msg = f"--bundle {self.bundle} and --registry {self.registry}: both have every image: give one of them"
             raise UserError(msg)
+
+    def _require_credentials(self, place: PlaceName) -> None:
+        """Refuse a registry's user and password where nothing would ask with them, or one without the other."""
+        given = {"--registry-user": self.registry_user, "--registry-password": self.registry_password}
+        names = " and ".join(name for name, value in given.items() if value)
+        if not names:
+            return
+        require_secret(self.registry_password)
+        if place == "local":
+            msg = f"{names}: for --on dagger; with --on local no registry is asked"
+            raise UserError(msg)
+        if place == "cluster" and not self.push:
+            msg = f"{names}: with --on cluster only for --push; the cluster pulls, with credentials of its own"
+            raise UserError(msg)
+        if not self.registry:
+            msg = f"{names}: for the registry that --registry names, and there is none"
+            raise UserError(msg)
+        # A call of the module has the user here, and the password as a secret: `Build.read` looks at both.
+        if not self.registry_user or (place == "cluster" and not self.registry_password):
+            raise UserError(TOGETHER)
+
+
+def require_secret(address: str) -> None:
+    """Refuse a password that is given itself, and not by its address; it is not repeated.
+
+    Raises:
+        UserError: It is so.
+    """
+    if address and not address.startswith(SECRETS):
+        msg = "--registry-password: must be the address of a secret: env://NAME, file://PATH or cmd://COMMAND"
+        raise UserError(msg)

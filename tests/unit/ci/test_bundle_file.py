@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import io
 import re
+import shutil
 import tarfile
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import Any
 
 import pytest
 from floe_ci import lacking
 from floe_ci.bundle_file import FILE, Contents, chart_key, digest_of_folder
 from floe_ci.config import Chart, read_config
 from floe_ci.errors import UserError
+from floe_ci.images import Reference
+from floe_ci.registry import Bundle
 from floe_ci.request import RunRequest
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 QUEUE = Chart(path="oci://registry.example.com/charts/queue", version="1.2.3")
 CONTENTS = Contents(
@@ -69,6 +70,20 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
         Contents.read(text)
     with pytest.raises(UserError, match=r"none\.tar: it can't be read: No such file"):
         Contents.read(tmp_path / "none.tar")
+
+
+def test_list_that_is_no_plain_file_is_refused(tmp_path: Path) -> None:
+    """A link, or a file that is far too large, is no list of what is in a bundle, whatever it is called."""
+    link = tarfile.TarInfo(FILE)
+    link.type, link.linkname = tarfile.SYMTYPE, "nowhere"
+    with tarfile.open(tmp_path / "link.tar", "w") as tar:
+        tar.addfile(link)
+    large = tarfile.TarInfo(FILE)
+    large.size = 1 << 40
+    (tmp_path / "large.tar").write_bytes(large.tobuf() + CONTENTS.model_dump_json().encode())
+    for name in ("link.tar", "large.tar"):
+        with pytest.raises(UserError, match="or is no bundle"):
+            Contents.read(tmp_path / name)
 
 
 def test_digest_is_of_names_and_contents(tmp_path: Path) -> None:
@@ -149,3 +164,38 @@ def test_bundle_elsewhere_is_refused(tmp_path: Path, place: str, registry: str, 
     with pytest.raises(UserError, match=reason):
         asked.require_place(place)  # type: ignore[arg-type]
     RunRequest(registry=registry).require_place(place)  # type: ignore[arg-type]
+
+
+def test_images_that_are_lacking(tmp_path: Path) -> None:
+    """Images are there by name, tag and digest; those of a service's folder for as long as the folder is as it was."""
+    folder = tmp_path / "image"
+    shutil.copytree(Path(__file__).parents[3] / "k8s/base/dagster/image", folder)
+    names = ["floe.local/dagster:dev", "redis:7", "redis:8"]
+    contents = CONTENTS.model_copy(
+        update={
+            "images": {"docker.io/library/redis:7": "sha256:1", names[0]: "sha256:2"},
+            "built": {names[0]: digest_of_folder(folder)},
+        }
+    )
+    references = [Reference.parse(name) for name in names]
+    now = {names[0]: digest_of_folder(folder)}
+    assert lacking.lacking_of(contents, references, now) == ["image docker.io/library/redis:8"]
+    (folder / "new.txt").write_text("changed")
+    now = {names[0]: digest_of_folder(folder)}
+    assert lacking.lacking_of(contents, references, now) == [
+        "image floe.local/dagster:dev as it would be built now: its folder has changed",
+        "image docker.io/library/redis:8",
+    ]
+
+
+def test_charts_of_a_bundle() -> None:
+    """A chart of a registry is rendered from its file in the bundle, and one of the repository from there."""
+    archive: Any = None  # the engine's, which no name is read from
+    bundle = Bundle(Path("bundle.tar"), CONTENTS, archive)
+    assert bundle.chart(QUEUE) == "/charts/0.tgz"
+    assert not bundle.chart(Chart(path="charts/app"))
+    newer = Chart(path=QUEUE.path, version="1.2.4")
+    with pytest.raises(UserError, match=r"^bundle bundle\.tar has no chart oci://.*queue:1\.2\.4; make another"):
+        bundle.chart(newer)
+    with pytest.raises(UserError, match=r"has no image docker\.io/library/redis:8; make another"):
+        bundle.image("redis:8")

@@ -7,18 +7,26 @@ import os
 import stat
 import subprocess
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
 import yaml
-from floe_ci import held_cluster, holder
+from floe_ci import held_cluster, holder, lacking
+from floe_ci.build import Build
+from floe_ci.errors import UserError
 from floe_ci.held_cluster import Deployed
+from floe_ci.lines import Lines
 from floe_ci.local import messages
+from floe_ci.origin import Origin
 from floe_ci.plan import Plan
+from floe_ci.registry import Bundle, Registry
 from floe_ci.repository import current_key
 from floe_ci.request import RunRequest
 
+from tests.unit.ci.test_bundle_file import CONTENTS
 from tests.unit.ci.test_held_cluster import record
 
 if TYPE_CHECKING:
@@ -94,10 +102,10 @@ def test_namespace() -> None:
 
 
 @asynccontextmanager
-async def holding(there: Held) -> AsyncIterator[None]:
-    """Have a holder listen that knows of a cluster which is gone."""
+async def holding(there: Held, **given: object) -> AsyncIterator[None]:
+    """Have a holder listen that knows of a cluster which is gone, and was brought up with `given`."""
     nothing: Any = None
-    asked = RunRequest(source=there.source)
+    asked = RunRequest(source=there.source, **given)  # type: ignore[arg-type]
     one = holder.Holder(
         there.name, asked, nothing, nothing, nothing, there.kubeconfig, there.socket, there.since, nothing
     )
@@ -118,11 +126,11 @@ def there(tmp_path: Path) -> Held:
     return record(tmp_path / "shop", socket=tmp_path / "holder", deployed=deployed)
 
 
-async def judged(there: Held, *, says: str = "", goes: bool = False) -> int:
+async def judged(there: Held, *, says: str = "", goes: bool = False, **given: object) -> int:
     """Order a run, say something more, and go or stay; return the run's exit code."""
     request = RunRequest(source=there.source, results=there.source / "results")
     order = messages.Order(action="test", request=request).line()
-    async with holding(there):
+    async with holding(there, **given):
         reader, writer = await asyncio.open_unix_connection(there.socket)
         writer.write(f"{order}{says}".encode())
         if goes:
@@ -149,3 +157,82 @@ async def test_run_that_nobody_waits_for(there: Held) -> None:
     """The end of whoever ordered a run ends it in order, with results."""
     assert await judged(there, goes=True) == 129
     assert (there.source / "results/summary.md").exists()
+
+
+@pytest.mark.parametrize("given", [{"registry": "mirror.example.com"}, {"bundle": "bundle.tar"}])
+async def test_run_takes_images_from_where_the_cluster_did(there: Held, given: dict[str, str]) -> None:
+    """A run that says nothing of it has the registry or bundle of `up`: nothing has to be brought up to date."""
+    asked: dict[str, Any] = {name: there.source / text if name == "bundle" else text for name, text in given.items()}
+    key = current_key(Plan.read(RunRequest(source=there.source, **asked)))
+    assert key != there.deployed.key
+    there = replace(there, deployed=replace(there.deployed, key=key))
+    assert await judged(there, **asked) == 3
+    assert "kubeconfig" in (there.source / "results/summary.md").read_text(encoding="utf-8")
+
+
+class Noted:
+    """Takes what a build is read with, and refuses it."""
+
+    def __init__(self) -> None:
+        """Know of nothing."""
+        self.origin: Any = None
+        self.request: Any = None
+
+    async def read(self, origin: object, request: object, _steps: object, *, fresh: bool) -> Build:
+        """Take it."""
+        self.origin, self.request = origin, request
+        assert fresh
+        msg = "no further"
+        raise UserError(msg)
+
+
+async def test_refresh_asks_as_the_run_does(there: Held, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What brings a cluster up to date asks the run's registry with the run's password, and has the cluster's nodes."""
+    noted = Noted()
+    monkeypatch.setattr(Build, "read", noted.read)
+    nothing: Any = None
+    origin = Origin(nothing, nothing, nothing, nothing)
+    up = RunRequest(source=there.source, kubernetes_version="1.31.6")
+    one = holder.Holder(there.name, up, origin, nothing, nothing, there.kubeconfig, there.socket, there.since, nothing)
+    credentials = {"registry_user": "ci", "registry_password": "env://NAME"}
+    asked = RunRequest(source=there.source, registry="mirror.example.com", **credentials)  # type: ignore[arg-type]
+    with pytest.raises(UserError, match="no further"):
+        await one.refresh(asked, Lines())
+    assert (noted.request.registry_user, noted.request.kubernetes_version) == ("ci", "1.31.6")
+    assert noted.origin.password is not None
+    with pytest.raises(UserError, match="no further"):
+        await one.refresh(RunRequest(source=there.source), Lines())
+    assert noted.origin.password is None
+
+
+async def test_refresh_refuses_a_bundle_that_lacks_something(there: Held, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bundle that the repository has outgrown is refused before anything of it comes into a cluster that is up."""
+    contents = CONTENTS.model_copy(update={"built": {"floe.local/greeter:dev": "as-it-was"}})
+    nothing: Any = None
+    lock = SimpleNamespace(file=lambda _name: SimpleNamespace(contents=text))
+    registry = Registry(nothing, bundle=Bundle(there.source / "bundle.tar", contents, nothing))
+
+    async def text() -> str:
+        return "another lock"
+
+    async def read(*_given: object, fresh: bool) -> Build:  # noqa: ARG001 - as the engine gives it
+        return Build(Origin(nothing, nothing, lock, nothing), nothing, registry, nothing)  # type: ignore[arg-type]
+
+    async def platform() -> str:
+        return contents.platform
+
+    monkeypatch.setattr(Build, "read", read)
+    monkeypatch.setattr(lacking.dag, "default_platform", platform)
+    one = holder.Holder(
+        there.name,
+        RunRequest(source=there.source),
+        Origin(nothing, nothing, nothing, nothing),
+        SimpleNamespace(tools=None),  # type: ignore[arg-type]
+        nothing,
+        there.kubeconfig,
+        there.socket,
+        there.since,
+        nothing,
+    )
+    with pytest.raises(UserError, match=r"^bundle .*bundle\.tar was made by another version"):
+        await one.refresh(RunRequest(source=there.source), Lines())

@@ -47,7 +47,7 @@ def write(folder: Path, name: str, text: str) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-def snapshot(source: Path, **asked: str) -> Snapshot:
+def snapshot(source: Path, **asked: object) -> Snapshot:
     """Return what the repository holds now."""
     return Snapshot.of(Plan.read(RunRequest(source=source, **asked)))  # type: ignore[arg-type]
 
@@ -64,6 +64,18 @@ def test_files(source: Path) -> None:
     for name in ("run.log", "out/x", "results/junit.xml", ".venv/bin/python", "src/__pycache__/shop.pyc"):
         write(source, name, "")
     assert repository.files(source) == tuple(sorted((*FILES, ".gitignore")))
+
+
+def test_bundle_is_no_source(source: Path) -> None:
+    """A bundle that lies in the repository is none of its files, is not read for the key, and is not packed."""
+    write(source, "tests/bundle.tar", "first")
+    before = snapshot(source, bundle=source / "tests/bundle.tar")
+    write(source, "tests/bundle.tar", "second")
+    after = snapshot(source, bundle=source / "tests/bundle.tar")
+    assert (after.key, after.packed) == (before.key, before.packed)
+    assert "tests/bundle.tar" not in unpacked(after)
+    assert repository.files(source, source / "tests/bundle.tar") == tuple(sorted(FILES))
+    assert repository.files(source) == tuple(sorted((*FILES, "tests/bundle.tar")))
 
 
 def test_committed_files_that_are_ignored(source: Path) -> None:

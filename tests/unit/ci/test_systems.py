@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ PROGRAM = """
 # First what others wrote: it has its own ways on Windows, which can't be taken here.
 import anyio._backends._asyncio, click, dagger.mod, jinja2, kubernetes, multiprocessing.pool, psutil, pydantic, yaml
 import importlib, importlib.metadata, os, signal, sys
+from pathlib import Path
 
 class Lacks:
     def find_spec(self, name, path=None, target=None):
@@ -27,12 +29,23 @@ for name in ("SIGHUP", "SIGKILL"):
     delattr(signal, name)
 sys.meta_path.insert(0, Lacks())
 sys.platform = "win32"
-for name in ("doctor", "init", "results", "test"):
+for name in ("build_runner", "bundle", "doctor", "init", "results", "test", "up"):
     importlib.import_module(f"floe_ci.cli.{name}")
-for name in ("choice", "cluster", "dagger"):
+for name in ("choice", "cluster", "container", "dagger", "held", "kind"):
     importlib.import_module(f"floe_ci.places.{name}")
+# What commands and places import when it comes to it.
+for name in ("bundling", "held_cluster", "origin", "publish"):
+    importlib.import_module(f"floe_ci.{name}")
 
-from pathlib import Path
+from floe_ci import held_cluster
+from floe_ci.errors import UserError
+from floe_ci.request import RunRequest
+assert held_cluster.usable(Path()) is None
+try:
+    held_cluster.up(RunRequest(), None)
+except UserError as error:
+    print(error)
+
 from floe_ci.folder import RunFolder
 folder = RunFolder.take(Path("results"), run_id="1", tier="unit", place="cluster")
 folder.write("summary.md", "text")
@@ -45,6 +58,8 @@ print(folder.path.joinpath("run.json").read_text())
 def test_nothing_is_needed_that_windows_lacks(tmp_path: Path) -> None:
     """What a run in Dagger or in a cluster is made of is imported, and leaves results, without what only Unix has."""
     command = [sys.executable, "-c", PROGRAM]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    env = {**os.environ, "XDG_STATE_HOME": str(tmp_path / "state")}
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert '"state": "ended"' in done.stdout
+    assert "a cluster that stays needs what Windows lacks" in done.stdout

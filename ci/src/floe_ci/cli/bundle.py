@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from floe_ci.cli import options
 
@@ -27,6 +28,7 @@ def command(context: click.Context, /, *, output: Path, bill: Path | None, **giv
     `floe-ci test --bundle FILE` runs from it.
     """
     if context.invoked_subcommand:
+        refuse_before(context)
         return
     import anyio  # noqa: PLC0415 - here and below: `--help` needs none of it
 
@@ -41,6 +43,23 @@ def command(context: click.Context, /, *, output: Path, bill: Path | None, **giv
     for name in contents.charts:
         click.echo(f"chart {name}")
     click.echo(output)
+
+
+def refuse_before(context: click.Context) -> None:
+    """Refuse options of the command itself where another one follows, which would not hear of them.
+
+    Raises:
+        click.UsageError: There are some.
+    """
+    given = [
+        parameter.opts[0]
+        for parameter in context.command.params
+        if parameter.name and context.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE
+    ]
+    if given:
+        name = context.invoked_subcommand
+        msg = f"{', '.join(given)} before {name}: options of {name} go behind it; see its --help"
+        raise click.UsageError(msg)
 
 
 @command.command("push")

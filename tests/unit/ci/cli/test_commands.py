@@ -251,3 +251,24 @@ def test_no_bundle_is_pushed(call: Call, tmp_path: Path) -> None:
     told = call("bundle", "push", str(tmp_path / "other.tar"), "registry.example.com")
     assert told.exit_code == 2
     assert "other.tar: it can't be read" in told.output + told.stderr
+
+
+def test_options_before_push_are_refused(call: Call, tmp_path: Path) -> None:
+    """Options that stand before `push` are not dropped: they are named, with where they would go."""
+    before = ["--registry-user", "ci", "--registry-password", "env://NAME", "--tier", "e2e", "--output", "x.tar"]
+    told = call("bundle", *before, "push", str(tmp_path / "bundle.tar"), "registry.example.com")
+    assert told.exit_code == 2
+    said = " ".join((told.output + told.stderr).split())
+    for name in before[::2]:
+        assert name in said
+    assert "before push: options of push go behind it" in said
+
+
+def test_password_is_not_told(call: Call, somewhere: Somewhere) -> None:
+    """A password that is given where its address should be is not shown, and no place is asked for anything."""
+    given = ["--registry", "mirror.example.com", "--registry-user", "ci", "--registry-password", "hunter2secret"]
+    told = call("test", "--on", "dagger", *given)
+    assert told.exit_code == 2
+    assert "must be the address of a secret" in told.output + told.stderr
+    assert "hunter2" not in told.output + told.stderr
+    assert not somewhere.requests

@@ -1,0 +1,67 @@
+"""What a request refuses before anything is started, and where it takes images from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from floe_ci.errors import UserError
+from floe_ci.request import RunRequest
+
+if TYPE_CHECKING:
+    from floe_ci.request import PlaceName
+
+MIRROR = "mirror.example.com"
+ADDRESS = "env://REGISTRY_PASSWORD"  # pragma: allowlist secret
+
+
+@pytest.mark.parametrize("place", ["dagger", "cluster", "local"])
+@pytest.mark.parametrize("given", ["hunter2secret", "hunter2:secret", "secret//hunter2"])
+def test_password_itself_is_refused(place: PlaceName, given: str) -> None:
+    """A password that is given in place of its address is refused, and nothing of it is repeated."""
+    asked = RunRequest(registry=MIRROR, registry_user="ci", registry_password=given, push=f"{MIRROR}/runner:1")
+    with pytest.raises(UserError, match=r"^--registry-password: must be the address of a secret: env:") as refused:
+        asked.require_place(place)
+    assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("place", "given", "reason"),
+    [
+        ("local", {"registry_user": "ci"}, "^--registry-user: .*--on local"),
+        ("local", {"registry_password": ADDRESS}, "^--registry-password: .*--on local"),
+        ("cluster", {"registry_user": "ci", "registry_password": ADDRESS}, "^--registry-user and .* for --push"),
+        ("cluster", {"registry_user": "ci", "push": "r.example.com/x:1"}, "belong together"),
+        ("cluster", {"registry_password": ADDRESS, "push": "r.example.com/x:1"}, "belong together"),
+        ("dagger", {"registry_password": ADDRESS}, "belong together"),
+        ("dagger", {"registry": "", "registry_user": "ci"}, "^--registry-user: .*there is none"),
+        ("dagger", {"registry": "", "registry_password": ADDRESS}, "^--registry-password: .*there is none"),
+    ],
+)
+def test_credentials_that_nothing_asks_with(place: PlaceName, given: dict[str, str], reason: str) -> None:
+    """A registry's user and password are refused where nothing would ask with them, or one without the other."""
+    with pytest.raises(UserError, match=reason):
+        RunRequest(**{"registry": MIRROR, **given}).require_place(place)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("place", "push"), [("dagger", ""), ("cluster", "r.example.com/x:1")])
+def test_credentials(place: PlaceName, push: str) -> None:
+    """Both together go with a registry: in Dagger, and where a runner is built to be pushed for a cluster."""
+    RunRequest(registry=MIRROR, registry_user="ci", registry_password=ADDRESS, push=push).require_place(place)
+
+
+def test_images_from_where_another_request_has_them() -> None:
+    """A request without registry and bundle takes both from another one, with the user and the password's address."""
+    there = RunRequest(registry=MIRROR, registry_user="ci", registry_password=ADDRESS)
+    taken = RunRequest(tier="e2e").taking_from_where(there)
+    assert (taken.registry, taken.registry_user, taken.registry_password) == (MIRROR, "ci", ADDRESS)
+    assert taken.tier == "e2e"
+    assert RunRequest().taking_from_where(RunRequest(bundle=Path("b.tar"))).bundle == Path("b.tar")
+
+
+@pytest.mark.parametrize("asked", [RunRequest(registry="other.example.com"), RunRequest(bundle=Path("b.tar"))])
+def test_images_from_where_it_says(asked: RunRequest) -> None:
+    """One that names a registry or a bundle takes nothing from another: no password goes to a registry it isn't for."""
+    there = RunRequest(registry=MIRROR, registry_user="ci", registry_password=ADDRESS)
+    assert asked.taking_from_where(there) == asked
