@@ -67,7 +67,7 @@ def test_same_tests_pass(existing_results: Path) -> None:
 
 @pytest.mark.requirement("REQ-645", "REQ-649", "REQ-639.7", "REQ-645.3")
 def test_failed_run_can_be_kept_and_deleted(existing: Existing, repository: Repository) -> None:
-    """What a run makes is in its namespace or labelled; with --keep it is left, a failed Job too, until it is deleted."""
+    """What a run makes is its namespace's or labelled; with --keep it is left, a failed Job too, till it is deleted."""
     before = existing.inventory()
     repository.write("pyproject.toml", '[tool.floe-ci.tiers.integration]\nmanifests = ["role.yaml"]\n')
     repository.write("role.yaml", ROLE)
