@@ -254,6 +254,14 @@ def test_keeper_waits_for_the_drivers_mark(runner_job: dict[str, Any]) -> None:
     assert f"until [ -e {ci_contract.RESULTS_DIR}/{job.COLLECTED} ]" in job.KEEP
 
 
+@pytest.mark.requirement("REQ-638.4")
+def test_job_runs_pytest(runner_job: dict[str, Any]) -> None:
+    """The Job's process is pytest, also where the Job is applied by hand; the other container only keeps the pod."""
+    runner, keeper = containers(runner_job)
+    assert runner["command"] == ["pytest"]
+    assert "pytest" not in " ".join(keeper["command"])
+
+
 @pytest.mark.requirement("REQ-638.5", "REQ-639.3")
 def test_results_folder_is_shared(runner_job: dict[str, Any]) -> None:
     """Both containers of the Job mount the same volume where the contract has the results."""

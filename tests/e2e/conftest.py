@@ -146,6 +146,7 @@ def deployed(
         dagster_client.wait_until_answers(shop, shop_config)
         return shop
 
+    withdraw(kube, kube_namespace)  # what a test that was killed has left
     yield roll_out
     withdraw(kube, kube_namespace)
 

@@ -8,6 +8,7 @@ from floe_testing.cluster.kube import pods
 pytestmark = pytest.mark.requirement("REQ-641")
 
 CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
+PROVISIONER = "volume.kubernetes.io/storage-provisioner"
 
 
 def nodes(kube: CoreV1Api) -> dict[str, bool]:
@@ -43,3 +44,12 @@ def test_services_are_spread_over_both_workers(kube: CoreV1Api, kube_namespace: 
     counts = {worker: sum(pod.node == worker for pod in services if not pod.terminating) for worker in workers}
     assert sum(counts.values()) == len([pod for pod in services if not pod.terminating]) == len(platform)
     assert max(counts.values()) - min(counts.values()) <= 1
+
+
+@pytest.mark.requirement("REQ-637.2")
+def test_volumes_come_from_the_local_provisioner(kube: CoreV1Api, kube_namespace: str) -> None:
+    """What services keep is on volumes, and the cluster's own provisioner has made each of a node's disk."""
+    claims = kube.list_namespaced_persistent_volume_claim(kube_namespace).items
+    made = {each.metadata.name: (each.status.phase, each.metadata.annotations[PROVISIONER]) for each in claims}
+    names = ("data-minio-0", "data-postgres-0", "data-redis-0")
+    assert made == dict.fromkeys(names, ("Bound", "rancher.io/local-path"))

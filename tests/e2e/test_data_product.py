@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from floe_testing.services.clients.dagster import DagsterClient
 
-pytestmark = pytest.mark.requirement("REQ-641")
+pytestmark = [pytest.mark.requirement("REQ-641"), pytest.mark.timeout(540)]
 
 QUERY = "SELECT day::text, orders, revenue::text FROM read_parquet(?) ORDER BY day"
 

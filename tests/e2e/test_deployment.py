@@ -18,20 +18,24 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.requirement("REQ-641")
 
 PLATFORM = "app.kubernetes.io/part-of=floe"
+PRODUCTS = "app.kubernetes.io/name=products"
+"""The label of the demo product's service, which the tier brings beside the platform."""
 
 
 def services(kube: CoreV1Api, namespace: str) -> list[V1Pod]:
-    """Return the pods of the platform that are not on their way out."""
-    found = kube.list_namespaced_pod(namespace, label_selector=PLATFORM).items
-    return [pod for pod in found if pod.metadata.deletion_timestamp is None]
+    """Return the services' pods that are not on their way out."""
+    found = [kube.list_namespaced_pod(namespace, label_selector=each).items for each in (PLATFORM, PRODUCTS)]
+    return [pod for pods in found for pod in pods if pod.metadata.deletion_timestamp is None]
 
 
 @pytest.mark.requirement("REQ-641.8", "T11")
 def test_every_service_is_ready(kube: CoreV1Api, kube_namespace: str, platform: list[str]) -> None:
-    """Each service of the tier has one pod, there is no other, and all are Ready."""
-    wait_for_condition(pods_ready(kube, kube_namespace, PLATFORM, count=len(platform)))
+    """Each service of the tier has one pod, the platform has no other, and all are Ready."""
+    wait_for_condition(
+        pods_ready(kube, kube_namespace, PLATFORM, count=len(platform)) & pods_ready(kube, kube_namespace, PRODUCTS)
+    )
     names = [pod.metadata.labels["app.kubernetes.io/name"] for pod in services(kube, kube_namespace)]
-    assert sorted(names) == platform
+    assert sorted(names) == sorted([*platform, "products"])
 
 
 @pytest.mark.requirement("REQ-641.8")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from floe_testing.services.clients.dagster import DagsterClient
 
-pytestmark = pytest.mark.requirement("REQ-641")
+pytestmark = [pytest.mark.requirement("REQ-641"), pytest.mark.timeout(540)]
 
 SOON = PollingConfig(timeout=30, interval=0.5)
 
@@ -40,7 +41,10 @@ def wait_for_outputs(marquez: str, job: str) -> set[str]:
 
     def look() -> set[str] | Unmet:
         with urllib3.PoolManager(timeout=10.0, retries=False) as http:
-            jobs: list[dict[str, Any]] = http.request("GET", f"{marquez}/jobs?limit=1000").json()["jobs"]
+            answer = http.request("GET", f"{marquez}/jobs?limit=1000")
+        if answer.status != HTTPStatus.OK:  # until the first run, it does not know the namespace
+            return Unmet(f"Marquez answers {answer.status}: {answer.data[:200]!r}")
+        jobs: list[dict[str, Any]] = answer.json()["jobs"]
         found = [each for each in jobs if each["name"].endswith(job) and each["latestRun"]]
         ended = [each for each in found if each["latestRun"]["state"] == "COMPLETED"]
         names = {output["name"] for each in ended for output in each["outputs"]}

@@ -35,6 +35,7 @@ def through_api(postgres_database: PostgresConfig, port_forward: PortForward) ->
 
 
 @pytest.mark.journey("port-forward")
+@pytest.mark.requirement("REQ-637.4")
 def test_same_server(postgres_database: PostgresConfig, through_api: PostgresConfig) -> None:
     """What is written through the port-forward, which ends within the pod, is read at the service's own address."""
     with connect(through_api) as connection:

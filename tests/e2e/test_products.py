@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from floe_testing.services.clients.dagster import DagsterClient
     from tests.e2e.conftest import Barrier
 
-pytestmark = pytest.mark.requirement("REQ-641", "REQ-645")
+pytestmark = [pytest.mark.requirement("REQ-641", "REQ-645"), pytest.mark.timeout(780)]
 
 SHOES = b"day,amount\n2026-04-01,80.00\n2026-04-01,20.50\n2026-04-02,99.00\n"
 BOOKS = b"day,amount\n2026-04-01,12.00\n2026-04-03,7.25\n"

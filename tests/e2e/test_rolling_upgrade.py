@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from floe_testing.services import DagsterConfig
     from floe_testing.services.clients.dagster import DagsterClient
 
-pytestmark = pytest.mark.requirement("REQ-641")
+pytestmark = [pytest.mark.requirement("REQ-641"), pytest.mark.timeout(600)]
 
 WEBSERVER = "dagster-webserver"
 VERSION = "floe.dev/test-version"

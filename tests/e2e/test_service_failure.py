@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from floe_testing.services.clients.dagster import DagsterClient
     from tests.e2e.conftest import Barrier
 
-pytestmark = pytest.mark.requirement("REQ-641")
+pytestmark = [pytest.mark.requirement("REQ-641"), pytest.mark.timeout(600)]
 
 
 @pytest.mark.requirement("T17")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from kubernetes.client import CoreV1Api
 
-pytestmark = pytest.mark.requirement("REQ-642")
+pytestmark = [pytest.mark.requirement("REQ-642"), pytest.mark.timeout(540)]
 
 WAIT = PollingConfig(timeout=240, interval=0.5)
 """The kubelet measures disks once a minute, and evicts a moment later."""

@@ -65,9 +65,9 @@ def test_same_tests_pass(existing_results: Path) -> None:
     assert "of context kind-floe" in (existing_results / "summary.md").read_text()
 
 
-@pytest.mark.requirement("REQ-645", "REQ-649", "REQ-645.3")
+@pytest.mark.requirement("REQ-645", "REQ-649", "REQ-639.7", "REQ-645.3")
 def test_failed_run_can_be_kept_and_deleted(existing: Existing, repository: Repository) -> None:
-    """What a run makes is in its own namespace or has its label; with --keep it is left, and deleted as it says."""
+    """What a run makes is its namespace's or labelled; with --keep it is left, a failed Job too, till it is deleted."""
     before = existing.inventory()
     repository.write("pyproject.toml", '[tool.floe-ci.tiers.integration]\nmanifests = ["role.yaml"]\n')
     repository.write("role.yaml", ROLE)
@@ -78,6 +78,8 @@ def test_failed_run_can_be_kept_and_deleted(existing: Existing, repository: Repo
     delete = re.search(r"to delete it: kubectl (.*)", summary)
     assert namespace
     assert delete
+    job = ("job/floe-test-runner", "--namespace", namespace[1])
+    existing.kubectl("wait", "--for=condition=Failed", "--timeout=60s", *job)
     own = existing.inventory(f"--selector=floe.dev/run-id={namespace[1].rpartition('-')[2]}")
     made = existing.inventory() - before
     assert {each.split()[1] for each in made} >= {f"/{namespace[1]}", f"{namespace[1]}/floe-test-runner", "/small"}

@@ -62,7 +62,7 @@ def exit_code(results: Path) -> int:
     return int((results / "exit-code").read_text())
 
 
-@pytest.mark.requirement("REQ-644", "REQ-639.7")
+@pytest.mark.requirement("REQ-644")
 def test_failing_tests_are_exported_and_then_judged(dagger: Dagger, repository: Repository, tmp_path: Path) -> None:
     """A failing test's results are exported, and the call succeeds; called again it runs again: no answer is cached."""
     repository.write("tests/unit/test_it.py", PASSING + FAILING)
@@ -186,7 +186,7 @@ def test_run_that_died_does_not_break_the_next(dagger: Dagger, repository: Repos
     assert not (tmp_path / "died").exists()
 
 
-@pytest.mark.requirement("REQ-649", "T022", "T023", "REQ-649.2", "REQ-649.3")
+@pytest.mark.requirement("REQ-649", "T022", "T023", "REQ-636.6", "REQ-649.2", "REQ-649.3")
 def test_failed_run_can_be_entered(dagger: Dagger, repository: Repository, tmp_path: Path) -> None:
     """With --keep a failed run says how to enter its cluster, where its pods still are, and how to delete it."""
     repository.write("tests/integration/test_it.py", FAILING)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
@@ -16,7 +17,7 @@ pytestmark = pytest.mark.timeout(900)
 
 
 @pytest.mark.requirement("REQ-639", "T025")
-@pytest.mark.requirement("REQ-640")
+@pytest.mark.requirement("REQ-640", "REQ-647.1")
 def test_passes_on_real_services(integration_results: Path) -> None:
     """Every integration test passes in the cluster, and the exit code says so."""
     suites = JUnitXml.fromfile(str(integration_results / "junit.xml"))
@@ -26,7 +27,7 @@ def test_passes_on_real_services(integration_results: Path) -> None:
     assert (integration_results / "exit-code").read_text() == "0\n"
 
 
-@pytest.mark.requirement("REQ-644", "REQ-639.5", "REQ-639.6", "REQ-644.1")
+@pytest.mark.requirement("REQ-644", "REQ-639.6", "REQ-644.1")
 def test_always_holds_its_files(integration_results: Path) -> None:
     """The results hold JUnit, coverage, logs, events, timings, a summary and the exit code."""
     names = {path.name for path in integration_results.iterdir()}
@@ -50,12 +51,19 @@ def test_coverage_is_measured_in_the_cluster(integration_results: Path) -> None:
     assert int(coverage.attrib["lines-covered"]) > 100
 
 
-@pytest.mark.requirement("REQ-644", "T018", "T019", "T021", "REQ-640.1", "REQ-644.3")
+@pytest.mark.requirement("REQ-644", "T018", "T019", "T021", "REQ-640.1")
 @pytest.mark.parametrize("pod", ["postgres-0", "minio-0", "dagster-webserver", "dagster-daemon", "dagster-code"])
 def test_every_service_left_its_log(integration_results: Path, pod: str) -> None:
     """The log of each service's pod is there, and says something."""
     logs = [log for log in (integration_results / "logs").glob(f"{pod}*/*.log") if log.stat().st_size]
     assert logs
+
+
+@pytest.mark.requirement("REQ-644", "REQ-639.5", "REQ-644.3")
+def test_job_left_its_log(integration_results: Path) -> None:
+    """The log of the Job's pod is there, with what pytest has said at its end."""
+    (log,) = (integration_results / "logs").glob("floe-test-runner-*/runner.log")
+    assert re.search(r"=+ \d+ passed.* in .* =+$", log.read_text(), re.MULTILINE)
 
 
 @pytest.mark.requirement("REQ-644", "REQ-649.1")

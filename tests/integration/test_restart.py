@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.requirement("REQ-637")
 
 
-@pytest.mark.requirement("REQ-637.2")
 def test_postgres_restart_keeps_data(postgres_database: PostgresConfig, restart_service: Callable[[str], None]) -> None:
     """A committed row is there when PostgreSQL was restarted, and what was connected to it is not."""
     with postgres_client.connect(postgres_database) as connection:

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.requirement("T073")
         ("queue", "integration", 3),
         ("product", "unit", 10),
         # dbt and Dagster take minutes on a busy machine.
-        pytest.param("product", "integration", 8, marks=[pytest.mark.long, pytest.mark.timeout(900)]),
+        pytest.param("product", "integration", 10, marks=[pytest.mark.long, pytest.mark.timeout(900)]),
         ("monorepo", "unit", 5),
         ("monorepo", "integration", 2),
     ],

@@ -134,7 +134,6 @@ def job(tmp_path: Path) -> Job:
     return Job(repository, {"FLOE_CI": str(TOOLS / "floe-ci"), "PLACE": "local", "TIER": "unit", "KUBERNETES": ""})
 
 
-@pytest.mark.requirement("REQ-647.1")
 def test_a_tier_is_run_with_its_arguments(job: Job) -> None:
     """Each line of the action's arguments is one argument, with its blanks, and the results are where they are kept."""
     code, said = job.test("--keyword", "passes or nothing", "")

@@ -182,6 +182,7 @@ def check_whole(outcome: Outcome, request: RunRequest) -> str:
     return (request.results / "summary.md").read_text()
 
 
+@pytest.mark.requirement("REQ-636.6")
 def test_story_in_order(request_: RunRequest) -> None:
     """A run enters, brings services up, runs the tests, collects, is judged, and only then leaves."""
     place, told = Place(), Told()

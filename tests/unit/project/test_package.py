@@ -60,7 +60,7 @@ def test_cluster_of_each_tier_is_a_file(tier: str, nodes: int) -> None:
     assert [node["role"] for node in cluster["nodes"]] == ["control-plane", *["worker"] * (nodes - 1)]
 
 
-@pytest.mark.requirement("REQ-637.5")
+@pytest.mark.requirement("REQ-637")
 @pytest.mark.parametrize("tier", ["integration", "e2e"])
 def test_nodes_mount_what_is_beside_them(tier: str) -> None:
     """Every node of a cluster mounts a folder of its host: the one that says where images are pulled from."""
@@ -75,6 +75,13 @@ def test_integration_tier_is_the_minimum() -> None:
     tiers = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["floe-ci"]["tiers"]
     assert tiers["integration"].keys().isdisjoint({"manifests", "charts", "addons"})
     assert set(tiers["integration"]["services"]) == {"postgres", "minio", "redis", "dagster"}
+
+
+@pytest.mark.requirement("REQ-641.8")
+def test_cold_start_may_take_longer_than_ten_minutes() -> None:
+    """The run waits for this repository's services longer than the ten minutes that are enough for most."""
+    services = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["floe-ci"]["timeouts"]
+    assert services["services"] > 600
 
 
 @pytest.mark.requirement("REQ-638.2")

@@ -56,6 +56,16 @@ def test_all_tiers_run_side_by_side() -> None:
     assert TESTS["strategy"]["matrix"]["tier"] == "${{ fromJSON(inputs.tiers) }}"
 
 
+@pytest.mark.requirement("REQ-647.1")
+def test_tiers_run_in_clusters_of_their_own() -> None:
+    """Each tier is run by the action in Kind inside Dagger, where a run makes its own cluster, and is rid of it."""
+    place = WORKFLOWS["tests.yml"][True]["workflow_call"]["inputs"]["on"]["default"]
+    assert (place, "on" in JOBS["tests"]["with"]) == ("dagger", False)
+    step = named(TESTS["steps"], "Run the tier")
+    assert (step["uses"], step["with"]["on"]) == ("$/action", "${{ inputs.on }}")
+    assert '--on "$PLACE" --tier "$TIER"' in named(ACTION["runs"]["steps"], "Run the tests")["run"]
+
+
 def test_several_versions_of_kubernetes_are_tried_each_week() -> None:
     """Both tiers with services run on older and newer versions of Kubernetes than the pinned one."""
     scheduled = WORKFLOWS["scheduled.yml"]

@@ -4,6 +4,7 @@ import json
 import threading
 import uuid
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -15,16 +16,24 @@ from runtime import lifecycle, lineage
 UNKNOWN = "id,day,status,amount\n1,2026-04-01,paid,80.00\n2,2026-04-01,paid,\n"
 
 
+@dataclass
+class Marquez:
+    """Keeps what it is sent, and answers with a status."""
+
+    status: int = 201
+    sent: list[dict[str, Any]] = field(default_factory=list)
+
+
 @pytest.fixture
-def events(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
-    """Yield what was sent, in its order."""
-    sent: list[dict[str, Any]] = []
+def marquez(monkeypatch: pytest.MonkeyPatch) -> Iterator[Marquez]:
+    """Yield a server that runs are told to."""
+    there = Marquez()
 
     class Taking(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             assert self.path == "/api/v1/lineage"
-            sent.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(201)
+            there.sent.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(there.status)
             self.end_headers()
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Taking) as server:
@@ -32,9 +41,15 @@ def events(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
         serving.start()
         monkeypatch.setenv(lineage.HOST, "127.0.0.1")
         monkeypatch.setenv(lineage.PORT, str(server.server_port))
-        yield sent
+        yield there
         server.shutdown()
         serving.join()
+
+
+@pytest.fixture
+def events(marquez: Marquez) -> list[dict[str, Any]]:
+    """Return what was sent, in its order."""
+    return marquez.sent
 
 
 def test_run_of_a_product(events: list[dict[str, Any]]) -> None:
@@ -87,3 +102,19 @@ def test_nobody_to_be_told(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCa
     with lineage.told("make_daily_orders", str(uuid.uuid4()), "s3://shop/orders/", "shop.daily_orders"):
         pass
     assert "lineage is not told to http://127.0.0.1:1" in caplog.text
+
+
+def test_server_that_is_unwell(marquez: Marquez, caplog: pytest.LogCaptureFixture) -> None:
+    """A server that can't take what it is sent holds no run up: nothing is tried again."""
+    marquez.status = 503
+    with lineage.told("make_daily_orders", str(uuid.uuid4()), "s3://shop/orders/", "shop.daily_orders"):
+        pass
+    assert [each["eventType"] for each in marquez.sent] == ["START", "COMPLETE"]
+    assert caplog.text.count("lineage is not told to") == 2
+
+
+def test_nothing_that_can_be_told(marquez: Marquez, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A command of dbt that has left no files goes on to its own end: the log says that it is not told."""
+    lineage.tell_of_dbt(tmp_path, "duckdb", "build")
+    assert marquez.sent == []
+    assert "lineage is not told to" in caplog.text

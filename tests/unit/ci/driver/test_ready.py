@@ -199,7 +199,7 @@ def test_services_ready(well: ApiServer, run_spec: Callable[..., RunSpec]) -> No
     ready.wait_for_services(well.apis, run_spec(), SERVICES)
 
 
-@pytest.mark.requirement("REQ-642.4")
+@pytest.mark.requirement("REQ-642.1")
 def test_service_that_is_not_ready(well: ApiServer, run_spec: Callable[..., RunSpec]) -> None:
     """A wait that times out says which workload lacks what, what its pods are at and say, and what to type next."""
     well.objects[PODS] = client.V1PodList(items=[pod(RUNNING)])

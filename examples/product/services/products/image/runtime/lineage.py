@@ -22,7 +22,7 @@ NAMESPACE = "products"
 """What jobs and tables are found under."""
 PRODUCER = "https://example.com/products"
 TIMEOUT = 5
-"""Seconds: one that is away holds a run up for no longer."""
+"""Seconds for each thing that is told: one that is away, and is not tried again, holds a run up for no longer."""
 TOLD = {"seed", "run", "build", "test", "snapshot"}
 """The commands of dbt that make or try something."""
 
@@ -59,18 +59,24 @@ def told(job: str, run: str, source: str, table: str) -> Iterator[None]:
 
 def tell_of_dbt(project: Path, target: str, command: str) -> None:
     """Tell of each node that a command of dbt has run, by the files that it left of that."""
-    if command in TOLD and HOST in os.environ:
-        left = DbtLocalArtifactProcessor(str(project), target=target, producer=PRODUCER, job_namespace=NAMESPACE)
-        _send(left.parse().events())
+    if command in TOLD:
+        _send(_of_dbt(project, target))
+
+
+def _of_dbt(project: Path, target: str) -> Iterator[RunEvent]:
+    """Yield what a command of dbt has left; files that can't be read are an error of the first of them."""
+    left = DbtLocalArtifactProcessor(str(project), target=target, producer=PRODUCER, job_namespace=NAMESPACE)
+    yield from left.parse().events()
 
 
 def _send(events: Iterable[RunEvent]) -> None:
-    """Send events; no run fails because they can't be."""
+    """Send events, which are made as they are sent; no run fails because they can't be."""
     if HOST not in os.environ:
         return
     url = f"http://{os.environ[HOST]}:{os.environ[PORT]}"
+    transport = {"type": "http", "url": url, "timeout": TIMEOUT, "retry": {"total": 0}}
     try:
-        client = OpenLineageClient(config={"transport": {"type": "http", "url": url, "timeout": TIMEOUT}})
+        client = OpenLineageClient(config={"transport": transport})
         for event in events:
             client.emit(event)
     except Exception as error:  # noqa: BLE001 - of whichever library is below it
