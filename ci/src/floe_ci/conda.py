@@ -27,7 +27,8 @@ def requirements(repository: Path) -> tuple[str, ...]:
     """Return the packages as requirements: conda's own under the same name, which is right for most of them."""
     file = file_in(repository)
     try:
-        document = yaml.safe_load(text_of(file)) if file else None
+        # Everything is a text: nobody asks what a date in it means, and there may be no such day.
+        document = yaml.load(text_of(file), yaml.BaseLoader) if file else None  # noqa: S506 - it makes no objects
     except (yaml.YAMLError, RecursionError):
         return ()
     listed = document.get("dependencies") if isinstance(document, dict) else None
@@ -44,6 +45,8 @@ def _requirement(spec: str) -> str:
     if found is None or found[1].lower() in _NOT_PYTHONS or found[1].startswith("lib"):
         return ""
     name, version = found[1], _BUILD.sub("", found[2].replace(" ", ""))
+    if "|" in version:
+        return name
     if version.startswith("=") and not version.startswith("=="):
         return f"{name}=={version[1:].removesuffix('.*')}.*"
     return f"{name}{version if version[:1] in '<>!=~' else ''}"

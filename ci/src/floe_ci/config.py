@@ -4,6 +4,7 @@ Everything has a default. The table is validated as a whole, and every problem i
 """
 
 import re
+import shlex
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
@@ -48,6 +49,7 @@ MOST_RETRIES: Final = 100
 MOST_PATHS: Final = 1000
 RUN_VARIABLES: Final = (ENV_RUN_ID, ENV_TIER, ENV_NAMESPACE, ENV_RESULTS_DIR, ENV_SERVICES_DIR, *ENV_TIMEOUTS.values())
 """The variables that every run has of its own."""
+_FILES: Final = (".txt", ".in", ".whl")
 _QUANTITY: Final = re.compile(r"(?=.*[1-9])\d+(\.\d+)?(m|k|[MGTP]|[KMGTP]i)?")
 OCI: Final = "oci://"
 """How the address of a chart in a registry begins."""
@@ -58,16 +60,22 @@ LONGEST_RELEASE: Final = 53
 _PASSED: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\*?")
 
 
-def _requirement(text: str) -> str:
-    """Refuse what is no requirement; options, paths and addresses are uv's to judge."""
-    without_nul(text)
-    if text.startswith(("-", ".")) or any(char in text for char in "/\\:") or text.endswith((".txt", ".in", ".whl")):
-        return text
+def requirement_problem(text: str) -> str | None:
+    """Return why a text is no argument of `uv pip install`; options, paths and addresses are uv's to judge."""
+    is_uvs = text.startswith(("-", ".")) or any(char in text for char in "/\\:") or text.endswith(_FILES)
     try:
-        Requirement(text)
-    except InvalidRequirement as error:
-        reason = f"not a requirement: {shown(text)}: {str(error).splitlines()[0]}"
-        raise problem(reason) from None
+        if text.startswith("-"):
+            shlex.split(text)
+        elif not is_uvs:
+            Requirement(text)
+    except (InvalidRequirement, ValueError) as error:
+        return f"not a requirement: {shown(text)}: {str(error).splitlines()[0]}"
+    return None
+
+
+def _requirement(text: str) -> str:
+    if reason := requirement_problem(without_nul(text)):
+        raise problem(reason)
     return text
 
 

@@ -11,12 +11,13 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from floe_ci import conda, poetry
+from floe_ci.config import requirement_problem
 from floe_ci.files import text_of
 from floe_ci.setup_py import SetupPy
-from floe_ci.toml_files import OWN_FILE, document_of, table_in
+from floe_ci.toml_files import OWN_FILE, document_of, table_in, texts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 TEST_GROUPS: Final[tuple[str, ...]] = ("test", "tests", "testing", "dev")
@@ -29,8 +30,13 @@ PROJECT_FILES: Final = ("pyproject.toml", "setup.py")
 """What pip and uv know a project by that they can build; a `setup.cfg` alone is none to them."""
 TESTS_FOLDERS: Final = ("tests", "test", "testing")
 _TESTS_FILE: Final = re.compile(r"(?:^|[-_./])(?:tests?|testing|dev|develop|development)(?:[-_./]|$)")
-_CONDITIONAL: Final = re.compile(r"#|[^\s:]*\{|[\w,!.-]+:\s")
-"""The beginning of a line of tox's that refers to something else, or is of some environments only."""
+_CONDITIONAL: Final = re.compile(r".*\{|[\w,!.-]+:\s")
+"""A line of tox's that refers to something else, or is of some environments only."""
+_TOX_FOLDER: Final = re.compile(r"\{(?:toxinidir|tox_root)\}")
+"""The folder of the file itself, as tox calls it."""
+_COMMENT: Final = re.compile(r"(?:^|\s)\s*#.*")
+_FILES: Final = re.compile(r"file:(?!\s*/)")
+"""How setuptools says that a list is in files; with a slash behind it, it is the address of one package."""
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -100,7 +106,17 @@ def _installed(folder: Path) -> list[str]:
     pyproject = document_of(folder / "pyproject.toml")
     own = [*_itself(folder, pyproject), *_of_poetry(pyproject), *_of_pdm(pyproject), *_of_hatch(pyproject)]
     files = [f"-r {shlex.quote(name)}" for name in _of_tests(requirements_files(folder))]
-    return [*own, *_of_pipenv(folder), *files, *_of_tox(folder)]
+    lines = [*own, *_of_pipenv(folder), *files, *_of_tox(folder)]
+    return [argument for line in lines for argument in _arguments(line)]
+
+
+def _arguments(line: str) -> list[str]:
+    """Return a line as arguments of `uv pip install`, without its comment; none: it is no requirement."""
+    plain = _COMMENT.sub("", line).strip()
+    if of_files := _FILES.match(plain):
+        names = plain[of_files.end() :].split(",")
+        return [f"-r {shlex.quote(name.strip())}" for name in names if name.strip()]
+    return [plain] if plain and requirement_problem(plain) is None else []
 
 
 def _itself(folder: Path, pyproject: dict[str, Any]) -> list[str]:
@@ -108,35 +124,46 @@ def _itself(folder: Path, pyproject: dict[str, Any]) -> list[str]:
     setup, setup_py = _ini(folder / "setup.cfg"), SetupPy.read(folder / "setup.py")
     project, of_poetry = table_in(pyproject, "project"), table_in(pyproject, "tool", "poetry")
     has = project or of_poetry or table_in(pyproject, "build-system")
-    groups = [f"--group {name}" for name in test_names(table_in(pyproject, "dependency-groups"))]
+    groups = [f"--group {shlex.quote(name)}" for name in test_names(table_in(pyproject, "dependency-groups"))]
     is_built = (folder / "setup.py").is_file() or ("metadata" in setup and (folder / "pyproject.toml").is_file())
     if not (has or is_built):
         return [*groups, *_of_setup_cfg(setup)]
     if of_poetry.get("package-mode") is False:
-        return [*_texts(project.get("dependencies")), *_main_of_poetry(pyproject), *groups]
+        return [*texts(project.get("dependencies")), *_main_of_poetry(pyproject), *groups]
     extras: dict[str, Any] = {
         **setup_py.extras,
-        **{name: text.splitlines() for name, text in setup.get("options.extras_require", {}).items()},
+        **_extras_of(setup),
         **table_in(of_poetry, "extras"),
         **table_in(project, "optional-dependencies"),
     }
-    of_hatch = [name for table in _hatch(pyproject) for name in _texts(table.get("features")) if name in extras]
+    of_hatch = [name for table in _hatch(pyproject) for name in texts(table.get("features")) if name in extras]
     chosen = ",".join(dict.fromkeys([*test_names(extras), *of_hatch]))
-    formerly = setup.get("options", {}).get("tests_require", "").splitlines()
-    return [f".[{chosen}]" if chosen else ".", *groups, *filter(None, formerly), *setup_py.tests]
+    formerly = _listed(setup.get("options", {}).get("tests_require", ""))
+    return [f".[{chosen}]" if chosen else ".", *groups, *formerly, *setup_py.tests]
 
 
 def _of_setup_cfg(setup: dict[str, dict[str, str]]) -> list[str]:
     """Return what a package needs that nothing can build: its tests find it in the folder that they run in."""
-    extras = {name: text.splitlines() for name, text in setup.get("options.extras_require", {}).items()}
-    own = setup.get("options", {}).get("install_requires", "").splitlines()
-    return [line for line in (*own, *chain.from_iterable(extras[name] for name in test_names(extras))) if line]
+    extras = _extras_of(setup)
+    own = _listed(setup.get("options", {}).get("install_requires", ""))
+    return [*own, *chain.from_iterable(extras[name] for name in test_names(extras))]
+
+
+def _extras_of(setup: dict[str, dict[str, str]]) -> dict[str, list[str]]:
+    return {name: _listed(text) for name, text in setup.get("options.extras_require", {}).items()}
+
+
+def _listed(text: str) -> list[str]:
+    """Return a list as setuptools reads it: each on a line, or all on one with semicolons between them."""
+    if _FILES.match(text.strip()):
+        return [" ".join(text.split())]
+    return text.splitlines() if "\n" in text else text.split(";")
 
 
 def test_names(table: dict[str, Any]) -> list[str]:
     """Return those of groups or extras that tests need: the ones that are called so, or else that have pytest."""
     named = [name for name in TEST_GROUPS if name in table]
-    return named or [name for name, listed in table.items() if "pytest" in map(_package, _texts(listed))]
+    return named or [name for name, listed in table.items() if "pytest" in map(_package, texts(listed))]
 
 
 def _of_poetry(pyproject: dict[str, Any]) -> list[str]:
@@ -158,12 +185,12 @@ def _of_pipenv(folder: Path) -> list[str]:
 
 def _of_pdm(pyproject: dict[str, Any]) -> list[str]:
     groups = table_in(pyproject, "tool", "pdm", "dev-dependencies")
-    return [each for name in test_names(groups) for each in _texts(groups[name]) if not each.startswith("-")]
+    return [each for name in test_names(groups) for each in texts(groups[name]) if not each.startswith("-")]
 
 
 def _of_hatch(pyproject: dict[str, Any]) -> list[str]:
     keys = ("dependencies", "extra-dependencies")
-    return [each for table in _hatch(pyproject) for key in keys for each in _texts(table.get(key))]
+    return [each for table in _hatch(pyproject) for key in keys for each in texts(table.get(key))]
 
 
 def _hatch(pyproject: dict[str, Any]) -> list[dict[str, Any]]:
@@ -174,11 +201,16 @@ def _at(argument: str, folder: Path, repository: Path) -> str:
     """Return an argument that is meant for a folder as it is said in the repository's own."""
     place = folder.resolve().relative_to(repository.resolve()).as_posix()
     option, _, value = argument.partition(" ")
-    if option == "-r":
-        return f"-r {shlex.quote(f'{place}/{shlex.split(value)[0]}')}"
+    if option not in {"-r", "-c", "-e", "--group"}:
+        return f"./{place}{argument.removeprefix('.')}" if argument[:1] == "." else argument
+    name = "".join(shlex.split(value))
     if option == "--group":
-        return f"--group {shlex.quote(f'{place}/pyproject.toml:{value}')}"
-    return f"./{place}{argument.removeprefix('.')}" if argument[:1] == "." else argument
+        below = f"{place}/pyproject.toml:{name}"
+    elif "://" in name or name.startswith("/"):
+        return argument
+    else:
+        below = _at(name, folder, repository) if option == "-e" and name[:1] == "." else f"{place}/{name}"
+    return f"{option} {shlex.quote(below)}"
 
 
 def _of_tests(files: tuple[str, ...]) -> list[str]:
@@ -190,19 +222,20 @@ def _of_tests(files: tuple[str, ...]) -> list[str]:
 def _of_tox(folder: Path) -> list[str]:
     """Return what tox installs for the tests of every environment."""
     tables = [document_of(folder / "tox.toml"), table_in(document_of(folder / "pyproject.toml"), "tool", "tox")]
-    of_toml = [each for table in tables for each in _texts(table_in(table, "env_run_base").get("deps"))]
+    of_toml = [each for table in tables for each in texts(table_in(table, "env_run_base").get("deps"))]
     lines = [*of_toml, *_ini(folder / "tox.ini").get("testenv", {}).get("deps", "").splitlines()]
-    plain = [line.strip() for line in lines if not _CONDITIONAL.match(line.strip())]
-    return [re.sub(r"^-r\s*", "-r ", line) for line in plain if line]
+    local = [_TOX_FOLDER.sub(".", _COMMENT.sub("", line)).strip() for line in lines]
+    plain = [line for line in local if not _CONDITIONAL.match(line)]
+    return [re.sub(r"^(-[cer])\s*(?:\./)?", r"\1 ", line) for line in plain]
 
 
 def _named_in(folder: Path) -> Iterator[str]:
     """Yield lines that begin with the names of the packages that a folder's files speak of."""
     pyproject, setup_py = document_of(folder / "pyproject.toml"), SetupPy.read(folder / "setup.py")
-    yield from _texts(table_in(pyproject, "project").get("dependencies"))
+    yield from texts(table_in(pyproject, "project").get("dependencies"))
     for table in (table_in(pyproject, "project", "optional-dependencies"), table_in(pyproject, "dependency-groups")):
         for listed in table.values():
-            yield from _texts(listed)
+            yield from texts(listed)
     of_poetry = table_in(pyproject, "tool", "poetry")
     yield from table_in(of_poetry, "dependencies")
     for group in table_in(of_poetry, "group").values():
@@ -210,7 +243,7 @@ def _named_in(folder: Path) -> Iterator[str]:
     yield from (*_of_poetry(pyproject), *_of_pdm(pyproject), *_of_hatch(pyproject), *_of_pipenv(folder))
     yield from chain(setup_py.dependencies, *setup_py.extras.values(), setup_py.tests)
     for section in _ini(folder / "setup.cfg").values():
-        yield from chain.from_iterable(value.splitlines() for value in section.values())
+        yield from chain.from_iterable(map(_listed, section.values()))
     for name in requirements_files(folder):
         yield from text_of(folder / name).splitlines()
     yield from conda.requirements(folder)
@@ -223,16 +256,25 @@ def _members(repository: Path, pyproject: dict[str, Any]) -> list[Path]:
 
 def _projects_below(repository: Path) -> list[Path]:
     """Return the projects in the usual folders of a repository that is none itself."""
-    found = {folder.resolve() for pattern in MEMBERS for folder in repository.glob(pattern) if folder.name[:1] != "."}
-    return sorted(folder for folder in found if any((folder / name).is_file() for name in PROJECT_FILES))
+    found = _below(repository, MEMBERS)
+    return sorted(folder for folder in found if _is_project(folder))
+
+
+def _is_project(folder: Path) -> bool:
+    return folder.name[:1] != "." and any((folder / name).is_file() for name in PROJECT_FILES)
 
 
 def _matches(workspace: dict[str, Any], key: str, root: Path) -> set[Path]:
+    return _below(root, texts(workspace.get(key)))
+
+
+def _below(root: Path, patterns: Iterable[str]) -> set[Path]:
+    """Return the folders below another that match; what a link or `..` leads to elsewhere is not among them."""
     found: set[Path] = set()
-    for pattern in _texts(workspace.get(key)):
-        with suppress(ValueError, NotImplementedError):
-            found.update(path.resolve() for path in root.glob(pattern.rstrip("/")))
-    return found
+    for pattern in patterns:
+        with suppress(ValueError, NotImplementedError, IndexError, OSError):
+            found.update(path.resolve() for path in root.glob(pattern.rstrip("/")) if path.is_dir())
+    return {path for path in found if root.resolve() in path.parents}
 
 
 def _package(line: str) -> str | None:
@@ -242,10 +284,6 @@ def _package(line: str) -> str | None:
 
 def _quoted(text: str) -> str:
     return f"'{text}'" if '"' in text else f'"{text}"'
-
-
-def _texts(value: object) -> list[str]:
-    return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
 
 
 def _ini(path: Path) -> dict[str, dict[str, str]]:

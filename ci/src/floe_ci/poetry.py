@@ -5,7 +5,14 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-_NUMBERS: Final = re.compile(r"([\^~])\s*(\d+(?:\.\d+)*)")
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+_NUMBERS: Final = re.compile(r"([\^~])\s*(\d+(?:\.\d+)*)([-.+\w]*)")
+"""A range by its sign, the numbers of the version that it begins with, and what that has behind them, such as `b1`."""
+_BETWEEN: Final = re.compile(r"\s*,\s*|(?<=[\w*])\s+(?=[<>=!~^])")
+"""What stands between two ranges: a comma, or to Poetry a space as well."""
+_SCP: Final = re.compile(r"((?:[\w.-]+@)?[\w.-]+):(?!//)/?(.+)")
+"""Git's short form of an address, as `git@github.com:a/b.git`."""
 _COMPARED: Final = re.compile(r"(===?|~=|!=|[<>]=?)\s*(\d[\w.*]*)")
 _MARKERS: Final = (
     "os_name", "platform_machine", "platform_system", "python_version", "python_full_version", "sys_platform"
@@ -30,14 +37,19 @@ def _requirement(name: str, wanted: object) -> str:
         return f"{name}{_specifier(wanted)}"
     extras = f"[{','.join(map(str, found))}]" if isinstance(found := wanted.get("extras"), list) else ""
     if isinstance(path := wanted.get("path"), str):
-        return f"./{path.removeprefix('./')}{extras}"
+        return f"{path if path.startswith('/') else './' + path.removeprefix('./')}{extras}"
     marker = f"; {found}" if (found := _marker(wanted)) else ""
     if isinstance(address := wanted.get("url") or wanted.get("file") or wanted.get("git"), str):
         revision = next((wanted[key] for key in ("rev", "ref", "tag", "branch") if key in wanted), "")
         below = f"#subdirectory={wanted['subdirectory']}" if "subdirectory" in wanted else ""
-        at = f"git+{address}{revision and '@'}{revision}{below}" if "git" in wanted else address
+        at = f"git+{_url(address)}{revision and '@'}{revision}{below}" if "git" in wanted else address
         return f"{name}{extras} @ {at}{marker and ' '}{marker}"
     return f"{name}{extras}{_specifier(wanted.get('version'))}{marker}"
+
+
+def _url(address: str) -> str:
+    """Return the address of a repository of Git in the form that has a scheme."""
+    return f"ssh://{found[1]}/{found[2]}" if (found := _SCP.fullmatch(address)) else address
 
 
 def _marker(wanted: dict[str, Any]) -> str:
@@ -61,15 +73,22 @@ def _specifier(version: object) -> str:
     """Return Poetry's `^1.2` and `~1.2` as a range; what is several of them in one is left open."""
     if not isinstance(version, str) or version.strip() in {"", "*"} or "|" in version:
         return ""
-    return ",".join(_range(part.strip()) for part in version.split(","))
+    return ",".join(filter(_is_valid, map(_range, _BETWEEN.split(version.strip()))))
+
+
+def _is_valid(specifier: str) -> bool:
+    try:
+        return bool(SpecifierSet(specifier))
+    except InvalidSpecifier:
+        return False
 
 
 def _range(part: str) -> str:
     found = _NUMBERS.fullmatch(part)
     if found is None:
-        return part if part[:1] in "<>=!~" else f"=={part}"
+        return part if re.match(r"[<>!~]|==", part) else f"=={part.removeprefix('=').strip()}"
     numbers = [int(each) for each in found[2].split(".")]
     # A caret lets everything change behind the first number that is not zero, a tilde behind the second.
     first = next((place for place, each in enumerate(numbers) if each), len(numbers) - 1)
     kept = min(first if found[1] == "^" else 1, len(numbers) - 1)
-    return f">={found[2]},<{'.'.join(map(str, [*numbers[:kept], numbers[kept] + 1]))}"
+    return f">={found[2]}{found[3]},<{'.'.join(map(str, [*numbers[:kept], numbers[kept] + 1]))}"

@@ -6,7 +6,7 @@ import ast
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from floe_ci.files import content_of
+from floe_ci.python_files import tree_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,9 +25,8 @@ class SetupPy:
     @classmethod
     def read(cls, path: Path) -> SetupPy:
         """Read a file; one that is no Python says nothing."""
-        try:
-            tree = ast.parse(content_of(path) or b"")
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
+        tree = tree_of(path)
+        if tree is None:
             return cls()
         names = {
             target.id: node.value

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from floe_ci.declared import MEMBERS
 from floe_ci.files import text_of
 from floe_ci.tiers import TIERS
-from floe_ci.toml_files import document_of, table_in
+from floe_ci.toml_files import document_of, table_in, texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,16 +46,21 @@ def paths(repository: Path, tier: TierName) -> tuple[str, ...]:
 
 def import_mode(repository: Path, chosen: tuple[str, ...]) -> str:
     """Return the argument that pytest needs where modules of several folders have the same name; empty: none."""
-    if "import-mode" in "".join(map(str, _options(repository).values())):
+    if is_told(repository, "import-mode"):
         return ""
     names = Counter(name for path in chosen for name in _modules(repository / path))
     return IMPORTLIB if any(count > 1 for count in names.values()) else ""
 
 
+def is_told(repository: Path, option: str) -> bool:
+    """Tell whether a repository gives pytest an option in one of its files."""
+    return option in " ".join(map(str, _options(repository).values()))
+
+
 def told(repository: Path) -> tuple[str, ...]:
     """Return pytest's `testpaths`, those of them that are there."""
     given = _options(repository).get("testpaths", "")
-    patterns = given.split() if isinstance(given, str) else [each for each in given if isinstance(each, str)]
+    patterns = given.split() if isinstance(given, str) else texts(given)
     found: dict[str, None] = {}
     for pattern in patterns:
         with suppress(ValueError, NotImplementedError, OSError, IndexError):

@@ -111,6 +111,11 @@ def table_in(document: object, *names: str) -> dict[str, Any]:
     return document if isinstance(document, dict) else {}
 
 
+def texts(value: object) -> list[str]:
+    """Return the texts of a list in a document, and none where something else stands there."""
+    return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
+
+
 def _explain_toml(error: str, text: str, where: str) -> str:
     found = _TOML_PLACE.fullmatch(error)
     if found is None:

@@ -6,11 +6,12 @@ import os
 import re
 from typing import TYPE_CHECKING, Final
 
+from floe_ci import suites
 from floe_ci.declared import PROJECT_FILES, workspace_root
 from floe_ci.errors import UserError, suggest
 from floe_ci.files import text_of
 from floe_ci.requirements import install_arguments
-from floe_ci.toml_files import configuration_file, document_of, table_in
+from floe_ci.toml_files import configuration_file, document_of, table_in, texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
     from floe_ci.config import Config, RunnerConfig, TierConfig
     from floe_ci.tiers import TierName
 
-_NESTED: Final = re.compile(r"\s*(?:-[rc]|--requirement|--constraint)[ =]?\s*([^\s#]+)")
+_NESTED: Final = re.compile(r"\s*(?:-[rc]|--requirement|--constraint)[\s=]\s*([\"']?)([^#]+?)\1\s*(?:#.*)?")
+"""A line of a file of requirements that names another one, as uv reads it: all up to a comment is its name."""
 
 
 def refuse(source: Path, config: Config, tier: TierName, *, by_paths: bool) -> None:
@@ -58,7 +60,10 @@ def tests(source: Path, config: Config) -> list[str]:
 
 
 def _absent(source: Path, tier: TierConfig) -> list[str]:
-    return [path for path in tier.paths if not (source / path.partition("::")[0]).exists()]
+    """Return the paths of a tier that are not there; none where pytest is given names of packages."""
+    if "--pyargs" in tier.pytest_args or suites.is_told(source, "--pyargs"):
+        return []
+    return [path for path in tier.paths if not os.path.exists(source / path.partition("::")[0])]  # noqa: PTH110 - it takes any text
 
 
 def _install(source: Path, runner: RunnerConfig) -> Iterator[str]:
@@ -71,7 +76,7 @@ def _install(source: Path, runner: RunnerConfig) -> Iterator[str]:
             yield from (f"{where}: {each}" for each in _files(source, argument))
         elif option == "--group":
             yield from (f"{where}: {each}" for each in _group(source, argument))
-        elif argument.startswith(".") and "://" not in argument:
+        elif option in {"", "-e", "--editable"} and argument.startswith(".") and "://" not in argument:
             yield from (f"{where}: {each}" for each in _project(source, argument))
         option = argument if argument.startswith("-") else ""
 
@@ -79,14 +84,13 @@ def _install(source: Path, runner: RunnerConfig) -> Iterator[str]:
 def _files(folder: Path, name: str, seen: frozenset[Path] = frozenset()) -> Iterator[str]:
     """Yield which file there is not, of one of requirements and those that it refers to."""
     path = folder / os.path.expandvars(name)
-    if "://" in name or name == "-" or path.resolve() in seen:
+    if "://" in name or name == "-":
         return
-    if not path.is_file():
+    if not os.path.isfile(path):  # noqa: PTH113 - it takes any text
         yield f"{name}: there is no such file"
-        return
-    for line in text_of(path).splitlines():
-        if found := _NESTED.match(line):
-            yield from (f"{name}: {each}" for each in _files(path.parent, found[1], seen | {path.resolve()}))
+    elif (found := path.resolve()) not in seen:
+        named = [each[2] for line in text_of(path).splitlines() if (each := _NESTED.fullmatch(line))]
+        yield from (f"{name}: {each}" for inner in named for each in _files(path.parent, inner, seen | {found}))
 
 
 def _group(source: Path, argument: str) -> Iterator[str]:
@@ -100,7 +104,7 @@ def _group(source: Path, argument: str) -> Iterator[str]:
 def _project(source: Path, argument: str) -> Iterator[str]:
     place = re.sub(r"\[[^\]]*\]$", "", argument.partition(" ;")[0].strip())
     folder = source / place
-    if not folder.exists():
+    if not os.path.exists(folder):  # noqa: PTH110 - it takes any text
         yield f"{argument}: there is no such file or folder"
     elif folder.is_dir() and not any((folder / name).is_file() for name in PROJECT_FILES):
         yield f"{argument}: there is no project in it: no {', '.join(PROJECT_FILES)}"
@@ -114,7 +118,7 @@ def _locked(source: Path, runner: RunnerConfig) -> Iterator[str]:
         return
     groups = {*table_in(pyproject, "dependency-groups"), *table_in(root, "dependency-groups"), "dev"}
     extras = {*table_in(project, "optional-dependencies")}
-    is_dynamic = "optional-dependencies" in (project.get("dynamic") or ())
+    is_dynamic = "optional-dependencies" in texts(project.get("dynamic"))
     asked = [("groups", runner.groups, groups), ("extras", () if is_dynamic else runner.extras, extras)]
     for key, names, there in asked:
         for name in names:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import ast
 import os
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from floe_ci.files import content_of
+from floe_ci.python_files import tree_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -77,18 +76,8 @@ def _trees(repository: Path) -> Iterator[ast.Module]:
         for name in sorted(files):
             if name.endswith(".py") and left:
                 left -= 1
-                if tree := _parsed(Path(folder, name)):
+                if tree := tree_of(Path(folder, name)):
                     yield tree
-
-
-def _parsed(file: Path) -> ast.Module | None:
-    try:
-        with warnings.catch_warnings():
-            # What Python thinks of their strings is nothing that they asked for here.
-            warnings.simplefilter("ignore")
-            return ast.parse(content_of(file) or b"")
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
 
 
 def _names(tree: ast.Module) -> Iterator[str]:

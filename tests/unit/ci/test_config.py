@@ -323,6 +323,7 @@ def test_requirement_that_is_none_is_told() -> None:
     assert message.startswith(
         'pyproject.toml: tool.floe-ci.runner.install[0]: not a requirement: "this is not a requirement!!": '
     )
+    assert "install[0]: not a requirement: " in problems("""[tool.floe-ci.runner]\ninstall = ["-r 'a.txt"]""")
     fine = [".[test]", "-r requirements.txt", "-c", "pins.txt", "x @ file:///x", "git+https://h/x.git", "a[b]>=1; c"]
     with pytest.raises(UserError, match=r"install\[6\]"):
         read_config(f"[tool.floe-ci.runner]\ninstall = {fine}\n")

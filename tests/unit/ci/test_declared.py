@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
-from floe_ci.declared import Declared, conda_problem, lines_to_add
+from floe_ci.declared import Declared, conda_problem, lines_to_add, workspace_root
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,6 +34,15 @@ m = { git = "https://example.com/m", subdirectory = "m" }
 n = { version = "1", optional = true }
 j = "^1 || ^2"
 k = "^2"
+o = "^20.8b1"
+p = "~1.0rc1"
+q = "^1.0.0-alpha.1"
+r = ">=7 <8"
+s = "=1.2"
+t = ">=1.*"
+u = { git = "git@github.com:a/b.git", branch = "x" }
+v = { path = "/abs/z" }
+w = { git = "ssh://git@example.com:22/w" }
 """
 
 
@@ -55,6 +64,8 @@ def test_poetry(tmp_path: Path) -> None:
         "l==1; python_version < '3.8'",
         "l==2; python_full_version >= '3.8.1' and python_version < '4' and sys_platform == 'linux'",
         "m @ git+https://example.com/m#subdirectory=m", "j", "k>=2,<3",
+        "o>=20.8b1,<21", "p>=1.0rc1,<1.1", "q>=1.0.0-alpha.1,<2", "r>=7,<8", "s==1.2", "t",
+        "u @ git+ssh://git@github.com/a/b.git@x", "/abs/z", "w @ git+ssh://git@example.com:22/w",
     )  # fmt: skip
     assert {"psycopg", "a", "k"} <= set(declared.packages)
 
@@ -79,11 +90,23 @@ def test_poetry_without_a_package(tmp_path: Path) -> None:
         ({"setup_py": "import setuptools as s\nT = ['c']\ns.setup(extras_require={'test': T}, tests_require=['d'])"},
          (".[test]", "d")),
         ({"setup_py": "def setup(:"}, (".",)),
+        ({"setup_py": "P = '\\d'\nsetup(extras_require={'test': []}, tests_require=['', 'd  # why', 'not one'])"},
+         (".[test]", "d")),
+        ({"setup_cfg": "[options]\ninstall_requires = a # why\n[options.extras_require]\ntest = file: b c.txt, d.txt"},
+         ("a", "-r 'b c.txt'", "-r d.txt")),
+        ({"setup_cfg": "[options]\ninstall_requires = file: a.txt\n[options.extras_require]\ntest = b; c"},
+         ("-r a.txt", "b", "c")),
+        ({"setup_cfg": "[options]\ninstall_requires = file:\n  a.txt,\n  b.txt"}, ("-r a.txt", "-r b.txt")),
+        ({"setup_cfg": "[metadata]\n[options]\ntests_require = x; y", "setup_py": ""}, (".", "x", "y")),
+        ({"tox_ini": "[testenv]\ndeps = pytest  # why: {this}\n  -r {toxinidir}/a.txt\n  -c{tox_root}/b.txt\n"
+                     "  -e.\n  {toxinidir}/c\n  {envname}\n  file:///d.whl\n  -r 'e"},
+         ("pytest", "-r a.txt", "-c b.txt", "-e .", "./c", "file:///d.whl")),
         ({"Pipfile": "[packages]\na = '*'\n[dev-packages]\nb = {version = '>=1', sys_platform = \"== 'win32'\"}"},
          ("a", "b>=1; sys_platform == 'win32'")),
         ({"tox_toml": "[env_run_base]\ndeps = ['a', '-r b.txt']"}, ("a", "-r b.txt")),
         ({"my requirements-dev_txt": "a"}, ("-r 'my requirements-dev.txt'",)),
         ({"pyproject_toml": f"{NAMED}[dependency-groups]\nci = ['pytest>8']\nlint = ['ruff']"}, (".", "--group ci")),
+        ({"pyproject_toml": f"{NAMED}[dependency-groups]\n'ci x' = ['pytest']"}, (".", "--group 'ci x'")),
         ({"pyproject_toml": f"{NAMED}optional-dependencies = {{x = []}}\n[tool.hatch.envs.default]\nfeatures = ['x']"},
          (".[x]",)),
         ({"packages__b__setup_py": "", "packages__a__pyproject_toml": f"{NAMED}[dependency-groups]\ntest = []",
@@ -92,6 +115,10 @@ def test_poetry_without_a_package(tmp_path: Path) -> None:
           "./packages/b")),
         ({"pyproject_toml": "[tool.uv.workspace]\nmembers = ['a', 'b']\nexclude = ['b']", "a__setup_py": "",
           "b__setup_py": ""}, ("./a",)),
+        ({"pyproject_toml": "[tool.uv.workspace]\nmembers = ['.', './', 'a']\nexclude = ['.', '/x']",
+          "a__setup_py": ""}, ("./a",)),
+        ({"a__tox_ini": "[testenv]\ndeps =\n  -e .[x]\n  -c c.txt\n  -e lib\n  -r https://example.com/d.txt",
+          "a__setup_py": ""}, ("./a", "-e './a[x]'", "-c a/c.txt", "-e a/lib", "-r https://example.com/d.txt")),
         ({"setup_cfg": "[flake8]\nx = 1\n"}, ()),
         ({"setup_py": ""}, (".",)),
         ({"requirements_txt": "a", "requirements-docs_txt": "b"}, ("-r requirements.txt",)),
@@ -112,6 +139,22 @@ def test_what_is_installed(tmp_path: Path, files: dict[str, str], install: tuple
     assert Declared.of(write(tmp_path, **files)).install == install
 
 
+def test_folders_that_are_elsewhere(tmp_path: Path) -> None:
+    """What a link or a member's path leads to outside the repository is not its own, nor is a link in a circle."""
+    write(tmp_path, outside__setup_py="", inside__a__setup_py="")
+    (tmp_path / "inside" / "b").symlink_to(tmp_path / "outside")
+    (tmp_path / "inside" / "c").symlink_to("c")
+    assert Declared.of(tmp_path / "inside").install == ("./a",)
+    write(tmp_path / "inside", pyproject_toml="[tool.uv.workspace]\nmembers = ['../outside', '*']")
+    assert Declared.of(tmp_path / "inside").install == ("./a",)
+
+
+def test_workspace_of_the_root_itself(tmp_path: Path) -> None:
+    """A workspace whose only member is its root has none below."""
+    write(tmp_path, pyproject_toml="[tool.uv.workspace]\nmembers = ['.']", a__setup_py="")
+    assert workspace_root(tmp_path / "a") == tmp_path / "a"
+
+
 def test_packages_of_every_file_and_member(tmp_path: Path) -> None:
     """Names of packages come from every file, and from each member of a workspace."""
     write(
@@ -127,9 +170,9 @@ def test_packages_of_every_file_and_member(tmp_path: Path) -> None:
 def test_lines_to_add(tmp_path: Path) -> None:
     """The lines are TOML, whatever quotes a requirement has; where nothing is declared there are none."""
     assert lines_to_add(tmp_path) == ""
-    text = "[project]\nname = 'a'\n[tool.pdm.dev-dependencies]\ntest = ['a; x > \"3\"']"
+    text = "[project]\nname = 'a'\n[tool.pdm.dev-dependencies]\ntest = ['a; os_name > \"3\"']"
     write(tmp_path, pyproject_toml=text)
-    assert lines_to_add(tmp_path) == """[tool.floe-ci.runner] install = [".", 'a; x > "3"']"""
+    assert lines_to_add(tmp_path) == """[tool.floe-ci.runner] install = [".", 'a; os_name > "3"']"""
 
 
 def test_encodings_and_what_is_no_file(tmp_path: Path) -> None:
@@ -145,6 +188,7 @@ def test_encodings_and_what_is_no_file(tmp_path: Path) -> None:
     [
         ("dependencies: [python=3.11, numpy=1.26=x, 'conda-forge::dask>=2', {pip: [a==1]}]",
          '["numpy==1.26.*", "dask>=2", "a==1"]'),
+        ("date: 2020-13-45\ndependencies: ['a=1|2']", '["a"]'),
         ("dependencies: 3", '["NAME"]'),
         ("a: [", '["NAME"]'),
     ],

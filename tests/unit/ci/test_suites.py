@@ -62,6 +62,12 @@ def test_paths_that_pytest_is_told(tmp_path: Path, files: dict[str, str]) -> Non
     assert suites.paths(tmp_path, "unit") == ("checks", "docs/a")
 
 
+def test_paths_of_another_shape(tmp_path: Path) -> None:
+    """Pytest's `testpaths` say nothing where they are no paths."""
+    write(tmp_path, "tests/test_a.py", pyproject_toml="[tool.pytest.ini_options]\ntestpaths = 5\n")
+    assert suites.paths(tmp_path, "unit") == ("tests",)
+
+
 @pytest.mark.parametrize(
     ("names", "options", "mode"),
     [

@@ -12,6 +12,8 @@ from floe_ci.errors import UserError
 if TYPE_CHECKING:
     from pathlib import Path
 
+LONG = "x" * 300
+"""More than the name of a file may have."""
 PROJECT = "[project]\nname = 'a'\noptional-dependencies.My_Tests = []\n[dependency-groups]\ntest = []\n"
 
 
@@ -29,6 +31,10 @@ def write(folder: Path, runner: str, **files: str) -> Path:
         ("install = ['-r gone.txt']", "gone.txt: there is no such file"),
         ("install = ['--constraint=gone.txt', 'a']", "gone.txt: there is no such file"),
         ("install = ['-r more.txt']", "more.txt: nested.txt: there is no such file"),
+        ("install = ['-r quoted.txt']", "quoted.txt: a b.txt: there is no such file"),
+        ("install = ['-r long.txt']", f"long.txt: {LONG}: there is no such file"),
+        (f"install = ['./{LONG}']", f"./{LONG}: there is no such file or folder"),
+        ("install = ['--editable ./docs']", "./docs: there is no project in it"),
         ("install = ['./lib']", "./lib: there is no such file or folder"),
         ("install = ['./docs[x]']", "./docs[x]: there is no project in it: no pyproject.toml, setup.py"),
         ("install = ['.', '--group tests']", "--group tests: pyproject.toml has no such group; did you mean 'test'?"),
@@ -38,7 +44,8 @@ def write(folder: Path, runner: str, **files: str) -> Path:
 )
 def test_packages_that_are_not_there(tmp_path: Path, runner: str, words: str) -> None:
     """Each file, project, group and extra that is not there is told, where it is named, with the nearest that is."""
-    write(tmp_path, runner, **{"more.txt": "a\n-r nested.txt\n", "docs/index.md": ""})
+    files = {"more.txt": "a\n-r nested.txt\n", "quoted.txt": "--requirement='a b.txt' # c", "long.txt": f"-r {LONG}"}
+    write(tmp_path, runner, **files, **{"docs/index.md": ""})
     (problem,) = unmet.packages(tmp_path, read_repository(tmp_path)[0])
     assert problem.startswith("[tool.floe-ci.runner] ")
     assert words in problem
@@ -50,11 +57,15 @@ def test_packages_that_are_not_there(tmp_path: Path, runner: str, words: str) ->
         "install = ['.[x]', '-r more.txt', '-r https://example.com/a.txt', '--group test', 'a', 'git+https://x/y']",
         "groups = ['Test', 'dev']\nextras = ['my-tests']",
         "install = ['--group packages/b/pyproject.toml:test']",
+        "install = ['--find-links ./packages', '-f ./packages', '--index=./gone', '--target ./gone', '.']",
+        "install = ['-r others.txt']",
     ],
 )
 def test_packages_that_are_there(tmp_path: Path, runner: str) -> None:
     """What is there, is elsewhere, or is uv's to know is no problem, in a circle of files neither."""
-    write(tmp_path, runner, **{"more.txt": "-r more.txt\n", "packages/b/pyproject.toml": PROJECT})
+    others = '-crazy\n--requirements foo\n-r "a b.txt"\n-r a b.txt # c\n-r\tmore.txt\n'
+    files = {"more.txt": "-r more.txt\n", "others.txt": others, "a b.txt": ""}
+    write(tmp_path, runner, **files, **{"packages/b/pyproject.toml": PROJECT})
     assert unmet.packages(tmp_path, read_repository(tmp_path)[0]) == []
 
 
@@ -70,3 +81,21 @@ def test_paths(tmp_path: Path) -> None:
     unmet.refuse(tmp_path, config, "e2e", by_paths=False)
     with pytest.raises(UserError, match=r"pyproject\.toml: \[tool\.floe-ci\.tiers\.e2e\] paths: gone"):
         unmet.refuse(tmp_path, config, "e2e", by_paths=True)
+
+
+@pytest.mark.parametrize("option", ["pytest-args = ['--pyargs']", "[tool.pytest.ini_options]\naddopts = '-q --pyargs'"])
+def test_packages_of_tests(tmp_path: Path, option: str) -> None:
+    """Where pytest is given names of packages no path is missed; otherwise even one is that no file can have."""
+    write(tmp_path, f"[tool.floe-ci.tiers.e2e]\npaths = ['a.tests']\n{option}")
+    unmet.refuse(tmp_path, read_repository(tmp_path)[0], "e2e", by_paths=True)
+    write(tmp_path, f"[tool.floe-ci.tiers.e2e]\npaths = ['{LONG}']")
+    with pytest.raises(UserError, match=f"{LONG}: there is no such file or folder"):
+        unmet.refuse(tmp_path, read_repository(tmp_path)[0], "e2e", by_paths=True)
+
+
+def test_dynamic_that_is_no_list(tmp_path: Path) -> None:
+    """A project's `dynamic` of another shape says nothing: who it is for will tell."""
+    write(tmp_path, "extras = ['my-tests']")
+    file = tmp_path / "pyproject.toml"
+    file.write_text(file.read_text().replace("name = 'a'", "name = 'a'\ndynamic = true"))
+    assert unmet.packages(tmp_path, read_repository(tmp_path)[0]) == []
