@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from floe_testing.audit.look import is_len, keyword, parametrized, strings_in
+from floe_testing.audit.look import is_len, keyword, parametrized, strings_in, words_of
 from floe_testing.audit.model import Check, Strength
 from floe_testing.audit.module import Call, Function, Module
 
@@ -54,17 +54,13 @@ _OBJECTS: Final = (
 )
 _CONTAINERS: Final = frozenset({"dict", "list", "str", "int", "float", "tuple", "set", "bytes", "bool"})
 _ALIKE: Final = (
-    "eq",
     "same",
     "equal",
     "hash",
     "compar",
     "reflex",
     "ident",
-    "nan",
-    "self",
     "order",
-    "less",
     "cach",
     "memo",
     "stable",
@@ -73,6 +69,8 @@ _ALIKE: Final = (
     "consist",
 )
 """What is in the names of tests about how things compare with themselves."""
+_ALIKE_WORDS: Final = frozenset({"eq", "nan", "self", "less"})
+"""The same, as words of their own: `request` has `eq` in it."""
 _READS: Final = ("get_", "find_", "fetch", "read_", "load_", "query_")
 _MAKERS: Final = frozenset({"find", "load", "build", "make", "fetch"})
 """Functions that give an object, where no more than that is in their names."""
@@ -321,7 +319,7 @@ def _is_itself(left: ast.expr, right: ast.expr, function: Function) -> bool:
         return False
     if any(isinstance(node, ast.Call | ast.Await) for node in ast.walk(left)):
         return False
-    if any(word in function.name.lower() for word in _ALIKE):
+    if any(word in function.name.lower() for word in _ALIKE) or _ALIKE_WORDS.intersection(words_of(function.name)):
         return False
     return _is_answer(left, function)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final, TypeGuard
 
 from floe_testing.audit.module import Call, Function, Module
+from floe_testing.suite.syntax import FunctionNode
 
 MOCK_CLASSES: Final = frozenset(
     {"Mock", "MagicMock", "AsyncMock", "NonCallableMock", "NonCallableMagicMock", "PropertyMock", "create_autospec"}
@@ -221,14 +222,62 @@ def says_nothing_is_raised(module: Module, function: Function) -> bool:
 
 
 _SOME_WORDS: Final = 4
+_FOR_TOOLS: Final = re.compile(r"#+\s*(?:noqa|type:|pylint:|pyright:|mypy:|ruff:|pragma:|fmt:|isort:|nosec)")
+"""How comments begin that speak to another tool."""
+_LINKS: Final = frozenset(
+    {"a", "an", "and", "are", "be", "for", "in", "is", "it", "of", "test", "tests", "that", "the", "to"}
+)
+"""Words of a docstring that say nothing by themselves."""
 
 
 def is_described(module: Module, function: Function) -> bool:
-    """Tell whether a comment in a test, or its docstring, says in some words what is to be seen."""
+    """Tell whether a comment in a function, or its docstring, says in some words what is to be seen, or why."""
+    return _is_described_from(getattr(function.node, "lineno", 0), module, function)
+
+
+def is_described_at_end(module: Module, function: Function) -> bool:
+    """Tell whether a test's docstring, or a comment at its last statement, says in some words what is to be seen."""
+    first = function.node.body[-1].lineno
+    while first > 1 and module.text(first - 1).startswith("#"):
+        first -= 1
+    return _is_described_from(first, module, function)
+
+
+def _is_described_from(line: int, module: Module, function: Function) -> bool:
     if isinstance(function.node, ast.Module):
         return False
-    said = module.comment_lines(function.node.lineno, function.node.end_lineno or 0)
-    return bool(ast.get_docstring(function.node)) or any(len(text.split()) > _SOME_WORDS for _, text in said)
+    said = module.comment_lines(line, function.node.end_lineno or 0)
+    return _says_more_than_name(function.node) or any(is_worded(text, _SOME_WORDS) for _, text in said)
+
+
+def _says_more_than_name(function: FunctionNode) -> bool:
+    """Tell whether a docstring has some words, and not only those of the function's name."""
+    said = re.findall(r"\w+", (ast.get_docstring(function) or "").lower())
+    return len(said) >= _SOME_WORDS and not {*said} <= {*words_of(function.name), *_LINKS}
+
+
+def is_worded(comment: str, few: int) -> bool:
+    """Tell whether a comment has more than a few words, for a reader: not for a tool, and no code out of use."""
+    return len(comment.split()) > few and not _FOR_TOOLS.match(comment) and not _is_code(comment.lstrip("# "))
+
+
+def _is_code(text: str) -> bool:
+    """Tell whether a text is a statement, or opens a block; words alone may look like one: `this is not that`."""
+    try:
+        body = ast.parse(f"{text} pass" if text.endswith(":") else text).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    match body:
+        case [ast.Expr(value=value)]:
+            return any(isinstance(each, ast.Call) for each in ast.walk(value))
+        case [ast.AnnAssign(value=None)]:
+            return False
+    return bool(body)
+
+
+def words_of(name: str) -> list[str]:
+    """Return the words of a name, in small letters: of `test_findOrder` they are test, find and order."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower().split("_")
 
 
 def last_effect(function: Function) -> Call | None:

@@ -27,6 +27,8 @@ _KEPT: Final = frozenset(
         *(ast.Yield, ast.YieldFrom),
     }
 )
+_DIRECTIVE: Final = re.compile(r"\b(?:(?:type|pyright|mypy): *ignore(?:\[[^]]*\])?|pylint: *disable\S*)")
+"""What comments tell checkers to ignore, which says nothing of the test."""
 _HEADER: Final = 20
 """Lines in which a module says what made it."""
 _SETUPS: Final = frozenset(
@@ -204,7 +206,7 @@ class Module:
         for line, indent, text in self._comments:
             # What stands behind the last statement is the function's as long as it is indented and nothing else comes.
             if function.node.lineno <= line <= last or (line == last + 1 and indent > column):
-                comments.append(text)
+                comments.append(_DIRECTIVE.sub("", text))
                 last = max(last, line)
         owner = function.class_node
         said = [_spaced(owner.name), ast.get_docstring(owner) or ""] if owner is not None else []

@@ -124,6 +124,11 @@ def definitions_in(body: Iterable[ast.stmt]) -> Definitions:
     return found
 
 
+@lru_cache(maxsize=8)
+def _packages(root: Path) -> tuple[Path, ...]:
+    return tuple(sorted(root.glob("*/src")))
+
+
 @lru_cache(maxsize=256)
 def _module(source: bytes) -> tuple[Definitions, Names] | None:
     try:
@@ -205,8 +210,9 @@ class Scope:
                         yield file, parts[length:]
 
     def _bases(self) -> list[Path]:
+        """Return the folders that an import may start from, those of a workspace's packages last."""
         above = [folder for folder in self.file.parents if folder.is_relative_to(self.root)]
-        return [*above, self.root / "src"]
+        return [*above, self.root / "src", *_packages(self.root)]
 
     def _in_module(self, file: Path, parts: Sequence[str]) -> "tuple[ast.AST, Scope] | None":
         try:

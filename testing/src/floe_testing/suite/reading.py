@@ -290,7 +290,7 @@ class _Collector:
         for name, (node, scope) in defined.items():
             if isinstance(node, ast.ClassDef):
                 yield from self._class(node, classes, outer, scope)
-            elif self._is_test(name, node, in_unittest=in_unittest):
+            elif self._is_test(name, node, scope, in_unittest=in_unittest):
                 read = self._read(scope, node.decorator_list) + outer
                 yield (
                     node,
@@ -327,39 +327,45 @@ class _Collector:
         inner = [(statement, place.inner(defined)) for own, place in placed for statement in own]
         yield from self._scope(inner, (*classes, node.name), read + outer, in_unittest=in_unittest, line=node.lineno)
 
-    def _is_test(self, name: str, node: FunctionNode, *, in_unittest: bool) -> bool:
+    def _is_test(self, name: str, node: FunctionNode, scope: Scope, *, in_unittest: bool) -> bool:
         if not (name.startswith("test") if in_unittest else self._rules.is_test_function(name)):
             return False
-        return not any(self._is_fixture(decorator) for decorator in node.decorator_list)
-
-    def _is_fixture(self, decorator: ast.expr) -> bool:
-        name = self._names.resolve(decorator.func if isinstance(decorator, ast.Call) else decorator)
-        return name is not None and name.rpartition(".")[2] in {"fixture", "yield_fixture"}
+        return not any(_is_fixture(decorator, scope) for decorator in node.decorator_list)
 
     def _read(self, scope: Scope, decorators: Sequence[ast.expr], *, marked: bool = False) -> _Read:
         found: list[Marker | Unread] = []
         cases: list[tuple[Case, ...]] = []
         for expression in decorators:
-            if isinstance(expression, ast.Call) and self._names.resolve(expression.func) == _PARAMETRIZE:
+            if isinstance(expression, ast.Call) and scope.names.resolve(expression.func) == _PARAMETRIZE:
                 cases.append(scope.cases(expression) or ())
                 if not cases[-1]:
                     found.append(scope.unread(expression))
-            if not self._is_known(expression):
+            if not _is_known(expression, scope):
                 found += scope.markers(expression)
         for expression in _pytestmark(scope) if marked else ():
             found += scope.markers(expression)
             calls = [each for each in ast.walk(expression) if isinstance(each, ast.Call)]
-            cases += [scope.cases(each) or () for each in calls if self._names.resolve(each.func) == _PARAMETRIZE]
+            cases += [scope.cases(each) or () for each in calls if scope.names.resolve(each.func) == _PARAMETRIZE]
         return _Read(
             tuple(each for each in found if isinstance(each, Marker)),
             tuple(each for each in found if isinstance(each, Unread) and _may_name(each)),
             tuple(cases),
         )
 
-    def _is_known(self, decorator: ast.expr) -> bool:
-        """Tell whether a decorator is one of Python's or pytest's own that is no marker."""
-        name = self._names.resolve(decorator.func if isinstance(decorator, ast.Call) else decorator) or ""
-        return name.startswith(_NO_MARKERS) and not name.startswith("pytest.mark")
+
+def _is_fixture(decorator: ast.expr, scope: Scope) -> bool:
+    return _called(decorator, scope).rpartition(".")[2] in {"fixture", "yield_fixture"}
+
+
+def _is_known(decorator: ast.expr, scope: Scope) -> bool:
+    """Tell whether a decorator is one of Python's or pytest's own that is no marker."""
+    name = _called(decorator, scope)
+    return name.startswith(_NO_MARKERS) and not name.startswith("pytest.mark")
+
+
+def _called(decorator: ast.expr, scope: Scope) -> str:
+    """Return the whole name of a decorator, by the imports of the module where it is written."""
+    return scope.names.resolve(decorator.func if isinstance(decorator, ast.Call) else decorator) or ""
 
 
 def _lineage(node: ast.ClassDef, scope: Scope) -> list[_Class]:
@@ -382,15 +388,25 @@ def _is_unittest(this: _Class) -> bool:
     """Tell whether a class has a base that is a test case by its name, or is one by how it asserts."""
     if any((this.scope.names.resolve(base) or "").endswith("TestCase") for base in this.node.bases):
         return True
-    unknown = [base for base in this.node.bases if this.scope.find(base) is None and ast.unparse(base) != "object"]
-    return bool(unknown) and any(map(_asserts_as_unittest, ast.walk(this.node)))
+    unknown = [
+        base for base in this.node.bases if not _is_only_typed(base, this.scope) and this.scope.find(base) is None
+    ]
+    own = markers.definitions_in(statements(this.node.body)).functions
+    return bool(unknown) and any(name not in own for name in _assertions(this.node))
 
 
-def _asserts_as_unittest(node: ast.AST) -> bool:
-    match node:
-        case ast.Call(func=ast.Attribute(value=ast.Name(id="self"), attr=name)):
-            return re.match(r"assert[A-Z]", name) is not None
-    return False
+def _is_only_typed(base: ast.expr, scope: Scope) -> bool:
+    """Tell whether a base brings no method: `Generic[T]` and its like."""
+    whole = scope.names.resolve(base) or ""
+    return isinstance(base, ast.Subscript) or whole.rpartition(".")[2] in {"object", "Generic", "Protocol", "ABC"}
+
+
+def _assertions(node: ast.ClassDef) -> Iterator[str]:
+    """Yield the names of the assertions that a class calls as a test case's."""
+    for each in ast.walk(node):
+        match each:
+            case ast.Call(func=ast.Attribute(value=ast.Name(id="self"), attr=name)) if re.match(r"assert[A-Z]", name):
+                yield name
 
 
 def _may_name(unread: Unread) -> bool:

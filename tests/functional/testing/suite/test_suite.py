@@ -163,8 +163,35 @@ def test_class_whose_base_can_not_be_read(tmp_path: Path) -> None:
         "class Orders(Base):\n    def test_a(self):\n        self.assertEqual(total(7), 7)\n"
         "class Helpers(Mixin):\n    def test_b(self):\n        return 7\n"
         "class Plain(object):\n    def test_c(self):\n        self.assertEqual(total(7), 7)\n"
+        "class Typed(Generic[T]):\n    def test_d(self):\n        self.assertGood()\n"
+        "class Own(Mixin):\n    def test_e(self):\n        self.assertGood()\n    def assertGood(self): ...\n"
     )
     assert node_ids(read_suite([tmp_path], tmp_path)) == {"test_orders.py::Orders::test_a"}
+
+
+def test_decorators_of_a_base_class(tmp_path: Path) -> None:
+    """What stands at an inherited function is known by the imports of the module where it is written."""
+    (tmp_path / "bases.py").write_text(
+        "import pytest as pt\nfrom pytest import fixture as given, mark as m\n"
+        "class Base:\n"
+        "    @given\n    def test_data(self): ...\n"
+        "    @m.parametrize('a', ['one', 'two'])\n    def test_a(self, a): ...\n"
+    )
+    (tmp_path / "test_orders.py").write_text("from bases import Base\nclass TestOrders(Base): ...\n")
+    (test,) = read_suite([tmp_path / "test_orders.py"], tmp_path).tests
+    assert test.name == "test_a"
+    assert [[case.ids for case in cases] for cases in test.parameters] == [[("one",), ("two",)]]
+
+
+def test_base_class_in_a_package_of_the_workspace(tmp_path: Path) -> None:
+    """A base is found in the sources of any package beside the tests."""
+    package = tmp_path / "kit" / "src" / "kit"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("class Checks:\n    def test_inherited(self): ...\n")
+    tests = tmp_path / "tests"
+    tests.mkdir()
+    (tests / "test_orders.py").write_text("from kit import Checks\nclass TestOrders(Checks): ...\n")
+    assert node_ids(read_suite([tests], tmp_path)) == {"tests/test_orders.py::TestOrders::test_inherited"}
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -12,6 +12,8 @@ from floe_testing.audit.registry import all_rules
 from floe_testing.audit.rules import BUILT_IN
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from conftest import Repository
 
     from floe_testing.audit.model import Example
@@ -2997,8 +2999,33 @@ FORMS: dict[str, tuple[str, int | None]] = {
         None,
     ),
     "FT201 a comment says what is to be seen": (
-        "def test_a(orders):\n    # the second takes the first one's place\n    place(7)\n    orders.get_total(7)\n",
+        "def test_a(orders):\n    place(7)\n    # the second takes\n    # that of the first\n    orders.get_total(7)\n",
         None,
+    ),
+    "FT201 a comment says what is to be seen before that": (
+        "def test_a(orders):\n    # the second takes the first one's place\n    place(7)\n    orders.get_total(7)\n",
+        1,
+    ),
+    "FT201 a docstring of a word": ('def test_a(orders):\n    """x"""\n    orders.get_total(7)\n', 1),
+    "FT201 a docstring that repeats the name": (
+        'def test_total_of_orders(a):\n    """Test that it is the total of orders."""\n    a.get_total(7)\n',
+        1,
+    ),
+    "FT201 a check that was put out of use": (
+        "def test_a(orders):\n    orders.get_total(7)\n    # assert orders.total == 7, 'not the right total'\n",
+        1,
+    ),
+    "FT201 a block that was put out of use": (
+        "def test_a(orders):\n    orders.get_total(7)\n    # for order in orders.of(7, 8):\n",
+        1,
+    ),
+    "FT201 words that could be code": (
+        "def test_a(orders):\n    orders.get_total(7)  # this is not what is kept\n",
+        None,
+    ),
+    "FT201 a comment for another tool": (
+        "def test_a(orders):\n    orders.get_total(7)  # type: ignore[attr-defined, call-arg, misc, arg-type]\n",
+        1,
     ),
     "FT201 of each set of parameters": (
         (
@@ -3012,9 +3039,44 @@ FORMS: dict[str, tuple[str, int | None]] = {
         "def test_handles_text():\n    order = read_order('a')\n    assert order is not None\n",
         None,
     ),
+    "FT202 the name says so in capitals": (
+        "def testSupportsText():\n    order = read_order('a')\n    assert order is not None\n",
+        None,
+    ),
+    "FT202 the name is of a handler": (
+        "def test_find_handler():\n    handler = find_handler(7)\n    assert handler is not None\n",
+        3,
+    ),
+    "FT202 a comment on something else": (
+        (
+            "def test_a(shop):\n    # supports what an older shop has kept\n    shop.open()\n"
+            "    order = find_order(7)\n    assert order\n"
+        ),
+        5,
+    ),
+    "FT203 a number is only in a part of the name": (
+        "def test_accounts_by_phone():\n    found = accounts_by(load('phones.json'))\n    assert len(found) == 2\n",
+        3,
+    ),
+    "FT203 the name says that the number is the point": (
+        "def testLimitedAccounts():\n    found = accounts_by(load('phones.json'))\n    assert len(found) == 2\n",
+        None,
+    ),
     "FT204 a placeholder where a docstring says that nothing is raised": (
         'def test_a():\n    """A path is taken."""\n    with open_order("a"):\n        assert True\n',
+        4,
+    ),
+    "FT204 an answer compared with itself in a test of a request": (
+        "def test_request():\n    total = place(7)\n    assert total == total\n",
+        3,
+    ),
+    "FT204 an answer compared with itself in a test of equality": (
+        "def testEq():\n    total = place(7)\n    assert total == total\n",
         None,
+    ),
+    "FT204 a constant with a comment for another tool": (
+        "def test_a():\n    place(7)\n    assert True  # noqa: S101\n",
+        3,
     ),
     "FT204 equality that a constant tells apart": (
         "def test_a():\n    order = place(7)\n    assert order == order\n    assert (order == 7) is False\n",
@@ -3022,7 +3084,7 @@ FORMS: dict[str, tuple[str, int | None]] = {
     ),
     "FT204 a named bug of equality": (
         "def test_github_81():\n    order = place(7)\n    assert order == order\n",
-        None,
+        3,
     ),
     "FT205 a plain exception among the parameters": (
         (
@@ -3037,6 +3099,20 @@ FORMS: dict[str, tuple[str, int | None]] = {
             "def test_a(orders, sent):\n    order = orders.place(7)\n    order.save()\n"
         ),
         None,
+    ),
+    "FT301 a fixture that looks after the test": (
+        (
+            "import pytest\n@pytest.fixture\ndef sent():\n    sent = []\n    yield sent\n    assert sent == [7]\n"
+            "def test_a(orders, sent):\n    order = orders.place(7)\n    order.save()\n"
+        ),
+        None,
+    ),
+    "FT301 a fixture that only closes": (
+        (
+            "import pytest\n@pytest.fixture\ndef shop():\n    shop = Shop()\n    yield shop\n    shop.close()\n"
+            "def test_a(shop):\n    order = shop.place(7)\n    order.save()\n"
+        ),
+        9,
     ),
     "FT202 a docstring says what is there": (
         (
@@ -3098,6 +3174,13 @@ FORMS: dict[str, tuple[str, int | None]] = {
                 assert total(7) == 7
         """,
         None,
+    ),
+    "FT701 a set of parameters that was put out of use": (
+        (
+            "import pytest\n@pytest.mark.parametrize('n', [\n    # pytest.param(1, id='a'), (2, 3, 4),\n"
+            "    pytest.param(1, marks=pytest.mark.xfail),\n])\ndef test_a(n):\n    assert n == 2\n"
+        ),
+        4,
     ),
     "FT702 a comment above the condition": (
         """
@@ -3384,10 +3467,30 @@ def test_copies_of_a_synchronous_twin(repository: Repository) -> None:
     assert [finding.path for finding in repository.audit().findings] == ["tests/test_sync_b.py"]
 
 
+def test_a_twin_that_comes_or_goes(repository: Repository, tmp_path: Path) -> None:
+    """Whether there is an asynchronous twin is seen anew, though what was read of the others is still known."""
+
+    def found() -> list[str]:
+        audit = repository.audit(cache_folder=tmp_path / "cache")
+        return [finding.path for finding in audit.findings]
+
+    for path in ("tests/test_sync_a.py", "tests/test_sync_b.py"):
+        repository.write(path, HELPER)
+    assert found() == ["tests/test_sync_b.py"]
+    twin = repository.write("tests/test_async_b.py", "def test_a(shop):\n    assert shop.open == 1\n")
+    assert found() == []
+    twin.unlink()
+    assert found() == ["tests/test_sync_b.py"]
+
+
 @pytest.mark.parametrize(
     ("body", "found"),
     [
         ("    first = class_mock(a, 'shop')\n    other = class_mock(a, 'orders', True)\n    return first, other\n", []),
+        (
+            "    first = mock_shop.add(a, 'shop')\n    other = mock_shop.add(a, 'a', True)\n    return first, other\n",
+            ["FT602"],
+        ),
         (
             "    number, name, text = a.param, a.name, a.text\n    return number, name, text\n",
             [],
@@ -3397,7 +3500,7 @@ def test_copies_of_a_synchronous_twin(repository: Repository) -> None:
             ["FT602"],
         ),
     ],
-    ids=["mocks", "two statements", "helper"],
+    ids=["mocks", "of a thing called a mock", "two statements", "helper"],
 )
 def test_short_copies(body: str, found: list[str], repository: Repository) -> None:
     """What only makes mocks, and two short statements, are alike by chance; three of a helper are a copy."""

@@ -8,7 +8,7 @@ from typing import Final
 
 from floe_testing.audit.checks import as_test
 from floe_testing.audit.fixed_waits import could_be_waited_for, is_needed, says_time
-from floe_testing.audit.look import is_inside, names_in, patched, strings_in
+from floe_testing.audit.look import is_inside, is_worded, names_in, patched, strings_in
 from floe_testing.audit.model import Example, Finding, Severity
 from floe_testing.audit.module import Call, Function, Module
 from floe_testing.audit.rule import Rule
@@ -226,7 +226,7 @@ _WORDS: Final = 5
 
 def _is_explained(node: ast.AST, module: Module) -> bool:
     """Tell whether a comment at an assertion says so much that the limit was thought about."""
-    return len(module.comment_at(getattr(node, "lineno", 0)).split()) > _WORDS
+    return is_worded(module.comment_at(getattr(node, "lineno", 0)), _WORDS)
 
 
 def _said_at(node: ast.AST, module: Module) -> str:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
-from floe_testing.audit.look import keyword, names_in
+from floe_testing.audit.look import is_mock_library, keyword, names_in
 from floe_testing.audit.manifests import Setting, is_telling, kind_of, read_settings_of
 from floe_testing.audit.model import Example, Fact, Finding, Severity
 from floe_testing.audit.module import Call, Function, Module
@@ -198,9 +198,9 @@ class CopiedInfrastructure(Rule):
         ),
     )
 
-    def note(self, module: Module, project: Project) -> Iterator[Fact]:
+    def note(self, module: Module, project: Project) -> Iterator[Fact]:  # noqa: ARG002 - the rule's signature
         """Note the shape of each fixture and helper."""
-        if module.is_generated or not _is_of_suite(module) or _is_made_of_asynchronous(module, project):
+        if module.is_generated or not _is_of_suite(module):
             return
         for function in module.functions:
             if function.kind != "test" and not function.name.startswith("test") and not _is_own_copy(function, module):
@@ -210,7 +210,9 @@ class CopiedInfrastructure(Rule):
 
     def conclude(self, facts: Sequence[Fact], project: Project) -> Iterator[Finding]:
         """Report shapes that several modules have."""
-        for places in _in_several_modules(_by_project(facts, project)):
+        made = {path for path in {each.path for each in facts} if _is_made_of_asynchronous(path, project)}
+        written = [each for each in facts if each.path not in made]
+        for places in _in_several_modules(_by_project(written, project)):
             twins = [_without_side(each.path) for each in places]
             for place, own in zip(places[1:], twins[1:], strict=True):
                 others = [each for each, twin in zip(places, twins, strict=True) if twin != own]
@@ -425,10 +427,13 @@ def _is_of_suite(module: Module) -> bool:
     return bool(module.tests) or name.startswith(("test", "conftest")) or name.endswith(("_test.py", "_tests.py"))
 
 
-def _is_made_of_asynchronous(module: Module, project: Project) -> bool:
-    """Tell whether a module is the synchronous twin of an asynchronous one: a program makes it, or both go together."""
-    twin = re.sub(r"(?<!a)sync", "async", module.path)
-    return twin != module.path and project.root is not None and (project.root / twin).is_file()
+def _is_made_of_asynchronous(path: str, project: Project) -> bool:
+    """Tell whether a module is the synchronous twin of an asynchronous one: a program makes it, or both go together.
+
+    Only once all is read: what is noted of a module is kept for as long as it is the same, whatever comes beside it.
+    """
+    twin = re.sub(r"(?<!a)sync", "async", path)
+    return twin != path and project.root is not None and (project.root / twin).is_file()
 
 
 _COPY_MEANT: Final = re.compile(
@@ -450,7 +455,8 @@ def _is_own_copy(function: Function, module: Module) -> bool:
 
 def _only_mocks(function: Function) -> bool:
     """Tell whether all that a function calls makes mocks, which say what the tests beside it need."""
-    return bool(function.calls) and all("mock" in call.name.lower() for call in function.calls)
+    calls = function.calls
+    return bool(calls) and all("mock" in call.last.lower() or is_mock_library(call.name) for call in calls)
 
 
 def _uses_own_things(function: Function, module: Module) -> bool:

@@ -11,11 +11,11 @@ from floe_testing.audit.look import (
     NOTHING_RAISED,
     TYPE_UNKNOWN,
     contexts,
+    is_worded,
     keyword,
     names_in,
     parametrized,
     says,
-    says_nothing_is_raised,
     withs,
 )
 from floe_testing.audit.model import Example, Finding, Severity, Strength
@@ -82,8 +82,6 @@ class Tautology(Rule):
                 if "__eq__" not in module.reasons(function):  # which compares with itself by design
                     found = self.finding(module, check.node, "always true, whatever the code does", function)
                     meant = _may_be_meant(asserted(check.node, function))
-                    if meant and (says_nothing_is_raised(module, function) or _has_docstring(function)):
-                        continue  # a placeholder, for what a person says in words
                     yield replace(found, severity=Severity.NOTE) if meant else found
 
 
@@ -661,10 +659,6 @@ def _is_about_equality(node: ast.expr | ast.stmt, module: Module, function: Func
     return any(_EQUALITY_MEANT.search(text.lower()) for _, text in module.comment_lines(first, node.lineno))
 
 
-def _has_docstring(function: Function) -> bool:
-    return not isinstance(function.node, ast.Module) and ast.get_docstring(function.node) is not None
-
-
 def _is_told_apart(test: ast.expr | None, thing: ast.expr) -> bool:
     """Tell whether a check says that something does not equal something else."""
     match test:
@@ -710,7 +704,7 @@ def _asserts_or_fails(node: ast.Call) -> bool:
 
 def _is_explained(node: ast.expr | ast.stmt, module: Module, function: Function) -> bool:
     """Tell whether an assertion of a plain constant has a comment beside it: a placeholder, and it says for what."""
-    return isinstance(asserted(node, function), ast.Constant) and bool(module.comment_at(node.lineno))
+    return isinstance(asserted(node, function), ast.Constant) and is_worded(module.comment_at(node.lineno), 0)
 
 
 def _is_other_outcome(node: ast.expr | ast.stmt, function: Function) -> bool:

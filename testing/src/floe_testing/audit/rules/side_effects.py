@@ -6,7 +6,14 @@ from collections.abc import Iterator
 from typing import Final
 
 from floe_testing.audit.checks import checks, may_check_elsewhere
-from floe_testing.audit.look import MOCK_CLASSES, NOTHING_RAISED, is_described, is_mock_library, last_effect, says
+from floe_testing.audit.look import (
+    MOCK_CLASSES,
+    NOTHING_RAISED,
+    is_described_at_end,
+    is_mock_library,
+    last_effect,
+    says,
+)
 from floe_testing.audit.model import Example, Finding, Severity
 from floe_testing.audit.module import Function, Module
 from floe_testing.audit.rule import Rule
@@ -93,7 +100,7 @@ class UncheckedSideEffect(Rule):
                 effect is not None
                 and all(check.node.lineno < effect.node.lineno for check in found)
                 and not _is_received(effect.node, [check.node for check in found], function)
-                and not (says(module, function, NOTHING_RAISED) or is_described(module, function))
+                and not (says(module, function, NOTHING_RAISED) or is_described_at_end(module, function))
                 and _is_outcome(effect.last, function)
                 and not _ends_in_a_fixture(module, function)
             ):
@@ -108,9 +115,15 @@ _OUTWARD: Final = re.compile(r"^(?:save|publish|upload|emit|notify|enqueue|broad
 
 
 def _ends_in_a_fixture(module: Module, function: Function) -> bool:
-    """Tell whether a fixture of the module goes on after the test: it may well look then whether anything came."""
+    """Tell whether a fixture of the module looks after the test whether anything came, or what it has opened may."""
     asked = [each for each in module.functions if each.kind == "fixture" and each.name in function.parameters]
-    return any(each.own(ast.Yield) for each in asked)
+    return any(_looks_after(given, module, each) for each in asked for given in each.own(ast.Yield))
+
+
+def _looks_after(given: ast.Yield, module: Module, fixture: Function) -> bool:
+    """Tell whether a fixture checks something once the test is over, or gives it out from inside a `with`."""
+    opened = any(isinstance(each, ast.With | ast.AsyncWith) for each in fixture.ancestors(given))
+    return opened or any(check.node.lineno > given.lineno for check in checks(module, fixture))
 
 
 def _is_outcome(called: str, function: Function) -> bool:

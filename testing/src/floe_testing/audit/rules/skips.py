@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from floe_testing.audit.checks import checks
-from floe_testing.audit.look import keyword
+from floe_testing.audit.look import is_worded, keyword
 from floe_testing.audit.model import Example, Finding, Severity
 from floe_testing.audit.module import Call, Function, Module
 from floe_testing.audit.rule import Rule
@@ -155,7 +155,7 @@ def _says_why(statement: ast.stmt, leaves: ast.stmt, module: Module) -> bool:
     while module.text(first - 1) and not module.text(first - 1).startswith(("def ", "async def ")):
         first -= 1
     said = [text for _, text in module.comment_lines(first, leaves.lineno)]
-    return any(len(text.split()) > _WORDS for text in said)
+    return any(is_worded(text, _WORDS) for text in said)
 
 
 def _name_and_docstring(function: Function) -> str:
@@ -266,8 +266,7 @@ _WORDS: Final = 3
 
 def _has_comment(node: ast.expr, module: Module) -> bool:
     """Tell whether a comment right at what skips says why, in some words, and not to another tool."""
-    comment = module.comment_at(node.lineno)
-    return len(comment.split()) > _WORDS and not comment.startswith(("# noqa", "# type:", "# pylint:"))
+    return is_worded(module.comment_at(node.lineno), _WORDS)
 
 
 def _is_told_above(node: ast.expr, module: Module) -> bool:
@@ -275,7 +274,7 @@ def _is_told_above(node: ast.expr, module: Module) -> bool:
     line = node.lineno
     while module.text(line - 1).startswith("pytest.param("):
         line -= 1
-    return any(len(text.split()) > _WORDS for _, text in module.comment_lines(line - 1, node.lineno))
+    return any(is_worded(text, _WORDS) for _, text in module.comment_lines(line - 1, node.lineno))
 
 
 def _has_reason(call: Call) -> bool:

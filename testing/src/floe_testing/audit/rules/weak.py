@@ -8,8 +8,9 @@ from typing import Final
 from floe_testing.audit.checks import asserted, checks, may_check_elsewhere
 from floe_testing.audit.look import (
     NOTHING_RAISED,
-    is_described,
+    is_described_at_end,
     is_len,
+    is_worded,
     last_effect,
     measured,
     names_in,
@@ -17,35 +18,25 @@ from floe_testing.audit.look import (
     says,
     says_nothing_is_raised,
     withs,
+    words_of,
 )
 from floe_testing.audit.model import Check, Example, Finding, Severity, Strength
 from floe_testing.audit.module import Call, Function, Module
 from floe_testing.audit.rule import Rule
 
 _ABOUT_TRUTH: Final = (
-    *("bool", "nonzero", "truth", "non none", "not be none", "not be null", "handle", "support"),
+    *("bool", "nonzero", "truth", "non none", "not be none", "not be null"),
     *NOTHING_RAISED,
 )
+_ABOUT_MEANS: Final = frozenset({"handle", "handles", "support", "supports"})
+"""Words in a test's name by which it's enough that there is something."""
 _CANNOT_TELL: Final = ("can't really", "can't test", "cannot test", "can not test", "hard to test", "no way to")
 """How comments say that there is no more to be checked."""
-_ABOUT_LENGTH: Final = (
-    *("len", "size", "count", "num", "limit", "max", "min"),
-    *(
-        "once",
-        "twice",
-        "only",
-        "all",
-        "one",
-        "two",
-        "many",
-        "bulk",
-        "capped",
-        "fewer",
-        "distinct",
-        "unique",
-        "duplicate",
-    ),
+_ABOUT_LENGTH: Final = re.compile(
+    r"(?:len|length|lens|lengths|nums?|numbers?|once|twice|only|all|one|two|many|min|max)\Z"
+    r"|(?:siz|count|limit|maxim|minim|bulk|capped|fewer|distinct|unique|duplicate)"
 )
+"""How words of names say that the number is the point; `account` and `call` only have them in them."""
 
 
 _MADE: Final = frozenset({"set", "list", "dict", "frozenset", "tuple", "str", "repr", "sorted", "bytes", "range"})
@@ -116,7 +107,7 @@ class NoCheck(Rule):
                 continue
             if _only_enters(function) or _only_defines(function) or says_nothing_is_raised(module, function):
                 continue
-            if is_described(module, function):
+            if is_described_at_end(module, function):
                 continue
             if last_effect(function) is None and _drops_answer(module, function):
                 yield self.finding(module, function.node, "nothing is checked", function)
@@ -162,7 +153,7 @@ class TruthinessOnly(Rule):
         for function, found in _only(module, {Strength.TRUTHINESS, Strength.TYPE}, Strength.TRUTHINESS):
             if says(module, function, (*_ABOUT_TRUTH, *_CANNOT_TELL)) or _is_used_later(found[-1], function):
                 continue
-            if is_described(module, function):
+            if _ABOUT_MEANS.intersection(words_of(function.name)) or is_described_at_end(module, function):
                 continue
             if not _is_set_here(found[-1], function) and _is_of_answer(found[-1], function):
                 yield self.finding(module, found[-1].node, "all that is checked is that there is something", function)
@@ -204,7 +195,7 @@ class LengthOnly(Rule):
     def check(self, module: Module) -> Iterator[Finding]:
         """Look for tests whose checks are of length, or weaker."""
         for function, found in _only(module, {Strength.TRUTHINESS, Strength.TYPE, Strength.LENGTH}, Strength.LENGTH):
-            if any(word in function.name.lower() for word in _ABOUT_LENGTH):
+            if any(_ABOUT_LENGTH.match(word) for word in words_of(function.name)):
                 continue
             if says_nothing_is_raised(module, function):
                 continue
@@ -236,7 +227,7 @@ _STARTS: Final = re.compile(
     r"|exec|execute|submit|spawn|subscribe|install|mock|patch|parse_?args)(?:_|$)|^[A-Z]|_?connect(?:ion)?$|context|mock|patch"
 )
 """Names of what is called to have something, or to bring something about, of which there may be no more to see."""
-_BUILT_IN: Final = frozenset({"list", "sum", "format"})
+_BUILT_IN: Final = frozenset({"sum", "format"})
 """What is called like a question, and goes through all that it is given."""
 _WORDS: Final = 4
 """Words above which a comment says more than what the line does."""
@@ -250,7 +241,7 @@ _SHOWS: Final = frozenset({"print", "pprint", "pprint.pprint", "sys.stdout.write
 def _drops_answer(module: Module, function: Function) -> bool:
     """Tell whether a test ends by getting an answer that nothing looks at."""
     last = _last_statement(function)
-    if last is None or len(module.comment_at(last.lineno).split()) > _WORDS:
+    if last is None or is_worded(module.comment_at(last.lineno), _WORDS):
         return False  # a comment says what comes of it
     match last:
         case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)) if last.value:
@@ -277,7 +268,7 @@ def _last_statement(function: Function) -> ast.stmt | None:
 
 
 def _is_question(call: Call, module: Module) -> bool:
-    """Tell whether something is called for its answer; `list(orders)` and its like go through something."""
+    """Tell whether something is called for its answer; `sum(orders)` goes through something."""
     if call.name in _BUILT_IN or any(_REFUSES.search(each.arg or "") for each in call.node.keywords):
         return False
     return _QUESTIONS.search(call.last) is not None or _only_runs(call, module)
