@@ -104,12 +104,21 @@ def wait_until_closed(registry: str, process: subprocess.Popen[bytes], log: Path
                 process.wait(timeout=0.2)
 
 
+def beside_registry(dagger: Dagger) -> list[str]:
+    """Return the options of a run without `--registry`, for which a bundle stands."""
+    options = list(dagger.options)
+    if "--registry" in options:
+        at = options.index("--registry")
+        del options[at : at + 2]
+    return options
+
+
 def test_run_from_a_bundle(
     dagger: Dagger, bundle: Path, floe_ci: Callable[..., Done], small: Repository, tmp_path: Path
 ) -> None:
     """A run in Kind takes its nodes, tools, images and packages from a bundle, and the tests of today are run."""
     small.write("tests/integration/test_new.py", "def test_new():\n    assert 2 + 2 == 4\n")
-    given = ["--bundle", str(bundle), *dagger.options[2:]]
+    given = ["--bundle", str(bundle), *beside_registry(dagger)]
     where = ("--results", str(tmp_path / "results"), "--keyword", "answers or new")
     done = floe_ci("test", "--on", "dagger", *given, *where, where=small.folder)
     assert done.code == 0, done.errors[-3000:]
@@ -126,7 +135,7 @@ def test_all_that_is_lacking_is_told(
         repository.write(path, text)
     repository.write("pyproject.toml", SMALL["pyproject.toml"].replace('["pytest"]', LACKING))
     repository.write("web.yaml", SMALL["web.yaml"].replace("floe.local/runner:dev", "registry.example.com/web:1.2"))
-    given = ["--bundle", str(bundle), *dagger.options[2:]]
+    given = ["--bundle", str(bundle), *beside_registry(dagger)]
     done = floe_ci("test", "--on", "dagger", *given, where=repository.folder)
     assert done.code == 2, done.errors[-3000:]
     assert "lacks what this run needs: 3 problems" in done.output

@@ -94,7 +94,8 @@ def key(plan: Plan, names: Iterable[str]) -> str:
     services = {folder.strip("/") for folder in plan.config.service_folders}
     only_python = bool(plan.tier.manifests or plan.tier.charts or plan.tier.addons or services)
     asked = plan.request
-    digest = hashlib.sha256(f"{asked.tier}\0{asked.registry}\0{asked.bundle or ''}\0{product()}".encode())
+    bundle = asked.bundle.absolute() if asked.bundle else ""
+    digest = hashlib.sha256(f"{asked.tier}\0{asked.registry}\0{bundle}\0{product()}".encode())
     for name in names:
         is_test = _is_below(name, tests) and not _is_below(name, services)
         if is_test and (name.endswith(".py") or not only_python):

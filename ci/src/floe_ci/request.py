@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Mapping  # noqa: TC003 - pydantic reads the annotation
 from dataclasses import dataclass, field, replace
@@ -15,7 +16,7 @@ from floe_ci.tiers import TierName  # noqa: TC001 - pydantic reads the annotatio
 
 PlaceName = Literal["dagger", "cluster", "local"]
 PLACES: Final[tuple[PlaceName, ...]] = get_args(PlaceName)
-SECRETS: Final = ("env://", "file://", "cmd://", "op://", "vault://")
+SECRET: Final = re.compile(r"[a-z][a-z0-9+]*://.")
 """How Dagger's addresses of secrets begin."""
 TOGETHER: Final = "--registry-user and --registry-password belong together: give both"
 
@@ -76,11 +77,11 @@ class RunRequest:
         return replace(self, source=self.source.resolve(), results=self.results.absolute(), bundle=bundle)
 
     def taking_from_where(self, other: RunRequest) -> Self:
-        """Return the same with images from where another request has them, unless this one names a registry or a file.
+        """Return the same with images from where another request has them, unless this one says where from itself.
 
-        The user goes with its password: with a registry of this request's, neither is the other's.
+        The user goes with its password: with another registry, or another user, neither is the other's.
         """
-        if self.registry or self.bundle:
+        if self.bundle or self.registry_user or (self.registry and self.registry != other.registry):
             return self
         return replace(
             self,
@@ -134,6 +135,6 @@ def require_secret(address: str) -> None:
     Raises:
         UserError: It is so.
     """
-    if address and not address.startswith(SECRETS):
+    if address and not SECRET.match(address):
         msg = "--registry-password: must be the address of a secret: env://NAME, file://PATH or cmd://COMMAND"
         raise UserError(msg)

@@ -50,7 +50,8 @@ def is_well(pod: V1Pod) -> bool:
         return True
     states = pods.statuses(pod)
     # That of the tests has a container that has ended beside one that keeps what they left.
-    are_well = bool(states) and all(status.ready or has_ended_well(status) for status in states)
+    has_ended = any(map(has_ended_well, pod.status.container_statuses or ()))
+    are_well = has_ended and all(status.ready or has_ended_well(status) for status in states)
     return (pods.is_ready(pod) or are_well) and not any(status.restart_count for status in states)
 
 

@@ -114,7 +114,7 @@ class Usage:
             except client.ApiException as error:
                 if error.status in REFUSED:
                     raise
-            except (urllib3.exceptions.HTTPError, LookupError, TypeError, AttributeError):
+            except (urllib3.exceptions.HTTPError, ValueError, LookupError, TypeError, AttributeError):
                 continue  # another one may answer, and this one the next time
 
     def _take(self, node: client.V1Node, found: Mapping[str, Any]) -> None:
@@ -135,7 +135,7 @@ class Usage:
             except client.ApiException as error:
                 if error.status in REFUSED:
                     return
-            except urllib3.exceptions.HTTPError:
+            except (urllib3.exceptions.HTTPError, ValueError):
                 pass  # the next look may succeed, and a run goes on without it
             if self._over.wait(EVERY):
                 return

@@ -21,6 +21,8 @@ from floe_testing.suite.syntax import FunctionNode, Names, describe, parse, stat
 _FEW_FILES = 40
 """Up to here one process is done before a second has started."""
 _PYTESTMARK: Final = "pytestmark"
+_NO_METHODS: Final = frozenset({"object", "Generic", "Protocol", "ABC"})
+"""Base classes that bring no method."""
 _PARAMETRIZE: Final = "pytest.mark.parametrize"
 _NO_MARKERS: Final = ("pytest.", "unittest.", "staticmethod", "classmethod", "property", "functools.", "contextlib.")
 
@@ -386,19 +388,14 @@ def _lineage(node: ast.ClassDef, scope: Scope) -> list[_Class]:
 
 def _is_unittest(this: _Class) -> bool:
     """Tell whether a class has a base that is a test case by its name, or is one by how it asserts."""
-    if any((this.scope.names.resolve(base) or "").endswith("TestCase") for base in this.node.bases):
+    bases = [base.value if isinstance(base, ast.Subscript) else base for base in this.node.bases]
+    names = [this.scope.names.resolve(base) or "" for base in bases]
+    if any(name.endswith("TestCase") for name in names):
         return True
-    unknown = [
-        base for base in this.node.bases if not _is_only_typed(base, this.scope) and this.scope.find(base) is None
-    ]
+    brings = [base for base, name in zip(bases, names, strict=True) if name.rpartition(".")[2] not in _NO_METHODS]
+    unknown = [base for base in brings if this.scope.find(base) is None]
     own = markers.definitions_in(statements(this.node.body)).functions
     return bool(unknown) and any(name not in own for name in _assertions(this.node))
-
-
-def _is_only_typed(base: ast.expr, scope: Scope) -> bool:
-    """Tell whether a base brings no method: `Generic[T]` and its like."""
-    whole = scope.names.resolve(base) or ""
-    return isinstance(base, ast.Subscript) or whole.rpartition(".")[2] in {"object", "Generic", "Protocol", "ABC"}
 
 
 def _assertions(node: ast.ClassDef) -> Iterator[str]:

@@ -86,6 +86,13 @@ def test_pod_of_tests(api: ApiServer, code: int, *, is_told: bool) -> None:
     assert ("pods/tests.txt" in given(api, tests)) == is_told
 
 
+def test_pod_of_a_lost_node(api: ApiServer) -> None:
+    """A pod whose node is lost is told of, though its container was ready when that was last heard of."""
+    lost = pod("lost", ready=True)
+    lost.status.conditions[0].status = "False"
+    assert "pods/lost.txt" in given(api, lost)
+
+
 def test_pod_that_is_not_well(api: ApiServer) -> None:
     """A pod that isn't ready has a file with its status and its own events in order, without its variables."""
     told = given(api, pod("good", ready=True), pod("bad", ready=False))

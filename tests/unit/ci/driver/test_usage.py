@@ -5,6 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+import pytest
 from floe_ci.driver.usage import Usage, Used
 from kubernetes import client
 
@@ -81,10 +82,11 @@ def test_nodes_of_a_large_cluster(api: ApiServer) -> None:
     assert [path for path in api.asked if "proxy" in path] == [SUMMARY]
 
 
-def test_nonsense_is_no_sample(api: ApiServer) -> None:
+@pytest.mark.parametrize("said", [{"pods": "none"}, {"node": {**figures(1, 1), "memory": {"workingSetBytes": "lots"}}}])
+def test_nonsense_is_no_sample(api: ApiServer, said: dict[str, object]) -> None:
     """A kubelet that answers with something else ends nothing, and is nothing that was measured."""
     has_nodes(api, "one")
-    api.objects[SUMMARY] = {"pods": "none"}
+    api.objects[SUMMARY] = said
     usage = Usage(api.apis.core, "ns")
     usage.begin()
     usage.end()
