@@ -164,9 +164,11 @@ def test_class_whose_base_can_not_be_read(tmp_path: Path) -> None:
         "class Helpers(Mixin):\n    def test_b(self):\n        return 7\n"
         "class Plain(object):\n    def test_c(self):\n        self.assertEqual(total(7), 7)\n"
         "class Typed(Generic[T]):\n    def test_d(self):\n        self.assertGood()\n"
+        "class OfInts(Base[int]):\n    def test_f(self):\n        self.assertEqual(total(7), 7)\n"
         "class Own(Mixin):\n    def test_e(self):\n        self.assertGood()\n    def assertGood(self): ...\n"
     )
-    assert node_ids(read_suite([tmp_path], tmp_path)) == {"test_orders.py::Orders::test_a"}
+    found = {"test_orders.py::Orders::test_a", "test_orders.py::OfInts::test_f"}
+    assert node_ids(read_suite([tmp_path], tmp_path)) == found
 
 
 def test_decorators_of_a_base_class(tmp_path: Path) -> None:
