@@ -28,7 +28,7 @@ def requirements(repository: Path) -> tuple[str, ...]:
     file = file_in(repository)
     try:
         # Everything is a text: nobody asks what a date in it means, and there may be no such day.
-        document = yaml.load(text_of(file), yaml.BaseLoader) if file else None  # noqa: S506 - it makes no objects
+        document = yaml.load(text_of(file), yaml.BaseLoader) if file else None  # noqa: S506 # nosec B506 - it makes no objects
     except (yaml.YAMLError, RecursionError):
         return ()
     listed = document.get("dependencies") if isinstance(document, dict) else None

@@ -124,7 +124,7 @@ class RunRequest:
         if not self.registry:
             msg = f"{names}: for the registry that --registry names, and there is none"
             raise UserError(msg)
-        # A call of the module has the user here, and the password as a secret: `Build.read` looks at both.
+        # Who calls the module gives the user here, and the secret to the engine: `Build.read` looks at both.
         if not self.registry_user or (place == "cluster" and not self.registry_password):
             raise UserError(TOGETHER)
 

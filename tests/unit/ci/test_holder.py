@@ -194,7 +194,7 @@ async def test_refresh_asks_as_the_run_does(there: Held, monkeypatch: pytest.Mon
     origin = Origin(nothing, nothing, nothing, nothing)
     up = RunRequest(source=there.source, kubernetes_version="1.31.6")
     one = holder.Holder(there.name, up, origin, nothing, nothing, there.kubeconfig, there.socket, there.since, nothing)
-    credentials = {"registry_user": "ci", "registry_password": "env://NAME"}
+    credentials = {"registry_user": "ci", "registry_password": "env://NAME"}  # pragma: allowlist secret
     asked = RunRequest(source=there.source, registry="mirror.example.com", **credentials)  # type: ignore[arg-type]
     with pytest.raises(UserError, match="no further"):
         await one.refresh(asked, Lines())
