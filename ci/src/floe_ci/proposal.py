@@ -130,7 +130,7 @@ def write(repository: Path) -> tuple[Proposal, Path]:
     if problem := conda_problem(repository):
         raise UserError(problem)
     if text is None:
-        if not (Declared.of(repository).install or suites.paths(repository, "unit")):
+        if not (Declared.of(repository).install or suites.are_there(repository)):
             msg = f"{file}: there is no such file; go to a repository that has one, or name it: --source FOLDER"
             raise UserError(msg)
         file, text = repository / OWN_FILE, ""

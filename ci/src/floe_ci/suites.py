@@ -44,6 +44,11 @@ def paths(repository: Path, tier: TierName) -> tuple[str, ...]:
     return told(repository) or _folders(repository) or _found(repository)
 
 
+def are_there(repository: Path) -> bool:
+    """Tell whether a repository has tests at all."""
+    return bool(told(repository) or _folders(repository) or _found(repository))
+
+
 def import_mode(repository: Path, chosen: tuple[str, ...]) -> str:
     """Return the argument that pytest needs where modules of several folders have the same name; empty: none."""
     if is_told(repository, "import-mode"):

@@ -38,6 +38,15 @@ def test_places(tmp_path: Path, names: tuple[str, ...], tier: str, paths: tuple[
     assert (found, suites.paths(tmp_path, found)) == (tier, paths)
 
 
+@pytest.mark.parametrize(
+    ("name", "are_there"),
+    [("tests/unit/test_a.py", True), ("app/test_a.py", True), ("results/test_a.py", False), ("app/model.py", False)],
+)
+def test_there_are_tests(tmp_path: Path, name: str, *, are_there: bool) -> None:
+    """A repository has tests where a tier's folder is, too, which needs no path of its own."""
+    assert suites.are_there(write(tmp_path, name)) == are_there
+
+
 def test_tier_with_services_beside_folders_of_other_tiers(tmp_path: Path) -> None:
     """Tests that are in no tier's folder are the tier's that its services are for; without such, another's are run."""
     write(tmp_path, "tests/unit/test_a.py", "tests/functional/test_b.py", "tests/test_c.py", "tests/data/x.csv")
