@@ -245,7 +245,7 @@ def test_lock_file_that_is_no_text(here: Here) -> None:
     (here.repository / "uv.lock").write_bytes(b"version = 1\n\xff\n")
     config = here.repository / "pyproject.toml"
     config.write_text(config.read_text().replace('[tool.floe-ci.runner]\ninstall = ["pytest"]\n', ""))
-    code, said = here.run("test", "--on", "local", "--tier", "unit")
+    code, said = here.run("test", "--on", "local", "--tier", "integration")
     assert code == 2, said
     assert "uv.lock: line 2: byte 0xff is not UTF-8" in said
     assert "Traceback" not in said
