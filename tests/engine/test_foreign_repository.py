@@ -31,19 +31,6 @@ def test_passes_the_second_time(marker=pathlib.Path("/tmp/tried")):
     assert tried
 """
 SKIPPED = "import pytest\n\n@pytest.mark.skip(reason='not today')\ndef test_skipped():\n    pass\n"
-DIVIDED = """
-import os
-from pathlib import Path
-import pytest
-
-@pytest.mark.parametrize("number", range(9))
-def test_number(number):
-    Path(os.environ["FLOE_RESULTS_DIR"], f"run-{os.environ['FLOE_RUN_ID']}").touch()
-    if number == 8:
-        assert number > 7
-    else:
-        assert number < 8
-"""
 CLUSTER_TEST = """
 import os, pathlib, urllib.request, ssl
 
@@ -110,21 +97,6 @@ def test_verify_returns_the_results_of_a_passed_run(dagger: Dagger, repository: 
     summary = (tmp_path / "results" / "summary.md").read_text()
     assert "2 passed, 1 of them flaky." in summary
     assert "`tests.unit.test_it::test_passes_the_second_time`: passed in attempt 2" in summary
-
-
-def test_unit_tier_in_shards(dagger: Dagger, repository: Repository, tmp_path: Path) -> None:
-    """The unit tier is split over containers, each with a run id of its own, and comes to one run with one coverage."""
-    repository.write("tests/unit/test_it.py", DIVIDED)
-    results = tmp_path / "results"
-    split = ("test", "--tier", "unit", "--shards", "3", *dagger.registry)
-    done = dagger.call(*split, "export", "--path", str(results), where=repository.folder)
-    assert done.code == 0, done.errors[-2000:]
-    found = JUnitXml.fromfile(str(results / "junit.xml"))
-    assert [suite.name for suite in found] == [f"unit [{number}/3]" for number in (1, 2, 3)]
-    assert sorted(case.name for suite in found for case in suite) == [f"test_number[{number}]" for number in range(9)]
-    assert len({path.name for path in results.glob("shards/*/run-*")}) == 3
-    assert {path.name for path in (results / "logs").iterdir()} == {"shard-1", "shard-2", "shard-3"}
-    assert re.search(r'lines-valid="([1-9]\d*)" lines-covered="\1"', (results / "coverage.xml").read_text())
 
 
 def test_killed_test_process_is_an_error_with_results(dagger: Dagger, repository: Repository, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,6 +21,22 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.timeout(1500)
 
+DIVIDED = """
+import os
+from pathlib import Path
+import pytest
+
+@pytest.mark.parametrize("number", range(9))
+def test_number(number):
+    Path(os.environ["FLOE_RESULTS_DIR"], f"run-{os.environ['FLOE_RUN_ID']}").touch()
+    if number == 8:
+        assert number > 7
+    else:
+        assert number < 8
+
+def test_fails():
+    assert 1 == 2
+"""
 LEAST = 20
 """Fewer tests would be no comparison."""
 
@@ -57,17 +74,26 @@ def test_same_verdicts_on_this_machine(places: dict[str, Cases]) -> None:
 
 
 def test_one_code_path(dagger: Dagger, repository: Repository, floe_ci: Callable[..., Done], tmp_path: Path) -> None:
-    """`floe-ci test --on dagger` runs the module's own functions: the results are those of `dagger call test`."""
-    repository.write("tests/unit/test_it.py", "def test_passes():\n    pass\n\ndef test_fails():\n    assert 1 == 2\n")
+    """`floe-ci test --on dagger` runs the module's own functions: the results are those of `dagger call test`.
+
+    They are those of the unit tier in shards: a container each, a run id for each, and one coverage of all.
+    """
+    repository.write("tests/unit/test_it.py", DIVIDED)
     called, run = tmp_path / "called", tmp_path / "run"
+    tier = ("--tier", "unit", "--shards", "2")
     exported = ("export", "--path", str(called))
-    assert dagger.call("test", "--tier", "unit", *dagger.registry, *exported, where=repository.folder).code == 0
-    options = ("--on", "dagger", "--tier", "unit", "--results", str(run))
+    assert dagger.call("test", *tier, *dagger.registry, *exported, where=repository.folder).code == 0
+    options = ("--on", "dagger", *tier, "--results", str(run))
     done = floe_ci("test", *options, *dagger.registry, where=repository.folder)
     assert done.code == 1, done.errors[-3000:]
     assert verdicts(cases(run)) == verdicts(cases(called))
-    assert sorted(verdicts(cases(run)).values()) == ["failure", "passed"]
+    assert sorted(verdicts(cases(run)).values()) == ["failure", *["passed"] * 9]
     assert {path.name for path in run.iterdir()} == {path.name for path in called.iterdir()}
+    for results in (run, called):
+        assert [suite.name for suite in JUnitXml.fromfile(str(results / "junit.xml"))] == ["unit [1/2]", "unit [2/2]"]
+        assert len({path.name for path in results.glob("shards/*/run-*")}) == 2
+        assert {path.name for path in (results / "logs").iterdir()} == {"shard-1", "shard-2"}
+        assert re.search(r'lines-valid="([1-9]\d*)" lines-covered="\1"', (results / "coverage.xml").read_text())
 
 
 def cases(results: Path) -> Cases:
