@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import struct
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -272,6 +273,15 @@ class Clock:
     def go_on(self, seconds: float) -> None:
         """Let time pass."""
         self._now += seconds
+
+
+@pytest.fixture(scope="session")
+def git_program() -> str:
+    """Return where Git is; what needs it is skipped where it isn't."""
+    found = shutil.which("git")
+    if found is None:
+        pytest.skip("there is no git, as in the image of the test runner")
+    return found
 
 
 @pytest.fixture

@@ -116,11 +116,11 @@ async def holding(there: Held, **given: object) -> AsyncIterator[None]:
 
 
 @pytest.fixture
-def there(tmp_path: Path) -> Held:
+def there(tmp_path: Path, git_program: str) -> Held:
     """Return a cluster that is gone, of a repository that is here."""
     (tmp_path / "shop").mkdir()
     (tmp_path / "shop/pyproject.toml").write_text("[tool.floe-ci.tiers.integration]\nservices = []\n", encoding="utf-8")
-    subprocess.run(["git", "init", "--quiet", str(tmp_path / "shop")], check=True, timeout=30)
+    subprocess.run([git_program, "init", "--quiet", str(tmp_path / "shop")], check=True, timeout=30)
     key = current_key(Plan.read(RunRequest(source=tmp_path / "shop")))
     deployed = Deployed(key=key, services="", job="", runner_image="floe.local/runner:1")
     return record(tmp_path / "shop", socket=tmp_path / "holder", deployed=deployed)

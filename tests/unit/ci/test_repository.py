@@ -31,12 +31,12 @@ FILES = {
 
 
 @pytest.fixture
-def source(tmp_path: Path) -> Path:
+def source(tmp_path: Path, git_program: str) -> Path:
     """Return a small Git repository."""
     folder = tmp_path / "shop"
     for name, text in FILES.items():
         write(folder, name, text)
-    subprocess.run(["git", "init", "--quiet", str(folder)], check=True)
+    subprocess.run([git_program, "init", "--quiet", str(folder)], check=True)
     return folder
 
 

@@ -12,6 +12,9 @@ from markdown_it.tree import SyntaxTreeNode
 
 ROOT = Path(__file__).parents[3]
 PACKAGE = ROOT / "testing" / "src" / "floe_testing"
+whole = pytest.mark.skipif(
+    not (ROOT / "CHANGELOG.md").exists(), reason="not all of the repository is here, as in the image of the test runner"
+)
 
 
 def is_overload(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> bool:
@@ -101,6 +104,7 @@ def test_guide_begins_with_a_command(guide: str, command: str) -> None:
     assert any(line.startswith(command) for line in text.splitlines())
 
 
+@whole
 @pytest.mark.requirement("T070")
 def test_links_of_the_documents_lead_somewhere() -> None:
     """Each relative link of a guide and of the requirements leads to a file that is there."""
@@ -120,6 +124,7 @@ def test_each_distribution_is_licensed(project: str) -> None:
     assert text == (ROOT / "LICENSE").read_text(encoding="utf-8")
 
 
+@whole
 def test_everything_has_one_version() -> None:
     """Both distributions, the lock files and the newest section of the changelog have the same version."""
     lines = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8").splitlines()

@@ -101,6 +101,7 @@ def test_repository_that_can_be_tested(call: Call, somewhere: Somewhere, tmp_pat
 @pytest.mark.parametrize("is_here", [True, False])
 def test_helm(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_here: bool) -> None:  # noqa: FBT001 - a parameter
     """Where a tier has charts, the doctor tells whether Helm is here, without which a run in Dagger still does."""
+    pytest.importorskip("uv", reason="there is no uv, as in the image of the test runner")
     (tmp_path / "tests" / "e2e").mkdir(parents=True)
     (tmp_path / "uv.lock").touch()
     (tmp_path / "floe-ci.toml").write_text('[tool.floe-ci.tiers.e2e]\ncharts = [{ path = "charts/app" }]\n')

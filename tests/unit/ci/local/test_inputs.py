@@ -28,8 +28,9 @@ def digest(folder: Path) -> str:
 
 
 @pytest.fixture
-def repository(tmp_path: Path) -> Path:
+def repository(tmp_path: Path, git_program: str) -> Path:
     """Return a repository of Git whose version comes from there."""
+    assert git_program
     folder = tmp_path / "app"
     folder.mkdir()
     (folder / "pyproject.toml").write_text("[build-system]\nrequires = ['setuptools-scm']\n")
