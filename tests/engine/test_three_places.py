@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +13,6 @@ from junitparser import JUnitXml, Skipped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from conftest import Dagger, Done, Repository
     from junitparser import TestCase
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.timeout(1500)
 
+ROOT = Path(__file__).parents[2]
 DIVIDED = """
 import os
 from pathlib import Path
@@ -94,6 +95,15 @@ def test_one_code_path(dagger: Dagger, repository: Repository, floe_ci: Callable
         assert len({path.name for path in results.glob("shards/*/run-*")}) == 2
         assert {path.name for path in (results / "logs").iterdir()} == {"shard-1", "shard-2"}
         assert re.search(r'lines-valid="([1-9]\d*)" lines-covered="\1"', (results / "coverage.xml").read_text())
+
+
+@pytest.mark.long
+def test_own_unit_tier(dagger: Dagger, floe_ci: Callable[..., Done], tmp_path: Path) -> None:
+    """The unit tier of this repository passes in its runner image, which has less installed than a developer."""
+    options = ("--on", "dagger", "--tier", "unit", "--results", str(tmp_path / "results"))
+    done = floe_ci("test", *options, *dagger.registry, where=ROOT)
+    assert done.code == 0, done.errors[-3000:]
+    assert len(cases(tmp_path / "results")) >= LEAST
 
 
 def cases(results: Path) -> Cases:
