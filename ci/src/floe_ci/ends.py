@@ -25,6 +25,12 @@ class Problem:
     """The signal that interrupted the run."""
 
 
+def out_of_time(limit: float | None) -> Problem:
+    """Return that the tests were stopped, for they took longer than `limit` seconds."""
+    text = f"the tests took longer than {limit} s and were stopped; raise timeouts.job, or name fewer tests"
+    return Problem("timeout", text)
+
+
 @dataclass(frozen=True)
 class End:
     """How a run ended."""

@@ -131,9 +131,7 @@ class Holder:
             before = await in_thread(lambda: current_key(Plan.read(request)))
             with timings.step("configure"):
                 build = await Build.read(origin, request, timings, fresh=True)
-            if build.registry.bundle:
-                with timings.step("bundle"):
-                    await lacking.require_whole(build, self.cluster.tools)
+            await lacking.require_whole(build, self.cluster.tools)
             runner, plan = await together(build.runner(), build.manifests(self.cluster.tools, SERVICES_NAMESPACE))
             images = await build.services(plan) | {RUNNER_IMAGE: runner}
             names = await build.load(self.cluster, images)

@@ -20,10 +20,11 @@ if TYPE_CHECKING:
     from floe_ci.build import Build
     from floe_ci.bundle_file import Contents
     from floe_ci.config import Config, TierConfig
+    from floe_ci.registry import Bundle
 
 
 async def require_whole(build: Build, tools: dagger.Container | None = None) -> None:
-    """Refuse a bundle that does not have all of a run.
+    """Refuse a bundle that does not have all of a run; a run without one has nothing to be refused.
 
     Args:
         build: The run's.
@@ -32,8 +33,12 @@ async def require_whole(build: Build, tools: dagger.Container | None = None) -> 
     Raises:
         UserError: It is one; all that it lacks is told.
     """
-    bundle = build.registry.bundle
-    assert bundle  # noqa: S101 - asked for only where there is one
+    if bundle := build.registry.bundle:
+        with build.steps.step("bundle"):
+            await _require(bundle, build, tools)
+
+
+async def _require(bundle: Bundle, build: Build, tools: dagger.Container | None) -> None:
     where, contents = f"bundle {bundle.path}", bundle.contents
     lock = await build.origin.package.file("uv.lock").contents()
     if reason := foreign(contents, toolbox.digest(lock), str(await dag.default_platform())):

@@ -215,8 +215,8 @@ async def test_refresh_refuses_a_bundle_that_lacks_something(there: Held, monkey
     async def text() -> str:
         return "another lock"
 
-    async def read(*_given: object, fresh: bool) -> Build:  # noqa: ARG001 - as the engine gives it
-        return Build(Origin(nothing, nothing, lock, nothing), nothing, registry, nothing)  # type: ignore[arg-type]
+    async def read(_origin: object, _request: object, steps: Any, *, fresh: bool) -> Build:  # noqa: ANN401, ARG001 - as it is called
+        return Build(Origin(nothing, nothing, lock, nothing), nothing, registry, steps)  # type: ignore[arg-type]
 
     async def platform() -> str:
         return contents.platform

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 import anyio
 
 from floe_ci import contract, reporter, shards, unmet
-from floe_ci.ends import Problem
+from floe_ci.ends import out_of_time
 from floe_ci.errors import BrokenError
 from floe_ci.local import environments, kept, variables
 from floe_ci.local.combined import combine
@@ -266,8 +266,7 @@ class LocalStay:
             return code if code >= 0 else KILLED - code
         except TimeoutError:
             await interrupted(child, GRACE)
-            text = f"the tests took longer than {limit} s and were stopped; raise timeouts.job, or name fewer tests"
-            raise BrokenError(Problem("timeout", text)) from None
+            raise BrokenError(out_of_time(limit)) from None
         except asyncio.CancelledError:
             with anyio.CancelScope(shield=True):
                 await interrupted(child, HURRY)

@@ -15,7 +15,7 @@ from dagger import CacheSharingMode, ReturnType, dag
 from floe_ci import contract, lacking, reporter, shards
 from floe_ci.build import Build
 from floe_ci.config import expand_environment
-from floe_ci.ends import Problem
+from floe_ci.ends import out_of_time
 from floe_ci.engine import explained
 from floe_ci.errors import BrokenError
 from floe_ci.plan import SHARDING
@@ -132,9 +132,7 @@ class ContainerStay:
                 self._build = await Build.read(origin, self._run.request, self._run)
                 if told := self._build.plan.static_note():
                     self._run.note(told)
-            if self._build.registry.bundle:
-                with self._run.step("bundle"):
-                    await lacking.require_whole(self._build)
+            await lacking.require_whole(self._build)
             self._image = await self._build.runner()
 
     async def services(self) -> None:
@@ -168,9 +166,7 @@ class ContainerStay:
                 looking.cancel_scope.cancel()
             await self._look()
             if any(each.exit_code == OUT_OF_TIME for each in self._told):
-                limit = plan.config.timeouts.job
-                text = f"the tests took longer than {limit} s and were stopped; raise timeouts.job, or name fewer tests"
-                raise BrokenError(Problem("timeout", text))
+                raise BrokenError(out_of_time(plan.config.timeouts.job))
         if len(all_shards) > 1:
             with self._run.step("combine coverage"), explained():
                 await self._combine(image)

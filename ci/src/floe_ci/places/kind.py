@@ -72,9 +72,7 @@ class KindStay(DrivenStay):
                 known = await build.durations(self._run.folder.path) if build.plan.shards != 1 else {}
             with self._run.step("toolbox"):
                 tools = await build.tools.sync()
-            if build.registry.bundle:
-                with self._run.step("bundle"):
-                    await lacking.require_whole(build, tools)
+            await lacking.require_whole(build, tools)
             if self._is_there and self._name:
                 await cluster.require(tools, self._run.request.run_id, self._name)
             self._cluster = new = Cluster.of(tools, self._run.request.run_id, self._name)
