@@ -9,6 +9,8 @@ VENV := .venv/bin
 BILL = $(VENV)/uv export --quiet --frozen --no-dev --all-extras --format cyclonedx1.5 --preview-features sbom-export
 # A test that passes only when it is tried again is told of in the summary, as a run of any tier does.
 AGAIN := --reruns=1 -rR
+# A command that returns when there is an engine, for who starts one meanwhile.
+BEFORE_ENGINE := true
 # Code that is in neither package.
 SCRIPTS := action benchmarks checks ci/hatch_build.py docs examples k8s
 
@@ -38,7 +40,9 @@ setup: .venv/ready ## Install everything that the other targets need, pinned, in
 
 check: checks ## All of `checks`, the project's own tests, and vulnerabilities; tests of the engine are skipped where there is none
 	$(VENV)/pytest tests/functional tests/contract tests/unit --numprocesses=6 --dist=worksteal $(AGAIN) --junitxml=results/check-unit/junit.xml
-	$(VENV)/pytest tests/local tests/engine -m "not long" $(AGAIN) --junitxml=results/check/junit.xml
+	$(VENV)/pytest tests/local -m "not long" --numprocesses=2 --dist=loadfile $(AGAIN) --junitxml=results/check-local/junit.xml
+	@$(BEFORE_ENGINE)
+	$(VENV)/pytest tests/engine -m "not long" $(AGAIN) --junitxml=results/check-engine/junit.xml
 	@$(MAKE) --no-print-directory vulnerabilities
 
 check-long: .venv/ready ## The tests that take minutes for one thing each, and that `check` leaves out

@@ -21,9 +21,9 @@ import dagger
 from dagger import CacheSharingMode, dag
 from floe_ci.build import Build
 from floe_ci.cluster import VOLUME, layout
+from floe_ci.excluded import NOT_SOURCE
 from floe_ci.local.postgres import installation
 from floe_ci.origin import Origin, through_a_tunnel
-from floe_ci.repository import NOT_SOURCE
 from floe_ci.request import RunRequest
 from floe_ci.steps import Measured, Timings
 from uv import find_uv_bin

@@ -23,9 +23,9 @@ from anyio import to_thread
 from dagger import CacheSharingMode, dag
 from floe_ci.build import RUNNER_IMAGE, Build
 from floe_ci.cluster import VOLUME, layout, path
+from floe_ci.excluded import NOT_SOURCE
 from floe_ci.listeners import Step
 from floe_ci.origin import Origin, through_a_tunnel
-from floe_ci.repository import NOT_SOURCE
 from floe_ci.request import RunRequest
 from floe_ci.steps import Measured, Timings
 

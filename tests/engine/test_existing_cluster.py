@@ -54,6 +54,13 @@ ITS_OWN = re.compile(r"(PersistentVolume|IPAddress) /|Pod local-path-storage/")
 """What the cluster itself makes for a run: a volume and the pod that makes its folder, and a Service's address."""
 
 
+@pytest.mark.requirement("REQ-645.5")
+def test_cluster_has_nothing_of_an_earlier_run(existing: Existing) -> None:
+    """A cluster of Kind has no namespace of the runs that were on its part of the cache volume before."""
+    of_runs = ("--selector", "app.kubernetes.io/managed-by=floe-ci", "--output", "name")
+    assert existing.kubectl("get", "namespaces", *of_runs).split() == ["namespace/neighbour"]
+
+
 @pytest.mark.requirement("REQ-645")
 def test_same_tests_pass(existing_results: Path) -> None:
     """The integration tier passes with images that are there, leaves what every run leaves, and says where it was."""

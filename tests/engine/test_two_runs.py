@@ -28,7 +28,8 @@ async def test_two_runs_do_not_meet(dagger: Dagger) -> None:
         images = Images.parse(await repository.file("k8s/images/kustomization.yaml").contents(), "k8s/images")
         mirror = dagger.registry[1] if dagger.registry else ""
         tools = toolbox.build(Registry(images, mirror), repository.directory("ci"))
-        first, second = Cluster.of(tools, "two-runs-a"), Cluster.of(tools, "two-runs-b")
+        nodes = repository.file("k8s/kind/integration.yaml")
+        first, second = (Cluster.of(tools, name, nodes) for name in ("two-runs-a", "two-runs-b"))
         try:
             await together(first.start(), second.start())
             roots = await together(*(docker(run, "info", "--format", "{{.DockerRootDir}}") for run in (first, second)))

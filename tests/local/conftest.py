@@ -138,8 +138,14 @@ class Here:
 
 
 def outside() -> frozenset[str]:
-    """Return what services can leave outside of all folders: sockets, and memory that nobody shares any more."""
-    sockets = [str(path) for path in Path("/tmp").glob("seaweedfs-*.sock")]  # noqa: S108 - the server's own choice
+    """Return what services can leave outside of all folders: sockets, and memory, that nobody uses any more.
+
+    What is in use may be that of a test beside this one.
+    """
+    listed = Path("/proc/net/unix")
+    in_use = {line.split()[-1] for line in listed.read_text().splitlines()[1:]} if listed.exists() else set()
+    places = map(str, Path("/tmp").glob("seaweedfs-*.sock"))  # noqa: S108 - the server's own choice
+    sockets = [path for path in places if path not in in_use]
     table = Path("/proc/sysvipc/shm")
     lines = [line.split() for line in table.read_text().splitlines()[1:]] if table.exists() else []
     return frozenset({*sockets, *(f"shared memory {fields[1]}" for fields in lines if fields[6] == "0")})

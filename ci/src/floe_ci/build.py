@@ -23,7 +23,7 @@ from floe_ci.tasks import together
 from floe_ci.toml_files import BOTH, OWN_FILE
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Mapping
+    from collections.abc import Mapping
     from contextlib import AbstractContextManager
     from typing import Protocol
 
@@ -170,12 +170,10 @@ class Build:
         root, _, path = self.plan.catalog.image_folder(reference).partition("/")
         return (self.origin.source if root == REPOSITORY else self.origin.k8s).directory(path)
 
-    async def load_nodes(self, cluster: Cluster, start: Awaitable[None]) -> None:
-        """Load the nodes' image, before all others: nothing can begin without it; `start` starts what takes it."""
-        image = {self.node_image: self.registry.pull(self.node_image)}
-        layouts, _ = await together(self._layouts(cluster, image), start)
-        with self.steps.step("load nodes", BUILDING):
-            await cluster.load(layouts)
+    async def nodes(self, cluster: Cluster) -> dagger.Directory:
+        """Return the image of the nodes as an OCI layout."""
+        (layout,) = (await self._layouts(cluster, {self.node_image: self.registry.pull(self.node_image)})).values()
+        return layout
 
     async def load(self, cluster: Cluster, images: Mapping[str, dagger.Container]) -> dict[str, str]:
         """Pull or build images, and load them; return what the nodes pull each under."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 HOST = "cluster"
 """The service's name inside the session."""
-KUBECONFIG = "/run/floe/kubeconfig"
+KUBECONFIG, KIND_CONFIG, NODE_LAYOUT = "/run/floe/kubeconfig", "/run/kind.yaml", "/images/node"
 SCRIPTS = f"{HOME}/src/floe_ci/scripts"
 SEND = 'while [ $# -gt 0 ]; do skopeo copy --quiet --dest-tls-verify=false "$1" "$2"; shift 2; done'
 VOLUME, VOLUME_NAME = "/var/lib/docker", "floe-ci-docker"
@@ -56,11 +56,12 @@ class Cluster:
     """The toolbox, bound to the service."""
 
     @classmethod
-    def of(cls, tools: dagger.Container, run_id: str, name: str | None = None) -> Cluster:
-        """Return a cluster that is still to be started.
+    def of(cls, tools: dagger.Container, run_id: str, kind_config: dagger.File, name: str | None = None) -> Cluster:
+        """Return a cluster of a Kind configuration that is still to be started.
 
         With a `name` it can outlive its run: its containers stay on the cache volume under that name.
         """
+        tools = tools.with_mounted_file(KIND_CONFIG, kind_config)
         service = (
             tools.with_env_variable("FLOE_RUN_ID", run_id)
             .with_env_variable("FLOE_CLUSTER", name or "")
@@ -105,12 +106,19 @@ class Cluster:
             copies += [f"oci:/images/{place}", f"docker://{HOST}:{REGISTRY_PORT}/{path(name)}"]
         await sending.with_exec(["sh", "-euc", SEND, "sh", *copies]).sync()
 
-    async def create(self, node_image: str, kind_config: dagger.File) -> Cluster:
-        """Create the Kind cluster from a node image that has been loaded; return it with its kubeconfig."""
-        node = f"127.0.0.1:{REGISTRY_PORT}/{path(node_image)}"
+    async def create(self, node_image: str, layout: dagger.Directory) -> Cluster:
+        """Create the Kind cluster; return it with its kubeconfig.
+
+        Where the slot of the cache volume has one as it was when it was created, that is started again.
+
+        Args:
+            node_image: The name of the nodes' image.
+            layout: The image itself, as an OCI layout.
+        """
         created = await (
-            self.client.with_mounted_file("/run/kind.yaml", kind_config)
-            .with_exec(["sh", f"{SCRIPTS}/create-cluster.sh", node, "/run/kind.yaml"])
+            self.client.with_mounted_cache(VOLUME, dag.cache_volume(VOLUME_NAME), sharing=CacheSharingMode.SHARED)
+            .with_mounted_directory(NODE_LAYOUT, layout)
+            .with_exec(["sh", f"{SCRIPTS}/create-cluster.sh", NODE_LAYOUT, path(node_image), KIND_CONFIG])
             .sync()
         )
         return replace(self, client=self.client.with_file(KUBECONFIG, created.file(KUBECONFIG)))

@@ -53,6 +53,7 @@ class Volume:
             "FLOE_VOLUME": str(self.folder),
             "FLOE_REGISTRY_CONFIG": str(self.tools / "registry.yml"),
             "FLOE_CLUSTER": cluster,
+            "FLOE_KIND_CONFIG": "/dev/null",
         }
         command = ["sh", str(SCRIPTS / name), *args]
         pipe = subprocess.PIPE

@@ -83,8 +83,18 @@ def test_check_looks_at_everything() -> None:
     assert "checks/manifests.py" in done
     assert "checks/vulnerabilities.py" in done
     assert "pytest tests/functional tests/contract tests/unit " in done
-    assert 'pytest tests/local tests/engine -m "not long" ' in done
+    assert 'pytest tests/local -m "not long" ' in done
+    assert 'pytest tests/engine -m "not long" ' in done
     assert "pytest tests/local tests/engine -m long " in make("--dry-run", "check-long")
+
+
+@pytest.mark.requirement("REQ-648.6")
+def test_an_engine_is_waited_for_before_its_tests() -> None:
+    """What starts an engine meanwhile is waited for when all is checked that needs none."""
+    done = make("--dry-run", "check", "BEFORE_ENGINE=wait-for-it").splitlines()
+    tests = [line for line in done if "pytest" in line]
+    assert "tests/engine" in done[done.index("wait-for-it") + 1]
+    assert done.index("wait-for-it") > max(done.index(line) for line in tests if "tests/engine" not in line)
 
 
 @pytest.mark.requirement("REQ-648.6")

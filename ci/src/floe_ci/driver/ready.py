@@ -70,6 +70,23 @@ def wait_for_services(  # noqa: PLR0913 - what is waited for, and where
     apis.wait_until(what, observe, timeout=spec.timeouts.services, look=look, stop=stop)
 
 
+def wait_for_dns(apis: Apis, spec: RunSpec, stop: threading.Event | None = None) -> None:
+    """Wait until the names of Services are answered for, in a cluster that has begun a moment ago.
+
+    Raises:
+        RunError: The wait timed out.
+        Stopped: The wait was told to stop.
+    """
+
+    def look() -> str:
+        return f"look further with `{apis.command('--namespace', 'kube-system', 'describe', 'pods')}`"
+
+    def observe() -> str | None:
+        return endpoint_state(apis, "kube-dns", "kube-system")
+
+    apis.wait_until("the cluster's DNS", observe, timeout=spec.timeouts.services, look=look, stop=stop)
+
+
 def refuse_hopeless(apis: Apis, spec: RunSpec, found: Iterable[V1Pod]) -> None:
     """End the wait where a pod can't become ready any more."""
     hopeless = {reason: pod for pod in found if (reason := pods.failure(pod))}

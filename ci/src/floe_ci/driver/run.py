@@ -16,7 +16,7 @@ from floe_ci.driver import addons, coverage, deploy, events, job, order, pods, p
 from floe_ci.driver.apis import explain
 from floe_ci.driver.follow import LogFollower
 from floe_ci.driver.nodes import wait_for_nodes
-from floe_ci.driver.ready import wait_for_services
+from floe_ci.driver.ready import wait_for_dns, wait_for_services
 from floe_ci.driver.room import Room
 from floe_ci.driver.sharded import ShardedTests
 from floe_ci.driver.usage import Usage
@@ -158,6 +158,15 @@ class ClusterRun:
             self.make_job()
         wait_for_services(self._apis, self._spec, self._services, self._stop)
         addons.wait(self._apis, self._spec, self._addons, self._stop)
+
+    def dns(self) -> None:
+        """Wait for the cluster's DNS.
+
+        Raises:
+            RunError: It does not become ready.
+            Stopped: The run was told to stop.
+        """
+        wait_for_dns(self._apis, self._spec, self._stop)
 
     def tests(self) -> int:
         """Run the tests and return the exit code of their process.

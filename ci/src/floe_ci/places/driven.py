@@ -45,8 +45,11 @@ class Driven:
         self._began = self._tested = False
         self._private: TemporaryDirectory[str] | None = None
 
-    def services(self) -> None:
+    def services(self, *, is_new: bool = False) -> None:
         """Make the namespace and its passwords, wait for the nodes, then bring the services up and wait for them.
+
+        Args:
+            is_new: Whether the cluster is: its DNS may be later than its nodes then.
 
         Raises:
             RunError: The cluster refuses something, or something does not become ready.
@@ -59,6 +62,8 @@ class Driven:
             self._cluster.nodes()
         with self._run.step("services ready"):
             self._cluster.services()
+            if is_new:
+                self._cluster.dns()
 
     def found(self) -> None:
         """Do the same where the services were applied before.

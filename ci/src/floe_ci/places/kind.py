@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import dagger
@@ -75,7 +76,7 @@ class KindStay(DrivenStay):
             await lacking.require_whole(build, tools)
             if self._is_there and self._name:
                 await cluster.require(tools, self._run.request.run_id, self._name)
-            self._cluster = new = Cluster.of(tools, self._run.request.run_id, self._name)
+            self._cluster = new = Cluster.of(tools, self._run.request.run_id, build.kind_config, self._name)
             self._run.versions["Kubernetes"] = build.node_image
             prepared = prepare(build, new, self._run, self._rendered(build, new))
             created, (plan, names) = await together(create(build, new, self._run), prepared)
@@ -85,6 +86,10 @@ class KindStay(DrivenStay):
             kubeconfig = await created.kubeconfig()
         spec = plan.spec(names.__getitem__, namespace=self._namespace).model_copy(update={"durations": known})
         self._driven = Driven(self._run, connect(kubeconfig, url), spec)
+
+    async def services(self) -> None:
+        """Deploy the services and wait for them, and for what answers for their names."""
+        await in_thread(partial(self._there.services, is_new=True))
 
     async def collect(self) -> tuple[str, ...]:
         """Copy out of the cluster what is there; where a step failed, what its nodes wrote as well."""
@@ -139,9 +144,9 @@ async def create(build: Build, cluster: Cluster, run: Steps) -> Cluster:
         with run.step("start service", STARTING):
             await cluster.start()
 
-    await build.load_nodes(cluster, start())
+    nodes, _ = await together(build.nodes(cluster), start())
     with run.step("create cluster", CREATING):
-        return await cluster.create(build.node_image, build.kind_config)
+        return await cluster.create(build.node_image, nodes)
 
 
 async def prepare(build: Build, cluster: Cluster, run: Run, rendered: Awaitable[Plan]) -> tuple[Plan, dict[str, str]]:

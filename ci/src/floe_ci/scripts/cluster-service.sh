@@ -4,6 +4,7 @@
 set -eu
 volume=${FLOE_VOLUME:-/var/lib/docker}
 config=${FLOE_REGISTRY_CONFIG:-/etc/floe/registry.yml}
+kind_config=${FLOE_KIND_CONFIG:-/run/kind.yaml}
 
 if [ -n "${FLOE_CLUSTER:-}" ]; then
   slots="kept-$FLOE_CLUSTER"
@@ -25,12 +26,8 @@ limit_kib=$((8 * 1024 * 1024))
 if [ "$(du -sk "$slot/registry" 2>/dev/null | cut -f1)" -gt "$limit_kib" ] 2>/dev/null; then rm -rf "$slot/registry"; fi
 
 mkdir -p "$slot/registry" "$slot/docker"
-# The last run's nodes were killed with their Docker: it must not start them again before they are removed.
-if [ -z "${FLOE_CLUSTER:-}" ]; then
-  for settings in "$slot"/docker/containers/*/hostconfig.json; do
-    [ ! -e "$settings" ] || sed -i 's/"RestartPolicy":{"Name":"[a-z-]*"/"RestartPolicy":{"Name":"no"/' "$settings"
-  done
-fi
+# Those that the last run left were killed with their Docker, and are not to be started.
+[ -n "${FLOE_CLUSTER:-}" ] || sh "$(dirname "$0")/pristine.sh" restore "$slot" "$kind_config"
 cat > "$config" <<CONFIG
 version: 0.1
 log: {level: warn}

@@ -295,3 +295,13 @@ def test_job_that_failed(well: ApiServer, run_spec: Callable[..., RunSpec]) -> N
     message = waited(well, run_spec(timeouts=Timeouts(services=3600)))
     assert message.startswith("Job migrate failed: Job has reached the specified backoff limit\n")
     assert "    column is gone\n" in message
+
+
+def test_dns_of_a_new_cluster(api: ApiServer, run_spec: Callable[..., RunSpec]) -> None:
+    """The wait for the cluster's DNS is over when a pod of it is ready, and says what to look at if none is."""
+    place = SLICES.replace("/ns/", "/kube-system/")
+    api.objects[place] = behind([False])
+    with pytest.raises(RunError, match=r"^the cluster's DNS: not there after .* no ready endpoint\n.* kube-system "):
+        ready.wait_for_dns(api.apis, run_spec())
+    api.objects[place] = behind([False, True])
+    ready.wait_for_dns(api.apis, run_spec())

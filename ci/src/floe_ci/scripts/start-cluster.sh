@@ -1,0 +1,38 @@
+#!/bin/sh
+# Starts a Kind cluster again whose nodes are there, and leaves its kubeconfig.
+# Usage: start-cluster.sh VOLUME
+#   VOLUME  the Docker volume that says with its labels what the cluster is
+set -eu
+nodes=$(docker volume inspect --format '{{.Labels.nodes}}' "$1")
+kubeconfig=/run/floe/kubeconfig
+most=90 # seconds for each wait
+
+# wait_until WHAT COMMAND: until the shell's command succeeds.
+wait_until() {
+  timeout "$most" sh -c "until $2; do sleep 0.3; done" || { echo "$1 after $most s" >&2; exit 1; }
+}
+
+# The cluster's own pods may start before kube-proxy. What they ask a service for then would go nowhere, and the kernel
+# would send all that they try again there as well. Dropped, it is forgotten, and a second later it finds its way: what
+# kube-proxy knows of has another destination by the time it gets here.
+drop_what_has_no_service() {
+  services=$(docker exec floe-control-plane \
+    sed -n 's/.*--service-cluster-ip-range=\([0-9./]*\).*/\1/p' /etc/kubernetes/manifests/kube-apiserver.yaml)
+  for node in $nodes; do
+    docker exec "$node" iptables --wait --insert FORWARD --destination "$services" --jump DROP
+  done
+}
+
+began=$(date --utc +%Y-%m-%dT%H:%M:%S)
+# In the order of their addresses, for they are given out in turn.
+# shellcheck disable=SC2086 # names of nodes, one word each
+docker start $nodes > /dev/null
+kind get kubeconfig --name floe | sed 's#server: .*#server: https://cluster:6443#' > "$kubeconfig"
+drop_what_has_no_service
+wait_until "the cluster's API is not ready" "kubectl get --raw /readyz > /dev/null 2>&1"
+# Who led before does not any more, and would be waited for: controllers, the scheduler, the provisioner of volumes.
+kubectl delete leases --all-namespaces --field-selector metadata.namespace!=kube-node-lease > /dev/null
+# Until then a node is what it was when it was stopped.
+wait_until "not all nodes are back" "kubectl --namespace kube-node-lease get leases \
+  --output 'jsonpath={range .items[*]}{.spec.renewTime}{\"\\n\"}{end}' 2> /dev/null \
+  | awk -v began=$began '{ n++; old += \$1 < began } END { exit !(n && !old) }'"

@@ -1,0 +1,121 @@
+"""Clusters as they were created: what is kept beside Docker's data, and put in its place again.
+
+The real script runs on folders as Docker lays them out.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from pathlib import Path
+
+import floe_ci
+import pytest
+
+SCRIPT = Path(floe_ci.__file__).parent / "scripts" / "pristine.sh"
+DAY = 24 * 60 * 60
+
+
+class Slot:
+    """A slot of the cache volume, and the configuration that its clusters are made by."""
+
+    def __init__(self, folder: Path) -> None:
+        """Lay out an image and a container."""
+        self.folder, self.docker, self.config = folder / "slot", folder / "slot" / "docker", folder / "kind.yaml"
+        self.config.write_text("nodes: 1\n")
+        self.write("overlay2/image/diff/bin", "a program")
+        self.create("first")
+
+    def write(self, path: str, text: str) -> None:
+        """Write a file of Docker's."""
+        file = self.docker / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+
+    def create(self, name: str) -> None:
+        """Have a container, with its layer and its volume."""
+        self.write(f"containers/{name}/config.v2.json", "{}")
+        self.write(f"image/overlay2/layerdb/mounts/{name}/mount-id", f"{name}-layer")
+        self.write(f"image/overlay2/layerdb/mounts/{name}/init-id", f"{name}-layer-init")
+        for layer in (f"{name}-layer", f"{name}-layer-init"):
+            self.write(f"overlay2/{layer}/diff/etc", "as it was created")
+            self.write(f"overlay2/{layer}/link", f"L{layer}")
+            (self.docker / "overlay2" / "l").mkdir(exist_ok=True)
+            (self.docker / "overlay2" / "l" / f"L{layer}").symlink_to(f"../{layer}/diff")
+        self.write(f"volumes/{name}/_data/etcd", "as it was created")
+
+    def run(self, what: str) -> None:
+        """Run the script."""
+        subprocess.run(["sh", str(SCRIPT), what, str(self.folder), str(self.config)], check=True, timeout=30)
+
+    def files(self) -> dict[str, str]:
+        """Return what Docker has of files, with their text."""
+        found = [each for each in self.docker.rglob("*") if each.is_file()]
+        return {str(each.relative_to(self.docker)): each.read_text() for each in found}
+
+    @property
+    def kept(self) -> list[Path]:
+        """The clusters that are kept."""
+        return sorted((self.folder / "pristine").iterdir())
+
+
+@pytest.fixture
+def slot(tmp_path: Path) -> Slot:
+    """Return a slot with one container."""
+    return Slot(tmp_path)
+
+
+def test_is_as_it_was_created(slot: Slot) -> None:
+    """What a run has changed, added or removed is as it was before, and what is of no container stays."""
+    slot.run("save")
+    before = slot.files()
+    slot.write("volumes/first/_data/etcd", "changed")
+    slot.write("overlay2/first-layer/diff/new", "added")
+    (slot.docker / "overlay2/first-layer/diff/etc").unlink()
+    slot.create("second")
+    slot.write("overlay2/pulled/diff/bin", "another program")
+    slot.run("restore")
+    assert slot.files() == before | {"overlay2/pulled/diff/bin": "another program"}
+    assert (slot.docker / "overlay2/l/Lfirst-layer").readlink() == Path("../first-layer/diff")
+    assert not (slot.docker / "overlay2/l/Lsecond-layer").is_symlink()
+
+
+def test_nothing_of_a_run_that_died(slot: Slot) -> None:
+    """Where nothing is kept, the containers of an earlier run are gone, and the images are not."""
+    slot.run("restore")
+    assert slot.files() == {"overlay2/image/diff/bin": "a program"}
+
+
+def test_other_configuration(slot: Slot) -> None:
+    """A cluster of another configuration is not put in place, and stays for runs of its own."""
+    slot.run("save")
+    slot.config.write_text("nodes: 3\n")
+    slot.run("restore")
+    assert "containers/first/config.v2.json" not in slot.files()
+    slot.config.write_text("nodes: 1\n")
+    slot.run("restore")
+    assert "containers/first/config.v2.json" in slot.files()
+
+
+def test_two_are_kept(slot: Slot) -> None:
+    """Of more configurations than two, the clusters of the latest are kept."""
+    for number in range(3):
+        slot.config.write_text(f"nodes: {number}\n")
+        slot.run("save")
+        for kept in slot.kept:  # a second apart, as `ls` tells them by
+            os.utime(kept, (kept.stat().st_mtime - 60,) * 2)
+    assert len(slot.kept) == 2
+    slot.run("restore")
+    assert "containers/first/config.v2.json" in slot.files()
+
+
+@pytest.mark.parametrize("days", [-40, 1], ids=["its certificates end", "the clock was set back"])
+def test_of_another_time(slot: Slot, days: int) -> None:
+    """A cluster whose certificates may not count at this time is not kept any more."""
+    slot.run("save")
+    (kept,) = slot.kept
+    os.utime(kept, (time.time() + days * DAY,) * 2)
+    slot.run("restore")
+    assert slot.kept == []
+    assert "containers/first/config.v2.json" not in slot.files()
