@@ -35,7 +35,7 @@ class Slot:
 
     def create(self, name: str) -> None:
         """Have a container, with its layer and its volume."""
-        self.write(f"containers/{name}/config.v2.json", "{}")
+        self.write(f"containers/{name}/hostconfig.json", "{}")
         self.write(f"image/overlay2/layerdb/mounts/{name}/mount-id", f"{name}-layer")
         self.write(f"image/overlay2/layerdb/mounts/{name}/init-id", f"{name}-layer-init")
         for layer in (f"{name}-layer", f"{name}-layer-init"):
@@ -92,10 +92,10 @@ def test_other_configuration(slot: Slot) -> None:
     slot.run("save")
     slot.config.write_text("nodes: 3\n")
     slot.run("restore")
-    assert "containers/first/config.v2.json" not in slot.files()
+    assert "containers/first/hostconfig.json" not in slot.files()
     slot.config.write_text("nodes: 1\n")
     slot.run("restore")
-    assert "containers/first/config.v2.json" in slot.files()
+    assert "containers/first/hostconfig.json" in slot.files()
 
 
 def test_two_are_kept(slot: Slot) -> None:
@@ -107,7 +107,7 @@ def test_two_are_kept(slot: Slot) -> None:
             os.utime(kept, (kept.stat().st_mtime - 60,) * 2)
     assert len(slot.kept) == 2
     slot.run("restore")
-    assert "containers/first/config.v2.json" in slot.files()
+    assert "containers/first/hostconfig.json" in slot.files()
 
 
 @pytest.mark.parametrize("days", [-40, 1], ids=["its certificates end", "the clock was set back"])
@@ -118,4 +118,4 @@ def test_of_another_time(slot: Slot, days: int) -> None:
     os.utime(kept, (time.time() + days * DAY,) * 2)
     slot.run("restore")
     assert slot.kept == []
-    assert "containers/first/config.v2.json" not in slot.files()
+    assert "containers/first/hostconfig.json" not in slot.files()

@@ -40,6 +40,8 @@ docker pull --quiet "127.0.0.1:5000/$name" > /dev/null
 docker images --quiet --filter dangling=true | xargs --no-run-if-empty docker rmi > /dev/null 2>&1 || true
 kind create cluster --config "$config" --image "127.0.0.1:5000/$name" --kubeconfig "$kubeconfig"
 sed -i 's#server: .*#server: https://cluster:6443#' "$kubeconfig"
+# They are started again in order, and not by Docker itself.
+docker ps --quiet | xargs docker update --restart=no > /dev/null
 nodes=$(docker ps --quiet \
   | xargs docker inspect --format '{{.NetworkSettings.Networks.kind.IPAddress}} {{.Name}}' \
   | sort --version-sort | sed 's#.* /##' | tr '\n' ' ')
