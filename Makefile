@@ -71,7 +71,7 @@ lint: .venv/ready ## Check the style of Python, and shell scripts
 
 types: .venv/ready ## Check types
 	$(VENV)/mypy
-	$(VENV)/mypy action checks
+	$(VENV)/mypy action benchmarks checks
 	$(VENV)/mypy docs/make_site.py docs/reference.py docs/reliability.py
 
 security: .venv/ready ## Look for flaws in the code

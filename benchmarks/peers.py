@@ -20,7 +20,7 @@ import anyio
 import dagger
 from dagger import CacheSharingMode, dag
 from floe_ci.build import Build
-from floe_ci.cluster import VOLUME, layout
+from floe_ci.cluster import VOLUME, loaded
 from floe_ci.excluded import NOT_SOURCE
 from floe_ci.local.postgres import installation
 from floe_ci.origin import Origin, through_a_tunnel
@@ -211,7 +211,7 @@ def make_shop(folder: Path) -> None:
 
 async def peer_container(folder: Path, given: argparse.Namespace) -> dagger.Container:
     """Return the toolbox with the peer in it, and all images that it needs."""
-    source = dag.host().directory(str(folder), gitignore=True).filter(exclude=NOT_SOURCE)
+    source = dag.host().directory(str(folder), gitignore=True).filter(exclude=[*NOT_SOURCE])
     root = dag.host().directory(str(ROOT), gitignore=True)
     origin = Origin(source, root.directory("k8s"), root.directory("ci"), through_a_tunnel)
     request = RunRequest("integration", registry=given.registry, node_image=given.node_image)
@@ -232,7 +232,7 @@ async def peer_container(folder: Path, given: argparse.Namespace) -> dagger.Cont
     )
     targets = []
     for number, (name, each) in enumerate(images.items()):
-        container = container.with_mounted_directory(f"/images/{number}", layout(build.tools, each, name))
+        container = container.with_mounted_directory(f"/images/{number}", loaded(build.tools, each, name))
         targets += [f"/images/{number}", name]
     return await container.with_default_args(["sh", "peer.sh", *targets, node.rpartition(":v")[2]]).sync()
 

@@ -22,7 +22,7 @@ import dagger
 from anyio import to_thread
 from dagger import CacheSharingMode, dag
 from floe_ci.build import RUNNER_IMAGE, Build
-from floe_ci.cluster import VOLUME, layout, path
+from floe_ci.cluster import VOLUME, loaded, path
 from floe_ci.excluded import NOT_SOURCE
 from floe_ci.listeners import Step
 from floe_ci.origin import Origin, through_a_tunnel
@@ -50,7 +50,7 @@ class Run:
 
 async def prepare(options: argparse.Namespace) -> dagger.Container:
     """Return the toolbox with all that the script uses, each image built or pulled before."""
-    source = dag.host().directory(str(ROOT), gitignore=True).filter(exclude=NOT_SOURCE)
+    source = dag.host().directory(str(ROOT), gitignore=True).filter(exclude=[*NOT_SOURCE])
     origin = Origin(source, source.directory("k8s"), source.directory("ci"), through_a_tunnel)
     request = RunRequest("integration", registry=options.registry, node_image=options.node_image)
     build = await Build.read(origin, request, Timings())
@@ -65,12 +65,12 @@ async def prepare(options: argparse.Namespace) -> dagger.Container:
     targets = []
     for number, (name, image) in enumerate(images.items()):
         folder = f"/images/{number}"
-        container = container.with_mounted_directory(folder, layout(tools, image, name))
+        container = container.with_mounted_directory(folder, loaded(tools, image, name))
         targets.append(f"{folder}={path(name)}")
     arguments = [
         path(build.node_image),
         str(build.plan.config.timeouts.job),
-        json.dumps(build.plan.pytest_arguments()),
+        json.dumps(build.plan.pytest_arguments(variables={})),
         *targets,
     ]
     return await container.with_default_args(["sh", "plain-shell.sh", *arguments]).sync()

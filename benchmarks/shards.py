@@ -28,7 +28,7 @@ from floe_ci.steps import Timings
 from floe_ci.work_queue import WorkQueue
 
 sys.path.insert(0, str(reporter.FOLDER))
-import floe_ci_shard  # the tests' own, by its file
+import floe_ci_shard  # type: ignore[import-not-found]  # the tests' own, by its file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,6 +13,10 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 TESTS = 2_000
 SUITE = """
@@ -58,7 +62,7 @@ def main(turns: int) -> None:
             folder.mkdir()
             (folder / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
             (folder / "test_trivial.py").write_text(SUITE.format(number), encoding="utf-8")
-        variants = {
+        variants: dict[str, Callable[[Path], float]] = {
             "without the plugin": lambda folder: cpu(folder, "-p", "no:floe"),
             "with it": cpu,
             "with --junitxml, without it": lambda folder: cpu(folder, "-p", "no:floe", "--junitxml=junit.xml"),
