@@ -192,6 +192,7 @@ def test_session_dies(begin: Callable[..., Started], record: Callable[[Row], Non
     row = end(started, "session-dies", "the connection to the engine is cut", now, NOTICED_IN)
     record(row)
     assert row.exit_code == 3, row
+    assert "the Dagger engine doesn't answer any more" in row.seen
     assert 'name="test_passes"' in (started.results / "junit.xml").read_text()
     assert not row.left
 

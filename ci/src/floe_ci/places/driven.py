@@ -169,9 +169,14 @@ class Driven:
             return (*notes, *left_out)
 
     @property
+    def is_away(self) -> bool:
+        """Whether the cluster has not answered for long."""
+        return self._cluster.is_away
+
+    @property
     def _in_a_hurry(self) -> bool:
         """Whether somebody waits for the end, or there is nothing to wait for."""
-        return self._run.interrupts.signal is not None or self._cluster.is_away
+        return self._run.interrupts.signal is not None or self.is_away
 
     def _tell(self, seconds: float) -> None:
         """Write down what the cluster says of the namespace, and of the pods that are not well, in so many seconds."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import dagger
 import yaml
 from anyio import fail_after
-from dagger import ReturnType
+from dagger import ReturnType, dag
 
 from floe_ci import cluster, lacking, selection
 from floe_ci.build import RUNNER_IMAGE, Build
@@ -19,6 +19,7 @@ from floe_ci.contract import CREDENTIALS_SECRET, LABEL_CONNECTION
 from floe_ci.driver import unwell
 from floe_ci.driver.apis import Apis
 from floe_ci.engine import explained
+from floe_ci.errors import RunError
 from floe_ci.places.driven import Driven, DrivenStay
 from floe_ci.tasks import in_thread, together
 
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 SERVICES_NAMESPACE: Final = "floe-test"
 """Where the services are in a cluster that more than one run uses."""
 STARTING: Final = 300.0
+ANSWER: Final = 5.0
+"""Seconds in which the engine must say that it is there."""
 JOURNALS: Final = 30.0
 """Seconds in which the nodes must tell what they wrote."""
 CREATING: Final = 600.0
@@ -90,6 +93,20 @@ class KindStay(DrivenStay):
     async def services(self) -> None:
         """Deploy the services and wait for them, and for what answers for their names."""
         await in_thread(partial(self._there.services, is_new=True))
+
+    async def tests(self) -> int:
+        """Run the tests as a Job.
+
+        Raises:
+            RunError: They can't be run to their end; a cluster that was lost with the engine is told as such.
+        """
+        try:
+            return await super().tests()
+        except RunError:
+            if self._there.is_away:
+                with suppress(TimeoutError), explained(), fail_after(ANSWER):
+                    await dag.version()
+            raise
 
     async def collect(self) -> tuple[str, ...]:
         """Copy out of the cluster what is there; where a step failed, what its nodes wrote as well."""
