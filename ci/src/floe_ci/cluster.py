@@ -39,8 +39,6 @@ done
 wait
 """
 """Leaves a file for each node, with what matters of `kind export logs`."""
-NO_SUCH_CLUSTER = 3
-"""What forget-cluster.sh exits with where there is none of the name."""
 API_PORT, DOCKER_PORT, REGISTRY_PORT, NODE_PORT = 6443, 2375, 5000, 30080
 
 

@@ -38,7 +38,7 @@ from floe_ci.interrupts import Interrupts
 from floe_ci.lines import Lines
 from floe_ci.local import messages
 from floe_ci.manifests import Manifests
-from floe_ci.named_clusters import bring_up, forget
+from floe_ci.named_clusters import bring_up
 from floe_ci.origin import of_this_machine, secret, source_of
 from floe_ci.places.held import HeldStay
 from floe_ci.places.kind import SERVICES_NAMESPACE, connect
@@ -65,10 +65,6 @@ if TYPE_CHECKING:
 
 LOOKING: Final = 0.3
 """Seconds between two looks at whether to stop."""
-FORGETTING: Final = 60.0
-"""Seconds that the removal of what the cluster was may take."""
-
-
 KEEPS_RUNNER: Final = "floe-runner-image"
 
 
@@ -279,7 +275,7 @@ async def hold(asked: RunRequest) -> None:
         async with of_this_machine(asked) as origin:
             told = Lines()
             cluster, _ = await together(
-                bring_up(origin, asked, name, told, services=True),
+                bring_up(origin, asked, None, told, services=True),
                 build_ahead(origin, asked),
             )
             try:
@@ -298,8 +294,6 @@ async def hold(asked: RunRequest) -> None:
             finally:
                 with anyio.CancelScope(shield=True):
                     await cluster.kill()
-                    with anyio.move_on_after(FORGETTING):
-                        await forget(origin, name, asked, missing_ok=True)
 
 
 def runner_on_every_node() -> Document:

@@ -92,8 +92,8 @@ async def bring_up(origin: Origin, request: RunRequest, name: str | None, told: 
     return place.entered.cluster
 
 
-async def forget(origin: Origin, name: str, request: RunRequest, *, missing_ok: bool = False) -> None:
-    """Remove a cluster that outlived its session; with `missing_ok`, one that isn't there is no error.
+async def forget(origin: Origin, name: str, request: RunRequest) -> None:
+    """Remove a cluster that outlived its session.
 
     Raises:
         UserError: There is none of that name, or it is running.
@@ -103,6 +103,4 @@ async def forget(origin: Origin, name: str, request: RunRequest, *, missing_ok: 
     try:
         await cluster.forget(build.tools, uuid.uuid4().hex, name)
     except dagger.ExecError as error:
-        if missing_ok and error.exit_code == cluster.NO_SUCH_CLUSTER:
-            return
         raise UserError(error.stderr.strip()) from error

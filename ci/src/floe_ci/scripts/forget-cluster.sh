@@ -6,7 +6,7 @@ name=kept-$1
 if [ ! -d "$volume/$name" ]; then
   # shellcheck disable=SC2012 # names that floe-ci made
   echo "there is no cluster '$1'; kept are: $(cd "$volume" && ls -d kept-*/ 2>/dev/null | sed 's#^kept-##; s#/$##' | tr '\n' ' ')" >&2
-  exit 3
+  exit 1
 fi
 exec 9> "$volume/$name.lock"
 flock --nonblock 9 || { echo "cluster '$1' is running: stop what holds it first" >&2; exit 1; }
