@@ -5,18 +5,12 @@ from __future__ import annotations
 import base64
 import json
 import re
-import shutil
-import subprocess
-import time
-from contextlib import suppress
 from typing import TYPE_CHECKING
-from urllib.error import HTTPError
-from urllib.request import urlopen
 
 import pytest
 from floe_ci.bundle_file import Contents
-from floe_ci.local.site import free_ports
 
+import image_registry
 from tests.engine.conftest import SMALL, Repository
 
 if TYPE_CHECKING:
@@ -60,48 +54,12 @@ def bundle(
 @pytest.fixture
 def closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Yield an empty registry that asks for a password, which Docker's configuration has."""
-    program = shutil.which("docker-registry")
-    if not program:
-        pytest.skip("there is no docker-registry on PATH: it is Debian's package of that name")
-    (port,) = free_ports(1)
-    registry = f"127.0.0.1:{port}"
     (tmp_path / "users").write_text(f"{USER}:{HASHED}\n")
-    settings = {
-        "version": 0.1,
-        "storage": {"filesystem": {"rootdirectory": str(tmp_path / "registry")}},
-        "http": {"addr": registry},
-        "auth": {"htpasswd": {"realm": "closed", "path": str(tmp_path / "users")}},
-    }
-    (tmp_path / "registry.yml").write_text(json.dumps(settings))
-    token = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
-    (tmp_path / "config.json").write_text(json.dumps({"auths": {registry: {"auth": token}}}))
-    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
-    log = tmp_path / "registry.log"
-    with (
-        log.open("w") as output,
-        subprocess.Popen([program, "serve", str(tmp_path / "registry.yml")], stdout=output, stderr=output) as process,
-    ):
-        try:
-            wait_until_closed(registry, process, log)
-            yield registry
-        finally:
-            process.terminate()
-
-
-def wait_until_closed(registry: str, process: subprocess.Popen[bytes], log: Path, timeout: float = 30) -> None:
-    """Wait until a registry answers that it wants a password."""
-    deadline = time.monotonic() + timeout
-    while True:
-        try:
-            urlopen(f"http://{registry}/v2/", timeout=5)
-        except HTTPError as answer:
-            assert answer.code == 401  # noqa: PT017 - another answer is another exception
-            return
-        except OSError:
-            assert process.poll() is None, log.read_text()
-            assert time.monotonic() < deadline, f"no registry after {timeout} s:\n{log.read_text()[-2000:]}"
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(timeout=0.2)
+    with image_registry.serving(tmp_path, users=tmp_path / "users") as registry:
+        token = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+        (tmp_path / "config.json").write_text(json.dumps({"auths": {registry: {"auth": token}}}))
+        monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+        yield registry
 
 
 def beside_registry(dagger: Dagger) -> list[str]:
