@@ -50,14 +50,14 @@ with database.connect() as there:
     there.execute("INSERT INTO migrations VALUES (%s)", [os.environ["VERSION"]])
 """
 SHOP = """
+import http.server
 import json
 import os
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import database
 
 
-class Shop(BaseHTTPRequestHandler):
+class Shop(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         with database.connect() as there:
             orders = [item for (item,) in there.execute("SELECT item FROM orders ORDER BY item")]
@@ -76,7 +76,7 @@ class Shop(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
 
-ThreadingHTTPServer(("", 8000), Shop).serve_forever()
+http.server.ThreadingHTTPServer(("", 8000), Shop).serve_forever()
 """
 CUSTOMER = """
 import json
