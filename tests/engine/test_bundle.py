@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import json
 import re
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 from floe_ci.bundle_file import Contents
 
 import image_registry
-from tests.engine.conftest import SMALL, Repository
+from tests.engine.conftest import ROOT, SMALL, Repository
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,6 +27,38 @@ USER = "ci"
 PASSWORD = "hunter2"  # noqa: S105 - of a registry that the test starts
 HASHED = "$2b$05$.zF2x8ISN2/FiHFjLQCZlOgqz58P/dc8JVvsRyUPBXW.ufyrt.coy"  # pragma: allowlist secret
 LACKING = '["pytest", "six"]\npackages = ["libpq5"]'
+OWN_SERVICE = ROOT / "examples" / "own-service"
+CHART = """
+apiVersion: v1
+kind: Service
+metadata: {name: {{ .Release.Name }}}
+spec: {selector: {app: second}, ports: [{port: 8080}]}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: {{ .Release.Name }}}
+spec:
+  selector: {matchLabels: {app: second}}
+  template:
+    metadata: {labels: {app: second}}
+    spec:
+      terminationGracePeriodSeconds: 1
+      containers:
+        - name: greeter
+          image: floe.local/greeter:dev
+          args: [python, greeter.py, 0.0.0.0, "8080"]
+          env: [{name: GREETER_TOKEN, valueFrom: {secretKeyRef: {name: floe-credentials, key: GREETER_TOKEN}}}]
+          readinessProbe: {httpGet: {path: /healthz, port: 8080}, periodSeconds: 1}
+"""
+SECOND = """
+import os
+from urllib.request import Request, urlopen
+
+def test_second_greets():
+    token = os.environ["GREETER_TOKEN"]
+    with urlopen(Request("http://second:8080", headers={"Authorization": f"Bearer {token}"}), timeout=10) as answer:
+        assert answer.read() == b"hello"
+"""
 UNIT = "def test_unit():\n    assert 1 + 1 == 2\n"
 
 
@@ -118,3 +151,34 @@ def test_closed_registry_is_filled_and_used(
     refused = floe_ci("bundle", "push", str(bundle), f"{closed}/other")
     assert refused.code == 2, refused.errors[-3000:]
     assert f"the registry {closed} does not take it" in refused.errors
+
+
+def test_own_service_and_chart(
+    dagger: Dagger, floe_ci: Callable[..., Done], repository: Repository, tmp_path: Path
+) -> None:
+    """A cluster that stays takes from a bundle what the repository builds, and what its chart brings, as of then."""
+    where, bundle = repository.folder, tmp_path / "bundle.tar"
+    shutil.copytree(OWN_SERVICE, where, dirs_exist_ok=True)
+    table = (OWN_SERVICE / "pyproject.toml").read_text(encoding="utf-8")
+    charts = 'charts = [{ path = "charts/greeter", release = "second" }]'
+    repository.write("pyproject.toml", table.replace('services = ["greeter"]', f'services = ["greeter"]\n{charts}'))
+    repository.write("charts/greeter/Chart.yaml", "{apiVersion: v2, name: greeter, version: 0.1.0}\n")
+    repository.write("charts/greeter/templates/second.yaml", CHART)
+    repository.write("tests/integration/test_second.py", SECOND)
+    made = floe_ci("bundle", *dagger.options, "--output", str(bundle), where=where, timeout=1200)
+    assert made.code == 0, made.errors[-3000:]
+    contents = Contents.read(bundle)
+    assert (list(contents.built), contents.helm) == (["floe.local/greeter:dev"], True)
+    given = ("--bundle", str(bundle), *beside_registry(dagger))
+    up = floe_ci("up", "--on", "dagger", *given, where=where, timeout=1200)
+    try:
+        assert up.code == 0, up.errors[-3000:]
+        done = floe_ci("test", "--on", "dagger", where=where)
+        assert done.code == 0, done.errors[-3000:]
+        repository.write("services/greeter/image/more.py", "")
+        refused = floe_ci("test", "--on", "dagger", where=where)
+        assert refused.code == 2, refused.errors[-3000:]
+        assert "floe.local/greeter:dev as it would be built now: its folder has changed" in refused.output
+    finally:
+        ended = floe_ci("down", "--on", "dagger", where=where)
+    assert ended.code == 0, ended.errors
