@@ -266,18 +266,23 @@ class Apis:
                 msg = f"{name_of(document)}: {error}"
                 raise RunError(msg) from error
             except RunError as error:
-                if not (owner and is_unchangeable_job(document, error.__cause__)):
+                can_be_anew = is_unchangeable_job(document, error.__cause__)
+                if not (can_be_anew and self._remove(document, namespace, owner, stop)):
                     raise
-                if not self.delete(document, namespace, owner):
-                    raise
-                self._wait_until_gone(document, namespace, stop)
                 self.ask(name_of(document), apply, stop=stop)
 
-    def _wait_until_gone(self, document: Document, namespace: str, stop: threading.Event | None) -> None:
+    def _remove(
+        self, document: Document, namespace: str, owner: Mapping[str, str] | None, stop: threading.Event | None
+    ) -> bool:
+        """Delete an object if it carries the labels of `owner`, and wait until it is gone; tell whether it does."""
+
         def observe() -> str | None:
             return "there still" if self.read(document, namespace=namespace, stop=stop) else None
 
+        if owner is None or not self.delete(document, namespace, owner):
+            return False
         self.wait_until(f"the end of the former {name_of(document)}", observe, timeout=REMOVAL, stop=stop)
+        return True
 
     def create(
         self, document: Document, *, namespace: str = "", manager: str, stop: threading.Event | None = None
