@@ -158,7 +158,7 @@ class LiveTests:
     def _ended(self, event: dict[str, Any]) -> None:
         test, message = self._text(event, "test"), self._text(event, "message")
         case = self._case(event, message)
-        is_late = event.get("late") is True and test in self.ended
+        before = self._told_before(case) if event.get("late") is True else None
         self._running.pop(test, None)
         if event.get("collection"):
             # Every part collects all modules.
@@ -166,25 +166,27 @@ class LiveTests:
                 return
             self._modules.add(test)
         elif case.ran:
-            self.durations[test] = self.durations.get(test, 0.0) * is_late + case.seconds
-        outcome = self._taken_back(case) if is_late else case.outcome
+            self.durations[test] = case.seconds + (before.seconds if before else 0.0)
+        outcome = case.outcome
+        if before:
+            # It counts no more as what it was told to be.
+            self.late.add(case.key)
+            self._numbers[before.outcome] -= 1
+            outcome = before.with_more(case).outcome
         self.cases.append(case)
         self.ended.add(test)
         self._numbers[outcome] += 1
         if case.attempts > 1:
             self.attempts[case.key] = case.attempts
-        if not (event.get("collection") or is_late):
+        if not (event.get("collection") or before):
             self._done += 1
         if self._listener:
             reason = case.reason or message
             self._listener.ended(test, outcome, case.seconds, reason, self._done, self.total)
 
-    def _taken_back(self, late: Case) -> Outcome:
-        """Count a test no more as what it was told to be, and return what it is with what is told late."""
-        self.late.add(late.key)
-        before = next(case for case in reversed(self.cases) if case.key == late.key)
-        self._numbers[before.outcome] -= 1
-        return before.with_more(late).outcome
+    def _told_before(self, late: Case) -> Case | None:
+        """Return what was told before of a test that is told of late; None: nothing was."""
+        return next((case for case in reversed(self.cases) if case.key == late.key), None)
 
     def _case(self, event: dict[str, Any], message: str) -> Case:
         outcome: Outcome = event["outcome"]
