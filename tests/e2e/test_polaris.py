@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 from pydantic import SecretStr
 from pyiceberg.exceptions import NoSuchTableError
-from pyiceberg.manifest import DataFile, DataFileContent, FileFormat
-from pyiceberg.schema import Schema
-from pyiceberg.typedef import Record
-from pyiceberg.types import LongType, NestedField, StringType
+from pyiceberg.types import LongType
 
 from floe_testing.isolation.naming import Made, run_tag, unique_name
 from floe_testing.services import check_service_health
 from floe_testing.services.clients import polaris as client
+from iceberg_orders import ORDERS, append, rows
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -25,8 +23,6 @@ if TYPE_CHECKING:
     from floe_testing.services import PolarisConfig
 
 pytestmark = pytest.mark.requirement("REQ-641", "T045", "T046")
-
-ORDERS = Schema(NestedField(1, "id", LongType(), required=True), NestedField(2, "customer", StringType()))
 
 
 @pytest.fixture
@@ -40,30 +36,6 @@ def lake(duckdb: DuckDBPyConnection, minio_files: S3FileSystem) -> DuckDBPyConne
 def orders(polaris: RestCatalog, polaris_namespace: str) -> Table:
     """Return a new table."""
     return polaris.create_table(f"{polaris_namespace}.orders", ORDERS)
-
-
-def append(table: Table, lake: DuckDBPyConnection, files: S3FileSystem, name: str, *rows: tuple[int, str]) -> None:
-    """Write rows to a Parquet file of the table, and commit it."""
-    path = f"{table.location()}/data/{name}.parquet"
-    columns = lake.values(*rows).project("col0::BIGINT AS id, col1 AS customer")
-    columns.write_parquet(path, field_ids={"id": 1, "customer": 2})
-    file = DataFile.from_args(
-        content=DataFileContent.DATA,
-        file_path=path,
-        file_format=FileFormat.PARQUET,
-        partition=Record(),
-        record_count=len(rows),
-        file_size_in_bytes=files.size(path),
-    )
-    # What a table's own `append` does, which needs PyArrow: half the size of the whole runner image.
-    with table.transaction() as transaction, transaction.update_snapshot().fast_append() as snapshot:
-        snapshot.append_data_file(file)
-
-
-def rows(table: Table, lake: DuckDBPyConnection, **scan: int) -> list[tuple[int, str]]:
-    """Return the rows of the files that a scan of the table names."""
-    files = [task.file.file_path for task in table.scan(**scan).plan_files()]
-    return lake.execute("SELECT id, customer FROM read_parquet(?) ORDER BY id", [files]).fetchall()
 
 
 def test_rows_are_read_back(

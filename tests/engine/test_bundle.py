@@ -6,18 +6,13 @@ import base64
 import json
 import re
 import shutil
-import subprocess
-import time
-from contextlib import suppress
 from typing import TYPE_CHECKING
-from urllib.error import HTTPError
-from urllib.request import urlopen
 
 import pytest
 from floe_ci.bundle_file import Contents
-from floe_ci.local.site import free_ports
 
-from tests.engine.conftest import SMALL, Repository
+import image_registry
+from tests.engine.conftest import ROOT, SMALL, Repository
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,6 +27,38 @@ USER = "ci"
 PASSWORD = "hunter2"  # noqa: S105 - of a registry that the test starts
 HASHED = "$2b$05$.zF2x8ISN2/FiHFjLQCZlOgqz58P/dc8JVvsRyUPBXW.ufyrt.coy"  # pragma: allowlist secret
 LACKING = '["pytest", "six"]\npackages = ["libpq5"]'
+OWN_SERVICE = ROOT / "examples" / "own-service"
+CHART = """
+apiVersion: v1
+kind: Service
+metadata: {name: {{ .Release.Name }}}
+spec: {selector: {app: second}, ports: [{port: 8080}]}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: {{ .Release.Name }}}
+spec:
+  selector: {matchLabels: {app: second}}
+  template:
+    metadata: {labels: {app: second}}
+    spec:
+      terminationGracePeriodSeconds: 1
+      containers:
+        - name: greeter
+          image: floe.local/greeter:dev
+          args: [python, greeter.py, 0.0.0.0, "8080"]
+          env: [{name: GREETER_TOKEN, valueFrom: {secretKeyRef: {name: floe-credentials, key: GREETER_TOKEN}}}]
+          readinessProbe: {httpGet: {path: /healthz, port: 8080}, periodSeconds: 1}
+"""
+SECOND = """
+import os
+from urllib.request import Request, urlopen
+
+def test_second_greets():
+    token = os.environ["GREETER_TOKEN"]
+    with urlopen(Request("http://second:8080", headers={"Authorization": f"Bearer {token}"}), timeout=10) as answer:
+        assert answer.read() == b"hello"
+"""
 UNIT = "def test_unit():\n    assert 1 + 1 == 2\n"
 
 
@@ -60,48 +87,12 @@ def bundle(
 @pytest.fixture
 def closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Yield an empty registry that asks for a password, which Docker's configuration has."""
-    program = shutil.which("docker-registry")
-    if not program:
-        pytest.skip("there is no docker-registry on PATH: it is Debian's package of that name")
-    (port,) = free_ports(1)
-    registry = f"127.0.0.1:{port}"
     (tmp_path / "users").write_text(f"{USER}:{HASHED}\n")
-    settings = {
-        "version": 0.1,
-        "storage": {"filesystem": {"rootdirectory": str(tmp_path / "registry")}},
-        "http": {"addr": registry},
-        "auth": {"htpasswd": {"realm": "closed", "path": str(tmp_path / "users")}},
-    }
-    (tmp_path / "registry.yml").write_text(json.dumps(settings))
-    token = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
-    (tmp_path / "config.json").write_text(json.dumps({"auths": {registry: {"auth": token}}}))
-    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
-    log = tmp_path / "registry.log"
-    with (
-        log.open("w") as output,
-        subprocess.Popen([program, "serve", str(tmp_path / "registry.yml")], stdout=output, stderr=output) as process,
-    ):
-        try:
-            wait_until_closed(registry, process, log)
-            yield registry
-        finally:
-            process.terminate()
-
-
-def wait_until_closed(registry: str, process: subprocess.Popen[bytes], log: Path, timeout: float = 30) -> None:
-    """Wait until a registry answers that it wants a password."""
-    deadline = time.monotonic() + timeout
-    while True:
-        try:
-            urlopen(f"http://{registry}/v2/", timeout=5)
-        except HTTPError as answer:
-            assert answer.code == 401  # noqa: PT017 - another answer is another exception
-            return
-        except OSError:
-            assert process.poll() is None, log.read_text()
-            assert time.monotonic() < deadline, f"no registry after {timeout} s:\n{log.read_text()[-2000:]}"
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(timeout=0.2)
+    with image_registry.serving(tmp_path, users=tmp_path / "users") as registry:
+        token = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+        (tmp_path / "config.json").write_text(json.dumps({"auths": {registry: {"auth": token}}}))
+        monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+        yield registry
 
 
 def beside_registry(dagger: Dagger) -> list[str]:
@@ -160,3 +151,34 @@ def test_closed_registry_is_filled_and_used(
     refused = floe_ci("bundle", "push", str(bundle), f"{closed}/other")
     assert refused.code == 2, refused.errors[-3000:]
     assert f"the registry {closed} does not take it" in refused.errors
+
+
+def test_own_service_and_chart(
+    dagger: Dagger, floe_ci: Callable[..., Done], repository: Repository, tmp_path: Path
+) -> None:
+    """A cluster that stays takes from a bundle what the repository builds, and what its chart brings, as of then."""
+    where, bundle = repository.folder, tmp_path / "bundle.tar"
+    shutil.copytree(OWN_SERVICE, where, dirs_exist_ok=True)
+    table = (OWN_SERVICE / "pyproject.toml").read_text(encoding="utf-8")
+    charts = 'charts = [{ path = "charts/greeter", release = "second" }]'
+    repository.write("pyproject.toml", table.replace('services = ["greeter"]', f'services = ["greeter"]\n{charts}'))
+    repository.write("charts/greeter/Chart.yaml", "{apiVersion: v2, name: greeter, version: 0.1.0}\n")
+    repository.write("charts/greeter/templates/second.yaml", CHART)
+    repository.write("tests/integration/test_second.py", SECOND)
+    made = floe_ci("bundle", *dagger.options, "--output", str(bundle), where=where, timeout=1200)
+    assert made.code == 0, made.errors[-3000:]
+    contents = Contents.read(bundle)
+    assert (list(contents.built), contents.helm) == (["floe.local/greeter:dev"], True)
+    given = ("--bundle", str(bundle), *beside_registry(dagger))
+    up = floe_ci("up", "--on", "dagger", *given, where=where, timeout=1200)
+    try:
+        assert up.code == 0, up.errors[-3000:]
+        done = floe_ci("test", "--on", "dagger", where=where)
+        assert done.code == 0, done.errors[-3000:]
+        repository.write("services/greeter/image/more.py", "")
+        refused = floe_ci("test", "--on", "dagger", where=where)
+        assert refused.code == 2, refused.errors[-3000:]
+        assert "floe.local/greeter:dev as it would be built now: its folder has changed" in refused.output
+    finally:
+        ended = floe_ci("down", "--on", "dagger", where=where)
+    assert ended.code == 0, ended.errors

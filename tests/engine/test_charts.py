@@ -13,6 +13,8 @@ from floe_ci.origin import of_this_machine
 from floe_ci.request import RunRequest
 from floe_ci.steps import Timings
 
+import image_registry
+from repositories import run
 from tests.engine.conftest import SMALL, Repository
 
 if TYPE_CHECKING:
@@ -84,13 +86,44 @@ def test_rendered_in_the_toolbox(rendered: tuple[Manifests, Path]) -> None:
     assert documents["ConfigMap"]["data"]["kubernetes"].startswith("v1.")
 
 
-def test_deployed_and_tested(
-    existing: Existing, rendered: tuple[Manifests, Path], shop: Repository, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The application of a chart is deployed into the run's namespace, answers the tests, and goes with the run."""
+@pytest.fixture
+def helm(rendered: tuple[Manifests, Path], monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the toolbox's Helm, and have it on this machine's PATH."""
     monkeypatch.setenv("PATH", str(rendered[1].parent), prepend=os.pathsep)
+    return rendered[1]
+
+
+@pytest.mark.usefixtures("helm")
+def test_deployed_and_tested(existing: Existing, shop: Repository) -> None:
+    """The application of a chart is deployed into the run's namespace, answers the tests, and goes with the run."""
     before = existing.inventory()
     done = existing.call("test", *existing.IMAGE, "--keyword", "answers", where=shop.folder)
     assert done.code == 0, done.errors[-3000:]
     assert list((shop.folder / "results" / "integration" / "logs").glob("web-*/web.log"))
+    existing.wait_until_same(before)
+
+
+def test_chart_of_a_registry(
+    existing: Existing, helm: Path, shop: Repository, repository: Repository, tmp_path: Path
+) -> None:
+    """A chart of a registry is pulled in the version that the tier says, and deployed as one of the repository is."""
+    before = existing.inventory()
+    with image_registry.serving(tmp_path) as host:
+        for command in (
+            ("package", str(shop.folder / "charts" / "shop"), "--destination", str(tmp_path)),
+            ("push", str(tmp_path / "shop-0.1.0.tgz"), f"oci://{host}/charts"),
+        ):
+            made = run([str(helm), *command], tmp_path, 60)
+            assert made.code == 0, made.errors
+        for path, text in SMALL.items():
+            repository.write(path, text)
+        chart = f'{{ path = "oci://{host}/charts/shop", version = "0.1.0" }}'
+        table = SMALL["pyproject.toml"].replace('manifests = ["web.yaml"]', f"charts = [{chart}]")
+        repository.write("pyproject.toml", table)
+        done = existing.call("test", *existing.IMAGE, "--keyword", "answers", where=repository.folder)
+        assert done.code == 0, done.errors[-3000:]
+        repository.write("pyproject.toml", table.replace("0.1.0", "9.9.9"))
+        refused = existing.call("test", *existing.IMAGE, "--keyword", "answers", where=repository.folder)
+        assert refused.code == 2, refused.errors[-3000:]
+        assert "charts can't be rendered" in refused.errors
     existing.wait_until_same(before)

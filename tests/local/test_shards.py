@@ -213,6 +213,33 @@ def test_shard_that_dies_leaves_its_tests_to_others(here: Here) -> None:
     assert "of 2, 1 of its tests did not run" in said
 
 
+OPEN = """
+import pytest
+
+@pytest.fixture(scope="session", autouse=True)
+def shared():
+    yield
+    raise RuntimeError("it stays open")
+
+@pytest.mark.parametrize("number", range(4))
+def test_open(number):
+    assert number < 4
+"""
+
+
+def test_fixture_of_the_session_fails_at_its_end(here: Here) -> None:
+    """Where tests are handed out, what fails at the end of a session is an error of each shard's last test."""
+    results = prepare(here)
+    (here.repository / "tests" / "test_kinds.py").write_text(OPEN)
+    code, said = here.run(*COMMAND, "--shards", "2", "--schedule", "dynamic")
+    assert code == 1, said
+    document = junit.read(results / "junit.xml")
+    errored = [[case for case in suite.cases if case.bad] for suite in document.suites]
+    assert [len(each) for each in errored] == [1 if suite.cases else 0 for suite in document.suites]
+    assert all("it stays open" in case.reason for cases in errored for case in cases)
+    assert len(list(document.cases)) == len({case.key for case in document.cases}) == 4
+
+
 def test_workers_are_refused_where_tests_are_handed_out(here: Here) -> None:
     """Workers of pytest-xdist in a shard that is handed tests are refused, and it is said what else there is."""
     prepare(here)

@@ -20,7 +20,7 @@ from floe_ci.registry import Bundle, Credentials, Registry
 from floe_ci.request import TOGETHER
 from floe_ci.shards import DURATIONS, known_durations, parse_durations
 from floe_ci.tasks import together
-from floe_ci.toml_files import BOTH, OWN_FILE
+from floe_ci.toml_files import OWN_FILE, PYPROJECT, refuse_both
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -71,15 +71,14 @@ class Build:
         """
         request.require_place("dagger")
         bundle = Bundle.open(request.bundle, fresh=fresh) if request.bundle else None
-        files, pinned = ("pyproject.toml", OWN_FILE), "images/kustomization.yaml"
-        *there, images = await together(
+        files, pinned = (PYPROJECT, OWN_FILE), "images/kustomization.yaml"
+        *exist, images = await together(
             *map(origin.source.exists, files),
             origin.k8s.file(pinned).contents(),
         )
-        if all(there):
-            raise UserError(BOTH)
-        configuration = next((name for name, found in zip(files, there, strict=True) if found), None)
-        text = await origin.source.file(configuration).contents() if configuration else ""
+        there = [name for name, found in zip(files, exist, strict=True) if found]
+        refuse_both(*there)
+        text = await origin.source.file(there[0]).contents() if there else ""
         catalog = await read_catalog(origin, service_folders(text))
         registry = Registry(
             Images.parse(images, f"k8s/{pinned}"), request.registry, bundle, credentials(request, origin.password)

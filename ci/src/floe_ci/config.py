@@ -39,7 +39,7 @@ from floe_ci.shards import Count, Schedule, Together
 from floe_ci.tables import RepositoryPath, Table, Text, Value, inside, problem, read, without_nul
 from floe_ci.templates import faults
 from floe_ci.tiers import TIERS, TierName, parse_tier
-from floe_ci.toml_files import BOTH, OWN_FILE, TABLE, configuration_file, parse_toml, read_text
+from floe_ci.toml_files import TABLE, only_configuration_file, parse_toml, read_text
 
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _DEBIAN_PACKAGE: Final = re.compile(r"[a-z0-9][a-z0-9+.-]+(:[a-z0-9-]+)?(=[A-Za-z0-9.+~:-]+)?")
@@ -437,9 +437,7 @@ def read_repository(folder: Path) -> tuple[Config, Catalog]:
         UserError: The file can't be read, is no TOML, or its table is wrong: every problem is told. Or one of its
             services is none.
     """
-    path = configuration_file(folder)
-    if path.name != OWN_FILE and (folder / OWN_FILE).is_file():
-        raise UserError(BOTH)
+    path = only_configuration_file(folder)
     text = read_text(path) or ""
     catalog = Catalog.of_package().with_folders(folder, service_folders(text, str(path)))
     return read_config(text, str(path), catalog), catalog

@@ -21,8 +21,8 @@ SOURCE: Final = "source"
 HOOK: Final = "helm.sh/hook"
 INSTALLING: Final = frozenset({"pre-install", "post-install", "crd-install"})
 """The hooks whose objects belong to what is installed; those of other hooks would undo it, or test it."""
-ADVICE: Final = "Use --debug flag to render out invalid YAML"
-"""What Helm says beside a refusal, which is of use to who calls it by hand."""
+BESIDE: Final = ("Use --debug flag to render out invalid YAML", "Pulled: ", "Digest: ")
+"""How lines begin that Helm says beside a refusal: how to look at it by hand, and what it got from a registry."""
 DEPENDENCIES: Final = "missing in charts/"
 """What Helm says of a chart whose dependencies are not beside it."""
 
@@ -59,7 +59,8 @@ def manifests(chart: Chart, rendered: str) -> Manifests:
 
 def refusal(chart: Chart, said: str, root: str) -> str:
     """Return what Helm refused, with paths as they are in the repository."""
-    plain = " ".join(said.replace(ADVICE, "").replace(f"{root}/{SOURCE}/", "").replace(f"{root}/", "").split())
+    lines = " ".join(line for line in said.splitlines() if not line.startswith(BESIDE))
+    plain = " ".join(lines.replace(f"{root}/{SOURCE}/", "").replace(f"{root}/", "").split())
     mend = f"; have them beside it with `helm dependency build {chart.path}`" if DEPENDENCIES in plain else ""
     return f"{chart.path}: {plain}{mend}"
 

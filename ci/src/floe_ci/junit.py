@@ -18,7 +18,7 @@ from floe_ci import contract
 from floe_ci.ansi import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
     from pathlib import Path
 
 Outcome = Literal["passed", "failed", "errored", "skipped"]
@@ -88,6 +88,15 @@ class Case:
     def key(self) -> Key:
         """What it is known by."""
         return self.classname, self.name
+
+    def with_more(self, late: Case) -> Case:
+        """Return it with what was told of it late: how what it left came to its end."""
+        return replace(
+            self,
+            seconds=self.seconds + late.seconds,
+            results=(*self.results, *late.results),
+            outputs=(*self.outputs, *late.outputs),
+        )
 
     @property
     def title(self) -> str:
@@ -269,6 +278,19 @@ def with_attempts(cases: Iterable[Case], attempts: Mapping[Key, int]) -> list[Ca
             kept.append(case)
         left[case.key] = left.get(case.key, 1) - 1
     return kept[::-1]
+
+
+def with_late(cases: Iterable[Case], late: Collection[Key]) -> list[Case]:
+    """Return cases with each of those keys once: what is told late of a test is a case of its own in its file."""
+    kept: list[Case] = []
+    places: dict[Key, int] = {}
+    for case in cases:
+        if case.key not in late or case.key not in places:
+            places[case.key] = len(kept)
+            kept.append(case)
+        else:
+            kept[places[case.key]] = kept[places[case.key]].with_more(case)
+    return kept
 
 
 def first_line(text: str | None) -> str:

@@ -40,6 +40,8 @@ class LiveTests:
         """Those that have ended."""
         self.ended: set[str] = set()
         """Their ids; what a report calls them may be another thing (`--junit-prefix`)."""
+        self.late: set[Key] = set()
+        """Those that are among the cases twice: what failed of a test after it had ended is a case of its own."""
         self.attempts: dict[Key, int] = {}
         """How often tests were tried that were tried more than once."""
         self.durations: dict[str, float] = {}
@@ -156,6 +158,7 @@ class LiveTests:
     def _ended(self, event: dict[str, Any]) -> None:
         test, message = self._text(event, "test"), self._text(event, "message")
         case = self._case(event, message)
+        before = self._told_before(case) if event.get("late") is True else None
         self._running.pop(test, None)
         if event.get("collection"):
             # Every part collects all modules.
@@ -163,17 +166,27 @@ class LiveTests:
                 return
             self._modules.add(test)
         elif case.ran:
-            self.durations[test] = case.seconds
+            self.durations[test] = case.seconds + (before.seconds if before else 0.0)
+        outcome = case.outcome
+        if before:
+            # It counts no more as what it was told to be.
+            self.late.add(case.key)
+            self._numbers[before.outcome] -= 1
+            outcome = before.with_more(case).outcome
         self.cases.append(case)
         self.ended.add(test)
-        self._numbers[event["outcome"]] += 1
+        self._numbers[outcome] += 1
         if case.attempts > 1:
             self.attempts[case.key] = case.attempts
-        if not event.get("collection"):
+        if not (event.get("collection") or before):
             self._done += 1
         if self._listener:
             reason = case.reason or message
-            self._listener.ended(test, event["outcome"], case.seconds, reason, self._done, self.total)
+            self._listener.ended(test, outcome, case.seconds, reason, self._done, self.total)
+
+    def _told_before(self, late: Case) -> Case | None:
+        """Return what was told before of a test that is told of late; None: nothing was."""
+        return next((case for case in reversed(self.cases) if case.key == late.key), None)
 
     def _case(self, event: dict[str, Any], message: str) -> Case:
         outcome: Outcome = event["outcome"]
@@ -194,7 +207,7 @@ class LiveTests:
     def _totals(self) -> dict[str, str]:
         numbers = self._numbers
         return {
-            "tests": str(len(self.cases)),
+            "tests": str(self.counts.total),
             "failures": str(numbers["failed"]),
             "errors": str(numbers["errored"]),
             "skipped": str(numbers["skipped"]),

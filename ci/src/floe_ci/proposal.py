@@ -15,7 +15,7 @@ from floe_ci.declared import Declared, conda_problem, test_names, workspace_root
 from floe_ci.errors import UserError
 from floe_ci.excluded import RESULTS, has_own_results
 from floe_ci.tiers import TIERS
-from floe_ci.toml_files import BOTH, OWN_FILE, TABLE, configuration_file, parse_toml, read_text, table_in
+from floe_ci.toml_files import OWN_FILE, TABLE, only_configuration_file, parse_toml, read_text, table_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -123,9 +123,7 @@ def write(repository: Path) -> tuple[Proposal, Path]:
         UserError: There is nothing of a repository, the file is no TOML, it has a table already, which stays, or it
             can't be written.
     """
-    file = configuration_file(repository)
-    if file.name != OWN_FILE and (repository / OWN_FILE).is_file():
-        raise UserError(BOTH)
+    file = only_configuration_file(repository)
     text = read_text(file)
     if problem := conda_problem(repository):
         raise UserError(problem)

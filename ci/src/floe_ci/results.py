@@ -255,17 +255,18 @@ def note_first_test(document: Document | None, timings: Timings) -> None:
 def _tests(folder: RunFolder, live: LiveTests | None, name: str = "junit.xml") -> Document | None:
     """Return the tests that ended, by pytest's own file, and by what was heard where that is missing or cut."""
     heard = live if live and live.heard else None
+    told = junit.with_late(heard.cases, heard.late) if heard else []
     path = folder.path / name
     if not path.exists() or (heard and not folder.has_gathered(name)):
-        return Document((Suite("", list(heard.cases)),)) if heard else None
+        return Document((Suite("", told),)) if heard else None
     document = junit.read(path).of_tests()
     if heard is None:
         return document
     suite = document.as_suite("")
-    suite.cases = junit.with_attempts(suite.cases, heard.attempts)
+    suite.cases = junit.with_late(junit.with_attempts(suite.cases, heard.attempts), heard.late)
     if document.problem or heard.exit_code is None:
         there = {case.key for case in suite.cases}
-        suite.cases += [case for case in heard.cases if case.key not in there]
+        suite.cases += [case for case in told if case.key not in there]
     return Document((suite,), document.problem)
 
 

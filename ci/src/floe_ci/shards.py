@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from floe_ci.errors import UserError
@@ -64,6 +64,18 @@ class Shard:
     def file(self, name: str) -> str:
         """Return where a file of its is in the results."""
         return name if self.is_all else f"{self.folder}/{name}"
+
+    def part(self, *, together: Together, durations: str, folder: str, handed: str = "") -> str:
+        """Return the text of the file by which its process knows its part: `reporter/floe_ci_shard.py` reads it.
+
+        Args:
+            together: What stays in one shard.
+            durations: The file of durations, as the process finds it.
+            folder: Where it leaves its results.
+            handed: The file by which tests are handed out to it; empty: it has its tests from the start.
+        """
+        more = {"together": together, "durations": durations, "folder": folder, "handed": handed}
+        return json.dumps(asdict(self) | more)
 
     def __str__(self) -> str:
         """Return what a reader knows it by."""

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TABLE: Final = "floe-ci"
+PYPROJECT: Final = "pyproject.toml"
 OWN_FILE: Final = "floe-ci.toml"
 """Has the table in a repository without a `pyproject.toml`, in the same form."""
-BOTH: Final = f"{OWN_FILE}: is not read beside a pyproject.toml: move its tables there, or remove it"
 LARGEST_FILE: Final = 1 << 24
 """Bytes of a `pyproject.toml`, many times what anybody has written by hand."""
 _ENCODINGS: Final = {
@@ -93,8 +93,33 @@ def parse_toml(text: str, where: str) -> dict[str, Any]:
 
 def configuration_file(folder: Path) -> Path:
     """Return the file that a repository's table is in: where there is no `pyproject.toml`, `floe-ci.toml`."""
-    pyproject, own = folder / "pyproject.toml", folder / OWN_FILE
-    return own if own.is_file() and not os.path.lexists(pyproject) else pyproject
+    own = folder / OWN_FILE
+    return own if own.is_file() and not os.path.lexists(folder / PYPROJECT) else folder / PYPROJECT
+
+
+def only_configuration_file(folder: Path) -> Path:
+    """Return the file that a repository's table is in, where no other could be taken for it.
+
+    Raises:
+        UserError: There are both.
+    """
+    found = configuration_file(folder)
+    refuse_both(found.name, OWN_FILE if (folder / OWN_FILE).is_file() else "")
+    return found
+
+
+def refuse_both(*there: str) -> None:
+    """Refuse a repository that has both files that a table may be in: only one of them would be read.
+
+    Args:
+        there: The names of those that it has.
+
+    Raises:
+        UserError: It has both.
+    """
+    if {PYPROJECT, OWN_FILE} <= {*there}:
+        msg = f"{OWN_FILE}: is not read beside a {PYPROJECT}: move its tables there, or remove it"
+        raise UserError(msg)
 
 
 def document_of(path: Path) -> dict[str, Any]:

@@ -60,14 +60,17 @@ class WorkQueue:
         self.changed = changed
 
     def hear(self, shard: int, line: str) -> None:
-        """Take a line of what a shard's process tells."""
-        if not any(each in line for each in _HEARD):
-            return
-        try:
-            event = json.loads(line)
-        except (ValueError, RecursionError):
-            return
+        """Take a line of what a shard's process tells, of its tests and of what it was handed.
+
+        What a lost one still tells doesn't count: others run that as well, from the moment on that it was lost.
+        """
+        event = _event(line)
         with self._lock:
+            if self._shards[shard].is_lost:
+                return
+            self._parts[shard].feed(line)
+            if event is None:
+                return
             self._take(self._shards[shard], event)
         self.changed()
 
@@ -90,13 +93,10 @@ class WorkQueue:
             its.at_hand[its.sent], its.wants = work, False
             return told
 
-    def has_lost(self, shard: int) -> bool:
-        """Tell whether a shard was lost: others may run what it may still tell of."""
-        return self._shards[shard].is_lost
-
     def lose(self, shard: int) -> None:
         """Have others run what a shard has not that is lost: all but the test that ran then."""
-        self._shards[shard].is_lost = True
+        with self._lock:
+            self._shards[shard].is_lost = True
         self.end(shard, whole=False)
 
     def end(self, shard: int, *, whole: bool) -> None:
@@ -128,6 +128,16 @@ class WorkQueue:
                 its.at_hand.pop(number, None)
             case {"event": "wants"}:
                 its.wants = True
+
+
+def _event(line: str) -> Any:  # noqa: ANN401 - a document
+    """Return what a line says of what is handed out; None: nothing."""
+    if not any(each in line for each in _HEARD):
+        return None
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _left_by(part: LiveTests) -> dict[str, None]:

@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import floe_ci
 import pytest
+from floe_ci import junit
+from floe_ci.junit import Counts
+from floe_ci.live import LiveTests
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -159,6 +162,44 @@ def test_fixtures_of_the_session_live_on(shard: Shard) -> None:
         output, _ = running.communicate(timeout=TIMEOUT)
     ran = [["module begins", f"runs {name}", "module ends"] for name in "ba"]
     assert happened(output) == ["session begins", *ran[0], *ran[1], "session ends"]
+
+
+@pytest.mark.parametrize("is_known", [True, False], ids=["known to be last", "over later"])
+def test_fixture_of_the_session_fails_at_its_end(shard: Shard, *, is_known: bool) -> None:
+    """A fixture of the session that fails at its end is an error of the last test, whenever it is known to be last."""
+    text = TESTS.replace('session ends")', "session ends\")\n    raise RuntimeError('it stays open')")
+    (shard.folder / "test_it.py").write_text(text)
+    over = {"number": 2, "over": True}
+    shard.hand_out({"number": 1, "slice": 1}, *([over] if is_known else []))
+    with shard.begun("--junitxml=junit.xml") as running:
+        shard.wait_until(lambda: len(shard.told("ended")) > 0, running)
+        if not is_known:
+            shard.wait_until(lambda: len(shard.told("wants")) > 1, running)
+            shard.hand_out(over, more=True)
+        output, _ = running.communicate(timeout=TIMEOUT)
+    assert running.returncode == 1, output
+    assert happened(output)[-1] == "session ends"
+    *before, last = shard.told("ended")
+    assert ([each["outcome"] for each in before], last["outcome"]) == ([] if is_known else ["passed"], "errored")
+    assert "it stays open" in last["message"]
+    live = LiveTests()
+    for line in shard.events.read_text().splitlines():
+        live.feed(line)
+    assert live.counts == Counts(errored=1)
+    (case,) = junit.with_late(junit.read(shard.folder / "junit.xml").cases, live.late)
+    assert case.outcome == "errored"
+    assert case.title == "test_it::test_it[b]"
+
+
+def test_fixtures_of_the_session_that_end_well(shard: Shard) -> None:
+    """Where fixtures of the session outlive the last test and end well, nothing more is told of it."""
+    shard.hand_out({"number": 1, "slice": 1})
+    with shard.begun() as running:
+        shard.wait_until(lambda: len(shard.told("wants")) > 1, running)
+        shard.hand_out({"number": 2, "over": True}, more=True)
+        output, _ = running.communicate(timeout=TIMEOUT)
+    assert running.returncode == 0, output
+    assert [each["outcome"] for each in shard.told("ended")] == ["passed"]
 
 
 def test_what_another_shard_left(shard: Shard) -> None:

@@ -81,7 +81,8 @@ class ApiServer:
     """What a test's API server answers, and what it was asked."""
 
     objects: dict[str, object] = field(default_factory=discovery)
-    """What it answers for a path; an `HTTPStatus` is a refusal, a function is asked, with what was sent if any was.
+    """What it answers for a path; an `HTTPStatus` is a refusal, of its own words where they stand behind it in a tuple;
+    a function is asked, with what was sent if any was.
 
     For what changes an object, the path stands after the method: `PATCH /api/...`.
     """
@@ -220,7 +221,11 @@ class Answering(Handler):
 
     def answer(self, what: object) -> None:
         """Send an object as JSON, or a refusal."""
-        self.send_object(what)
+        if isinstance(what, tuple):
+            status, message = what
+            self.send_json({"kind": "Status", "message": message}, status)
+        else:
+            self.send_object(what)
 
     def reason(self, status: HTTPStatus) -> dict[str, object]:
         """Say no."""

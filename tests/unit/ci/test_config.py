@@ -11,6 +11,7 @@ from floe_ci.config import Config, TierConfig, expand_environment, read_config, 
 from floe_ci.errors import UserError
 from floe_ci.markers import marker_problem
 from floe_ci.tiers import parse_tier
+from floe_ci.toml_files import refuse_both
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -394,6 +395,19 @@ def test_what_is_no_file_is_told(tmp_path: Path) -> None:
     file.mkdir()
     with pytest.raises(UserError, match="is a folder, where a file should be"):
         read_repository(tmp_path)
+
+
+def test_two_files_of_tables(tmp_path: Path) -> None:
+    """A `floe-ci.toml` beside a `pyproject.toml` is refused, here and in the engine; alone it is read."""
+    (tmp_path / "floe-ci.toml").write_text("[tool.floe-ci.timeouts]\njob = 7\n")
+    refuse_both("floe-ci.toml")
+    assert read_repository(tmp_path)[0].timeouts.job == 7
+    (tmp_path / "pyproject.toml").symlink_to("nothing")
+    refusal = r"^floe-ci\.toml: is not read beside a pyproject\.toml: move its tables there, or remove it$"
+    with pytest.raises(UserError, match=refusal):
+        read_repository(tmp_path)
+    with pytest.raises(UserError, match=refusal):
+        refuse_both("pyproject.toml", "floe-ci.toml")
 
 
 def test_many_problems_are_counted() -> None:

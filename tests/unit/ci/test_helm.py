@@ -72,6 +72,14 @@ def test_refusal() -> None:
     )
 
 
+def test_refusal_of_a_chart_that_was_pulled() -> None:
+    """Of a chart of a registry the refusal is told, and not what was got before it."""
+    said = (
+        "Pulled: registry.example.com/charts/queue:1.2.3\nDigest: sha256:abc\nError: chart requires kubeVersion: >= 2\n"
+    )
+    assert helm.refusal(REMOTE, said, "/render") == f"{REMOTE.path}: Error: chart requires kubeVersion: >= 2"
+
+
 def test_dependencies_that_are_not_there() -> None:
     """A chart whose dependencies are not beside it is refused with the command that has them there."""
     said = "Error: found in Chart.yaml, but missing in charts/ directory: redis"

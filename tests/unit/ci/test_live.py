@@ -140,6 +140,27 @@ def test_document(tmp_path: Path) -> None:
     assert live.attempts == {("t", "d"): 3}
 
 
+def test_told_late(tmp_path: Path) -> None:
+    """A test that is told of once more, for what it left fails, is one test that errored, in the time of both."""
+    heard = Heard()
+    live = LiveTests(heard)
+    live.feed(ended("b", "failed"))
+    live.feed(ended("a"))
+    live.feed(ended("a", "errored", late=True, message="it stays open"))
+    assert live.counts == Counts(failed=1, errored=1)
+    assert [told[1::3] for told in heard.told] == [("failed", 1), ("passed", 2), ("errored", 2)]
+    assert live.durations["t.py::a"] == 2 * live.durations["t.py::b"]
+    found = junit.with_late(parsed(live.junit("unit"), tmp_path).cases, live.late)
+    assert [(case.name, case.outcome, case.seconds) for case in found] == [("b", "failed", 0.5), ("a", "errored", 1.0)]
+
+
+def test_told_late_of_nothing() -> None:
+    """A test that is told of late, and was never told of before, counts as any other."""
+    live = LiveTests()
+    live.feed(ended("a", "errored", late=True))
+    assert (live.counts, live.late) == (Counts(errored=1), set())
+
+
 def test_collection_error_is_no_test_done() -> None:
     """A module that can't be imported is told of, and isn't counted among the tests that are done."""
     heard = Heard()

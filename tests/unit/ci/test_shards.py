@@ -49,6 +49,18 @@ def split(plugin: Any, durations: Mapping[str, float], count: int, names: list[s
     return found
 
 
+def test_plugin_reads_what_a_shard_is_told(plugin: Any, tmp_path: Path) -> None:  # noqa: ANN401
+    """What the file says by which a process knows its part is what the plugin makes of it."""
+    (tmp_path / "known.json").write_text('{"t": 2.0}')
+    shard = shards.Shard(1, 3)
+    text = shard.part(together="class", durations=str(tmp_path / "known.json"), folder="left", handed="orders")
+    part = plugin.Part(json.loads(text))
+    assert (part.index, part.count, part.together, part.folder, part.handed) == (1, 3, "class", "left", "orders")
+    assert part.durations == {"t": 2.0}
+    alone = shard.part(together="test", durations=str(tmp_path / "known.json"), folder="left")
+    assert plugin.Part(json.loads(alone)).handed == ""
+
+
 def test_balanced(plugin: Any) -> None:  # noqa: ANN401
     """Parts take the same time by what is known, and every test is in one of them."""
     durations = {f"t{number}": float(number % 7 + 1) for number in range(100)}

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from floe_ci import reporter
+from floe_ci.junit import Counts
 from floe_ci.live import LiveTests
 from floe_ci.work_queue import WorkQueue
 
@@ -26,9 +27,7 @@ class Shards:
 
     def say(self, shard: int, **event: object) -> None:
         """Have a shard tell something."""
-        line = json.dumps(event)
-        self.parts[shard].feed(line)
-        self.queue.hear(shard, line)
+        self.queue.hear(shard, json.dumps(event))
 
     def are_there(self, slices: int, *which: int) -> None:
         """Have shards say that they have cut the tests into so many slices."""
@@ -86,13 +85,31 @@ def test_lost_shard() -> None:
     shards.ended(0, "t/a.py::a")
     shards.say(0, event="started", test="t/a.py::b")
     shards.queue.lose(0)
-    assert shards.queue.has_lost(0)
     assert shards.handed(0) == {}
     assert shards.parts[0].tests == ["t/a.py::a", "t/a.py::b"]
     assert shards.handed(1) == {"number": 1, "tests": ["t/a.py::c"]}
     shards.begin(1, 1, "t/a.py::c")
     shards.say(1, event="wants")
     assert shards.handed(1)["slice"] == 1
+
+
+def test_late_words_of_a_lost_shard() -> None:
+    """What a lost shard still tells changes nothing: neither what it was handed, nor how many tests ended, or run."""
+    shards = Shards(2)
+    shards.are_there(2, 0, 1)
+    shards.handed(0)
+    shards.begin(0, 1, "t/a.py::a", "t/a.py::b")
+    shards.say(0, event="started", test="t/a.py::a")
+    shards.queue.lose(0)
+    shards.ended(0, "t/a.py::a")
+    shards.ended(0, "t/a.py::b")
+    shards.say(0, event="finished", exit_code=0)
+    assert (shards.live.counts, shards.parts[0].exit_code) == (Counts(), None)
+    assert shards.live.running == ("t/a.py::a",)
+    assert shards.handed(1)["tests"] == ["t/a.py::b"]
+    shards.begin(1, 1, "t/a.py::b")
+    shards.ended(1, "t/a.py::b")
+    assert shards.live.counts == Counts(passed=1)
 
 
 def test_shard_that_came_to_its_end() -> None:
@@ -104,7 +121,6 @@ def test_shard_that_came_to_its_end() -> None:
     shards.say(0, event="wants")
     assert shards.handed(0)["slice"] == 1
     shards.queue.end(0, whole=True)
-    assert not shards.queue.has_lost(0)
     assert shards.handed(1) == {"number": 1, "slice": 1}
     assert shards.parts[0].tests == ["t/a.py::a", "t/a.py::b"]
 

@@ -91,8 +91,15 @@ def _put(apis: Apis, spec: RunSpec, manifests: Manifests, stop: threading.Event 
             raise RunError(msg)
         if there.get(LABEL) != labels[LABEL]:
             (labelled,) = Manifests((document,)).labelled(labels).documents
-            # In a cluster of ours, what its own controllers have filled in is theirs to fill in again.
-            apis.apply((labelled,), namespace=namespace, manager=deploy.MANAGER, force=not run, stop=stop)
+            apis.apply(
+                (labelled,),
+                namespace=namespace,
+                manager=deploy.MANAGER,
+                # In a cluster of ours, what its own controllers have filled in is theirs to fill in again.
+                force=not run,
+                owner={LABEL: there[LABEL]} if LABEL in there else None,
+                stop=stop,
+            )
 
 
 def _wait(apis: Apis, spec: RunSpec, what: str, manifests: Manifests, stop: threading.Event | None) -> None:

@@ -38,6 +38,12 @@ AWAY: Final = 30.0
 UNKNOWN_YET: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 CALL: Final = 60.0
 """Seconds for one call and its repetitions."""
+REMOVAL: Final = 120.0
+"""Seconds until an object is gone that is made anew."""
+MADE_ANEW: Final = "Job"
+"""The kind whose objects can't be changed, and do their work again where they are made anew."""
+IMMUTABLE: Final = "field is immutable"
+"""What the cluster says of a change that it does not take, whatever else it says."""
 
 T = TypeVar("T")
 
@@ -213,22 +219,26 @@ class Apis:
             msg = f"{name_of(document)}: {error}"
             raise RunError(msg) from error
 
-    def apply(
+    def apply(  # noqa: PLR0913 - what, where, and whose it is
         self,
         documents: Iterable[Document],
         *,
         namespace: str,
         manager: str,
         force: bool = False,
+        owner: Mapping[str, str] | None = None,
         stop: threading.Event | None = None,
     ) -> None:
         """Apply objects by the server, in their order; each that belongs to a namespace is in `namespace`.
+
+        A Job that has changed can't be applied: one that carries the labels of `owner` is deleted, and made anew.
 
         Args:
             documents: The objects.
             namespace: The one namespace that they may be in.
             manager: Whose they are.
             force: Take over fields that somebody else has set.
+            owner: The labels of what is the caller's; None: no Job is made anew.
             stop: Ends it at once when it is set.
 
         Raises:
@@ -255,6 +265,24 @@ class Apis:
             except ResourceNotFoundError as error:
                 msg = f"{name_of(document)}: {error}"
                 raise RunError(msg) from error
+            except RunError as error:
+                can_be_anew = is_unchangeable_job(document, error.__cause__)
+                if not (can_be_anew and self._remove(document, namespace, owner, stop)):
+                    raise
+                self.ask(name_of(document), apply, stop=stop)
+
+    def _remove(
+        self, document: Document, namespace: str, owner: Mapping[str, str] | None, stop: threading.Event | None
+    ) -> bool:
+        """Delete an object if it carries the labels of `owner`, and wait until it is gone; tell whether it does."""
+
+        def observe() -> str | None:
+            return "there still" if self.read(document, namespace=namespace, stop=stop) else None
+
+        if owner is None or not self.delete(document, namespace, owner):
+            return False
+        self.wait_until(f"the end of the former {name_of(document)}", observe, timeout=REMOVAL, stop=stop)
+        return True
 
     def create(
         self, document: Document, *, namespace: str = "", manager: str, stop: threading.Event | None = None
@@ -392,6 +420,16 @@ def message_of(body: str | bytes | None) -> str:
     except ValueError:
         return ""
     return " ".join(str(document.get("message") or "").split()) if isinstance(document, dict) else ""
+
+
+def is_unchangeable_job(document: Document, error: BaseException | None) -> bool:
+    """Tell whether an object is a Job, and was refused because it is there and can't be changed so."""
+    return (
+        document["kind"] == MADE_ANEW
+        and isinstance(error, client.ApiException)
+        and error.status == HTTPStatus.UNPROCESSABLE_ENTITY
+        and IMMUTABLE in message_of(error.body)
+    )
 
 
 def name_of(document: Document) -> str:

@@ -127,11 +127,11 @@ def read_secret(core: client.CoreV1Api, spec: RunSpec, name: str) -> dict[str, s
 
 
 def apply(apis: Apis, spec: RunSpec, manifests: Manifests, stop: threading.Event | None = None) -> None:
-    """Apply manifests into the run's namespace, server-side.
+    """Apply manifests into the run's namespace, server-side; a Job of its own that has changed is made anew.
 
     Raises:
         RunError: The cluster refused one of them.
         Stopped: It was told to stop.
     """
-    labelled = manifests.labelled(labels(spec.run_id))
-    apis.apply(labelled.documents, namespace=spec.namespace, manager=MANAGER, stop=stop)
+    own = labels(spec.run_id)
+    apis.apply(manifests.labelled(own).documents, namespace=spec.namespace, manager=MANAGER, owner=own, stop=stop)

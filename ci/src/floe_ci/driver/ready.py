@@ -115,6 +115,9 @@ def rollout_state(apis: Apis, kind: str, name: str, namespace: str) -> str | Non
         return f"{name}: {ready or 0} of {wanted} ready{refused(status)}"
     if (updated or 0) < wanted:
         return f"{name}: {updated or 0} of {wanted} are of the newest version"
+    # Those of the version before are ready, and answer, until the new ones are.
+    if kind == "Deployment" and (former := (status.replicas or 0) - (updated or 0)) > 0:
+        return f"{name}: {former} of the version before are still there"
     return None
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from floe_ci import contract, reporter, shards
@@ -342,14 +342,13 @@ class ShardedTests:
             part.end.problem = Problem(kind, f"{part.shard}: {why}")
 
     def _send(self, shard: Shard, pod: V1Pod, given: Given) -> float:
-        part = {
-            **asdict(shard),
-            "together": self._spec.keep_together,
-            "durations": DURATIONS_FILE,
-            "folder": contract.RESULTS_DIR,
-            "handed": HANDED_FILE if self._queue else "",
-        }
-        files = {PART_FILE: json.dumps(part), DURATIONS_FILE: json.dumps(self._spec.durations)}
+        part = shard.part(
+            together=self._spec.keep_together,
+            durations=DURATIONS_FILE,
+            folder=contract.RESULTS_DIR,
+            handed=HANDED_FILE if self._queue else "",
+        )
+        files = {PART_FILE: part, DURATIONS_FILE: json.dumps(self._spec.durations)}
         own = {reporter.ENV_SHARD: PART_FILE, "COVERAGE_FILE": f"{contract.RESULTS_DIR}/{DATA}"}
         told = given.with_more(own, ("-p", reporter.SHARD))
         return job.send_to(self._apis, self._spec, told, pod, self._stop, files)

@@ -143,17 +143,22 @@ def granted(place_of: Callable[[Document], str], manifests: Manifests) -> Iterat
         place_of: Returns the namespace that an object is in, if it belongs to one.
         manifests: The objects.
     """
-    roles = {(each["kind"], each["metadata"]["name"]): each for each in manifests.documents if "rules" in each}
-    for (kind, name), role in roles.items():
-        namespace = place_of(role)
-        yield Grant(
-            _waiver("escalate", kind, name, namespace), _rights(role, "" if kind == "ClusterRole" else namespace)
-        )
+
+    def whole_name(kind: str, name: str, namespace: str) -> tuple[str, str, str]:
+        # Of one name there may be a Role in each namespace, and one ClusterRole.
+        return kind, name, "" if kind == "ClusterRole" else namespace
+
+    roles = {
+        whole_name(each["kind"], each["metadata"]["name"], place_of(each)): each
+        for each in manifests.documents
+        if "rules" in each
+    }
+    for (kind, name, namespace), role in roles.items():
+        yield Grant(_waiver("escalate", kind, name, namespace), _rights(role, namespace))
     for binding in manifests.documents:
-        ref = binding.get("roleRef") or {}
-        bound = roles.get((ref.get("kind", ""), ref.get("name", "")))
+        ref, namespace = binding.get("roleRef") or {}, place_of(binding)
+        bound = roles.get(whole_name(ref.get("kind", ""), ref.get("name", ""), namespace))
         if bound:
-            namespace = place_of(binding)
             place = "" if binding["kind"] == "ClusterRoleBinding" else namespace
             yield Grant(_waiver("bind", bound["kind"], ref["name"], place), _rights(bound, place))
 
@@ -175,8 +180,7 @@ def ask(apis: Apis, rights: Iterable[Right]) -> Mapping[Right, bool]:
 
 
 def _waiver(verb: str, kind: str, name: str, namespace: str) -> Right:
-    place = "" if kind == "ClusterRole" and verb == "escalate" else namespace
-    return Right(place, RBAC, f"{kind.lower()}s", name, verb)
+    return Right(namespace, RBAC, f"{kind.lower()}s", name, verb)
 
 
 def _rights(role: Document, namespace: str) -> tuple[Right, ...]:

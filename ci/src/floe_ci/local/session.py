@@ -7,7 +7,6 @@ import json
 import os
 import signal
 from contextlib import ExitStack, suppress
-from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -120,7 +119,7 @@ class LocalStay:
             with self._run.step("tests"):
                 return await self._shard(all_shards[0], self._run.live)
         known = plan.durations(self._run.folder.path)
-        write_json(workspace.folder / shards.DURATIONS, known)
+        (workspace.folder / shards.DURATIONS).write_text(json.dumps(known), encoding="utf-8")
         self._run.note(shards.told_of(len(all_shards), known, plan.schedule))
         is_dynamic = plan.schedule == "dynamic"
         with self._run.step("tests"):
@@ -151,8 +150,13 @@ class LocalStay:
         arguments = offer.plan_for_pytest().pytest_arguments(str(raw), variables=environment, cache=remembered)
         if not shard.is_all:
             part, known = folder / "shard.json", workspace.folder / shards.DURATIONS
-            told = {"together": plan.tier.keep_together, "durations": str(known), "folder": str(raw)}
-            write_json(part, asdict(shard) | told | {"handed": str(folder / HANDED) if self._queue else ""})
+            text = shard.part(
+                together=plan.tier.keep_together,
+                durations=str(known),
+                folder=str(raw),
+                handed=str(folder / HANDED) if self._queue else "",
+            )
+            part.write_text(text, encoding="utf-8")
             environment[reporter.ENV_SHARD] = str(part)
             arguments = ("-p", reporter.SHARD, *arguments)
         command = (str(self._python / "bin" / "python"), "-m", "pytest", *arguments)
@@ -165,7 +169,7 @@ class LocalStay:
                 command, environment | {"PYTHONPATH": path}, plan.request.source, writing, given=reading
             )
             self._follow(log, shard.log)
-            heard = Following(events, partial(self._hear, shard, live))
+            heard = Following(events, partial(self._queue.hear, shard.index) if self._queue else live.feed)
             self._following.append(heard)
             self._run.beside(heard.keep_on)
             async with ended_after(child):
@@ -175,12 +179,6 @@ class LocalStay:
                 heard.look()
                 self._queue.end(shard.index, whole=live.exit_code is not None)
             return live.process_code
-
-    def _hear(self, shard: Shard, live: LiveTests, line: str) -> None:
-        """Take a line of what a shard's process tells, which may be that it is free."""
-        live.feed(line)
-        if self._queue:
-            self._queue.hear(shard.index, line)
 
     def _hand_out(self) -> None:
         """Hand out to each shard what there is for it."""
@@ -359,11 +357,6 @@ async def interrupted(child: asyncio.subprocess.Process, grace: float) -> None:
 def usable_processors() -> int:
     """Return how many processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def write_json(path: Path, content: object) -> None:
-    """Write a file for a shard's process."""
-    path.write_text(json.dumps(content), encoding="utf-8")
 
 
 def first_lines(offer: Offer) -> tuple[str, ...]:

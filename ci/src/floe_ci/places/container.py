@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
@@ -187,8 +187,8 @@ class ContainerStay:
         )
         if not shard.is_all:
             part = f"{REPORTER}/shard.json"
-            told = {"together": plan.tier.keep_together, "durations": f"{REPORTER}/{shards.DURATIONS}"}
-            text = json.dumps(asdict(shard) | told | {"folder": results, "handed": ""})
+            durations = f"{REPORTER}/{shards.DURATIONS}"
+            text = shard.part(together=plan.tier.keep_together, durations=durations, folder=results)
             image = image.with_new_file(part, text, permissions=0o644)
             own |= {reporter.ENV_SHARD: part, "COVERAGE_FILE": f"{self._of(shard)}/.coverage"}
             arguments = ("-p", reporter.SHARD, *arguments)

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from floe_ci.driver.apis import Apis
     from floe_ci.driver.spec import RunSpec
     from floe_ci.forward import Door
-    from floe_ci.live import LiveTests
     from floe_ci.run import Run
 
 LOST: Final = 137
@@ -121,7 +120,7 @@ class Driven:
         is_dynamic = self._spec.schedule == "dynamic"
         parts = [live.part(is_handed_out=is_dynamic) for _ in range(count)]
         queue = WorkQueue(parts) if is_dynamic else None
-        self._cluster.feeds = [partial(hear, part, queue, index) for index, part in enumerate(parts)]
+        self._cluster.feeds = [partial(queue.hear, index) if queue else part.feed for index, part in enumerate(parts)]
         with self._run.step("tests"):
             self._tested = True
             ends = self._cluster.sharded_tests(raw, queue)
@@ -190,15 +189,6 @@ class Driven:
     def close(self) -> None:
         """Read the logs to where they are, and follow nothing any more."""
         self._cluster.__exit__()
-
-
-def hear(part: LiveTests, queue: WorkQueue | None, index: int, line: str) -> None:
-    """Take a line of what a shard's pod tells; what a lost one still does doesn't count, for others run it as well."""
-    if queue is None:
-        part.feed(line)
-    elif not queue.has_lost(index):
-        part.feed(line)
-        queue.hear(index, line)
 
 
 class DrivenStay:

@@ -113,6 +113,9 @@ def completed(folder: Path, used: Mapping[str, Sequence[Mapping[str, object]]], 
 
     Where floe-testing is not installed there is no document yet, and it is one without tests.
     """
+    seen = {kind: [*consumers] for kind, consumers in used.items() if consumers}
+    if not seen:
+        return None
     found = read_whole(folder) or {
         "version": 1,
         "run_id": measured.run_id,
@@ -121,7 +124,7 @@ def completed(folder: Path, used: Mapping[str, Sequence[Mapping[str, object]]], 
         "seconds": measured.total_seconds,
         "tests": [],
     }
-    new = {kind: [*consumers] for kind, consumers in used.items() if consumers and not found.get(kind)}
+    new = {kind: consumers for kind, consumers in seen.items() if not found.get(kind)}
     if not new:
         return None
     if "nodes" in new:

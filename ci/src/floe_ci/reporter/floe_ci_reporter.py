@@ -220,6 +220,8 @@ class Reporter:
         key = (report.nodeid, str(getattr(report, "worker_id", "")))
         if report.when == "setup":
             self._tests[key] = Test()
+        # What fails at the end of fixtures that outlived the test is told of it when that has been told of.
+        is_late = key not in self._tests
         test = self._tests.setdefault(key, Test())
         test.add(report)
         if report.when in ("setup", "call"):
@@ -228,7 +230,7 @@ class Reporter:
         if test.retried:
             self._attempts[key] = self._attempts.get(key, 1) + 1
             return
-        self._end(report.nodeid, test, self._attempts.pop(key, 1))
+        self._end(report.nodeid, test, self._attempts.pop(key, 1), is_late=is_late)
 
     @quietly
     def pytest_internalerror(self, excrepr: object) -> None:
@@ -253,7 +255,7 @@ class Reporter:
             versions = {"python": sys.version.split()[0], "pytest": pytest.__version__}
             self._events.add({"event": "collected", "count": count, **versions})
 
-    def _end(self, nodeid: str, test: Test, attempts: int) -> None:
+    def _end(self, nodeid: str, test: Test, attempts: int, *, is_late: bool) -> None:
         classname, name = address(nodeid, self._prefix)
         event = {
             "event": "ended",
@@ -272,6 +274,8 @@ class Reporter:
             event["attempts"] = attempts
         if test.expected_to_fail:
             event["xfail"] = True
+        if is_late:
+            event["late"] = True
         self._events.add(event)
 
 

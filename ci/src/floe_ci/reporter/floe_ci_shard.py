@@ -142,6 +142,8 @@ class Taker:
         self._seconds: dict[str, float] = {}
         self._slices: list[list[str]] = []
         self._of = ""
+        self._last: Any = None
+        """The test that ran last, where fixtures of the session have outlived it."""
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
@@ -158,6 +160,8 @@ class Taker:
         order = self._next()
         while not order.over:
             order = self._run(session, order)
+        if self._last is not None:
+            end_fixtures(session, self._last)
         return True
 
     def _ask(self) -> None:
@@ -188,6 +192,7 @@ class Taker:
                 then = self._handed.take(PATIENCE if has_asked else 0)
                 following = session if then is None else next(iter(self._tests(then)), None)
             run(session, item, following)
+            self._last = item if following is session else None
         return then or self._next(has_asked=has_asked)
 
     def _tests(self, order: Order) -> list[pytest.Item]:
@@ -260,6 +265,19 @@ def run(session: pytest.Session, item: pytest.Item, following: Any) -> None:
         raise session.Failed(session.shouldfail)
     if session.shouldstop:
         raise session.Interrupted(session.shouldstop)
+
+
+def end_fixtures(session: pytest.Session, last: pytest.Item) -> None:
+    """End the fixtures of the session; what fails in that is the last test's error, as where it is known to be last."""
+    runner: Any = session.config.pluginmanager.getplugin("runner")
+    ended = runner.CallInfo.from_call(
+        lambda: runner.pytest_sessionfinish(session=session),
+        when="teardown",
+        reraise=(pytest.exit.Exception, KeyboardInterrupt),
+    )
+    if ended.excinfo is not None:
+        report = last.ihook.pytest_runtest_makereport(item=last, call=ended)
+        last.ihook.pytest_runtest_logreport(report=report)
 
 
 def write(folder: str, name: str, told: object) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -139,6 +140,32 @@ def test_second_run_leaves_it_alone(cluster: ApiServer, install: Callable[..., N
         )
     )
     assert [each["kind"] for each in cluster.applied] == ["Service"]
+
+
+def test_job_that_has_changed(cluster: ApiServer, install: Callable[..., None]) -> None:
+    """A Job of an add-on that has changed is deleted, as the one that was applied before, and made anew."""
+    job, path = (
+        "apiVersion: batch/v1\nkind: Job\nmetadata: {name: brew}\n",
+        "/apis/batch/v1/namespaces/default/jobs/brew",
+    )
+    there: list[Any] = []
+
+    def take(sent: Any) -> object:  # noqa: ANN401 - any object
+        if there:
+            return HTTPStatus.UNPROCESSABLE_ENTITY, "Job brew is invalid: spec.template: field is immutable"
+        there.append({**sent, "status": with_conditions(Complete="True")["status"]})
+        return sent
+
+    cluster.objects[path] = lambda: there[0] if there else HTTPStatus.NOT_FOUND
+    cluster.objects[f"PATCH {path}"] = take
+    cluster.objects[f"DELETE {path}"] = lambda _: there.clear() or {"kind": "Status"}  # type: ignore[func-returns-value]
+    cluster.objects[f"{path}/status"] = lambda: there[0]
+    install(job)
+    install(job)
+    assert [each.partition(" ")[0] for each in cluster.changes] == ["PATCH"]
+    install(job.replace("brew}", "brew, annotations: {hot: very}}"))
+    assert [each.partition(" ")[0] for each in cluster.changes] == ["PATCH", "PATCH", "DELETE", "PATCH"]
+    assert there[0]["metadata"]["annotations"] == {"hot": "very"}
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from floe_ci.driver import deploy
-from floe_ci.errors import UserError
+from floe_ci.errors import RunError, UserError
 from floe_ci.manifests import Manifests
 from kubernetes import client
 
@@ -125,6 +125,69 @@ def test_apply(api: ApiServer, run_spec: Callable[..., RunSpec]) -> None:
     deploy.apply(api.apis, run_spec(), SERVICES)
     assert api.applied == list(SERVICES.labelled(deploy.labels("abc")).documents)
     assert all("/namespaces/ns/" in change and "fieldManager=floe-ci" in change for change in api.changes)
+
+
+class Migration:
+    """A Job that is there, and can't be changed; it is gone a moment after it was deleted."""
+
+    PATH = "/apis/batch/v1/namespaces/ns/jobs/migrate"
+    MANIFEST = Manifests.parse("{apiVersion: batch/v1, kind: Job, metadata: {name: migrate}}", "test")
+
+    def __init__(self, api: ApiServer, labels: dict[str, str], says: str = "spec.template: field is immutable") -> None:
+        """Put it into a cluster."""
+        self._there, self._reads = {"kind": "Job", "metadata": {"name": "migrate", "labels": labels}}, 0
+        self._says, self._is_deleted = says, False
+        api.objects |= {self.PATH: self.read, f"PATCH {self.PATH}": self.apply, f"DELETE {self.PATH}": self.delete}
+
+    def read(self) -> object:
+        """Return it, until the second look after its end."""
+        self._reads += self._is_deleted
+        return HTTPStatus.NOT_FOUND if self._reads > 1 else self._there
+
+    def apply(self, sent: object) -> object:
+        """Refuse to change it; where it is gone, another one is made."""
+        return sent if self._reads > 1 else (HTTPStatus.UNPROCESSABLE_ENTITY, f'Job "migrate" is invalid: {self._says}')
+
+    def delete(self, _: object) -> object:
+        """Have it go."""
+        self._is_deleted = True
+        return {"kind": "Status"}
+
+
+@pytest.mark.usefixtures("clock")
+def test_job_that_has_changed(api: ApiServer, run_spec: Callable[..., RunSpec]) -> None:
+    """A Job of the run's own that has changed is deleted, and made anew when it is gone, so that it does its work."""
+    job = Migration(api, deploy.labels("abc") | {"helm.sh/chart": "shop-0.1.0"})
+    deploy.apply(api.apis, run_spec(), job.MANIFEST)
+    methods = [each.partition("?")[0] for each in api.changes]
+    assert methods == [f"PATCH {job.PATH}", f"DELETE {job.PATH}", f"PATCH {job.PATH}"]
+    assert "propagationPolicy=Background" in api.changes[1]  # its pods go with it
+    assert api.asked[-1] == job.PATH
+
+
+@pytest.mark.parametrize(
+    ("labels", "says"),
+    [
+        (deploy.labels("other"), "spec.template: field is immutable"),
+        (deploy.labels("abc"), "spec.template.spec.containers: Required value"),
+    ],
+    ids=["somebody else's", "refused for another reason"],
+)
+def test_job_that_stays(api: ApiServer, run_spec: Callable[..., RunSpec], labels: dict[str, str], says: str) -> None:
+    """A Job of somebody else's is not deleted, nor one that would be refused again; what the cluster says is told."""
+    job = Migration(api, labels, says)
+    with pytest.raises(RunError, match=f"^Job migrate: the cluster refused it: .*{says}"):
+        deploy.apply(api.apis, run_spec(), job.MANIFEST)
+    assert [each.partition("?")[0] for each in api.changes] == [f"PATCH {job.PATH}"]
+
+
+@pytest.mark.usefixtures("clock")
+def test_job_that_does_not_go(api: ApiServer, run_spec: Callable[..., RunSpec]) -> None:
+    """A former Job that stays, for a finalizer of somebody's, is told."""
+    job = Migration(api, deploy.labels("abc"))
+    api.objects[job.PATH] = {"kind": "Job", "metadata": {"name": "migrate", "labels": deploy.labels("abc")}}
+    with pytest.raises(RunError, match=r"^the end of the former Job migrate: not there after 120 s"):
+        deploy.apply(api.apis, run_spec(), job.MANIFEST)
 
 
 def test_tier_without_services(api: ApiServer, run_spec: Callable[..., RunSpec]) -> None:

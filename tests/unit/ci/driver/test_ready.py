@@ -152,6 +152,12 @@ def test_old_version_is_ready(api: ApiServer, kind: str) -> None:
     assert state_of(api, kind, found) == "web: 1 of 2 are of the newest version"
 
 
+def test_former_version_answers(api: ApiServer) -> None:
+    """A pod of the version before that waits for its successor doesn't make that ready."""
+    found = rolled_out("Deployment", 2, ready_replicas=2, updated_replicas=2, replicas=3)
+    assert state_of(api, "Deployment", found) == "web: 1 of the version before are still there"
+
+
 def finished(condition: str = "", message: str = "") -> client.V1Job:
     """Return a Job with a condition that is met, or with none."""
     met = [client.V1JobCondition(type=condition, status="True", message=message)] if condition else None

@@ -170,6 +170,30 @@ def test_role_of_the_cluster(api: ApiServer, forbid: Callable[..., None]) -> Non
     rights.check(api.apis, "ns", ROLES, KINDS)
 
 
+def test_roles_of_one_name() -> None:
+    """Two Roles of one name in two namespaces are told for both, and a binding hands out what its own one has."""
+    text = """\
+kind: Role
+metadata: {name: own, namespace: one}
+rules: [{apiGroups: [""], resources: [pods], verbs: [get]}]
+---
+kind: Role
+metadata: {name: own, namespace: two}
+rules: [{apiGroups: [""], resources: [secrets], verbs: [list]}]
+---
+kind: RoleBinding
+metadata: {name: own, namespace: one}
+roleRef: {kind: Role, name: own}
+"""
+    grants = list(rights.granted(lambda each: each["metadata"]["namespace"], Manifests.parse(text, "test")))
+    pods, secrets = Right("one", "", "pods", "", "get"), Right("two", "", "secrets", "", "list")
+    assert grants == [
+        rights.Grant(Right("one", RBAC, "roles", "own", "escalate"), (pods,)),
+        rights.Grant(Right("two", RBAC, "roles", "own", "escalate"), (secrets,)),
+        rights.Grant(Right("one", RBAC, "roles", "own", "bind"), (pods,)),
+    ]
+
+
 def test_right_as_the_cluster_is_asked() -> None:
     """A right on a part of an object, of one name, is asked for as such."""
     asked = Right("ns", "apps", "deployments/status", "web", "get").attributes()
