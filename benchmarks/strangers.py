@@ -19,15 +19,23 @@ from pathlib import Path
 
 PACKAGES = {
     "aiofiles": "25.1.0",
+    "aiosqlite": "0.22.1",
     "attrs": "26.1.0",
+    "cachetools": "8.0.2",
     "cleo": "2.1.0",
+    "dep_logic": "0.7.2",
+    "django_environ": "0.14.0",
+    "django_filter": "26.2",
     "djangorestframework": "3.18.3",
     "h11": "0.16.0",
+    "jmespath": "1.1.0",
     "markdown": "3.11.3",
     "pluggy": "1.7.0",
     "requests": "2.34.2",
     "rq": "3.0.0",
+    "structlog": "26.1.0",
     "tablib": "3.10.0",
+    "tinydb": "4.9.0",
 }
 CLONED = {"griffe": ("https://github.com/mkdocstrings/griffe", "2.2.0")}
 """Repositories and their tags."""
@@ -47,13 +55,17 @@ def main() -> None:
     print(f"| --- | --- |{' ---: |' * (len(COUNTS) + 1)}")
     folder = arguments.folder.resolve()
     for name in arguments.names or sorted({*PACKAGES, *CLONED}):
-        if name in CLONED:
-            address, version = CLONED[name]
-            place = cloned(name, address, version, folder)
+        try:
+            if name in CLONED:
+                address, version = CLONED[name]
+                place = cloned(name, address, version, folder)
+            else:
+                version = PACKAGES[name]
+                place = unpacked(name, version, folder)
+        except subprocess.CalledProcessError as error:
+            print(f"{name}: can't be had: {error}", file=sys.stderr)
         else:
-            version = PACKAGES[name]
-            place = unpacked(name, version, folder)
-        print(line(name, version, place), flush=True)
+            print(line(name, version, place), flush=True)
 
 
 def cloned(name: str, address: str, tag: str, folder: Path) -> Path:

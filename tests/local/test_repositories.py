@@ -182,6 +182,24 @@ def test_doctor_tells_of_a_stale_lock(empty: Here) -> None:
 
 
 @pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"{}}", "is damaged (line 1, column 1: "),
+        (b"", "is damaged (line 1, column 1: missing field `version`)"),
+        (b"version = 1\n# \xe9\n", "is damaged (stream did not contain valid UTF-8)"),
+        (b"version = 99\n", "is of another version of uv (v99, but only v1 is supported)"),
+    ],
+)
+def test_doctor_tells_of_a_damaged_lock(empty: Here, content: bytes, reason: str) -> None:
+    """A lock file that uv can't read is told in one line by `doctor`, and a run is refused too."""
+    make(empty.repository, {"pyproject.toml": PROJECT, "uv.lock": content})
+    code, said = empty.run("doctor")
+    assert (code, f"uv.lock {reason}" in said) == (2, True), said
+    code, said = empty.run("test", "--on", "local", "--tier", "unit")
+    assert (code, "uv.lock" in said) == (2, True), said
+
+
+@pytest.mark.parametrize(
     "files",
     [
         {"pyproject.toml": PROJECT.replace(">=3.11", ">=3.99")},

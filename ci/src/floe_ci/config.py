@@ -50,6 +50,7 @@ MOST_PATHS: Final = 1000
 RUN_VARIABLES: Final = (ENV_RUN_ID, ENV_TIER, ENV_NAMESPACE, ENV_RESULTS_DIR, ENV_SERVICES_DIR, *ENV_TIMEOUTS.values())
 """The variables that every run has of its own."""
 _FILES: Final = (".txt", ".in", ".whl")
+_GROUP: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 _QUANTITY: Final = re.compile(r"(?=.*[1-9])\d+(\.\d+)?(m|k|[MGTP]|[KMGTP]i)?")
 OCI: Final = "oci://"
 """How the address of a chart in a registry begins."""
@@ -77,6 +78,13 @@ def _requirement(text: str) -> str:
     if reason := requirement_problem(without_nul(text)):
         raise problem(reason)
     return text
+
+
+def _group(name: str) -> str:
+    if not _GROUP.fullmatch(name):
+        reason = f"not a name of letters, digits, '-', '_' and '.' with a letter or digit at each end: {shown(name)}"
+        raise problem(reason)
+    return name
 
 
 def _marker(expression: str) -> str:
@@ -189,6 +197,7 @@ def _chart_list(value: object) -> object:
 
 
 Marker = Annotated[Text, AfterValidator(_marker)]
+Group = Annotated[Text, AfterValidator(_group)]
 InstallArgument = Annotated[Text, AfterValidator(_requirement)]
 PassedName = Annotated[str, AfterValidator(_passed_name)]
 Service = Annotated[str, AfterValidator(_known_service)]
@@ -205,9 +214,9 @@ Release = Annotated[Text, AfterValidator(_release)]
 class RunnerConfig(Table):
     """What the runner image holds beside the repository's tests."""
 
-    groups: tuple[Text, ...] = ()
+    groups: tuple[Group, ...] = ()
     """Dependency groups to install from `uv.lock`; none: uv's default groups."""
-    extras: tuple[Text, ...] = ()
+    extras: tuple[Group, ...] = ()
     """Extras of the project to install from `uv.lock`."""
     install: tuple[InstallArgument, ...] = ()
     """Requirements for `uv pip install`, such as `.[test]` or `-r requirements.txt`, in the lock file's place."""
@@ -485,12 +494,23 @@ def _find_table(document: Mapping[str, Any], where: str) -> object:
         msg = f"{where}: tool: must be a table, not {shown(tools)}"
         raise UserError(msg)
     # A table under a name like ours would be passed over without a word.
-    for place, names in (("", [*document]), ("tool.", [name for name in tools if name != TABLE])):
-        for name in names:
-            if _is_like_ours(name) or (name == "floe" and "ci" in _keys((tools if place else document)[name])):
-                msg = f"{where}: {place}{name}: unknown table; did you mean 'tool.{TABLE}'?"
-                raise UserError(msg)
+    others = [(name, table) for name, table in document.items() if table is not tools]
+    for name, table in [*others, *((f"tool.{name}", table) for name, table in tools.items() if name != TABLE)]:
+        if wrong := _near_ours(name, table):
+            msg = f"{where}: {wrong}: unknown table; did you mean 'tool.{TABLE}'?"
+            raise UserError(msg)
+    if others and Path(where).name == OWN_FILE:
+        msg = f"{where}: {others[0][0]}: unknown table; this file has tables below 'tool.{TABLE}' only"
+        raise UserError(msg)
     return tools.get(TABLE, {})
+
+
+def _near_ours(name: str, table: object) -> str:
+    """Return the name of a table that is meant to be ours, or that of one in it; empty: there is none."""
+    last = name.removeprefix("tool.")
+    if _is_like_ours(last) or (last == "floe" and "ci" in _keys(table)):
+        return name
+    return f"{name}.{TABLE}" if isinstance(table, Mapping) and isinstance(table.get(TABLE), Mapping) else ""
 
 
 def _is_like_ours(name: str) -> bool:

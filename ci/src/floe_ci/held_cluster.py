@@ -332,8 +332,20 @@ def file(name: str, kind: str) -> Path:
 
 
 def state() -> Path:
-    """Return the folder of what is known of clusters and sessions, made where it is not there."""
-    return user_state_path("floe-ci", ensure_exists=True)
+    """Return the folder of what is known of clusters and sessions, made where it is not there.
+
+    Raises:
+        UserError: It can't be made.
+    """
+    folder = user_state_path("floe-ci")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        msg = (
+            f"the folder {folder} can't be made ({error.strerror}): set XDG_STATE_HOME to a folder that can be written"
+        )
+        raise UserError(msg) from None
+    return folder
 
 
 def _record(name: str) -> Held:

@@ -14,6 +14,7 @@ from floe_ci.config import read_config
 from floe_ci.declared import Declared, conda_problem, test_names, workspace_root
 from floe_ci.errors import UserError
 from floe_ci.excluded import RESULTS, has_own_results
+from floe_ci.files import text_of
 from floe_ci.tiers import TIERS
 from floe_ci.toml_files import OWN_FILE, TABLE, only_configuration_file, parse_toml, read_text, table_in
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from floe_ci.tiers import TierName
 
 IGNORING: Final = ".gitignore"
+DJANGO_PLUGIN: Final = "pytest-django"
+"""What pytest needs for tests of Django's: else no settings are read, and there is no database."""
 
 
 @dataclass(frozen=True)
@@ -57,15 +60,21 @@ class Proposal:
         tier = suites.tier_of(repository, has_services=bool(services))
         paths = suites.paths(repository, tier)
         mode = suites.import_mode(repository, paths)
+        install = () if locked else declared.install or ("pytest",)
+        variables = wanted.environment(repository, services)
+        has_django = DJANGO_PLUGIN in declared.packages
+        if (has_django or install) and (settings := _django_settings(repository)):
+            variables[wanted.SETTINGS] = settings
+            install = (*install, *(() if has_django else (DJANGO_PLUGIN,)))
         return cls(
             services=services,
             paths=paths,
             tier=tier,
             pytest_args=(mode,) if mode else (),
             groups=groups if locked else (),
-            install=() if locked else declared.install or ("pytest",),
+            install=install,
             extras=extras if locked else (),
-            environment=wanted.environment(repository, services),
+            environment=variables,
             ignored=_not_ignored(repository),
         )
 
@@ -96,7 +105,7 @@ class Proposal:
         if self.environment:
             environment = tomlkit.table()
             environment.update(self.environment)
-            environment.comment("what the code reads to find them, from the run's variables")
+            environment.comment("what the code reads: of services, from the run's variables")
             tier.add("environment", environment)
         tiers = tomlkit.table(is_super_table=True)
         if tier:
@@ -149,6 +158,16 @@ def write(repository: Path) -> tuple[Proposal, Path]:
         lines = [*([before.removesuffix("\n")] if before else []), *proposal.ignored, ""]
         _replace(ignoring.resolve(), "\n".join(lines))
     return proposal, file
+
+
+def _django_settings(repository: Path) -> str:
+    """Return the settings that pytest has to be told for Django's tests; empty: it is told, or there are none."""
+    if suites.has_option(repository, wanted.SETTINGS) or suites.is_told(repository, "--ds"):
+        return ""
+    beside = (text_of(repository / folder / "conftest.py") for folder in ("", *suites.FOLDERS))
+    if any(wanted.SETTINGS in text or "settings.configure(" in text for text in beside):
+        return ""
+    return wanted.django_settings(repository)
 
 
 def _replace(file: Path, text: str) -> None:

@@ -18,6 +18,8 @@ PlaceName = Literal["dagger", "cluster", "local"]
 PLACES: Final[tuple[PlaceName, ...]] = get_args(PlaceName)
 SECRET: Final = re.compile(r"[a-z][a-z0-9+]*://.")
 """How Dagger's addresses of secrets begin."""
+_HALVES: Final = re.compile(r"[\ud800-\udfff]")
+"""What Python makes of bytes that are not UTF-8: halves of characters, which are no text."""
 TOGETHER: Final = "--registry-user and --registry-password belong together: give both"
 
 
@@ -72,9 +74,18 @@ class RunRequest:
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex[:8])
 
     def absolute(self) -> Self:
-        """Return the same for a process that is elsewhere."""
+        """Return the same for a process that is elsewhere.
+
+        Raises:
+            UserError: Something of it can't be told to that: it is no text.
+        """
         bundle = self.bundle and self.bundle.absolute()
-        return replace(self, source=self.source.resolve(), results=self.results.absolute(), bundle=bundle)
+        asked = replace(self, source=self.source.resolve(), results=self.results.absolute(), bundle=bundle)
+        for text in (str(asked.source), str(asked.results), *self.selection.texts):
+            if _HALVES.search(text):
+                msg = f"{text!a} is not UTF-8: rename it, or name another"
+                raise UserError(msg)
+        return asked
 
     def taking_from_where(self, other: RunRequest) -> Self:
         """Return the same with images from where another request has them, unless this one says where from itself.

@@ -71,11 +71,18 @@ _NO_PYTHON: Final = re.compile(
 _FLAT_LAYOUT: Final = re.compile(r"Multiple top-level packages discovered in a flat-layout: \[([^\]]*)\]")
 _NO_ROOM: Final = re.compile(r"no space left|read-only file system|permission denied|quota exceeded", re.IGNORECASE)
 CHECK_LOCK: Final = ("lock", "--check", "--offline", "--verbose")
-"""What uv is asked of a lock file, for `stale_lock`.
+"""What uv is asked of a lock file, for `lock_refusal`.
 
 Offline: one that is up to date needs nothing, and why one isn't is said before anything is asked for.
 """
 _LOCK_CHANGE: Final = re.compile(r"existing lockfile due to (.+)")
+_DAMAGED: Final = re.compile(
+    r"error: (?:Failed to parse `[^`]*uv\.lock`|failed to read from file `[^`]*uv\.lock`"
+    r"|The lockfile at `[^`]*` uses an unsupported)"
+)
+"""How uv begins to say of a lock file that it is none, or another version's."""
+_PLACE: Final = re.compile(r"TOML parse error at (line \d+, column \d+)")
+_VERSION: Final = re.compile(r"unsupported schema version \((.+?)\)")
 _NO_CHANGE: Final = ("missing remote index", "exclude newer")
 """Reasons for uv to lock again that make no package in the lock file wrong: who calls has another index or date set."""
 
@@ -149,8 +156,10 @@ def tools_refusal(tools: tuple[Tool, ...], error: CommandError) -> UserError | R
     return UserError(msg)
 
 
-def stale_lock(said: str, lock: str = "uv.lock") -> str | None:
+def lock_refusal(said: str, lock: str = "uv.lock") -> str | None:
     """Return why a lock file has to be made anew, by what uv said of it; None: it need not be."""
+    if _DAMAGED.search(said):
+        return _damage(said, lock)
     found = _LOCK_CHANGE.search(said)
     if found is None or found[1].startswith(_NO_CHANGE):
         return None
@@ -158,3 +167,12 @@ def stale_lock(said: str, lock: str = "uv.lock") -> str | None:
         f"{lock} is older than pyproject.toml ({found[1].strip()}), and so would be what is tested; "
         "run `uv lock` and commit the file"
     )
+
+
+def _damage(said: str, lock: str) -> str:
+    if version := _VERSION.search(said):
+        return f"{lock} is of another version of uv ({version[1]}): run `uv lock` and commit the file"
+    # What is wrong stands in the last line, below the one that it is wrong in.
+    reason = said.strip().splitlines()[-1].rpartition("`: ")[2].strip()
+    place = f"{found[1]}: " if (found := _PLACE.search(said)) else ""
+    return f"{lock} is damaged ({place}{reason}): take it from the last commit, or run `uv lock`"

@@ -20,7 +20,7 @@ from floe_ci.folder import RunFolder
 from floe_ci.images import Reference
 from floe_ci.interrupts import Interrupts
 from floe_ci.live import JunitFile, LiveTests
-from floe_ci.selection import COLLECT_TESTS, NO_TESTS, no_tests
+from floe_ci.selection import COLLECT_TESTS, NO_TESTS, TESTS_FAILED, no_tests
 from floe_ci.steps import Timings
 from floe_ci.tasks import Held, in_thread
 
@@ -297,7 +297,10 @@ async def live_through(this: Run, stay: Entrance) -> End:
         problem = problem_of(error, this)
     if this.interrupts.signal is not None:
         problem = interruption(this)
-    elif exit_code == NO_TESTS and not this.live.counts.total:
+    elif this.live.total == 0 and exit_code == TESTS_FAILED and not this.live.counts.total:
+        # A gate of the repository's own, such as that on coverage: where there are no tests, it says nothing.
+        exit_code = NO_TESTS
+    if exit_code == NO_TESTS and not this.live.counts.total and not problem:
         this.nothing = this.nothing or no_tests(this.request.tier, this.request.selection)
         this.note(this.nothing)
     return End(exit_code, problem)

@@ -20,9 +20,9 @@ from floe_ci.requirements import (
     MEMBER_ALONE,
     NO_LOCK_FILE,
     install_arguments,
+    lock_refusal,
     locked_selection,
     runner_tools,
-    stale_lock,
     tools_refusal,
     uv_failure,
 )
@@ -198,14 +198,14 @@ async def install(source: dagger.Directory, config: Config, builder: dagger.Cont
     with _explained(tools):
         equipped = await locked.with_exec(missing).sync()
     whole = equipped.with_directory("/app", code)
-    await _refuse_stale_lock(whole)
+    await _refuse_lock(whole)
     with _explained():
         return await whole.with_exec([*sync, "--inexact", "--no-editable"]).sync()
 
 
-async def _refuse_stale_lock(project: dagger.Container) -> None:
+async def _refuse_lock(project: dagger.Container) -> None:
     done = project.with_exec(["uv", *CHECK_LOCK], expect=dagger.ReturnType.ANY)
-    if await done.exit_code() and (reason := stale_lock(await done.stderr())):
+    if await done.exit_code() and (reason := lock_refusal(await done.stderr())):
         raise UserError(reason)
 
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from floe_ci.config import Config, TierConfig
     from floe_ci.tiers import TierName
 
-NO_TESTS, USAGE_ERROR, COLLECTION_ERROR = 5, 4, 2
-"""pytest's exit codes for a selection without tests, for arguments that it refuses, and for tests that break it."""
+NO_TESTS, USAGE_ERROR, COLLECTION_ERROR, TESTS_FAILED = 5, 4, 2, 1
+"""pytest's exit codes: no test selected, arguments refused, tests that break it, failed tests or a plugin's gate."""
 COLLECT_TESTS: Final = "collect tests"
 """The step that looks at the selection before anything is started for it."""
 SHOWN: Final = 2000
@@ -69,6 +69,11 @@ class Selection:
         except ValueError as error:
             msg = f"--pytest-args {self.pytest_args!r}: {error}; quote it as on a command line"
             raise UserError(msg) from error
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """All that the caller wrote."""
+        return (self.keyword, self.marker, self.pytest_args, *self.tests, *self.options)
 
     @property
     def interactive(self) -> str:

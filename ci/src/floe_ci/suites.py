@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 IMPORTLIB: Final = "--import-mode=importlib"
 _TEST_FILE: Final = re.compile(r"test_.*\.py|.*_test\.py")
-_FOLDERS: Final = ("tests", "test")
+FOLDERS: Final = ("tests", "test")
 _NEVER: Final = frozenset({"build", "dist", "node_modules", "results", "site-packages", "venv", "__pycache__"})
 MOST_FILES: Final = 20_000
 """How many files are looked at."""
@@ -62,6 +62,11 @@ def is_told(repository: Path, option: str) -> bool:
     return option in " ".join(map(str, _options(repository).values()))
 
 
+def has_option(repository: Path, name: str) -> bool:
+    """Tell whether a repository's settings for pytest have one of this name."""
+    return name.lower() in map(str.lower, _options(repository))
+
+
 def told(repository: Path) -> tuple[str, ...]:
     """Return pytest's `testpaths`, those of them that are there."""
     given = _options(repository).get("testpaths", "")
@@ -92,13 +97,13 @@ def _section(path: Path, name: str) -> dict[str, str | list[str]]:
 
 def _folders(repository: Path) -> tuple[str, ...]:
     """Return the folder of tests at the top, or else those of the packages below it."""
-    top = [name for name in _FOLDERS if (repository / name).is_dir()][:1]
+    top = [name for name in FOLDERS if (repository / name).is_dir()][:1]
     if not top and any((repository / "testing").glob("test_*.py")):  # it is as often a package that helps tests
         top = ["testing"]
     below = {
         folder.relative_to(repository).as_posix()
         for member in MEMBERS
-        for name in _FOLDERS
+        for name in FOLDERS
         for folder in repository.glob(f"{member}/{name}")
         if folder.is_dir() and not any(part.startswith(".") for part in folder.relative_to(repository).parts)
     }
@@ -110,7 +115,7 @@ def _found(repository: Path) -> tuple[str, ...]:
     found = set[str]()
     for path in _files(repository):
         folders = path.relative_to(repository).parts[:-1]
-        named = next((place for place, name in enumerate(folders) if name in _FOLDERS), None)
+        named = next((place for place, name in enumerate(folders) if name in FOLDERS), None)
         found.add("/".join(folders[: 1 if named is None else named + 1]) or path.name)
     return tuple(sorted(found))
 

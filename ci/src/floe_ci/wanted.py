@@ -48,6 +48,10 @@ WITHOUT_BEING_READ: Final = {
 _READERS: Final = {"environ", "getenv", "env", "config"}
 """What the callers that read a variable are called: os's, and those of django-environ, environs and decouple."""
 _NOT_CODE: Final = {"node_modules", "venv", "build", "dist", "site-packages", "results", "__pycache__"}
+SETTINGS: Final = "DJANGO_SETTINGS_MODULE"
+"""Which settings Django's tests take: the module's name."""
+_RUN_DJANGO: Final = ("runtests.py", "run_tests.py", "tests/runtests.py", "tests/manage.py", "manage.py")
+"""Files that run Django's tests, those that do nothing else first."""
 MOST_FILES: Final = 5_000
 """How many files are looked at: a larger repository has said what it wants by then."""
 
@@ -66,6 +70,29 @@ def environment(repository: Path, services: Collection[str]) -> dict[str, str]:
         read.update(names if library in imported else ())
     found = {name: value for service, values in VALUES.items() if service in services for name, value in values.items()}
     return {name: value for name, value in found.items() if name in read}
+
+
+def django_settings(repository: Path) -> str:
+    """Return the settings that a repository runs Django's tests with where it doesn't use pytest; empty: none."""
+    for name in _RUN_DJANGO:
+        if (tree := tree_of(repository / name)) and (found := next(_settings(tree), "")):
+            return found
+    return ""
+
+
+def _settings(tree: ast.Module) -> Iterator[str]:
+    """Yield the settings that a module chooses by the environment."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(
+                func=ast.Attribute(attr="setdefault"),
+                args=[ast.Constant(value=name), ast.Constant(value=str(module))],
+            ) if name == SETTINGS:
+                yield module
+            case ast.Assign(
+                targets=[ast.Subscript(slice=ast.Constant(value=name))], value=ast.Constant(value=str(module))
+            ) if name == SETTINGS:
+                yield module
 
 
 def _trees(repository: Path) -> Iterator[ast.Module]:

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import click
 
+from floe_testing import streams
 from floe_testing.errors import FloeTestingError
 
 COMMANDS: Final = {
@@ -25,6 +26,14 @@ class BadInputError(click.ClickException):
 
 class LazyGroup(click.Group):
     """A group that imports a command when it is asked for."""
+
+    def main(self, *args: Any, **extra: Any) -> Any:  # noqa: ANN401 - click's signature
+        """Run the command line, and exit with its code: also where its output can't be written."""
+        streams.guard()
+        try:
+            return super().main(*args, **extra)
+        except SystemExit as end:
+            raise SystemExit(streams.exit_code(end.code)) from None
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """Return the commands' names, sorted."""

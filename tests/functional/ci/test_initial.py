@@ -55,6 +55,15 @@ def test_copy_is_the_same(installation: Path, made: Path, tmp_path: Path) -> Non
     assert (initial.place / "base/1").read_bytes() == b"\0data"
 
 
+def test_copy_is_closed_whatever_became_of_what_is_kept(installation: Path, made: Path, tmp_path: Path) -> None:
+    """A server refuses a folder that others may look into: a cache that was put back open to all does no harm."""
+    initial = Initial.of(installation)
+    asyncio.run(initial.keep(made))
+    initial.place.chmod(0o755)
+    assert asyncio.run(initial.copy_to(tmp_path / "data", None))
+    assert (tmp_path / "data").stat().st_mode & 0o777 == 0o700
+
+
 def test_other_settings_and_servers_have_another(installation: Path) -> None:
     """What another server, or the same with other settings, would make is another one."""
     first = Initial.of(installation, "UTF8")

@@ -342,6 +342,8 @@ def test_requirement_that_is_none_is_told() -> None:
         ("[tool.flow-ci]\n", "tool.flow-ci"),
         ('[tool."floe-ci.runner"]\n', "tool.floe-ci.runner"),
         ("[tool.floe-ci]\n[tool.floeci]\n", "tool.floeci"),
+        ("[tools.floe-ci]\n", "tools.floe-ci"),
+        ("[tool.pytest.floe-ci.runner]\n", "tool.pytest.floe-ci"),
     ],
 )
 def test_table_of_a_near_name_is_told(text: str, name: str) -> None:
@@ -349,7 +351,24 @@ def test_table_of_a_near_name_is_told(text: str, name: str) -> None:
     assert problems(text) == f"pyproject.toml: {name}: unknown table; did you mean 'tool.floe-ci'?"
 
 
-@pytest.mark.parametrize("text", ["[tool.floe-testing]\n", "[tool.flake8]\n", "[tool.floe]\nx = 1\n", "[tool.fleet]\n"])
+@pytest.mark.parametrize("name", ["runner", "tool-floe", "project"])
+def test_table_that_a_file_of_ours_does_not_have(name: str) -> None:
+    """In `floe-ci.toml`, which nobody else reads, a table that nothing reads is told."""
+    with pytest.raises(UserError, match=f"^/a/floe-ci.toml: {name}: unknown table; .* below 'tool.floe-ci' only$"):
+        read_config(f"[{name}]\n[tool.floe-ci]\n", "/a/floe-ci.toml")
+    assert read_config("[tool.floe-ci]\n[tool.floe-testing]\n", "/a/floe-ci.toml") == Config()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[tool.floe-testing]\n",
+        "[tool.flake8]\n",
+        "[tool.floe]\nx = 1\n",
+        "[tool.fleet]\n",
+        "[dependency-groups]\nfloe-ci = ['pytest']\n",
+    ],
+)
 def test_tables_of_others_are_theirs(text: str) -> None:
     """A table of another tool is nobody's mistake."""
     assert read_config(text) == Config()
@@ -558,3 +577,13 @@ def test_charts_may_bring_what_services_need() -> None:
         'services = ["dagster"]\nenvironment = { URL = "${OF_THE_CHART}" }\ncharts = [{ path = "charts/postgres" }]\n'
     )
     assert read_config(f"[tool.floe-ci.tiers.integration]\n{table}").tier("integration").services == ("dagster",)
+
+
+@pytest.mark.parametrize("key", ["groups", "extras"])
+@pytest.mark.parametrize("name", ["-x", "a b", "@f", "--all-groups", "é", "..", "a;b", "a\\nb", "a."])
+def test_name_that_no_group_has(key: str, name: str) -> None:
+    """What can't be the name of a group or an extra, and what uv would take for an option, is told with its place."""
+    told = problems(f'[tool.floe-ci.runner]\n{key} = ["dev", "{name}"]\n')
+    assert told.startswith(f"pyproject.toml: tool.floe-ci.runner.{key}[1]: not a name of letters, digits, ")
+    assert "\n" not in told
+    assert read_config(f'[tool.floe-ci.runner]\n{key} = ["a-b_c.d9", "X"]\n').runner

@@ -113,6 +113,15 @@ def test_names(source: Path, tmp_path: Path) -> None:
     assert all(len(name) <= 41 and name.strip("-") == name and name.isascii() for name in names)
 
 
+def test_state_folder_that_cannot_be_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a place for what is known of clusters there is one line that says what to set."""
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+    reason = r"^the folder .*file/floe-ci can't be made \(Not a directory\): set XDG_STATE_HOME to a folder that can be"
+    with pytest.raises(UserError, match=reason):
+        held_cluster.everyone()
+
+
 def test_none(source: Path) -> None:
     """Where nobody holds one there is no cluster, and to end it is no error."""
     assert held_cluster.find(source) is None

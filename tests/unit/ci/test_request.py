@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from floe_ci.errors import UserError
 from floe_ci.request import RunRequest
+from floe_ci.selection import Selection
 
 if TYPE_CHECKING:
     from floe_ci.request import PlaceName
@@ -65,3 +66,22 @@ def test_images_from_where_it_says(asked: RunRequest) -> None:
     """One that names a registry or a bundle takes nothing from another: no password goes to a registry it isn't for."""
     there = RunRequest(registry=MIRROR, registry_user="ci", registry_password=ADDRESS)
     assert asked.taking_from_where(there) == asked
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        RunRequest(source=Path("caf\udce9")),
+        RunRequest(results=Path("caf\udce9")),
+        RunRequest(selection=Selection(keyword="caf\udce9")),
+        RunRequest(selection=Selection(marker="caf\udce9")),
+        RunRequest(selection=Selection(pytest_args="caf\udce9")),
+        RunRequest(selection=Selection(tests=("tests", "caf\udce9"))),
+        RunRequest(selection=Selection(options=("-x", "caf\udce9"))),
+    ],
+)
+def test_what_is_no_text_is_refused(asked: RunRequest) -> None:
+    """What is named in bytes that are not UTF-8 is refused, and what is in other scripts is not."""
+    with pytest.raises(UserError, match=r"caf\\udce9' is not UTF-8: rename it, or name another$"):
+        asked.absolute()
+    assert RunRequest(source=Path("café 测试 😀")).absolute().source == Path("café 测试 😀").resolve()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from floe_ci.config import RunnerConfig
 from floe_ci.errors import CommandError, RunError, UserError
-from floe_ci.requirements import RUNNER_TOOLS, install_arguments, stale_lock, tools_refusal, uv_failure
+from floe_ci.requirements import RUNNER_TOOLS, install_arguments, lock_refusal, tools_refusal, uv_failure
 from floe_ci.runner import python_problem
 
 MISMATCH = """DEBUG Found static `pyproject.toml` for: app @ file:///app
@@ -78,24 +78,53 @@ def test_tools_that_do_not_fit_name_the_versions() -> None:
 
 def test_stale_lock_file_is_told_with_its_reason() -> None:
     """A lock file of other projects than those that are there is told with what changed, and what to do."""
-    assert stale_lock(MISMATCH) == (
+    assert lock_refusal(MISMATCH) == (
         "uv.lock is older than pyproject.toml (mismatched requirements for: `app==0`), and so would be what is tested; "
         "run `uv lock` and commit the file"
     )
+
+
+PARSED = """DEBUG uv 0.13.8
+error: Failed to parse `uv.lock`
+  cause: TOML parse error at line 9, column 3
+           |
+         9 | {}}
+           |   ^
+         invalid key-value pair, expected key
+"""
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        (PARSED, "damaged (line 9, column 3: invalid key-value pair, expected key): take it from the last commit, or"),
+        (
+            "error: failed to read from file `/app/uv.lock`: stream did not contain valid UTF-8\n",
+            "damaged (stream did not contain valid UTF-8): take it from the last commit, or",
+        ),
+        (
+            "error: The lockfile at `uv.lock` uses an unsupported schema version (v9, but only v1 is supported). Do",
+            "of another version of uv (v9, but only v1 is supported):",
+        ),
+    ],
+)
+def test_lock_file_that_cannot_be_read(said: str, reason: str) -> None:
+    """A lock file that is damaged, or another version's, is told in one line with the place and what to do."""
+    assert (lock_refusal(said, "/app/uv.lock") or "").startswith(f"/app/uv.lock is {reason} run `uv lock`")
 
 
 @pytest.mark.parametrize(
     "said",
     [
         "DEBUG Resolving despite existing lockfile due to missing remote index: `pytest` `9` from `https://x`",
-        "error: Failed to parse `uv.lock`",
+        "error: Failed to parse `pyproject.toml`",
         "error: the network was disabled",
         "",
     ],
 )
 def test_lock_file_of_another_index_is_not_stale(said: str) -> None:
     """Whoever has a mirror set, or no network, may use the lock file all the same."""
-    assert stale_lock(said) is None
+    assert lock_refusal(said) is None
 
 
 def test_option_and_value_may_stand_together() -> None:

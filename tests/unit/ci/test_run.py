@@ -16,6 +16,7 @@ from floe_ci.errors import BrokenError, NothingToRunError, RunError, UserError
 from floe_ci.request import RunRequest
 from floe_ci.run import run, up
 from floe_ci.signals import SIGNALS
+from floe_ci.verdict import Verdict
 from junitparser import JUnitXml
 
 from floe_testing.waiting.polling import PollingConfig, wait_for_condition_async
@@ -358,6 +359,21 @@ def test_junit_grows_with_the_tests(request_: RunRequest) -> None:
 
     carried_out(Place({"tests": tests}), request_)
     assert found == [3]
+
+
+def test_gate_where_there_are_no_tests(request_: RunRequest) -> None:
+    """Where pytest found no test, nothing ran, also where a gate of the repository's on coverage failed for it."""
+
+    async def tests(run: Run) -> None:
+        run.live.feed('{"event": "collected", "count": 0}')
+        run.live.feed('{"event": "finished", "exit_code": 1}')
+
+    told = Told()
+    outcome = carried_out(
+        Place({"tests": tests}, exit_code=1, junit='<testsuite name="pytest" tests="0"/>'), request_, told
+    )
+    assert (outcome.verdict, outcome.exit_code) == (Verdict.NOTHING_RAN, 5)
+    assert any("tier unit: there are no tests in its paths" in line for line in told.lines)
 
 
 def test_kept_only_where_asked_and_failed(request_: RunRequest) -> None:

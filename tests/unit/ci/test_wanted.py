@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from floe_ci.catalog import Catalog
 from floe_ci.templates import faults
-from floe_ci.wanted import VALUES, environment
+from floe_ci.wanted import VALUES, django_settings, environment
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,3 +67,29 @@ def test_pipes_are_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.py")
     (tmp_path / "settings.py").write_text("import os\nx = os.environ['REDIS_URL']")
     assert set(environment(tmp_path, SERVICES)) == {"REDIS_URL"}
+
+
+@pytest.mark.parametrize(
+    ("files", "settings"),
+    [
+        ({"manage.py": "os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'shop.settings')"}, "shop.settings"),
+        ({"runtests.py": "def run():\n    os.environ['DJANGO_SETTINGS_MODULE'] = 'tests.settings'"}, "tests.settings"),
+        (
+            {
+                "manage.py": "environ.setdefault('DJANGO_SETTINGS_MODULE', 'shop.settings')",
+                "runtests.py": "environ.setdefault('DJANGO_SETTINGS_MODULE', 'tests.settings')",
+            },
+            "tests.settings",
+        ),
+        ({"manage.py": "os.environ.setdefault('DJANGO_SETTINGS_MODULE', name)"}, ""),
+        ({"manage.py": "os.environ.setdefault('PATH', 'shop.settings')\nx['Y'] = 'z'"}, ""),
+        ({"shop/wsgi.py": "os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'shop.settings')"}, ""),
+        ({"manage.py": "def"}, ""),
+    ],
+)
+def test_settings_that_tests_of_django_run_with(tmp_path: Path, files: dict[str, str], settings: str) -> None:
+    """The settings are those of a file that runs the tests; one that does other things too counts only without it."""
+    for name, code in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(code)
+    assert django_settings(tmp_path) == settings

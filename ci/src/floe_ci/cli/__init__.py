@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from floe_ci.cli import streams
 from floe_ci.errors import RunError, UserError
 
 if TYPE_CHECKING:
@@ -35,6 +36,14 @@ COMMANDS: Final[Mapping[str, str]] = {
 
 class Commands(click.Group):
     """Imports a command when it is called, and tells an error that explains itself without a traceback."""
+
+    def main(self, *args: Any, **extra: Any) -> Any:  # noqa: ANN401 - as click has it
+        """Run the command line, and exit with its code: also where its output can't be written."""
+        streams.guard()
+        try:
+            return super().main(*args, **extra)
+        except SystemExit as end:
+            raise SystemExit(streams.exit_code(end.code)) from None
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
         """Return the commands in the order that they are needed in."""

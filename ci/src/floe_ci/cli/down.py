@@ -24,5 +24,7 @@ def command(*, place: PlaceName | None, **given: Any) -> None:  # noqa: ANN401 -
     from floe_ci.places.choice import resolve  # noqa: PLC0415
 
     with progress.shown(live=True) as told:
-        said = places.place(resolve(place, told)).down(options.request(**given), told)
+        place = resolve(place, told)
+        options.refuse_elsewhere(place)
+        said = places.place(place).down(options.request(**given), told)
     click.echo(said)

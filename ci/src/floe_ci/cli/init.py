@@ -20,7 +20,7 @@ def command(*, source: Path) -> None:
     Where there is no pyproject.toml, it is written into a floe-ci.toml. In a repository of Git, the results go into
     .gitignore.
     """
-    from floe_ci import proposal  # noqa: PLC0415 - `--help` needs none of it
+    from floe_ci import proposal, suites  # noqa: PLC0415 - `--help` needs none of it
 
     proposed, file = proposal.write(source)
     services = ", ".join(proposed.services) or "none: no dependency speaks to one that is known"
@@ -29,4 +29,7 @@ def command(*, source: Path) -> None:
     if proposed.ignored:
         click.echo(f"{file.parent / '.gitignore'}: {', '.join(proposed.ignored)} is added")
     click.echo(f"services of the {proposed.tier} tier: {services}")
+    if not suites.are_there(source):
+        where = f'[tool.floe-ci.tiers.{proposed.tier}] paths = ["FOLDER"]'
+        click.echo(f"tests: no file test_*.py or *_test.py is found; add where they are: {where}")
     click.echo(f"next: floe-ci doctor, then floe-ci test --tier {proposed.tier}")

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import os
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import click
+from click.core import ParameterSource
 
-from floe_ci.request import PLACES, RunRequest
+from floe_ci.errors import UserError
+from floe_ci.request import PLACES, PlaceName, RunRequest
 from floe_ci.selection import Selection
 from floe_ci.shards import Count, parse
 from floe_ci.tiers import TIERS, TierName
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 FOLDER: Final = click.Path(path_type=Path, file_okay=False)
+FOR_PLACES: Final[Mapping[str, tuple[PlaceName, ...]]] = {
+    "registry": ("dagger", "cluster"),
+    "node_image": ("dagger",),
+    "kubernetes_version": ("dagger",),
+    "idle": ("dagger",),
+    **dict.fromkeys(("kubeconfig", "context", "image", "push", "images", "addons"), ("cluster",)),
+}
+"""Options that mean something in some places only; `RunRequest.require_place` tells more of those that are not here."""
 
 on = click.option(
     "--on",
@@ -24,8 +36,26 @@ on = click.option(
     help="Where the tests run. [default: dagger where an engine or a container runtime answers, else local]",
 )
 tier = click.option("--tier", type=click.Choice(TIERS), default="integration", show_default=True, help="Which tests.")
+
+
+def _enterable(_ctx: click.Context, _param: click.Parameter, folder: Path) -> Path:
+    """Refuse a folder in which nothing can be looked at: every look would fail in a way of its own."""
+    with suppress(FileNotFoundError, NotADirectoryError):  # told with what is looked for there
+        try:
+            os.stat(os.path.join(folder, "."))  # noqa: PTH116, PTH118 - a path drops the dot, which is in the folder
+        except (OSError, ValueError) as error:
+            msg = f"{ascii(str(folder))[:100]} can't be looked into: {getattr(error, 'strerror', None) or error}"
+            raise click.BadParameter(msg) from None
+    return folder
+
+
 source = click.option(
-    "--source", type=FOLDER, default=Path(), show_default="the folder of the call", help="The repository."
+    "--source",
+    type=FOLDER,
+    default=Path(),
+    callback=_enterable,
+    show_default="the folder of the call",
+    help="The repository.",
 )
 registry = click.option("--registry", default="", help="Take every public image from this registry, by tag.")
 registry_user = click.option(
@@ -93,6 +123,25 @@ def of_cluster(command: Command) -> Command:
 def of_registry(command: Command) -> Command:
     """Add the options that say where public images come from."""
     return registry(registry_user(registry_password(command)))
+
+
+def refuse_elsewhere(place: PlaceName) -> None:
+    """Refuse options of the current command that mean nothing in a place, where one of them was given.
+
+    Raises:
+        UserError: It was; all of them are told.
+    """
+    context = click.get_current_context()
+    given = {
+        each.opts[0]: FOR_PLACES[each.name]
+        for each in context.command.params
+        if each.name in FOR_PLACES
+        and place not in FOR_PLACES[each.name]
+        and context.get_parameter_source(each.name) is not ParameterSource.DEFAULT
+        and context.params[each.name]  # a script may hand on what nobody has set
+    }
+    if problems := [f"{option}: for --on {' or '.join(places)}; leave it out" for option, places in given.items()]:
+        raise UserError.of(problems, f"--on {place}")
 
 
 def pairs(_ctx: click.Context, param: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:

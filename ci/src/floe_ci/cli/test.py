@@ -82,6 +82,7 @@ def carry_out(*, place: PlaceName | None, timeout: int | None, as_json: bool, **
     interactive = bool(request.selection.interactive)
     with progress.shown(live=not as_json, judged=judged, beside=interactive) as told:
         place = resolve(place, told)
+        options.refuse_elsewhere(place)
         request.require_place(place)
         if place != "local":
             selection.refuse_elsewhere(request.selection)

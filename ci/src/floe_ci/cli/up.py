@@ -34,6 +34,7 @@ def command(*, place: PlaceName | None, idle: float, **given: Any) -> None:  # n
     with progress.shown(live=True) as told:
         request = options.request(idle=idle * 3600, **given)
         place = resolve(place, told)
+        options.refuse_elsewhere(place)
         request.require_place(place)
         said = places.place(place).up(request, told)
     click.echo(said)

@@ -32,10 +32,10 @@ from floe_ci.requirements import (
     CHECK_LOCK,
     Tool,
     install_arguments,
+    lock_refusal,
     locked_selection,
     no_lock_file,
     runner_tools,
-    stale_lock,
     tools_refusal,
     uv_failure,
 )
@@ -138,7 +138,7 @@ async def ready(environment: Environment) -> Path:
     root, folder = cache("environments"), Path()
     try:
         async with asyncio.timeout(TIMEOUT):
-            for _ in range(CHANGES):
+            for left in reversed(range(CHANGES)):
                 inputs = await asyncio.to_thread(environment.read)
                 folder = root / f"{_NOT_IN_NAMES.sub('-', environment.name)}-{inputs.digest}"
                 if not await _hold(environment, inputs, folder):
@@ -147,8 +147,9 @@ async def ready(environment: Environment) -> Path:
                 if (await asyncio.to_thread(environment.read)).digest == inputs.digest:
                     break
                 (folder / WHOLE).unlink()
-                shutil.rmtree(folder, ignore_errors=True)
-                os.close(_HELD.pop(folder))
+                if left:  # else this run has it as it is, and no other
+                    shutil.rmtree(folder, ignore_errors=True)
+                    os.close(_HELD.pop(folder))
     except TimeoutError:
         msg = f"the environment {folder} was not ready after {TIMEOUT:g} s: a download or another run is slow"
         raise RunError(msg) from None
@@ -196,7 +197,7 @@ async def _build(environment: Environment, inputs: Inputs, folder: Path) -> None
     shutil.rmtree(folder, ignore_errors=True)
     try:
         if environment.checked:
-            await _refuse_stale_lock(environment, folder)
+            await _refuse_lock(environment, folder)
         for command in environment.commands:
             try:
                 await _uv((*command, *(() if command[0] == "venv" else _rebuilt(inputs))), environment, folder)
@@ -225,12 +226,12 @@ def _rebuilt(inputs: Inputs) -> Command:
     return tuple(f"--reinstall-package={name}" for name in sorted(filter(None, names)))
 
 
-async def _refuse_stale_lock(environment: Environment, folder: Path) -> None:
-    """Refuse a lock file that is not of the projects that are there; uv would install what it says all the same."""
+async def _refuse_lock(environment: Environment, folder: Path) -> None:
+    """Refuse a lock file that can't be read, or is not of the projects that are there, which uv would install from."""
     try:
         await _uv(CHECK_LOCK, environment, folder)
     except CommandError as error:
-        if reason := stale_lock(error.said, str(environment.lock)):
+        if reason := lock_refusal(error.said, str(environment.lock)):
             raise UserError(reason) from None
 
 

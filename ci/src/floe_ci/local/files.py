@@ -15,9 +15,10 @@ def cache(*parts: str) -> Path:
     Raises:
         UserError: It can't be made or written to.
     """
-    given = os.environ.get("XDG_CACHE_HOME")
+    given = Path(os.environ.get("XDG_CACHE_HOME", ""))
     try:
-        folder = (Path(given) if given else Path.home() / ".cache").joinpath("floe-ci", *parts)
+        # One that is relative would be another folder for each that a command is called in: XDG has it ignored.
+        folder = (given if given.is_absolute() else Path.home() / ".cache").joinpath("floe-ci", *parts)
     except RuntimeError as error:  # no HOME, and the account is nobody's
         msg = f"there is no home folder for the cache ({error}): set XDG_CACHE_HOME to a folder that can be written"
         raise UserError(msg) from None

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
 from floe_ci.local.environments import Environment, uv, variables_of_uv
-from floe_ci.requirements import CHECK_LOCK, stale_lock
+from floe_ci.requirements import CHECK_LOCK, lock_refusal
 
 if TYPE_CHECKING:
     from floe_ci.local.environments import Command
@@ -43,7 +43,7 @@ def lock_problem(environment: Environment) -> str:
     if not environment.checked:
         return ""
     checked = _asked(CHECK_LOCK, environment)
-    return (stale_lock(checked.stderr, str(environment.lock)) or "") if checked.returncode else ""
+    return (lock_refusal(checked.stderr, str(environment.lock)) or "") if checked.returncode else ""
 
 
 def _asked(command: Command, environment: Environment) -> subprocess.CompletedProcess[str]:

@@ -55,6 +55,8 @@ class Initial:
         try:
             os.utime(self.place)
             await _copy(self.place, data)
+            # A server refuses any other mode, and a cache may have been put back by a tool.
+            os.chmod(data, 0o700)  # noqa: PTH101 - as quick as the calls around it
         except (OSError, RunError):  # there is none, or it was removed meanwhile
             shutil.rmtree(data, ignore_errors=True)
             return False

@@ -35,6 +35,17 @@ class Process(Protocol):
         """Return its exit code, negative for a signal, once it has ended."""
 
 
+def _folders() -> Iterator[Finding]:
+    """Yield the folders that a run writes to and that can't be written: it would be refused."""
+    from floe_ci.local import files  # noqa: PLC0415 - an extra, and not for Windows
+
+    for what, folder in (("cache", files.cache), ("temporary files", files.temporary)):
+        try:
+            folder()
+        except UserError as error:
+            yield Finding(what, "broken", str(error))
+
+
 class LocalPlace:
     """Runs tests on this machine."""
 
@@ -47,7 +58,7 @@ class LocalPlace:
         from floe_ci.catalog import Catalog  # noqa: PLC0415 - as below
         from floe_ci.local import lookup  # noqa: PLC0415 - an extra, and not for Windows
 
-        found = [Finding("packages", "here", ", ".join(NEEDED))]
+        found = [Finding("packages", "here", ", ".join(NEEDED)), *_folders()]
         for service in Catalog.of_package().services.values():
             if here := lookup.local_service(service):
                 reason = here.lacking()

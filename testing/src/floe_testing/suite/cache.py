@@ -89,7 +89,8 @@ class Cache(Generic[T]):
 
 def default_folder(what: str) -> Path:
     """Return the user's cache folder of one kind of results."""
-    return Path(os.environ.get(ENV_CACHE) or Path.home() / ".cache") / "floe-testing" / what
+    given = Path(os.environ.get(ENV_CACHE, ""))
+    return (given if given.is_absolute() else Path.home() / ".cache") / "floe-testing" / what
 
 
 def digest(file: Path, more: bytes = b"") -> str:

@@ -52,7 +52,7 @@ def test_request_has_every_option(call: Call, somewhere: Somewhere) -> None:
     """What is asked for on the command line is what the place is asked for."""
     options = {
         "--tier": "unit", "--keyword": "orders", "--marker": "not slow", "--pytest-args": "-x", "--timeout": "9",
-        "--registry": "mirror.example.com", "--node-image": "n", "--kubernetes-version": "1.31.6", "--context": "c",
+        "--registry": "mirror.example.com", "--context": "c",
         "--kubeconfig": "k", "--image": "i", "--push": "p", "--results": "out", "--source": ".",
     }  # fmt: skip
     call("test", "--on", "cluster", "--keep", *(part for pair in options.items() for part in pair))
@@ -65,8 +65,6 @@ def test_request_has_every_option(call: Call, somewhere: Somewhere) -> None:
         selection=Selection("orders", "not slow", "-x"),
         timeout=9,
         registry="mirror.example.com",
-        node_image="n",
-        kubernetes_version="1.31.6",
         keep=True,
         kubeconfig=Path("k"),
         context="c",
@@ -74,6 +72,55 @@ def test_request_has_every_option(call: Call, somewhere: Somewhere) -> None:
         push="p",
         run_id=request.run_id,
     )
+
+
+def test_request_has_the_options_of_an_engine(call: Call, somewhere: Somewhere) -> None:
+    """What is asked of Kind's nodes is what the engine is asked for."""
+    call("test", "--on", "dagger", "--node-image", "n", "--kubernetes-version", "1.31.6")
+    assert [(each.node_image, each.kubernetes_version) for each in somewhere.requests] == [("n", "1.31.6")]
+
+
+@pytest.mark.parametrize("command", ["test", "up", "down"])
+@pytest.mark.parametrize(
+    ("place", "option", "value", "wanted"),
+    [
+        *(("local", f"--{name}", "x", "cluster") for name in ("kubeconfig", "context", "image", "push")),
+        ("local", "--images", "a=b", "cluster"),
+        ("local", "--addon", "a=there", "cluster"),
+        ("local", "--registry", "mirror.example.com", "dagger or cluster"),
+        ("local", "--node-image", "n", "dagger"),
+        ("cluster", "--kubernetes-version", "1.31.6", "dagger"),
+        ("dagger", "--push", "registry.example.com/x", "cluster"),
+        ("dagger", "--context", "c", "cluster"),
+    ],
+)
+def test_option_of_another_place_is_refused(  # noqa: PLR0913, PLR0917 - a row of the table
+    call: Call, somewhere: Somewhere, command: str, place: str, option: str, value: str, wanted: str
+) -> None:
+    """An option that means nothing where a command goes is refused before anything begins, with where it is for."""
+    told = call(command, "--on", place, option, value)
+    assert told.exit_code == 2
+    assert f"floe-ci: --on {place}: {option}: for --on {wanted}; leave it out\n" in told.stderr
+    assert not somewhere.requests
+
+
+def test_options_of_another_place_are_told_at_once(call: Call, somewhere: Somewhere) -> None:
+    """All of them are in one message; those that a script hands on empty are as if they were not there."""
+    told = call("up", "--on", "local", "--idle", "2", "--context", "c", "--registry", "", "--image", "")
+    assert "--on local: 2 problems\n  --idle: for --on dagger; leave it out\n  --context: for" in told.stderr
+    assert call("up", "--on", "local", "--registry", "", "--image", "").exit_code == 0
+    assert len(somewhere.requests) == 1
+
+
+@pytest.mark.parametrize("command", ["doctor", "init", "test", "up", "down", "env", "exec", "shell"])
+def test_folder_that_cannot_be_looked_into(call: Call, somewhere: Somewhere, tmp_path: Path, command: str) -> None:
+    """A repository that nothing can be read of is refused in one message by each command."""
+    (tmp_path / "loop").symlink_to("loop")
+    rest = ["true"] if command == "exec" else []
+    for folder, reason in (("x" * 5000, "File name too long"), (str(tmp_path / "loop"), "Too many levels of symbolic")):
+        told = call(command, "--source", folder, *rest)
+        assert (told.exit_code, f"can't be looked into: {reason}" in told.stderr) == (2, True), told.stderr
+    assert not somewhere.requests
 
 
 ORDERS = "tests/unit/test_orders.py::test_total"

@@ -223,3 +223,48 @@ def test_folder_called_testing(call: Call, tmp_path: Path, name: str, paths: tup
     (tmp_path / "testing" / name).touch()
     call("init", "--source", str(tmp_path))
     assert read_repository(tmp_path)[0].tier("unit").paths == paths
+
+
+MANAGE = "import os\nos.environ.setdefault('DJANGO_SETTINGS_MODULE', 'shop.settings')\n"
+
+
+@pytest.mark.parametrize(("extra", "added"), [("['pytest']", ("pytest-django",)), ("['pytest-django']", ())])
+def test_tests_of_django(call: Call, repository: Path, extra: str, added: tuple[str, ...]) -> None:
+    """Tests that Django's own runner ran get its settings, and the plugin by which pytest runs them."""
+    table = f"[project]\nname = 'shop'\ndependencies = ['django']\noptional-dependencies.test = {extra}\n"
+    (repository / "pyproject.toml").write_text(table)
+    (repository / "manage.py").write_text(MANAGE)
+    assert call("init", "--source", str(repository)).exit_code == 0
+    config = read_config((repository / "pyproject.toml").read_text())
+    assert config.tier("unit").environment == {"DJANGO_SETTINGS_MODULE": "shop.settings"}
+    assert config.runner.install == (".[test]", *added)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("pytest.ini", "[pytest]\nDJANGO_SETTINGS_MODULE = other\n"),
+        ("pytest.ini", "[pytest]\naddopts = --ds=other\n"),
+        ("conftest.py", "import os\nos.environ['DJANGO_SETTINGS_MODULE'] = 'other'\n"),
+        ("tests/conftest.py", "from django.conf import settings\nsettings.configure()\n"),
+        ("uv.lock", ""),
+    ],
+)
+def test_tests_of_django_that_pytest_runs_already(call: Call, repository: Path, name: str, text: str) -> None:
+    """Where pytest is told which settings to take, or a lock file says what is installed, nothing is proposed."""
+    (repository / "manage.py").write_text(MANAGE)
+    (repository / name).write_text(text)
+    assert call("init", "--source", str(repository)).exit_code == 0
+    assert "django" not in (repository / "pyproject.toml").read_text().lower()
+
+
+def test_tests_that_are_not_found(call: Call, tmp_path: Path) -> None:
+    """A repository without a file of tests gets its table, and is told what to add."""
+    (tmp_path / "pyproject.toml").write_text("[project]\nname = 'a'\n")
+    told = call("init", "--source", str(tmp_path))
+    assert told.exit_code == 0
+    assert 'add where they are: [tool.floe-ci.tiers.unit] paths = ["FOLDER"]' in told.output
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "pyproject.toml").write_text("[project]\nname = 'a'\n")
+    (tmp_path / "b" / "test_a.py").touch()
+    assert "FOLDER" not in call("init", "--source", str(tmp_path / "b")).output

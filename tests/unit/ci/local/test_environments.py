@@ -265,6 +265,18 @@ def test_file_that_changes_meanwhile_is_built_again(
     assert calls.read_text().count("sync") == 2
 
 
+def test_file_that_never_rests(source: Path, calls: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where each build changes what it is made of, a run has the last one to itself, and the next run builds anew."""
+    install_uv(tmp_path, monkeypatch, also=f"case $1 in sync) echo '#' >> '{source}/uv.lock';; esac")
+    environment = of_tests(source, Config())
+    folder = asyncio.run(ready(environment))
+    assert (folder / "bin" / "python").exists()
+    assert not list((tmp_path / "cache").rglob(WHOLE))
+    assert calls.read_text().count("sync") == environments.CHANGES
+    asyncio.run(ready(environment))
+    assert calls.read_text().count("sync") == 2 * environments.CHANGES
+
+
 @pytest.mark.parametrize(
     ("said", "kind"),
     [

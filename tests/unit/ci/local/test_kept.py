@@ -165,6 +165,16 @@ def test_worker_of_an_older_version_is_found(tmp_path: Path) -> None:
         assert older.wait(timeout=10) == -15
 
 
+def test_folder_that_depends_on_the_call_is_ignored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cache that is named by a relative path would be another one in each folder: it is the one of the home."""
+    monkeypatch.setenv("XDG_CACHE_HOME", "relative")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    assert not kept.claimed(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["home"]
+    assert list((tmp_path / "home" / ".cache" / "floe-ci" / "up").glob("*.lock"))
+
+
 def test_folder_for_records_that_cannot_be_made_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a place for the cache there is one line that says what to set."""
     (tmp_path / "file").touch()

@@ -125,6 +125,8 @@ def test_the_cache_is_the_user_s(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))
     assert default_folder("audit") == tmp_path / ".cache" / "floe-testing" / "audit"
+    monkeypatch.setenv("XDG_CACHE_HOME", "relative")
+    assert default_folder("audit") == tmp_path / ".cache" / "floe-testing" / "audit"
 
 
 def test_version_tells_rules_and_settings_apart(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:

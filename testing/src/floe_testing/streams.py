@@ -1,0 +1,79 @@
+"""The standard streams as a command finds them: closed, on a full disk, or of an encoding that lacks characters."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import sys
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from typing import TextIO
+
+    from _typeshed import ReadableBuffer
+
+INPUT, OUTPUT, ERRORS = range(3)
+LOST: Final = 2
+"""The exit code, that of bad input, where a command would have ended with 0, and its output is not where it belongs."""
+
+
+class Lasting(io.FileIO):
+    """A stream that a command goes on without once it can't be written: what comes then is dropped."""
+
+    def __init__(self, number: int) -> None:
+        """Take the number of a file that is open, and stays so."""
+        super().__init__(number, "w", closefd=False)
+        self.problem: OSError | None = None
+        """The first error; None: all was written."""
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        """Write, and keep the error where that can't be done."""
+        if self.problem is None:
+            try:
+                return super().write(data)
+            except OSError as error:
+                self.problem = error
+        return memoryview(data).nbytes
+
+
+def guard() -> None:
+    """Put streams in the place of standard output and errors that no write to them fails on.
+
+    Where a test has put its own there, they stay.
+    """
+    if sys.stdout is not sys.__stdout__ or sys.stderr is not sys.__stderr__:
+        return
+    # Else the next file that is opened has the number of a stream, and what is told goes into it.
+    while (number := os.open(os.devnull, os.O_RDWR)) <= ERRORS:
+        pass
+    os.close(number)
+    sys.stdout, sys.stderr = _over(OUTPUT, sys.stdout), _over(ERRORS, sys.stderr)
+
+
+def exit_code(code: object) -> object:
+    """Return the exit code of a command that ended with one, once all that it told is written.
+
+    What standard output did not take is told; a reader that went away has read what it wanted.
+    """
+    if not isinstance(problem := _problem(), OSError) or problem.errno == errno.EPIPE:
+        return code
+    print(f"floe-testing: standard output can't be written: {problem.strerror}", file=sys.stderr)  # noqa: T201 - as told
+    return code or LOST
+
+
+def _problem() -> OSError | None:
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    raw = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
+    return raw.problem if isinstance(raw, Lasting) else None
+
+
+def _over(number: int, former: TextIO | None) -> TextIO:
+    """Return a stream that takes any text: what its encoding has no character for is written as Python escapes it."""
+    return io.TextIOWrapper(
+        io.BufferedWriter(Lasting(number)),
+        encoding=former.encoding if former else "utf-8",
+        errors="backslashreplace",
+        line_buffering=number == ERRORS or bool(former and former.isatty()),
+    )
