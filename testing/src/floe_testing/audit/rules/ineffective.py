@@ -186,8 +186,9 @@ class SwallowedAssertion(Rule):
                 if asserts and any(isinstance(each, ast.Return) for each in node.finalbody):
                     yield self.finding(module, asserts[0], "`return` in `finally` drops this failure", function)
             for block in withs(function):
-                asserts = _asserts_in(block.body, module, function)
-                if asserts and any(_suppresses(item, module, function) for item in block.items):
+                suppresses = any(_suppresses(item, module, function) for item in block.items)
+                asserts = _asserts_in(block.body, module, function) if suppresses else []
+                if asserts:
                     yield self.finding(module, asserts[0], "`suppress` around takes this assertion's failure", function)
 
 

@@ -163,15 +163,14 @@ def _process_changes(module: Module, function: Function) -> Iterator[tuple[ast.s
         for target in targets:
             place = target.value if isinstance(target, ast.Subscript) else target
             name = module.resolve(place, function)
-            value = statement.value if isinstance(statement, ast.Assign) else None
-            if value is not None and "sys.__" in ast.unparse(value):
-                continue  # what the process began with
             if name in _PROCESS_VALUES and (
                 isinstance(target, ast.Subscript)
                 or isinstance(statement, ast.AugAssign)
                 or name not in {"os.environ", "sys.modules"}
             ):
-                yield statement, name
+                value = statement.value if isinstance(statement, ast.Assign) else None
+                if value is None or "sys.__" not in ast.unparse(value):  # which is what the process began with
+                    yield statement, name
 
 
 def _is_put_back(node: ast.AST, root: str, module: Module, function: Function) -> bool:
