@@ -5,7 +5,8 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cached_property
+from types import NoneType
 from typing import Final, Literal, TypeAlias, TypeVar
 
 from floe_testing.audit.model import TIERS, Check
@@ -18,7 +19,8 @@ Kind = Literal["test", "fixture", "setup", "helper", "module"]
 
 _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
 _IMPORTS: Final = (ast.Import, ast.ImportFrom)
-_SKIPPED: Final = frozenset({ast.Name, ast.Constant, ast.Load, ast.Store, ast.Del, ast.alias, ast.arg})
+_WITH_TEXTS: Final = frozenset({ast.Constant, ast.arg})
+_SKIPPED: Final = frozenset({*_WITH_TEXTS, ast.Name, ast.alias, str, int, NoneType})
 """Leaves, which are most of a tree, and which no rule looks for but from their parents."""
 _KEPT: Final = frozenset(
     {
@@ -113,21 +115,12 @@ class Function:
             yield node
 
 
-def _inner(node: ast.AST) -> list[ast.AST]:
-    """Return what stands right in a node, operators apart."""
-    found = []
-    for name in _fields_of(type(node)):
-        value = getattr(node, name)
-        if isinstance(value, list):
-            found += [each for each in value if isinstance(each, ast.AST)]
-        elif isinstance(value, ast.AST):
-            found.append(value)
-    return found
-
-
-@cache
-def _fields_of(kind: type[ast.AST]) -> tuple[str, ...]:
-    return tuple(name for name in kind._fields if name not in _WITHOUT_NODES)
+_FIELDS: Final[dict[type[ast.AST], tuple[str, ...]]] = {
+    kind: tuple(name for name in kind._fields if name not in _WITHOUT_NODES)
+    for kind in vars(ast).values()
+    if isinstance(kind, type) and issubclass(kind, ast.AST)
+}
+"""Where other nodes stand in each kind of them."""
 
 
 def _spaced(name: str) -> str:
@@ -305,23 +298,27 @@ class Module:
         return classes, function, nested
 
     def _children(self, node: ast.AST, function: Function) -> list[ast.AST]:
-        """Return what stands in a node but for leaves, and keep the texts among these."""
+        """Return what stands right in a node but for leaves, and keep the texts among these."""
         found = []
-        for child in _inner(node):
-            if type(child) not in _SKIPPED:
-                found.append(child)
-            elif isinstance(child, ast.Constant):
-                self._keep_text(child, function)
-            elif isinstance(child, ast.arg) and child.annotation is not None:
-                texts = (each.value for each in ast.walk(child.annotation) if isinstance(each, ast.Constant))
-                function.texts += [each for each in texts if isinstance(each, str)]
+        for name in _FIELDS[type(node)]:
+            value = getattr(node, name)
+            for child in value if isinstance(value, list) else (value,):
+                kind = type(child)
+                if kind not in _SKIPPED:
+                    found.append(child)
+                elif kind in _WITH_TEXTS:
+                    self._keep_texts(child, function)
         return found
 
-    def _keep_text(self, node: ast.Constant, function: Function) -> None:
-        if isinstance(node.value, str):
-            function.texts.append(node.value)
-            if "://" in node.value:
-                self.urls.append(node)
+    def _keep_texts(self, leaf: ast.Constant | ast.arg, function: Function) -> None:
+        if isinstance(leaf, ast.Constant):
+            if isinstance(leaf.value, str):
+                function.texts.append(leaf.value)
+                if "://" in leaf.value:
+                    self.urls.append(leaf)
+        elif leaf.annotation is not None:
+            written = [each.value for each in ast.walk(leaf.annotation) if isinstance(each, ast.Constant)]
+            function.texts += [each for each in written if isinstance(each, str)]
 
     def _function(self, node: FunctionNode, classes: tuple[ast.ClassDef, ...]) -> Function:
         test = self._tests.get(node)

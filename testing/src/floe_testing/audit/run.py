@@ -21,7 +21,7 @@ from floe_testing.audit.project import PYPROJECT, Project
 from floe_testing.audit.registry import BrokenRuleError, all_rules, followed_rules
 from floe_testing.audit.rule import Rule
 from floe_testing.audit.suppression import apply_suppressions, find_in_toml, find_suppressions
-from floe_testing.suite.cache import Cache, Form, are_current, digest
+from floe_testing.suite.cache import Cache, Form, digest, freshness
 from floe_testing.suite.collection import CollectionRules, find_python_files, read_collection_rules
 from floe_testing.suite.definitions import Modules
 from floe_testing.suite.processes import read_each
@@ -103,9 +103,7 @@ def _is_left_out(file: Path, root: Path, project: Project) -> bool:
         return True
 
 
-def read_report(
-    file: _File, root: Path, rules: CollectionRules, project: Project, modules: Modules
-) -> ModuleReport:
+def read_report(file: _File, root: Path, rules: CollectionRules, project: Project, modules: Modules) -> ModuleReport:
     """Return what is found in one file; one that can't be read is a finding."""
     parsed = parse_module(file.path, root, rules, modules, explains=False)
     if not isinstance(parsed, ParsedModule):
@@ -189,7 +187,7 @@ def _test_folders(files: Sequence[Path], tests: set[Path]) -> set[Path]:
 
 
 def _relative(path: Path, root: Path) -> str:
-    return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
+    return path.as_posix().removeprefix(f"{root.as_posix().rstrip('/')}/")
 
 
 def _read_all(
@@ -204,6 +202,7 @@ def _read_all(
 
 def _form() -> Form[ModuleReport]:
     adapter = TypeAdapter(ModuleReport)
+    are_current = freshness()
     return Form(
         lambda report: adapter.dump_json(report).decode(),
         adapter.validate_json,

@@ -4,7 +4,7 @@ import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Final, Generic, TypeVar
@@ -101,6 +101,7 @@ def digest(file: Path, more: bytes = b"") -> str:
     return hashlib.blake2b(more + content, digest_size=16).hexdigest()
 
 
-def are_current(files: Mapping[str, str]) -> bool:
-    """Tell whether files are as they were, by the hash of each."""
-    return all(digest(Path(path)) == then for path, then in files.items())
+def freshness() -> Callable[[Mapping[str, str]], bool]:
+    """Return what tells whether files are as they were, by the hash of each; it reads each file once."""
+    now = lru_cache(maxsize=None)(lambda path: digest(Path(path)))
+    return lambda files: all(now(path) == then for path, then in files.items())

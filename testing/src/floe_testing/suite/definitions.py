@@ -108,7 +108,10 @@ _Found: TypeAlias = "list[tuple[Path, tuple[str, ...]]]"
 
 
 class Modules:
-    """The modules of a repository that imports lead to; each is looked for, and read, once, and so is as it was then."""
+    """The modules of a repository that imports lead to; each is looked for, and read, once.
+
+    So what one has read of them is as it was then, and each audit or trace begins with one of its own.
+    """
 
     def __init__(self, root: Path) -> None:
         """Start with nothing read.

@@ -79,7 +79,8 @@ class Scope:
 
     def inner(self, definitions: Definitions, bound: "Mapping[str, tuple[ast.expr, Scope]] | None" = None) -> "Scope":
         """Return the scope of a class or a function in this one."""
-        return Scope(self.file, self.modules, self.names, definitions, self, bound or {}, self.others, explains=self.explains)
+        around = (self.file, self.modules, self.names)
+        return Scope(*around, definitions, self, bound or {}, self.others, explains=self.explains)
 
     def find(self, node: ast.AST) -> "tuple[ast.AST, Scope] | None":
         """Return what a name or an attribute stands for, and where that is written; None if this can't be told."""

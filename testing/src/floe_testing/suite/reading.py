@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Final, TypeAlias
 
 from floe_testing.suite import definitions, markers, syntax
-from floe_testing.suite.cache import Cache, Form, are_current, digest
+from floe_testing.suite.cache import Cache, Form, digest, freshness
 from floe_testing.suite.collection import CollectionRules, find_python_files, read_collection_rules
 from floe_testing.suite.definitions import Definitions, Modules, definitions_in
 from floe_testing.suite.markers import Case, Expression, Marker, Scope, Unread, Value, module_scope
@@ -76,11 +76,6 @@ class TestModule:
     others: Mapping[str, str] = field(default_factory=dict)
     """The other modules that its markers lead to, each with the hash of what is in it."""
 
-    @property
-    def is_current(self) -> bool:
-        """Tell whether the other modules are as they were."""
-        return are_current(self.others)
-
 
 @dataclass(frozen=True)
 class ParsedModule:
@@ -127,7 +122,8 @@ def read_suite(paths: Sequence[Path], root: Path, cache_folder: Path | None = No
     read = partial(read_module, root=root.resolve(), rules=rules, modules=Modules(root.resolve()))
     if cache_folder is None:
         return Suite(tuple(read_each(read, files)))
-    form = Form(dump_module, load_module, lambda module: module.is_current)
+    are_current = freshness()
+    form = Form(dump_module, load_module, lambda module: are_current(module.others))
     cache = Cache(form, cache_folder, root.resolve(), _version(rules))
     keys = [(str(file), digest(file)) for file in files]
     return Suite(tuple(cache.complete(keys, lambda places: read_each(read, [files[place] for place in places]))))
@@ -253,9 +249,7 @@ class _Class:
 class _Collector:
     """Finds one module's tests."""
 
-    def __init__(
-        self, path: Path, relative: str, rules: CollectionRules, modules: Modules, *, explains: bool
-    ) -> None:
+    def __init__(self, path: Path, relative: str, rules: CollectionRules, modules: Modules, *, explains: bool) -> None:
         self._path = path
         self._modules = modules
         self._explains = explains

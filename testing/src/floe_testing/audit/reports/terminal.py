@@ -6,7 +6,6 @@ from typing import Final
 
 from rich.console import Console, Group, RenderableType
 from rich.rule import Rule as Line
-from rich.syntax import Syntax
 from rich.text import Text
 
 from floe_testing.audit.model import Audit, Example, Finding, Severity
@@ -77,6 +76,8 @@ def explain(rule: Rule, console: Console) -> None:
 
 
 def _example(example: Example) -> RenderableType:
+    from rich.syntax import Syntax  # noqa: PLC0415 - an audit shows no code, and it is slow to import
+
     files = {example.path: example.text, **{path: Example(code).text for path, code in example.others.items()}}
     return Group(
         *(
