@@ -122,6 +122,7 @@ class Modules:
         self.root = root
         self._packages = [str(folder) for folder in sorted(root.glob("*/src"))]
         self._folders: dict[tuple[Path, int], list[str]] = {}
+        self._returns_once: WeakKeyDictionary[ast.FunctionDef, bool] = WeakKeyDictionary()
         self._entries: dict[str, frozenset[str]] = {}
         self._found: dict[tuple[str, tuple[str, ...]], _Found] = {}
         self._read = lru_cache(_MOST_TREES)(_read)
@@ -164,6 +165,12 @@ class Modules:
             self._classes[node] = ClassBody(body, definitions_in(body))
         return self._classes[node]
 
+    def returns_once(self, node: ast.FunctionDef) -> bool:
+        """Tell whether a function has one `return`, and no more."""
+        if node not in self._returns_once:
+            self._returns_once[node] = sum(isinstance(each, ast.Return) for each in ast.walk(node)) == 1
+        return self._returns_once[node]
+
     def code(self, node: ast.AST) -> str:
         """Return a definition as code: many modules lead to the same one."""
         if node not in self._codes:
@@ -184,7 +191,7 @@ class Modules:
 
     def _starts(self, by: Path, level: int) -> list[str]:
         """Return the folders that an import may start from, those of a workspace's packages last."""
-        key = (by, level)
+        key = (by.parent, level)
         if key not in self._folders:
             if 0 < level <= len(by.parents):
                 self._folders[key] = [str(by.parents[level - 1])]

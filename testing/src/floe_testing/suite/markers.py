@@ -397,7 +397,7 @@ def _applied(function: ast.FunctionDef, scope: Scope) -> "tuple[ast.expr, Scope]
     """Return the marker that a function returns, or puts on what it is given."""
     last = function.body[-1]
     value = last.value if isinstance(last, ast.Return) else None
-    if value is None or sum(isinstance(each, ast.Return) for each in ast.walk(function)) != 1:
+    if value is None or not scope.modules.returns_once(function):
         return None
     given = {each.arg for each in function.args.args}
     match value:
