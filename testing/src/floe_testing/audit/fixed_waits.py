@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from floe_testing.audit.checks import as_test, checks
+from floe_testing.audit.checks import as_test, asserted, checks
 from floe_testing.audit.look import names_in
 from floe_testing.audit.model import Check
 from floe_testing.audit.module import Function, Module
@@ -89,7 +89,7 @@ def could_be_waited_for(call: ast.Call, module: Module, function: Function) -> b
     if _is_held_back(call, function) or _is_measured(call, function):
         return False
     before, after = _neighbours(call, function)
-    if _still_stands(after):
+    if _still_stands(after, function):
         return False
     return (
         _SAYS_WAIT.search(_said_of(call, module).lower()) is not None
@@ -103,12 +103,20 @@ _BROKEN: Final = re.compile(r"clos|fail|error|cancel|crash|broken|lost|dead|exit
 """What is in the names of states that must not be reached."""
 
 
-def _still_stands(after: list[ast.stmt]) -> bool:
+def _still_stands(after: list[ast.stmt], function: Function) -> bool:
     """Tell whether what is checked next is that nothing has broken in the meantime."""
-    match after[:1]:
-        case [ast.Assert(test=ast.UnaryOp(op=ast.Not(), operand=state))]:
+    following = after[0] if after else None
+    node = getattr(following, "value", following)
+    match asserted(node, function) if isinstance(node, ast.AST) else None:
+        case ast.UnaryOp(op=ast.Not(), operand=state):
             return any(_BROKEN.search(word.lower()) for word in _words_of(state))
     return False
+
+
+def is_clean_up(call: ast.Call, function: Function) -> bool:
+    """Tell whether a wait is part of a clean-up, where little tells that what is left has come to its end."""
+    after_test = function.kind == "fixture" and any(each.lineno < call.lineno for each in function.own(ast.Yield))
+    return after_test or "teardown" in function.name.lower().replace("_", "")
 
 
 def _is_another_name(function: Function) -> bool:

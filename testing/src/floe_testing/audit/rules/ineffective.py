@@ -3,7 +3,6 @@
 import ast
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Final
 
 from floe_testing.audit.checks import as_test, asserted, checks, is_broad
@@ -55,6 +54,18 @@ class Tautology(Rule):
                     self.assertTrue("total", Order().total())
         """),
     )
+    arguable = (
+        Example("""
+            def test_total():
+                Order(lines=[3, 4]).total()
+                assert True
+        """),
+        Example("""
+            def test_total():
+                total = Order(lines=[3, 4]).total()
+                assert total == total
+        """),
+    )
     good = (
         Example("""
             def test_total():
@@ -80,9 +91,8 @@ class Tautology(Rule):
                 if _is_about_equality(check.node, module, function) or _is_explained(check.node, module, function):
                     continue
                 if "__eq__" not in module.reasons(function):  # which compares with itself by design
-                    found = self.finding(module, check.node, "always true, whatever the code does", function)
-                    meant = _may_be_meant(asserted(check.node, function))
-                    yield replace(found, severity=Severity.NOTE) if meant else found
+                    sure = not _may_be_meant(asserted(check.node, function))
+                    yield self.finding(module, check.node, "always true, whatever the code does", function, sure=sure)
 
 
 class BroadRaises(Rule):
@@ -259,6 +269,14 @@ class NeverAsserted(Rule):
                 assert announce.called_once_with(7)
         """),
     )
+    arguable = (
+        Example("""
+            def test_translations_are_loaded_once(order, count_queries):
+                "en" in order.translations
+                "fi" in order.translations
+                assert count_queries() == 1
+        """),
+    )
     good = (
         Example("""
             import pytest
@@ -285,7 +303,8 @@ class NeverAsserted(Rule):
                     and not any(look(function, statement) for look in (_may_be_left, _is_in_query, _tries_operators))
                     and not (module.comment_at(statement.lineno) or _calls_own_operator(value, module, function))
                 ):
-                    yield self.finding(module, statement, "looks like a check, and is without `assert`", function)
+                    message = "looks like a check, and is without `assert`"
+                    yield self.finding(module, statement, message, function, sure=not _looks_up(value))
                 elif isinstance(value, ast.Call) and _asked_of_mock(value):
                     name = _asked_of_mock(value)
                     yield self.finding(module, statement, f"{name} is no method of a mock: assert_{name}?", function)
@@ -756,10 +775,13 @@ def _is_check(value: ast.expr) -> bool:
     if not isinstance(value, ast.Compare) or not all(isinstance(op, _EQUALITY) for op in value.ops):
         return False
     left, right = value.left, value.comparators[0]
-    # What is in an attribute may be asked for what that does then: it loads, or counts.
-    loads = isinstance(value.ops[0], ast.In | ast.NotIn) and isinstance(right, ast.Attribute)
     of_class = isinstance(left, ast.Attribute) and isinstance(left.value, ast.Name) and left.value.id[:1].isupper()
-    return not (of_class or loads) and ast.dump(left) != ast.dump(right)
+    return not of_class and ast.dump(left) != ast.dump(right)
+
+
+def _looks_up(value: ast.expr) -> bool:
+    """Tell whether an expression asks what is in something, which may be asked for what that does then: it loads."""
+    return isinstance(value, ast.Compare) and any(isinstance(op, ast.In | ast.NotIn) for op in value.ops)
 
 
 def _makes_broad(function: Function) -> bool:

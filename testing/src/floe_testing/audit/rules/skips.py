@@ -41,6 +41,15 @@ class SkipWithoutReason(Rule):
                 pytest.skip()
         """),
     )
+    arguable = (
+        Example("""
+            import pytest
+
+            @pytest.mark.parametrize("lines", [[3, 4], pytest.param([7, 0], marks=pytest.mark.xfail)])
+            def test_total(lines):
+                assert Order(lines).total() == 7
+        """),
+    )
     good = (
         Example("""
             import sys
@@ -65,7 +74,7 @@ class SkipWithoutReason(Rule):
                     if _is_expected(call, each, module):
                         continue
                     if _is_bare(each, module) and not _is_told_above(each, module):
-                        yield self.finding(module, each, "no reason is given", function)
+                        yield self.finding(module, each, "no reason is given", function, sure=False)
 
 
 class SilentSkip(Rule):

@@ -132,6 +132,8 @@ class OrderDependence(Rule):
                 def test_pay(self):
                     assert pay(self.order).paid
         """),
+    )
+    arguable = (
         Example("""
             import pytest
 
@@ -163,7 +165,7 @@ class OrderDependence(Rule):
             own = {ast.unparse(each).partition("(")[0].rpartition(".")[2] for each in function.node.decorator_list}
             if ordered and ordered[0].name in own:
                 message = f"ordered by the marker {ordered[0].name}"
-                yield self.finding(module, function.node, message, function)
+                yield self.finding(module, function.node, message, function, sure=False)
             for target in _set_on_class(function):
                 if _reads_elsewhere(target.attr, module, function) and not _is_prepared(target.attr, module, function):
                     message = f"{target.attr} is handed to other tests through the class"
