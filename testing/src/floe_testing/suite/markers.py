@@ -141,6 +141,10 @@ def _module(source: bytes) -> tuple[Definitions, Names] | None:
     return definitions_in(body), names
 
 
+_Looked = tuple[Path, tuple[str, ...]]
+"""A module, and the parts of a name that was looked up in it."""
+
+
 @dataclass(frozen=True)
 class Scope:
     """Where names are looked up: a module, or a class or a function in it."""
@@ -165,9 +169,9 @@ class Scope:
         if name is None:
             return None
         first, *rest = name.split(".")
-        return self._follow(first, rest)
+        return self._follow(first, rest, set())
 
-    def _follow(self, name: str, rest: Sequence[str]) -> "tuple[ast.AST, Scope] | None":
+    def _follow(self, name: str, rest: Sequence[str], looked: set[_Looked]) -> "tuple[ast.AST, Scope] | None":
         found: tuple[ast.AST, Scope] | None = None
         here = self.definitions
         if name in self.bound:
@@ -179,11 +183,11 @@ class Scope:
         elif name in here.functions:
             found = here.functions[name], self
         elif name in here.imports:
-            return self._imported(*here.imports[name], rest)
+            return self._imported(*here.imports[name], rest, looked)
         elif self.outer is not None:
-            return self.outer._follow(name, rest)  # noqa: SLF001 - the same class
+            return self.outer._follow(name, rest, looked)  # noqa: SLF001 - the same class
         else:
-            starred = (self._imported(level, module, name, rest) for level, module in here.stars)
+            starred = (self._imported(level, module, name, rest, looked) for level, module in here.stars)
             return next((each for each in starred if each is not None), None)
         return _member(found, rest) if found else None
 
@@ -194,9 +198,11 @@ class Scope:
             return value
         return ast.copy_location(ast.List([ast.Starred(value, ast.Load()), *added], ast.Load()), value)
 
-    def _imported(self, level: int, module: str, taken: str, rest: Sequence[str]) -> "tuple[ast.AST, Scope] | None":
+    def _imported(
+        self, level: int, module: str, taken: str, rest: Sequence[str], looked: set[_Looked]
+    ) -> "tuple[ast.AST, Scope] | None":
         for file, parts in self._files(level, module, taken, rest):
-            return self._in_module(file, parts)
+            return self._in_module(file, parts, looked)
         return None
 
     def _files(self, level: int, module: str, taken: str, rest: Sequence[str]) -> Iterator[tuple[Path, list[str]]]:
@@ -214,7 +220,10 @@ class Scope:
         above = [folder for folder in self.file.parents if folder.is_relative_to(self.root)]
         return [*above, self.root / "src", *_packages(self.root)]
 
-    def _in_module(self, file: Path, parts: Sequence[str]) -> "tuple[ast.AST, Scope] | None":
+    def _in_module(self, file: Path, parts: Sequence[str], looked: set[_Looked]) -> "tuple[ast.AST, Scope] | None":
+        if (file, tuple(parts)) in looked:
+            return None  # modules that import of each other lead in a circle
+        looked.add((file, tuple(parts)))
         try:
             read = _module(file.read_bytes())
         except OSError:
@@ -223,7 +232,7 @@ class Scope:
         if read is None or not parts:
             return None
         scope = Scope(file, self.root, read[1], read[0], others=self.others)
-        return scope._follow(parts[0], parts[1:])
+        return scope._follow(parts[0], parts[1:], looked)
 
     def markers(self, node: ast.expr, line: int | None = None, depth: int = 0) -> Iterator[Marker | Unread]:
         """Yield the markers that an expression stands for, as a decorator or in `pytestmark`.

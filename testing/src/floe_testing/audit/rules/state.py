@@ -135,6 +135,17 @@ class OrderDependence(Rule):
     )
     arguable = (
         Example("""
+            shipped = False
+
+            async def test_ship(orders):
+                global shipped
+                await orders.ship(7)
+                shipped = True  # looked at below, where nothing is asynchronous
+
+            def test_coroutines_are_awaited():
+                assert shipped
+        """),
+        Example("""
             import pytest
 
             @pytest.mark.order(2)
@@ -169,10 +180,16 @@ class OrderDependence(Rule):
             for target in _set_on_class(function):
                 if _reads_elsewhere(target.attr, module, function) and not _is_prepared(target.attr, module, function):
                     message = f"{target.attr} is handed to other tests through the class"
-                    yield self.finding(module, target, message, function)
+                    yield self.finding(module, target, message, function, sure=not _is_told(function, module))
             for node, name in _set_globally(function):
                 if _is_read_by_another(name, module, function):
-                    yield self.finding(module, node, f"{name} is handed to other tests as a global", function)
+                    message = f"{name} is handed to other tests as a global"
+                    yield self.finding(module, node, message, function, sure=not _is_told(function, module))
+
+
+def _is_told(function: Function, module: Module) -> bool:
+    """Tell whether a test has a comment, which may say why another one needs it."""
+    return bool(module.comment_lines(function.node.lineno, function.node.end_lineno or 0))
 
 
 def _module_containers(module: Module) -> set[str]:
