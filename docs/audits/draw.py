@@ -6,7 +6,7 @@ The packages of `packages.csv` are shuffled once, by a seed that never changes, 
 on, and each draw has twenty of them: the first for draw 1, the next for draw 2. Of its twenty, the first count whose
 source distribution holds tests: eight, and from draw 4 on as many more as it takes for 80 findings. All is run as it
 is, without settings: from draw 12 on, that is errors and warnings, of which there are fewer, so that from draw 13 on a
-draw has forty packages. 80 of the findings are drawn, at most 14 of them of
+draw may take forty packages, and begins behind the last one of the draw before. 80 of the findings are drawn, at most 14 of them of
 one rule or one package, and are written to `draw-NUMBER.csv` beside this script, without a verdict. Archives that are
 not in FOLDER are downloaded.
 """
@@ -27,8 +27,8 @@ HERE = Path(__file__).parent
 LISTS = ("packages.csv", "packages-2.csv", "packages-3.csv", "packages-4.csv", "packages-5.csv")
 SEED = 20261128
 IN_A_DRAW = 20
-LATER = 12
-"""The last draw of so many packages; later ones have twice as many."""
+BEGINS = {13: 240, 14: 271}
+"""Where later draws begin; they have up to twice as many packages, and the next one begins where they end."""
 WITH_TESTS = 8
 EIGHT_ONLY = 3
 """The last draw of eight packages, however few findings they had."""
@@ -77,8 +77,9 @@ def write(number: int, suites: Iterator[Suite]) -> None:
 def packages(number: int) -> list[str]:
     """Return the names of the packages of a draw."""
     names = [name for each in LISTS for name in shuffled(HERE / each)]
-    last = IN_A_DRAW * (number + max(0, number - LATER))
-    return names[last - (IN_A_DRAW if number <= LATER else 2 * IN_A_DRAW) : last]
+    if number in BEGINS:
+        return names[BEGINS[number] : BEGINS[number] + 2 * IN_A_DRAW]
+    return names[IN_A_DRAW * (number - 1) : IN_A_DRAW * number]
 
 
 def shuffled(file: Path) -> list[str]:
