@@ -6,9 +6,9 @@ The packages of `packages.csv` are shuffled once, by a seed that never changes, 
 on, and each draw has twenty of them: the first for draw 1, the next for draw 2. Of its twenty, the first count whose
 source distribution holds tests: eight, and from draw 4 on as many more as it takes for 80 findings. All is run as it
 is, without settings: from draw 12 on, that is errors and warnings, of which there are fewer, so that from draw 13 on a
-draw may take forty packages, and begins behind the last one of the draw before. 80 of the findings are drawn, at most 14 of them of
-one rule or one package, and are written to `draw-NUMBER.csv` beside this script, without a verdict. Archives that are
-not in FOLDER are downloaded.
+draw may take forty packages, and begins behind the last one of the draw before. 80 of the findings are drawn, at most
+14 of them of one rule or one package, and are written to `draw-NUMBER.csv` beside this script, without a verdict.
+Archives that are not in FOLDER are downloaded.
 """
 
 import argparse

@@ -113,12 +113,6 @@ def _still_stands(after: list[ast.stmt], function: Function) -> bool:
     return False
 
 
-def is_clean_up(call: ast.Call, function: Function) -> bool:
-    """Tell whether a wait is part of a clean-up, where little tells that what is left has come to its end."""
-    after_test = function.kind == "fixture" and any(each.lineno < call.lineno for each in function.own(ast.Yield))
-    return after_test or "teardown" in function.name.lower().replace("_", "")
-
-
 def _is_another_name(function: Function) -> bool:
     """Tell whether a helper does nothing but to wait."""
     return function.kind == "helper" and len(_without_docstring(function)) == 1
@@ -148,6 +142,11 @@ def _neighbours(call: ast.Call, function: Function) -> tuple[ast.stmt | None, li
                 place = body.index(own)
                 return (body[place - 1] if place else None), body[place + 1 :]
     return None, []
+
+
+def is_looked_at_next(call: ast.Call, module: Module, function: Function) -> bool:
+    """Tell whether what follows a wait is a check that something has come, by which it could be waited for."""
+    return _looks_next(call, _neighbours(call, function)[1], module, function)
 
 
 def _looks_next(call: ast.Call, after: list[ast.stmt], module: Module, function: Function) -> bool:

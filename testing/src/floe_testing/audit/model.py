@@ -82,6 +82,7 @@ class Fact:
     symbol: str = ""
     text: str = ""
     label: str = ""
+    column: int = 1
 
 
 @dataclass(frozen=True)

@@ -70,8 +70,10 @@ class Rule(ABC):
     ) -> Fact:
         """Return a fact at a node."""
         line = getattr(node, "lineno", 1)
-        return Fact(self.id, key, module.path, line, function.symbol if function else "", module.text(line), label)
+        symbol, column = function.symbol if function else "", getattr(node, "col_offset", 0) + 1
+        return Fact(self.id, key, module.path, line, symbol, module.text(line), label, column)
 
-    def finding_at(self, fact: Fact, message: str) -> Finding:
-        """Return a finding where a fact was noted."""
-        return Finding(fact.path, fact.line, 1, self.id, self.severity, message, fact.symbol, fact.text)
+    def finding_at(self, fact: Fact, message: str, *, sure: bool = True) -> Finding:
+        """Return a finding where a fact was noted; a note where the rule is not sure of it."""
+        severity = self.severity if sure else Severity.NOTE
+        return Finding(fact.path, fact.line, fact.column, self.id, severity, message, fact.symbol, fact.text)

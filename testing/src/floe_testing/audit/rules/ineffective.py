@@ -1,8 +1,11 @@
 """Assertions that can't fail, or take any failure for the right one."""
 
 import ast
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import takewhile
+from pathlib import Path
 from typing import Final
 
 from floe_testing.audit.checks import as_test, asserted, checks, is_broad
@@ -17,9 +20,11 @@ from floe_testing.audit.look import (
     says,
     withs,
 )
-from floe_testing.audit.model import Example, Finding, Severity, Strength
+from floe_testing.audit.model import Example, Fact, Finding, Severity, Strength
 from floe_testing.audit.module import Function, Module
+from floe_testing.audit.project import Project
 from floe_testing.audit.rule import Rule
+from floe_testing.suite.collection import find_python_files, read_collection_rules
 
 _PREDICATES: Final = frozenset({"isinstance", "issubclass", "all", "any"})
 _METHODS: Final = frozenset({"startswith", "endswith", "issubset", "issuperset"})
@@ -113,6 +118,32 @@ class BroadRaises(Rule):
                     Order(amount=-1)
         """),
     )
+    arguable = (
+        Example("""
+            import pytest
+
+            def test_negative_amount(log):
+                with pytest.raises(Exception):
+                    Order(amount=-1)
+                assert log.last == "refused: -1"
+        """),
+        Example(
+            """
+            import pytest
+
+            def test_negative_amount():
+                with pytest.raises(Exception):
+                    Order(amount=-1)
+            """,
+            others={
+                "shop/orders.py": """
+                    def check(amount):
+                        if amount < 0:
+                            raise Exception("amount must not be negative")
+                """
+            },
+        ),
+    )
     good = (
         Example("""
             import pytest
@@ -139,8 +170,8 @@ class BroadRaises(Rule):
         """),
     )
 
-    def check(self, module: Module) -> Iterator[Finding]:
-        """Look at each `raises`."""
+    def note(self, module: Module, project: Project) -> Iterator[Fact]:  # noqa: ARG002 - the rule's signature
+        """Note each `raises` that takes anything, and whether a check after it tells what happened."""
         for function in module.functions:
             broad = [call for call in function.calls if is_broad(call, module, function)]
             if not broad or _makes_broad(function) or says(module, function, TYPE_UNKNOWN):
@@ -150,10 +181,15 @@ class BroadRaises(Rule):
             for call in broad:
                 if any(0 <= call.node.lineno - line <= _NEAR for line in explained):
                     continue
-                if _is_looked_after(call.node, module, function):
-                    continue
                 if keyword(call, "match") is None and keyword(call, "check") is None and call.node not in looked_at:
-                    yield self.finding(module, call.node, "any exception will do", function)
+                    told = _TOLD if _is_looked_after(call.node, module, function) else ""
+                    yield self.fact(module, call.node, function, key=told)
+
+    def conclude(self, facts: Sequence[Fact], project: Project) -> Iterator[Finding]:
+        """Report them; where the code itself raises plain exceptions, no other type could be named."""
+        plain = bool(facts) and project.root is not None and _raises_plainly(project.root)
+        for fact in facts:
+            yield self.finding_at(fact, "any exception will do", sure=not plain and fact.key != _TOLD)
 
 
 class SwallowedAssertion(Rule):
@@ -554,23 +590,35 @@ _NEAR: Final = 8
 
 _ANY_WILL_DO: Final = re.compile(
     r"\b(?:any|either|current|differ|depend|var(?:y|ies|ious)|because|since|might|may|probabl|generic|plain|broad)"
-    r"|\bversion|don't care|doesn't matter|not sure|whatever|unspecified|\bnicer\b|should be something"
+    r"|\bversion|\botherwise\b|don't care|doesn't matter|not sure|whatever|unspecified|\bnicer\b|should be something"
     r"|\b(?:b017|pt011|w07\d\d)\b"
 )
 """How comments give a reason for taking any exception, which one that tells of the error alone does not."""
 
 
+_BLOCKS: Final = (ast.With, ast.AsyncWith)
+_TOLD: Final = "told"
+"""What is noted of a `raises` behind which a check tells what happened."""
+_PLAIN: Final = re.compile(rb"^\s+raise Exception\b", re.MULTILINE)
+_OF_TESTS: Final = re.compile(r"(?:^|/)(?:test\w*|\w+_tests?|conftest|docs|examples)(?:/|\.py$)")
+
+
+def _raises_plainly(root: Path) -> bool:
+    """Tell whether the code of a repository, tests apart, raises an `Exception` that is of no kind of its own."""
+    files = find_python_files([root], read_collection_rules(root))
+    code = (file for file in files if not _OF_TESTS.search(file.relative_to(root).as_posix()))
+    return any(_PLAIN.search(file.read_bytes()) for file in code if os.access(file, os.R_OK))
+
+
 def _is_looked_after(call: ast.Call, module: Module, function: Function) -> bool:
-    """Tell whether the statement behind a `raises` looks at what came of the refusal, such as the log."""
+    """Tell whether what stands behind a `raises`, up to the next block, looks at what came of the refusal."""
     around = [call, *function.ancestors(call)]
-    own = next((each for each in around if isinstance(each, ast.With | ast.AsyncWith)), None)
+    own = next((each for each in around if isinstance(each, _BLOCKS)), None)
     for each in around:
         body = getattr(each, "body", None)
         if own is not None and isinstance(body, list) and own in body:
-            following = body[body.index(own) + 1 :][:1]
-            return bool(_asserts_in([*following], module, function)) and not isinstance(
-                following[0], ast.With | ast.AsyncWith
-            )
+            following = takewhile(lambda each: not isinstance(each, _BLOCKS), body[body.index(own) + 1 :])
+            return bool(_asserts_in(following, module, function))
     return False
 
 
@@ -699,8 +747,7 @@ def _may_be_meant(test: ast.expr | None) -> bool:
     """
     if isinstance(test, ast.Constant):
         return isinstance(test.value, bool)
-    itself = isinstance(test, ast.Compare) and ast.dump(test.left) == ast.dump(test.comparators[-1])
-    return itself and not isinstance(getattr(test, "left", None), ast.Constant)
+    return isinstance(test, ast.Compare) and ast.dump(test.left) == ast.dump(test.comparators[-1])
 
 
 def _decorated(function: Function) -> set[str]:

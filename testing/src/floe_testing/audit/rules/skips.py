@@ -49,6 +49,14 @@ class SkipWithoutReason(Rule):
             def test_total(lines):
                 assert Order(lines).total() == 7
         """),
+        Example("""
+            import pytest
+
+            @pytest.mark.skip
+            def test_total_of_the_shop():
+                \"\"\"Asks the shop itself, over the network.\"\"\"
+                assert Order(7).total() == 7
+        """),
     )
     good = (
         Example("""
@@ -65,7 +73,7 @@ class SkipWithoutReason(Rule):
         """Look at markers, and at calls that skip."""
         for place, decorator in _decorators(module):
             if _is_bare(decorator, module) and not (_has_comment(decorator, module) or _is_told(place)):
-                yield self.finding(module, decorator, "no reason is given", place)
+                yield self.finding(module, decorator, "no reason is given", place, sure=not _is_described(place))
         for function in [module.top, *module.functions]:
             for call in function.calls:
                 if call.name in _CALLS and not _has_reason(call) and not _has_comment(call.node, module):
@@ -260,6 +268,11 @@ _TELLS_WHY: Final = re.compile(
 
 _NOT_THERE: Final = re.compile(r"Doesnt|DoesNot|Unsupported|NotSupported|Without")
 """How names of classes say that something is not there."""
+
+
+def _is_described(function: Function | None) -> bool:
+    """Tell whether a function has a docstring, which may well give the reason."""
+    return function is not None and not isinstance(function.node, ast.Module) and bool(ast.get_docstring(function.node))
 
 
 def _is_told(function: Function | None) -> bool:

@@ -117,7 +117,7 @@ class OrderDependence(Rule):
 
     id = "FT803"
     name = "order-dependence"
-    severity = Severity.WARNING
+    severity = Severity.NOTE
     reason = (
         "The test needs another one to have run before it: alone, or on another worker, it fails. Let each test "
         "bring what it needs, by a fixture; what must happen in a row is one test."
@@ -131,19 +131,6 @@ class OrderDependence(Rule):
 
                 def test_pay(self):
                     assert pay(self.order).paid
-        """),
-    )
-    arguable = (
-        Example("""
-            shipped = False
-
-            async def test_ship(orders):
-                global shipped
-                await orders.ship(7)
-                shipped = True  # looked at below, where nothing is asynchronous
-
-            def test_coroutines_are_awaited():
-                assert shipped
         """),
         Example("""
             import pytest
@@ -176,20 +163,14 @@ class OrderDependence(Rule):
             own = {ast.unparse(each).partition("(")[0].rpartition(".")[2] for each in function.node.decorator_list}
             if ordered and ordered[0].name in own:
                 message = f"ordered by the marker {ordered[0].name}"
-                yield self.finding(module, function.node, message, function, sure=False)
+                yield self.finding(module, function.node, message, function)
             for target in _set_on_class(function):
                 if _reads_elsewhere(target.attr, module, function) and not _is_prepared(target.attr, module, function):
                     message = f"{target.attr} is handed to other tests through the class"
-                    yield self.finding(module, target, message, function, sure=not _is_told(function, module))
+                    yield self.finding(module, target, message, function)
             for node, name in _set_globally(function):
                 if _is_read_by_another(name, module, function):
-                    message = f"{name} is handed to other tests as a global"
-                    yield self.finding(module, node, message, function, sure=not _is_told(function, module))
-
-
-def _is_told(function: Function, module: Module) -> bool:
-    """Tell whether a test has a comment, which may say why another one needs it."""
-    return bool(module.comment_lines(function.node.lineno, function.node.end_lineno or 0))
+                    yield self.finding(module, node, f"{name} is handed to other tests as a global", function)
 
 
 def _module_containers(module: Module) -> set[str]:
