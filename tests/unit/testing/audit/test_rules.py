@@ -2518,6 +2518,29 @@ FORMS: dict[str, tuple[str, int | None]] = {
         """,
         None,
     ),
+    "FT206 the failure is raised again": (
+        """
+        def test_a(shop):
+            try:
+                shop.run("no such order")
+                assert False
+            except AssertionError:
+                raise
+            except Exception:
+                pass
+        """,
+        None,
+    ),
+    "FT209 a handler that must not be entered": (
+        """
+        def test_a(shop):
+            try:
+                shop.close()
+            except Exception as error:
+                assert False, error
+        """,
+        None,
+    ),
     "FT205 another refusal follows": (
         """
         import pytest

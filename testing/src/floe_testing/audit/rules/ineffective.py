@@ -224,7 +224,8 @@ class SwallowedAssertion(Rule):
         for function in module.functions:
             for node in function.all(ast.Try):
                 asserts = _asserts_in(node.body, module, function)
-                swallows = [each for each in node.handlers if _swallows(each, module, function)]
+                raised = takewhile(lambda handler: not _raises_again(handler), node.handlers)
+                swallows = [each for each in raised if _swallows(each, module, function)]
                 if asserts and swallows and not any(_says_why(handler, module) for handler in swallows):
                     yield self.finding(
                         module, asserts[0], "the `except` below takes this assertion's failure", function
@@ -410,7 +411,8 @@ class AssertionInExcept(Rule):
             if function.test is None:
                 continue
             for node in function.all(ast.Try):
-                handled = [each for handler in node.handlers for each in _asserts_in(handler.body, module, function)]
+                asserts = [each for handler in node.handlers for each in _asserts_in(handler.body, module, function)]
+                handled = [each for each in asserts if not _fails(each)]  # what fails says that there must be no error
                 if not handled or _may_be_absent(handled, module, function):
                     continue
                 if _asserts_in([*node.body, *node.orelse], module, function):
@@ -606,7 +608,7 @@ _OF_TESTS: Final = re.compile(r"(?:^|/)(?:test\w*|\w+_tests?|conftest|docs|examp
 def _raises_plainly(root: Path) -> bool:
     """Tell whether the code of a repository, tests apart, raises an `Exception` that is of no kind of its own."""
     files = find_python_files([root], read_collection_rules(root))
-    code = (file for file in files if not _OF_TESTS.search(file.relative_to(root).as_posix()))
+    code = (file for file in files if not _OF_TESTS.search(Path(os.path.relpath(file, root)).as_posix()))
     return any(_PLAIN.search(file.read_bytes()) for file in code if os.access(file, os.R_OK))
 
 
@@ -880,6 +882,12 @@ def _swallows(handler: ast.ExceptHandler, module: Module, function: Function) ->
         isinstance(each, ast.Pass | ast.Continue) or _is_said(each) or (isinstance(each, ast.Return) and not each.value)
         for each in handler.body
     )
+
+
+def _raises_again(handler: ast.ExceptHandler) -> bool:
+    """Tell whether an `except` of an assertion's failure lets it go on, before another one takes any exception."""
+    named = isinstance(handler.type, ast.Name) and handler.type.id == "AssertionError"
+    return named and isinstance(handler.body[-1], ast.Raise)
 
 
 def _is_said(statement: ast.stmt) -> bool:

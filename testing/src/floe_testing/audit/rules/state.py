@@ -25,7 +25,7 @@ class SharedState(Rule):
 
     id = "FT801"
     name = "shared-mutable-state"
-    severity = Severity.WARNING
+    severity = Severity.NOTE
     reason = (
         "A test changes what other tests of the module see: the outcome depends on which ran before, and on which "
         "worker. Make it new for each test, in a fixture."
