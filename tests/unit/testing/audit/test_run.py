@@ -148,3 +148,12 @@ def test_modules_that_import_of_each_other(line: str, repository: Repository) ->
     repository.write("tests/test_orders.py", f"{line.format('orders')}\n@order\ndef test_a():\n    assert order(7)\n")
     done = repository.audit()
     assert ([finding.rule for finding in done.findings], done.tests) == ([], 1)
+
+
+def test_text_of_a_newer_python(repository: Repository) -> None:
+    """A text that no version of Python at hand can read is told, and the other modules are looked at."""
+    repository.write("tests/unit/test_texts.py", 'total = 7\ntext = t"{total}" t"{total}"\n')
+    repository.write("tests/unit/test_orders.py", SLEEP)
+    found = [(finding.path, finding.rule) for finding in repository.audit().findings]
+    assert found[0] == ("tests/unit/test_orders.py", "FT401")
+    assert found[1:] in ([], [("tests/unit/test_texts.py", UNREADABLE)])
