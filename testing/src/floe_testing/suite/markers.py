@@ -59,6 +59,10 @@ class Case:
     unread: tuple[Unread, ...] = ()
 
 
+_Looked: TypeAlias = "tuple[Path, tuple[str, ...]]"
+"""A module, and the parts of a name that was looked up in it."""
+
+
 @dataclass(frozen=True)
 class Scope:
     """Where names are looked up: a module, or a class or a function in it."""
@@ -88,9 +92,9 @@ class Scope:
         if name is None:
             return None
         first, *rest = name.split(".")
-        return self._follow(first, rest)
+        return self._follow(first, rest, set())
 
-    def _follow(self, name: str, rest: Sequence[str]) -> "tuple[ast.AST, Scope] | None":
+    def _follow(self, name: str, rest: Sequence[str], looked: set[_Looked]) -> "tuple[ast.AST, Scope] | None":
         found: tuple[ast.AST, Scope] | None = None
         here = self.definitions
         if name in self.bound:
@@ -104,12 +108,12 @@ class Scope:
         elif name in here.imports:
             key = (name, *rest)
             if key not in self.known:
-                self.known[key] = self._imported(*here.imports[name], rest)
+                self.known[key] = self._imported(*here.imports[name], rest, looked)
             return self.known[key]
         elif self.outer is not None:
-            return self.outer._follow(name, rest)  # noqa: SLF001 - the same class
+            return self.outer._follow(name, rest, looked)  # noqa: SLF001 - the same class
         else:
-            starred = (self._imported(level, module, name, rest) for level, module in here.stars)
+            starred = (self._imported(level, module, name, rest, looked) for level, module in here.stars)
             return next((each for each in starred if each is not None), None)
         return _member(found, rest) if found else None
 
@@ -120,11 +124,16 @@ class Scope:
             return value
         return ast.copy_location(ast.List([ast.Starred(value, ast.Load()), *added], ast.Load()), value)
 
-    def _imported(self, level: int, module: str, taken: str, rest: Sequence[str]) -> "tuple[ast.AST, Scope] | None":
+    def _imported(
+        self, level: int, module: str, taken: str, rest: Sequence[str], looked: set[_Looked]
+    ) -> "tuple[ast.AST, Scope] | None":
         found = self.modules.imported(self.file, level, _parts(module, taken, rest))
-        return self._in_module(*found) if found is not None else None
+        return self._in_module(*found, looked) if found is not None else None
 
-    def _in_module(self, file: Path, parts: Sequence[str]) -> "tuple[ast.AST, Scope] | None":
+    def _in_module(self, file: Path, parts: Sequence[str], looked: set[_Looked]) -> "tuple[ast.AST, Scope] | None":
+        if (file, tuple(parts)) in looked:
+            return None  # modules that import of each other lead in a circle
+        looked.add((file, tuple(parts)))
         try:
             read = self.modules.read(file)
         except OSError:
@@ -133,7 +142,7 @@ class Scope:
         if read is None or not parts:
             return None
         scope = Scope(file, self.modules, read[1], read[0], others=self.others, explains=self.explains)
-        return scope._follow(parts[0], parts[1:])
+        return scope._follow(parts[0], parts[1:], looked)
 
     def markers(self, node: ast.expr, line: int | None = None, depth: int = 0) -> Iterator[Marker | Unread]:
         """Yield the markers that an expression stands for, as a decorator or in `pytestmark`.

@@ -41,6 +41,23 @@ class SkipWithoutReason(Rule):
                 pytest.skip()
         """),
     )
+    arguable = (
+        Example("""
+            import pytest
+
+            @pytest.mark.parametrize("lines", [[3, 4], pytest.param([7, 0], marks=pytest.mark.xfail)])
+            def test_total(lines):
+                assert Order(lines).total() == 7
+        """),
+        Example("""
+            import pytest
+
+            @pytest.mark.skip
+            def test_total_of_the_shop():
+                \"\"\"Asks the shop itself, over the network.\"\"\"
+                assert Order(7).total() == 7
+        """),
+    )
     good = (
         Example("""
             import sys
@@ -56,7 +73,7 @@ class SkipWithoutReason(Rule):
         """Look at markers, and at calls that skip."""
         for place, decorator in _decorators(module):
             if _is_bare(decorator, module) and not (_has_comment(decorator, module) or _is_told(place)):
-                yield self.finding(module, decorator, "no reason is given", place)
+                yield self.finding(module, decorator, "no reason is given", place, sure=not _is_described(place))
         for function in [module.top, *module.functions]:
             for call in function.calls:
                 if call.name in _CALLS and not _has_reason(call) and not _has_comment(call.node, module):
@@ -65,7 +82,7 @@ class SkipWithoutReason(Rule):
                     if _is_expected(call, each, module):
                         continue
                     if _is_bare(each, module) and not _is_told_above(each, module):
-                        yield self.finding(module, each, "no reason is given", function)
+                        yield self.finding(module, each, "no reason is given", function, sure=False)
 
 
 class SilentSkip(Rule):
@@ -252,6 +269,11 @@ _TELLS_WHY: Final = re.compile(
 
 _NOT_THERE: Final = re.compile(r"Doesnt|DoesNot|Unsupported|NotSupported|Without")
 """How names of classes say that something is not there."""
+
+
+def _is_described(function: Function | None) -> bool:
+    """Tell whether a function has a docstring, which may well give the reason."""
+    return function is not None and not isinstance(function.node, ast.Module) and bool(ast.get_docstring(function.node))
 
 
 def _is_told(function: Function | None) -> bool:

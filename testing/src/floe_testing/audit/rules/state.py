@@ -25,7 +25,7 @@ class SharedState(Rule):
 
     id = "FT801"
     name = "shared-mutable-state"
-    severity = Severity.WARNING
+    severity = Severity.NOTE
     reason = (
         "A test changes what other tests of the module see: the outcome depends on which ran before, and on which "
         "worker. Make it new for each test, in a fixture."
@@ -117,7 +117,7 @@ class OrderDependence(Rule):
 
     id = "FT803"
     name = "order-dependence"
-    severity = Severity.WARNING
+    severity = Severity.NOTE
     reason = (
         "The test needs another one to have run before it: alone, or on another worker, it fails. Let each test "
         "bring what it needs, by a fixture; what must happen in a row is one test."
