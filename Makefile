@@ -58,7 +58,7 @@ audit: .venv/ready ## Look for tests that can't fail, or fail for no reason; non
 	$(VENV)/floe-testing audit --fail-on note
 
 report: .venv/ready ## Write the audit of the tests into docs/audits/report.md
-	$(VENV)/floe-testing audit --format markdown --output docs/audits/report.md
+	$(VENV)/floe-testing audit --level note --format markdown --output docs/audits/report.md
 
 trace: .venv/ready ## Which requirements are verified by the results in results/; without any, which tests name them
 	$(VENV)/floe-testing trace --all --threshold 100 \

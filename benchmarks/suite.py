@@ -1,9 +1,10 @@
-"""Measures the audit and the trace of a suite of 10,000 tests against the time in which pytest collects it.
+"""Measures the audit and the trace of a suite of 10,000 tests, or the audit of one that is there, against other tools.
 
 `README.md` says what is measured, how to run this, and what came of it.
 """
 
 import argparse
+import json
 import os
 import resource
 import subprocess
@@ -11,11 +12,14 @@ import sys
 import tempfile
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
+from statistics import median
 
 TESTS_PER_MODULE = 20
 REQUIREMENTS = 200
+RULES_OF_RUFF = "PT,S,B"
+"""What ruff has of tests, of security and of likely bugs."""
 TIERS = ("unit", "unit", "unit", "integration", "e2e")
 """Which tier each fifth of the modules is of."""
 
@@ -151,12 +155,52 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tests", type=int, default=10_000)
     parser.add_argument("--runs", type=int, default=3, help="Warm runs of each command; the least counts.")
+    parser.add_argument("--repository", type=Path, help="Measure the audit of this one, and tell medians.")
+    parser.add_argument("--folder", default="tests", help="Where the tests of --repository are.")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
         root = Path(place)
+        if arguments.repository is not None:
+            measure(arguments.repository.resolve(), arguments.folder, root, arguments.runs)
+            return
         modules = generate(root / "orders", arguments.tests)
         print(f"{arguments.tests} tests in {modules} modules, {len(os.sched_getaffinity(0))} cores")
         compare(root, arguments.runs)
+
+
+def measure(repository: Path, folder: str, place: Path, runs: int) -> None:
+    """Print what the audit of a repository's tests costs, cold and warm, and what ruff costs for the same folder."""
+    report = place / "report.json"
+    environment = environment_of(place)
+    audit = [sys.executable, "-m", "floe_testing", "audit", str(repository / folder), "--root", str(repository)]
+    audit += ["--fail-on", "never", "--format", "json", "--output", str(report)]
+    ruff = [sys.executable, "-m", "ruff", "check", "--isolated", "--no-cache", "--exit-zero", "--quiet", "--statistics"]
+    commands = {
+        "audit, cold": [*audit, "--no-cache"],
+        "audit, warm": audit,
+        "ruff check, cold": [*ruff, "--select", RULES_OF_RUFF, str(repository / folder)],
+    }
+    run(audit, repository, environment)
+    looked_at = json.loads(report.read_text(encoding="utf-8"))["summary"]
+    files = dict.fromkeys(commands, looked_at["modules"])
+    files["ruff check, cold"] = sum(1 for _ in (repository / folder).rglob("*.py"))
+    print(f"{looked_at['tests']} tests in {looked_at['modules']} modules, {len(os.sched_getaffinity(0))} cores")
+    print(f"{'':30}{'wall':>8}{'CPU':>8}{'memory':>10}")
+    each: dict[str, float] = {}
+    for name, command in commands.items():
+        turns = [run(command, repository, environment) for _ in range(runs)]
+        show(name, Cost(*(median(values) for values in zip(*map(astuple, turns), strict=True))))
+        each[name] = median(turn.processor for turn in turns) / files[name]
+    warm, other = each["audit, warm"], each["ruff check, cold"]
+    print(f"warm, {warm * 1e3:.2f} ms of CPU a file, {warm / other:.2f} of ruff's {other * 1e3:.2f} ms (bar: 1.5)")
+
+
+def environment_of(place: Path) -> dict[str, str]:
+    """Return an environment with caches of its own, in which what Python compiles is kept."""
+    environment = os.environ | {"XDG_CACHE_HOME": str(place / "cache"), "COLUMNS": "200"}
+    # Warm is: with what Python compiled the time before, pytest's rewritten assertions among it.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    return environment
 
 
 def generate(root: Path, tests: int) -> int:
@@ -180,12 +224,11 @@ def generate(root: Path, tests: int) -> int:
 def compare(root: Path, runs: int) -> None:
     """Print what the audit, the trace and the collection cost, cold and warm."""
     repository = root / "orders"
-    environment = os.environ | {"XDG_CACHE_HOME": str(root / "cache"), "COLUMNS": "200"}
-    # Warm is: with what Python compiled the time before, pytest's rewritten assertions among it.
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    environment = environment_of(root)
     commands = {
         "audit": [sys.executable, "-m", "floe_testing.audit", "--fail-on", "never"],
         "trace": [sys.executable, "-m", "floe_testing.traceability"],
+        "ruff check": [sys.executable, "-m", "ruff", "check", "--no-cache", "--exit-zero", "--select", RULES_OF_RUFF],
         "pytest --collect-only": [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"],
     }
     print(f"{'':30}{'wall':>8}{'CPU':>8}{'memory':>10}")
@@ -199,11 +242,14 @@ def compare(root: Path, runs: int) -> None:
             max(each.megabytes for each in turns),
         )
         show(f"{name}, warm", warm[name])
-    audit, trace, collection = warm.values()
+    audit, trace, ruff, collection = warm.values()
     seconds, processor = audit.seconds + trace.seconds, audit.processor + trace.processor
     print(
         f"audit and trace, warm: {seconds:.2f} s, {seconds / collection.seconds:.2f} of the collection; "
         f"{processor:.2f} s of CPU, {processor / collection.processor:.2f} of its CPU (bars: 5 s, 0.33, 500 MB)"
+    )
+    print(
+        f"audit, warm: {audit.processor / ruff.processor:.2f} of ruff's CPU, which looks at the same files (bar: 1.5)"
     )
 
 

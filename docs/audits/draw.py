@@ -2,12 +2,13 @@
 
     python docs/audits/draw.py NUMBER FOLDER
 
-The packages of `packages.csv` are shuffled once, by a seed that never changes, then those of `packages-2.csv`,
-`packages-3.csv` and `packages-4.csv`, and each draw has twenty of them: the first for draw 1, the next for draw 2. Of
-its twenty, the first count whose source distribution holds tests: eight, and from draw 4 on as many more as it takes
-for 80 findings. All is run as it is, without settings. 80 of the findings are drawn, at most 14 of them of one rule or
-one package, and are written to `draw-NUMBER.csv` beside this script, without a verdict. Archives that are not in FOLDER
-are downloaded.
+The packages of `packages.csv` are shuffled once, by a seed that never changes, then those of `packages-2.csv` and so
+on, and each draw has twenty of them: the first for draw 1, the next for draw 2. Of its twenty, the first count whose
+source distribution holds tests: eight, and from draw 4 on as many more as it takes for 80 findings. All is run as it
+is, without settings: from draw 12 on, that is errors and warnings, of which there are fewer, so that from draw 13 on a
+draw may take forty packages, and begins behind the last one of the draw before. 80 of the findings are drawn, at most
+14 of them of one rule or one package, and are written to `draw-NUMBER.csv` beside this script, without a verdict.
+Archives that are not in FOLDER are downloaded.
 """
 
 import argparse
@@ -23,12 +24,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 HERE = Path(__file__).parent
-LISTS = ("packages.csv", "packages-2.csv", "packages-3.csv", "packages-4.csv")
+LISTS = ("packages.csv", "packages-2.csv", "packages-3.csv", "packages-4.csv", "packages-5.csv")
 SEED = 20261128
 IN_A_DRAW = 20
+BEGINS = {13: 240, 14: 271}
+"""Where later draws begin; they have up to twice as many packages, and the next one begins where they end."""
 WITH_TESTS = 8
 EIGHT_ONLY = 3
 """The last draw of eight packages, however few findings they had."""
+EVERY_LEVEL = 11
+"""The last draw with notes among its findings."""
 FINDINGS = 80
 AT_MOST = 14
 Suite = tuple[str, Path, list[Path]]
@@ -58,7 +63,7 @@ def write(number: int, suites: Iterator[Suite]) -> None:
         if len(names) >= WITH_TESTS and (number <= EIGHT_ONLY or len(chosen) == FINDINGS):
             break
         names.append(suite[0])
-        found += audit(*suite)
+        found += audit(*suite, level="note" if number <= EVERY_LEVEL else "warning")
         chosen = choose(found, number)
     with (HERE / f"draw-{number}.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS, restval="", lineterminator="\n")
@@ -72,6 +77,8 @@ def write(number: int, suites: Iterator[Suite]) -> None:
 def packages(number: int) -> list[str]:
     """Return the names of the packages of a draw."""
     names = [name for each in LISTS for name in shuffled(HERE / each)]
+    if number in BEGINS:
+        return names[BEGINS[number] : BEGINS[number] + 2 * IN_A_DRAW]
     return names[IN_A_DRAW * (number - 1) : IN_A_DRAW * number]
 
 
@@ -119,11 +126,11 @@ def find_tests(root: Path) -> list[Path]:
     return found
 
 
-def audit(name: str, root: Path, tests: list[Path]) -> list[dict[str, str]]:
-    """Return the findings of a suite."""
+def audit(name: str, root: Path, tests: list[Path], level: str) -> list[dict[str, str]]:
+    """Return the findings of a suite that are at least as severe as `level`."""
     package, _, version = name.rpartition("-")
     command = [sys.executable, "-m", "floe_testing", "audit", *map(str, tests), "--root", str(root)]
-    options = ["--format", "json", "--fail-on", "never", "--no-cache"]
+    options = ["--format", "json", "--level", level, "--fail-on", "never", "--no-cache"]
     done = subprocess.run([*command, *options], check=False, capture_output=True, text=True)  # noqa: S603 - as above
     if done.returncode != 0:
         print(f"{name}: {done.stderr.strip()}", file=sys.stderr)

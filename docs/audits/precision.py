@@ -1,4 +1,4 @@
-"""Prints how often each rule was right in the blind draws, as the table in `README.md` has it.
+"""Prints how often each rule was right in the blind draws, as the tables in `README.md` have it.
 
 python docs/audits/precision.py
 """
@@ -8,12 +8,18 @@ from collections import Counter
 from pathlib import Path
 
 DRAWS = sorted(Path(__file__).parent.glob("draw-*.csv"))
+SHOWN_ONLY = 12
+"""The first draw of what is shown by default."""
 VERDICTS = ("right", "wrong", "arguable")
 
 
 def main() -> None:
-    """Print the table."""
-    print(table([finding for file in DRAWS for finding in read(file)]))
+    """Print the tables."""
+    found = {int(file.stem.removeprefix("draw-")): read(file) for file in DRAWS}
+    print("## Errors and warnings by rule\n")
+    print(table([finding for number, findings in found.items() if number >= SHOWN_ONLY for finding in findings]))
+    print("\n## All draws by rule\n")
+    print(table([finding for findings in found.values() for finding in findings]))
 
 
 def read(file: Path) -> list[dict[str, str]]:

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Final
 
 from floe_testing.audit.look import is_len, keyword, parametrized, strings_in, words_of
@@ -101,7 +102,7 @@ def _find_checks(module: Module, function: Function) -> list[Check]:
     found += [
         Check(node, Strength.DELEGATED) for node in function.all(ast.Raise) if _must_not_be_called(node, function)
     ]
-    if function.test is not None and any("assert" in text for text in strings_in(function.node)):
+    if function.test is not None and any("assert" in text for text in function.texts):
         found.append(Check(function.node.body[0], Strength.DELEGATED))  # code that is handed on, and checks elsewhere
     if function.test is not None and any(map(_is_checking, _asked_for(function))):
         found.append(Check(function.node.body[0], Strength.DELEGATED))
@@ -154,6 +155,7 @@ def _asked_for(function: Function) -> Iterator[str]:
             yield from map(str, marker.args)
 
 
+@lru_cache(maxsize=10_000)
 def _is_checking(name: str) -> bool:
     return any(word in name.lower() for word in _CHECKING_WORDS)
 
@@ -395,7 +397,7 @@ _TWO: Final[dict[str, type[ast.cmpop]]] = {
 def as_test(call: Call) -> ast.expr | None:  # noqa: PLR0911 - as above
     """Return the expression that a method of `unittest.TestCase` asserts, None if it is none of the common ones."""
     args = call.node.args
-    if not call.name.startswith(("self.", "cls.")):
+    if not (call.last.startswith("assert") and call.name.startswith(("self.", "cls."))):
         return None
     match call.last, args:
         case "assertTrue" | "assert_", [value, *_]:
@@ -424,8 +426,7 @@ def _helper_strength(call: Call, module: Module, function: Function) -> Strength
     if _checks_itself(_called(call, module, function), module, set()):
         return Strength.DELEGATED
     # A class of the module, such as a thread, that checks in a method of its own.
-    methods = [each for each in module.functions if each.symbol.startswith(f"{call.name}.")] if call.name else []
-    return Strength.DELEGATED if any(each.all(ast.Assert) for each in methods) else None
+    return Strength.DELEGATED if any(each.all(ast.Assert) for each in module.functions_in(call.name)) else None
 
 
 def _called(call: Call, module: Module, function: Function) -> Function | None:
@@ -551,7 +552,7 @@ def _is_constant_true(node: ast.expr | None) -> bool:
 
 
 def _same(one: ast.expr, other: ast.expr) -> bool:
-    return ast.dump(one) == ast.dump(other)
+    return type(one) is type(other) and ast.dump(one) == ast.dump(other)
 
 
 def strongest(found: Sequence[Check]) -> Strength | None:

@@ -18,7 +18,7 @@ from floe_testing.audit.reading import read_project
 from floe_testing.audit.registry import all_rules
 from floe_testing.audit.reports import RENDERERS
 from floe_testing.audit.reports.machine import MOST_RESULTS, too_many
-from floe_testing.audit.reports.terminal import explain, not_collected, print_audit, summary
+from floe_testing.audit.reports.terminal import explain, not_collected, not_shown, print_audit, summary
 from floe_testing.audit.rule import Rule
 from floe_testing.audit.run import audit as run_audit
 from floe_testing.errors import FloeTestingError
@@ -44,6 +44,11 @@ class NothingToAuditError(FloeTestingError):
     show_default=True,
     help="Exit with 1 where a finding is at least this severe.",
 )
+@click.option(
+    "--level",
+    type=click.Choice([severity.value for severity in Severity]),
+    help="Show findings that are at least this severe, and count the others; warning, or --fail-on where that is less.",
+)
 @click.option("--baseline", type=click.Path(dir_okay=False, path_type=Path), help="Findings listed here don't count.")
 @click.option("--write-baseline", is_flag=True, help="List the present findings in the file of --baseline.")
 @click.option(
@@ -66,6 +71,7 @@ def audit(  # noqa: PLR0913 - a function's arguments are its command's options
     form: str,
     output: Path | None,
     fail_on: str,
+    level: str | None,
     baseline: Path | None,
     write_baseline: bool,
     limit: int,
@@ -110,9 +116,16 @@ def audit(  # noqa: PLR0913 - a function's arguments are its command's options
         kept = f", and {len(done.kept)} of files that were not looked at" if done.kept else ""
         click.echo(f"{len(every)} findings are in {baseline} now{kept}")
         return
-    _write(done, project, form, output, console, limit)
     worst = None if fail_on == "never" else Severity(fail_on)
+    _write(done.at_level(_level(level, worst)), project, form, output, console, limit)
     context.exit(_FOUND if worst is not None and done.count(worst) else 0)
+
+
+def _level(given: str | None, worst: Severity | None) -> Severity:
+    """Return how severe a finding must be to be shown: a warning, unless asked otherwise, or less makes it fail."""
+    if given is not None:
+        return Severity(given)
+    return min(Severity.WARNING, worst or Severity.WARNING, key=lambda severity: severity.rank)
 
 
 def _known(baseline: Path, *, write: bool) -> Baseline:
@@ -157,6 +170,8 @@ def _write(  # noqa: PLR0913, PLR0917 - what to write, and all that tells how
         return
     write_text(output, rendered)
     click.echo(summary(done))
+    if done.hidden:
+        click.echo(not_shown(done))
     if done.uncollected:
         click.echo(not_collected(done), err=True)
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from floe_testing.audit.checks import as_test, checks
+from floe_testing.audit.checks import as_test, asserted, checks
 from floe_testing.audit.look import names_in
 from floe_testing.audit.model import Check
 from floe_testing.audit.module import Function, Module
@@ -89,7 +89,7 @@ def could_be_waited_for(call: ast.Call, module: Module, function: Function) -> b
     if _is_held_back(call, function) or _is_measured(call, function):
         return False
     before, after = _neighbours(call, function)
-    if _still_stands(after):
+    if _still_stands(after, function):
         return False
     return (
         _SAYS_WAIT.search(_said_of(call, module).lower()) is not None
@@ -103,10 +103,12 @@ _BROKEN: Final = re.compile(r"clos|fail|error|cancel|crash|broken|lost|dead|exit
 """What is in the names of states that must not be reached."""
 
 
-def _still_stands(after: list[ast.stmt]) -> bool:
+def _still_stands(after: list[ast.stmt], function: Function) -> bool:
     """Tell whether what is checked next is that nothing has broken in the meantime."""
-    match after[:1]:
-        case [ast.Assert(test=ast.UnaryOp(op=ast.Not(), operand=state))]:
+    following = after[0] if after else None
+    node = getattr(following, "value", following)
+    match asserted(node, function) if isinstance(node, ast.AST) else None:
+        case ast.UnaryOp(op=ast.Not(), operand=state):
             return any(_BROKEN.search(word.lower()) for word in _words_of(state))
     return False
 
@@ -140,6 +142,11 @@ def _neighbours(call: ast.Call, function: Function) -> tuple[ast.stmt | None, li
                 place = body.index(own)
                 return (body[place - 1] if place else None), body[place + 1 :]
     return None, []
+
+
+def is_looked_at_next(call: ast.Call, module: Module, function: Function) -> bool:
+    """Tell whether what follows a wait is a check that something has come, by which it could be waited for."""
+    return _looks_next(call, _neighbours(call, function)[1], module, function)
 
 
 def _looks_next(call: ast.Call, after: list[ast.stmt], module: Module, function: Function) -> bool:

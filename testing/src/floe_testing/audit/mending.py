@@ -9,6 +9,7 @@ from typing import Final
 
 from floe_testing.audit.model import Finding
 from floe_testing.files import write_text
+from floe_testing.suite.definitions import Modules
 from floe_testing.suite.markers import Scope, module_scope
 from floe_testing.suite.syntax import Names, parse, statements
 
@@ -55,7 +56,7 @@ def _mend(file: Path, path: str, findings: Sequence[Finding], root: Path) -> Ite
     body = list(statements(tree.body))
     for statement in body:
         names.see(statement)
-    scope = module_scope(file, root, names, body)
+    scope = module_scope(file, Modules(root), names, body)
     lines = source.splitlines(keepends=True)
     done: list[str] = []
     # From the end, so that what was changed does not move what is still to be.

@@ -2,7 +2,7 @@
 
 import ast
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from textwrap import dedent
 from typing import Final
@@ -82,6 +82,7 @@ class Fact:
     symbol: str = ""
     text: str = ""
     label: str = ""
+    column: int = 1
 
 
 @dataclass(frozen=True)
@@ -163,6 +164,8 @@ class Audit:
     """How many files the settings exclude."""
     patterns: tuple[str, ...] = ()
     """What pytest takes for a file of tests."""
+    hidden: tuple[Finding, ...] = ()
+    """Findings below the level that is asked for, which are only counted."""
 
     @property
     def tests(self) -> int:
@@ -172,6 +175,14 @@ class Audit:
     def count(self, severity: Severity) -> int:
         """Return how many findings are at least this severe."""
         return sum(finding.severity.rank >= severity.rank for finding in self.findings)
+
+    def at_level(self, level: Severity) -> "Audit":
+        """Return the audit with the findings that are at least this severe; the others are hidden."""
+        return replace(
+            self,
+            findings=tuple(each for each in self.findings if each.severity.rank >= level.rank),
+            hidden=tuple(each for each in self.findings if each.severity.rank < level.rank),
+        )
 
 
 TIERS: Final = ("unit", "contract", "integration", "e2e")

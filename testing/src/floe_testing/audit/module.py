@@ -3,21 +3,24 @@
 import ast
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Final, Literal, NamedTuple, TypeVar
+from types import NoneType
+from typing import Final, Literal, TypeAlias, TypeVar
 
 from floe_testing.audit.model import TIERS, Check
+from floe_testing.suite.comments import Comment, comments
 from floe_testing.suite.reading import ParsedModule, TestFunction
-from floe_testing.suite.syntax import FunctionNode, Names, comments
+from floe_testing.suite.syntax import FunctionNode, Names, dotted
 
 Node = TypeVar("Node", bound=ast.AST)
 Kind = Literal["test", "fixture", "setup", "helper", "module"]
 
 _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
 _IMPORTS: Final = (ast.Import, ast.ImportFrom)
-_SKIPPED: Final = frozenset({ast.Name, ast.Constant, ast.Load, ast.Store, ast.Del, ast.alias, ast.arg})
+_WITH_TEXTS: Final = frozenset({ast.Constant, ast.arg})
+_SKIPPED: Final = frozenset({*_WITH_TEXTS, ast.Name, ast.alias, str, int, NoneType})
 """Leaves, which are most of a tree, and which no rule looks for but from their parents."""
 _KEPT: Final = frozenset(
     {
@@ -27,6 +30,10 @@ _KEPT: Final = frozenset(
         *(ast.Yield, ast.YieldFrom),
     }
 )
+_LOOKED_AT: Final = frozenset({*_KEPT, *_IMPORTS, ast.Call, ast.Lambda})
+"""What is kept, or has something of its own inside; of others only what stands in them counts."""
+_WITHOUT_NODES: Final = frozenset({"ctx", "op", "ops", "id", "attr", "kind", "type_comment", "lineno", "level"})
+"""Fields of nodes in which there are no others but operators, and whether a name is read or set."""
 _DIRECTIVE: Final = re.compile(r"\b(?:(?:type|pyright|mypy): *ignore(?:\[[^]]*\])?|pylint: *disable\S*)")
 """What comments tell checkers to ignore, which says nothing of the test."""
 _HEADER: Final = 20
@@ -37,7 +44,7 @@ _SETUPS: Final = frozenset(
 )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False, slots=True)
 class Call:
     """One call."""
 
@@ -46,20 +53,16 @@ class Call:
     """The whole dotted name; one that starts with `$` belongs to a parameter, with `.` to some other value."""
     nested: bool
     """It is in a function inside the function, and so runs when that does."""
+    last: str = field(init=False)
+    """The last part of the name."""
 
-    @property
-    def last(self) -> str:
-        """The last part of the name."""
-        return self.name.rpartition(".")[2].removeprefix("$")
+    def __post_init__(self) -> None:
+        """Take the name apart once, for many rules ask for its last part."""
+        self.last = self.name.rpartition(".")[2].removeprefix("$")
 
 
-class _Place(NamedTuple):
-    """A node that the walk has come to, and what it stands in."""
-
-    node: ast.AST
-    classes: tuple[ast.ClassDef, ...]
-    function: "Function"
-    nested: bool
+_Place: TypeAlias = "tuple[ast.AST, tuple[ast.ClassDef, ...], Function, bool]"
+"""A node that the walk has come to, the classes and the function it stands in, and whether in one inside that."""
 
 
 @dataclass(eq=False)
@@ -73,6 +76,8 @@ class Function:
     class_node: ast.ClassDef | None = None
     test: TestFunction | None = None
     calls: list[Call] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+    """The texts that stand in it, docstrings and those of functions inside it among them."""
     checks: list[Check] | None = None
     """What it checks, once `floe_testing.audit.checks` has looked."""
     _own: dict[type, list[ast.AST]] = field(default_factory=lambda: defaultdict(list))
@@ -108,6 +113,14 @@ class Function:
         while node in self._parents and node is not self.node:
             node = self._parents[node]
             yield node
+
+
+_FIELDS: Final[dict[type[ast.AST], tuple[str, ...]]] = {
+    kind: tuple(name for name in kind._fields if name not in _WITHOUT_NODES)
+    for kind in vars(ast).values()
+    if isinstance(kind, type) and issubclass(kind, ast.AST)
+}
+"""Where other nodes stand in each kind of them."""
 
 
 def _spaced(name: str) -> str:
@@ -160,6 +173,20 @@ class Module:
         """The functions by symbol."""
         return {function.symbol: function for function in self.functions}
 
+    def functions_in(self, name: str) -> Sequence[Function]:
+        """Return the functions of a class, those of classes inside it too, by its dotted name."""
+        return self._by_class.get(name, ())
+
+    @cached_property
+    def _by_class(self) -> Mapping[str, Sequence[Function]]:
+        found: dict[str, list[Function]] = defaultdict(list)
+        for function in self.functions:
+            name = function.symbol.rpartition(".")[0]
+            while name:
+                found[name].append(function)
+                name = name.rpartition(".")[0]
+        return found
+
     def function_at(self, line: int) -> Function:
         """Return the function that a line is in, or what stands outside of them."""
         for function in self.functions:
@@ -179,7 +206,7 @@ class Module:
             first = first.value
         if isinstance(first, ast.Name):
             own = first.id in function.parameters and first.id not in {"self", "cls"}
-            return f"{'$' if own else ''}{self._dotted(node) if own else self.names.resolve(node)}"
+            return f"${dotted(node) or ''}" if own else str(self.names.resolve(node))
         return f".{node.attr}" if isinstance(node, ast.Attribute) else ""
 
     def tier_of(self, function: Function) -> str:
@@ -198,12 +225,12 @@ class Module:
         first, column, last = function.node.lineno, function.node.col_offset, function.node.end_lineno or 0
         first = min([first, *(each.lineno for each in function.node.decorator_list)])
         above: list[str] = []
-        for line, indent, text in reversed(self._comments):
-            if line == first - 1 and indent == column and not self.lines[line - 1][:indent].strip():
-                above.insert(0, text)
-                first = line
+        for comment in reversed(self._comments):
+            if comment.line == first - 1 and comment.column == column and comment.alone:
+                above.insert(0, comment.text)
+                first = comment.line
         comments = []
-        for line, indent, text in self._comments:
+        for line, indent, text, _ in self._comments:
             # What stands behind the last statement is the function's as long as it is indented and nothing else comes.
             if function.node.lineno <= line <= last or (line == last + 1 and indent > column):
                 comments.append(_DIRECTIVE.sub("", text))
@@ -214,51 +241,50 @@ class Module:
 
     def comment_lines(self, first: int, last: int) -> list[tuple[int, str]]:
         """Return the comments between two lines, these included, each with its line."""
-        return [(line, text) for line, _, text in self._comments if first <= line <= last]
+        return [(comment.line, comment.text) for comment in self._comments if first <= comment.line <= last]
 
     def comment_at(self, line: int) -> str:
         """Return the comment that stands on a line, or right above it; nothing where there is none."""
-        found = {number: (indent, text) for number, indent, text in self._comments}
-        if line in found:
-            return found[line][1]
-        above = found.get(line - 1)
-        alone = above is not None and not self.lines[line - 2][: above[0]].strip()
-        return above[1] if above is not None and alone else ""
+        if line in self._comment_on:
+            return self._comment_on[line].text
+        above = self._comment_on.get(line - 1)
+        return above.text if above is not None and above.alone else ""
 
     @cached_property
-    def _comments(self) -> list[tuple[int, int, str]]:
+    def _comments(self) -> list[Comment]:
         # A comment for the audit is no reason by itself: it would have nothing to silence.
-        return [(*token.start, token.string) for token in comments(self._source) if "floe:" not in token.string]
+        return [comment for comment in comments(self._source) if "floe:" not in comment.text]
 
-    @staticmethod
-    def _dotted(node: ast.AST) -> str:
-        return Names().resolve(node) or ""
+    @cached_property
+    def _comment_on(self) -> Mapping[int, Comment]:
+        return {comment.line: comment for comment in self._comments}
 
     def _walk(self) -> None:
         for statement in self.tree.body:
             self.names.see(statement)
-        stack = [_Place(self.tree, (), self.top, nested=False)]
+        stack: list[_Place] = [(self.tree, (), self.top, False)]
         while stack:
-            place = stack.pop()
-            self._keep(place)
-            classes, function, nested = self._inside(place)
-            stack += [_Place(child, classes, function, nested) for child in reversed(self._children(place.node))]
+            node, classes, function, nested = stack.pop()
+            if type(node) in _LOOKED_AT:
+                self._keep(node, function, nested=nested)
+                classes, function, nested = self._inside(node, classes, function, nested=nested)
+            stack += [(child, classes, function, nested) for child in reversed(self._children(node, function))]
         for function, call, nested in self._calls:
             function.calls.append(Call(call, self.resolve(call.func, function), nested))
 
-    def _keep(self, place: "_Place") -> None:
-        node = place.node
+    def _keep(self, node: ast.AST, function: Function, *, nested: bool) -> None:
         if isinstance(node, ast.Call):
-            self._calls.append((place.function, node, place.nested))
+            self._calls.append((function, node, nested))
         elif type(node) in _KEPT:
-            place.function.keep(node, nested=place.nested)
+            function.keep(node, nested=nested)
         elif isinstance(node, _IMPORTS):
             self.imports.append(node)
             self.names.see(node)
 
-    def _inside(self, place: "_Place") -> tuple[tuple[ast.ClassDef, ...], Function, bool]:
+    def _inside(
+        self, node: ast.AST, classes: tuple[ast.ClassDef, ...], function: Function, *, nested: bool
+    ) -> tuple[tuple[ast.ClassDef, ...], Function, bool]:
         """Return the classes and the function that a node's children are in, and whether in one inside that."""
-        node, classes, function, nested = place.node, place.classes, place.function, place.nested
         if isinstance(node, _FUNCTIONS):
             if function is not self.top:
                 return classes, function, True
@@ -271,14 +297,28 @@ class Module:
             return (*classes, node), function, nested
         return classes, function, nested
 
-    def _children(self, node: ast.AST) -> list[ast.AST]:
-        children = []
-        for child in ast.iter_child_nodes(node):
-            if type(child) not in _SKIPPED:
-                children.append(child)
-            elif isinstance(child, ast.Constant) and isinstance(child.value, str) and "://" in child.value:
-                self.urls.append(child)
-        return children
+    def _children(self, node: ast.AST, function: Function) -> list[ast.AST]:
+        """Return what stands right in a node but for leaves, and keep the texts among these."""
+        found = []
+        for name in _FIELDS[type(node)]:
+            value = getattr(node, name)
+            for child in value if isinstance(value, list) else (value,):
+                kind = type(child)
+                if kind not in _SKIPPED:
+                    found.append(child)
+                elif kind in _WITH_TEXTS:
+                    self._keep_texts(child, function)
+        return found
+
+    def _keep_texts(self, leaf: ast.Constant | ast.arg, function: Function) -> None:
+        if isinstance(leaf, ast.Constant):
+            if isinstance(leaf.value, str):
+                function.texts.append(leaf.value)
+                if "://" in leaf.value:
+                    self.urls.append(leaf)
+        elif leaf.annotation is not None:
+            written = [each.value for each in ast.walk(leaf.annotation) if isinstance(each, ast.Constant)]
+            function.texts += [each for each in written if isinstance(each, str)]
 
     def _function(self, node: FunctionNode, classes: tuple[ast.ClassDef, ...]) -> Function:
         test = self._tests.get(node)

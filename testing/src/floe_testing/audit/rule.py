@@ -23,10 +23,13 @@ class Rule(ABC):
     """Letters and three digits: `FT101`."""
     name: ClassVar[str]
     severity: ClassVar[Severity]
+    """Of what is right nearly always; what a careful person may see otherwise is a note."""
     reason: ClassVar[str]
     """Why it matters, for someone who has just been told off by it."""
     bad: ClassVar[tuple[Example, ...]]
     good: ClassVar[tuple[Example, ...]]
+    arguable: ClassVar[tuple[Example, ...]] = ()
+    """Source whose author may have a reason that it does not show: found, but as a note."""
 
     def check(self, module: "Module") -> Iterator[Finding]:  # noqa: ARG002 - for those that override it
         """Yield what is wrong in one module."""
@@ -40,15 +43,23 @@ class Rule(ABC):
         """Yield what is wrong in the suite, told by the facts of all its modules, in the order of paths and lines."""
         yield from ()
 
-    def finding(self, module: "Module", node: ast.AST, message: str, function: "Function | None" = None) -> Finding:
-        """Return a finding at a node of a function, or outside of any."""
+    def finding(
+        self,
+        module: "Module",
+        node: ast.AST,
+        message: str,
+        function: "Function | None" = None,
+        *,
+        sure: bool = True,
+    ) -> Finding:
+        """Return a finding at a node of a function, or outside of any; a note where the rule is not sure of it."""
         line = getattr(node, "lineno", 1)
         return Finding(
             path=module.path,
             line=line,
             column=getattr(node, "col_offset", 0) + 1,
             rule=self.id,
-            severity=self.severity,
+            severity=self.severity if sure else Severity.NOTE,
             message=message,
             symbol=function.symbol if function else "",
             text=module.text(line),
@@ -59,8 +70,10 @@ class Rule(ABC):
     ) -> Fact:
         """Return a fact at a node."""
         line = getattr(node, "lineno", 1)
-        return Fact(self.id, key, module.path, line, function.symbol if function else "", module.text(line), label)
+        symbol, column = function.symbol if function else "", getattr(node, "col_offset", 0) + 1
+        return Fact(self.id, key, module.path, line, symbol, module.text(line), label, column)
 
-    def finding_at(self, fact: Fact, message: str) -> Finding:
-        """Return a finding where a fact was noted."""
-        return Finding(fact.path, fact.line, 1, self.id, self.severity, message, fact.symbol, fact.text)
+    def finding_at(self, fact: Fact, message: str, *, sure: bool = True) -> Finding:
+        """Return a finding where a fact was noted; a note where the rule is not sure of it."""
+        severity = self.severity if sure else Severity.NOTE
+        return Finding(fact.path, fact.line, fact.column, self.id, severity, message, fact.symbol, fact.text)

@@ -6,7 +6,6 @@ import re
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -22,9 +21,11 @@ from floe_testing.audit.project import PYPROJECT, Project
 from floe_testing.audit.registry import BrokenRuleError, all_rules, followed_rules
 from floe_testing.audit.rule import Rule
 from floe_testing.audit.suppression import apply_suppressions, find_in_toml, find_suppressions
-from floe_testing.suite.cache import Cache, Form, are_current, digest
+from floe_testing.suite.cache import Cache, Form, digest, freshness
 from floe_testing.suite.collection import CollectionRules, find_python_files, read_collection_rules
-from floe_testing.suite.reading import ParsedModule, parse_module, workers
+from floe_testing.suite.definitions import Modules
+from floe_testing.suite.processes import read_each
+from floe_testing.suite.reading import ParsedModule, parse_module
 from floe_testing.suite.syntax import describe
 
 T = TypeVar("T")
@@ -34,8 +35,6 @@ _TESTS: Final = re.compile(
     rb"^class \w+\([^)]*TestCase\b[^)]*\):(?:.|\n)*?^    (?:async )?def test|^(?:async )?def test_", re.MULTILINE
 )
 """What a module has that pytest would find tests in, if it looked."""
-_FEW_FILES: Final = 30
-"""Up to here one process is done before a second has started."""
 
 
 @dataclass(frozen=True)
@@ -104,9 +103,9 @@ def _is_left_out(file: Path, root: Path, project: Project) -> bool:
         return True
 
 
-def read_report(file: _File, root: Path, rules: CollectionRules, project: Project) -> ModuleReport:
+def read_report(file: _File, root: Path, rules: CollectionRules, project: Project, modules: Modules) -> ModuleReport:
     """Return what is found in one file; one that can't be read is a finding."""
-    parsed = parse_module(file.path, root, rules)
+    parsed = parse_module(file.path, root, rules, modules, explains=False)
     if not isinstance(parsed, ParsedModule):
         findings = [
             Finding(each.path, each.line, 1, UNREADABLE, Severity.ERROR, f"not read: {each.message}")
@@ -188,33 +187,27 @@ def _test_folders(files: Sequence[Path], tests: set[Path]) -> set[Path]:
 
 
 def _relative(path: Path, root: Path) -> str:
-    return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
+    return path.as_posix().removeprefix(f"{root.as_posix().rstrip('/')}/")
 
 
 def _read_all(
     files: Sequence[_File], root: Path, rules: CollectionRules, project: Project, known: Cache[ModuleReport] | None
 ) -> list[ModuleReport]:
-    read = partial(read_report, root=root, rules=rules, project=project)
+    read = partial(read_report, root=root, rules=rules, project=project, modules=Modules(root))
     if known is None:
-        return _each(read, files)
+        return read_each(read, files)
     keys = [(_relative(file.path, root), digest(file.path, bytes([file.is_test]))) for file in files]
-    return known.complete(keys, lambda places: _each(read, [files[place] for place in places]))
+    return known.complete(keys, lambda places: read_each(read, [files[place] for place in places]))
 
 
 def _form() -> Form[ModuleReport]:
     adapter = TypeAdapter(ModuleReport)
+    are_current = freshness()
     return Form(
         lambda report: adapter.dump_json(report).decode(),
         adapter.validate_json,
         lambda report: are_current(report.others),
     )
-
-
-def _each(read: partial[ModuleReport], files: Sequence[_File]) -> list[ModuleReport]:
-    if len(files) <= _FEW_FILES:
-        return [read(file) for file in files]
-    with ProcessPoolExecutor(max_workers=workers()) as pool:
-        return list(pool.map(read, files, chunksize=8))
 
 
 def _conclude(modules: Sequence[ModuleReport], project: Project) -> list[Finding]:

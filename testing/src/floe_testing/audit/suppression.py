@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from floe_testing.audit.model import Finding, Severity, Suppression
-from floe_testing.suite.syntax import comments
+from floe_testing.suite.comments import comments
 
 NO_REASON: Final = "FT001"
 UNUSED: Final = "FT002"
@@ -22,12 +22,11 @@ def find_suppressions(source: bytes, tree: ast.Module, path: str) -> tuple[Suppr
     spans = _spans(tree)
     found = []
     for comment in comments(source):
-        parsed = _parse(comment.string)
+        parsed = _parse(comment.text)
         if parsed is None:
             continue
-        line = comment.start[0]
-        alone = not comment.line[: comment.start[1]].strip()
-        spoken_of = min((first for first, _ in spans if first > line), default=line) if alone else line
+        line = comment.line
+        spoken_of = min((first for first, _ in spans if first > line), default=line) if comment.alone else line
         inside = [span for span in spans if span[0] <= spoken_of <= span[1]]
         first, last = min(inside, key=lambda span: span[1] - span[0], default=(spoken_of, spoken_of))
         found.append(Suppression(path, line, *parsed, first, last))

@@ -4,7 +4,7 @@ import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Final, Generic, TypeVar
@@ -34,7 +34,9 @@ class _Content:
     """By the file's name: the hash of what was read, and what came of it."""
 
 
-_ADAPTER: Final = TypeAdapter(_Content)
+@cache
+def _adapter() -> TypeAdapter[_Content]:
+    return TypeAdapter(_Content)
 
 
 class Cache(Generic[T]):
@@ -71,13 +73,13 @@ class Cache(Generic[T]):
     @cached_property
     def _content(self) -> Mapping[str, tuple[str, str]]:
         try:
-            content = _ADAPTER.validate_json(self._file.read_bytes())
+            content = _adapter().validate_json(self._file.read_bytes())
         except (OSError, ValidationError):
             return {}
         return content.results if content.version == self._version else {}
 
     def _put(self, fresh: Mapping[str, tuple[str, str]]) -> None:
-        content = _ADAPTER.dump_json(_Content(self._version, {**self._content, **fresh}))
+        content = _adapter().dump_json(_Content(self._version, {**self._content, **fresh}))
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True)
             with NamedTemporaryFile(dir=self._file.parent, delete=False) as file:
@@ -102,6 +104,7 @@ def digest(file: Path, more: bytes = b"") -> str:
     return hashlib.blake2b(more + content, digest_size=16).hexdigest()
 
 
-def are_current(files: Mapping[str, str]) -> bool:
-    """Tell whether files are as they were, by the hash of each."""
-    return all(digest(Path(path)) == then for path, then in files.items())
+def freshness() -> Callable[[Mapping[str, str]], bool]:
+    """Return what tells whether files are as they were, by the hash of each; it reads each file once."""
+    now = lru_cache(maxsize=None)(lambda path: digest(Path(path)))
+    return lambda files: all(now(path) == then for path, then in files.items())

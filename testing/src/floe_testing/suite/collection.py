@@ -84,7 +84,7 @@ def find_python_files(paths: Iterable[Path], rules: CollectionRules) -> list[Pat
     if missing:
         message = f"no such file or folder: {', '.join(missing)}"
         raise NoSuchPathError(message)
-    found = {resolved(file) for path in paths for file in (_walk(path, rules) if path.is_dir() else [path])}
+    found = {file for path in paths for file in (_walk(path, rules) if path.is_dir() else [resolved(path)])}
     return sorted(found)
 
 
@@ -99,7 +99,11 @@ def resolved(file: Path) -> Path:
 def _walk(folder: Path, rules: CollectionRules) -> Iterator[Path]:
     for place, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not _is_skipped(place, name, rules.norecursedirs)]
-        yield from (Path(place, name) for name in files if name.endswith(".py"))
+        own = resolved(Path(place))
+        for name in files:
+            if name.endswith(".py"):
+                file = own / name
+                yield resolved(file) if file.is_symlink() else file  # which asks of each folder above it, too
 
 
 def _is_skipped(place: str, name: str, patterns: Sequence[str]) -> bool:

@@ -7,16 +7,15 @@ import ast
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from floe_testing.suite.syntax import FunctionNode, Names, dotted, parse, statements
+from floe_testing.suite.definitions import Definitions, Modules, definitions_in
+from floe_testing.suite.syntax import Names, dotted
 
 _MARK: Final = "pytest.mark."
 _DEEPEST: Final = 20
 """So many definitions may lead from one to another; more are taken for a circle."""
-_ADDING: Final = frozenset({"append", "insert", "extend"})
 
 
 @dataclass(frozen=True)
@@ -60,85 +59,8 @@ class Case:
     unread: tuple[Unread, ...] = ()
 
 
-@dataclass
-class Definitions:
-    """What a module, a class or a function gives names to."""
-
-    constants: dict[str, ast.expr] = field(default_factory=dict)
-    added: dict[str, list[ast.expr]] = field(default_factory=dict)
-    """What is appended to a constant after it was made; what is added as a whole is starred."""
-    classes: dict[str, ast.ClassDef] = field(default_factory=dict)
-    functions: dict[str, FunctionNode] = field(default_factory=dict)
-    imports: dict[str, tuple[int, str, str]] = field(default_factory=dict)
-    """By name: the level and the module of an import, and what is taken from it, nothing if the module itself is."""
-    stars: list[tuple[int, str]] = field(default_factory=list)
-    """The levels and modules of which everything is imported."""
-
-    def see(self, statement: ast.stmt) -> None:
-        """Take in a statement."""
-        match statement:
-            case ast.ClassDef(name=name):
-                self.classes[name] = statement
-            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
-                self.functions[name] = statement
-            case ast.Import() | ast.ImportFrom():
-                self._import(statement)
-            case ast.Expr() | ast.AugAssign():
-                self._add(statement)
-            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
-                self._define(name, value)
-            case ast.Assign(targets=targets, value=value):
-                for target in targets:
-                    if isinstance(target, ast.Name):
-                        self._define(target.id, value)
-
-    def _add(self, statement: ast.Expr | ast.AugAssign) -> None:
-        match statement:
-            case ast.AugAssign(target=ast.Name(id=name), op=ast.Add(), value=value):
-                self.added.setdefault(name, []).append(ast.copy_location(ast.Starred(value, ast.Load()), value))
-            case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=how), args=[*_, value])):
-                if how in _ADDING:
-                    whole = ast.copy_location(ast.Starred(value, ast.Load()), value)
-                    self.added.setdefault(name, []).append(whole if how == "extend" else value)
-
-    def _import(self, statement: ast.Import | ast.ImportFrom) -> None:
-        for alias in statement.names:
-            if isinstance(statement, ast.Import):
-                whole = alias.name if alias.asname else alias.name.partition(".")[0]
-                self.imports[alias.asname or whole] = (0, whole, "")
-            elif alias.name == "*":
-                self.stars.append((statement.level, statement.module or ""))
-            else:
-                self.imports[alias.asname or alias.name] = (statement.level, statement.module or "", alias.name)
-
-    def _define(self, name: str, value: ast.expr) -> None:
-        self.constants[name] = value
-        self.added.pop(name, None)
-
-
-def definitions_in(body: Iterable[ast.stmt]) -> Definitions:
-    """Return what some statements give names to; the last one of a name counts, as it does at run time."""
-    found = Definitions()
-    for statement in body:
-        found.see(statement)
-    return found
-
-
-@lru_cache(maxsize=8)
-def _packages(root: Path) -> tuple[Path, ...]:
-    return tuple(sorted(root.glob("*/src")))
-
-
-@lru_cache(maxsize=256)
-def _module(source: bytes) -> tuple[Definitions, Names] | None:
-    try:
-        body = list(statements(parse(source, "").body))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
-    names = Names()
-    for statement in body:
-        names.see(statement)
-    return definitions_in(body), names
+_Looked: TypeAlias = "tuple[Path, tuple[str, ...]]"
+"""A module, and the parts of a name that was looked up in it."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +68,7 @@ class Scope:
     """Where names are looked up: a module, or a class or a function in it."""
 
     file: Path
-    root: Path
+    modules: Modules
     names: Names
     definitions: Definitions
     outer: "Scope | None" = None
@@ -154,10 +76,15 @@ class Scope:
     """Of a function, what its parameters stand for."""
     others: set[Path] = field(default_factory=set)
     """The other modules that were read."""
+    known: "dict[tuple[str, ...], tuple[ast.AST, Scope] | None]" = field(default_factory=dict)
+    """What imported names were found to stand for."""
+    explains: bool = True
+    """What can't be read is told with its code, and the code that it leads to, which takes time to write."""
 
     def inner(self, definitions: Definitions, bound: "Mapping[str, tuple[ast.expr, Scope]] | None" = None) -> "Scope":
         """Return the scope of a class or a function in this one."""
-        return Scope(self.file, self.root, self.names, definitions, self, bound or {}, self.others)
+        around = (self.file, self.modules, self.names)
+        return Scope(*around, definitions, self, bound or {}, self.others, explains=self.explains)
 
     def find(self, node: ast.AST) -> "tuple[ast.AST, Scope] | None":
         """Return what a name or an attribute stands for, and where that is written; None if this can't be told."""
@@ -165,9 +92,9 @@ class Scope:
         if name is None:
             return None
         first, *rest = name.split(".")
-        return self._follow(first, rest)
+        return self._follow(first, rest, set())
 
-    def _follow(self, name: str, rest: Sequence[str]) -> "tuple[ast.AST, Scope] | None":
+    def _follow(self, name: str, rest: Sequence[str], looked: set[_Looked]) -> "tuple[ast.AST, Scope] | None":
         found: tuple[ast.AST, Scope] | None = None
         here = self.definitions
         if name in self.bound:
@@ -179,11 +106,14 @@ class Scope:
         elif name in here.functions:
             found = here.functions[name], self
         elif name in here.imports:
-            return self._imported(*here.imports[name], rest)
+            key = (name, *rest)
+            if key not in self.known:
+                self.known[key] = self._imported(*here.imports[name], rest, looked)
+            return self.known[key]
         elif self.outer is not None:
-            return self.outer._follow(name, rest)  # noqa: SLF001 - the same class
+            return self.outer._follow(name, rest, looked)  # noqa: SLF001 - the same class
         else:
-            starred = (self._imported(level, module, name, rest) for level, module in here.stars)
+            starred = (self._imported(level, module, name, rest, looked) for level, module in here.stars)
             return next((each for each in starred if each is not None), None)
         return _member(found, rest) if found else None
 
@@ -194,36 +124,25 @@ class Scope:
             return value
         return ast.copy_location(ast.List([ast.Starred(value, ast.Load()), *added], ast.Load()), value)
 
-    def _imported(self, level: int, module: str, taken: str, rest: Sequence[str]) -> "tuple[ast.AST, Scope] | None":
-        for file, parts in self._files(level, module, taken, rest):
-            return self._in_module(file, parts)
-        return None
+    def _imported(
+        self, level: int, module: str, taken: str, rest: Sequence[str], looked: set[_Looked]
+    ) -> "tuple[ast.AST, Scope] | None":
+        found = self.modules.imported(self.file, level, _parts(module, taken, rest))
+        return self._in_module(*found, looked) if found is not None else None
 
-    def _files(self, level: int, module: str, taken: str, rest: Sequence[str]) -> Iterator[tuple[Path, list[str]]]:
-        """Yield the modules of this repository that an import may mean, each with what is left to look up in it."""
-        parts = [*filter(None, module.split(".")), *([taken] if taken else []), *rest]
-        for base in [self.file.parents[level - 1]] if 0 < level <= len(self.file.parents) else self._bases():
-            for length in range(len(parts), 0, -1):
-                place = base.joinpath(*parts[:length])
-                for file in (place.with_name(f"{place.name}.py"), place / "__init__.py"):
-                    if file != self.file and file.is_file():
-                        yield file, parts[length:]
-
-    def _bases(self) -> list[Path]:
-        """Return the folders that an import may start from, those of a workspace's packages last."""
-        above = [folder for folder in self.file.parents if folder.is_relative_to(self.root)]
-        return [*above, self.root / "src", *_packages(self.root)]
-
-    def _in_module(self, file: Path, parts: Sequence[str]) -> "tuple[ast.AST, Scope] | None":
+    def _in_module(self, file: Path, parts: Sequence[str], looked: set[_Looked]) -> "tuple[ast.AST, Scope] | None":
+        if (file, tuple(parts)) in looked:
+            return None  # modules that import of each other lead in a circle
+        looked.add((file, tuple(parts)))
         try:
-            read = _module(file.read_bytes())
+            read = self.modules.read(file)
         except OSError:
             return None
         self.others.add(file)
         if read is None or not parts:
             return None
-        scope = Scope(file, self.root, read[1], read[0], others=self.others)
-        return scope._follow(parts[0], parts[1:])
+        scope = Scope(file, self.modules, read[1], read[0], others=self.others, explains=self.explains)
+        return scope._follow(parts[0], parts[1:], looked)
 
     def markers(self, node: ast.expr, line: int | None = None, depth: int = 0) -> Iterator[Marker | Unread]:
         """Yield the markers that an expression stands for, as a decorator or in `pytestmark`.
@@ -324,11 +243,13 @@ class Scope:
 
     def unread(self, node: ast.expr, line: int | None = None) -> Unread:
         """Return what can't be read, with the code of this repository that it leads to."""
+        if not self.explains:
+            return Unread(line or node.lineno, "")
         behind: list[str] = []
         for each in ast.walk(node):
             found = self.find(each) if isinstance(each, ast.Name | ast.Attribute) else None
             if found is not None:
-                behind.append(ast.unparse(found[0]))
+                behind.append(self.modules.code(found[0]))
             elif isinstance(each, ast.Name):
                 behind += self._texts(each.id)
         return Unread(line or node.lineno, ast.unparse(node), "\n".join(dict.fromkeys(behind)))
@@ -341,10 +262,10 @@ class Scope:
         imports = scope.definitions.imports
         wanted = [imports[name]] if name in imports else [(*star, name) for star in scope.definitions.stars]
         for level, module, taken in wanted:
-            for file, _ in scope._files(level, module, taken, ()):  # noqa: SLF001 - the same class
-                self.others.add(file)
-                yield file.read_text(encoding="utf-8", errors="replace")
-                break
+            found = self.modules.imported(scope.file, level, _parts(module, taken, ()))
+            if found is not None:
+                self.others.add(found[0])
+                yield self.modules.text(found[0])
 
     def cases(self, call: ast.Call) -> tuple[Case, ...] | None:
         """Return the sets of parameters that `parametrize(…)` gives, None where the list of them can't be read."""
@@ -428,6 +349,10 @@ class Scope:
         return otherwise if isinstance(value, tuple) else _escaped(str(value))
 
 
+def _parts(module: str, taken: str, rest: Sequence[str]) -> list[str]:
+    return [*filter(None, module.split(".")), *([taken] if taken else []), *rest]
+
+
 def _argnames(value: Value) -> list[str]:
     if isinstance(value, str):
         return [name.strip() for name in value.split(",") if name.strip()]
@@ -481,8 +406,7 @@ def _applied(function: ast.FunctionDef, scope: Scope) -> "tuple[ast.expr, Scope]
     """Return the marker that a function returns, or puts on what it is given."""
     last = function.body[-1]
     value = last.value if isinstance(last, ast.Return) else None
-    returns = [each for each in ast.walk(function) if isinstance(each, ast.Return)]
-    if value is None or len(returns) != 1:
+    if value is None or not scope.modules.returns_once(function):
         return None
     given = {each.arg for each in function.args.args}
     match value:
@@ -491,6 +415,9 @@ def _applied(function: ast.FunctionDef, scope: Scope) -> "tuple[ast.expr, Scope]
     return value, scope
 
 
-def module_scope(file: Path, root: Path, names: Names, body: Iterable[ast.stmt]) -> Scope:
+def module_scope(
+    file: Path, modules: Modules, names: Names, body: Iterable[ast.stmt], *, explains: bool = True
+) -> Scope:
     """Return the scope of a module that was read already."""
-    return Scope(Path(os.path.abspath(file)), root, names, definitions_in(body))  # noqa: PTH100 - links are kept
+    place = Path(os.path.abspath(file))  # noqa: PTH100 - links are kept
+    return Scope(place, modules, names, definitions_in(body), explains=explains)

@@ -36,6 +36,8 @@ def in_older_words(source: bytes) -> bytes | None:
         wrapper.visit(finder)
     except (libcst.ParserSyntaxError, libcst.CSTValidationError, UnicodeDecodeError, RecursionError):
         return None
+    except libcst.CSTLogicError:  # it reads the module, and stumbles over what it has read: `t"{order}"`
+        return None
     text = source
     for edit in sorted(finder.edits, key=lambda each: -each.start):
         text = text[: edit.start] + edit.text + text[edit.end :]

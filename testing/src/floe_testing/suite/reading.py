@@ -3,23 +3,21 @@
 import ast
 import json
 import os
-import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Final, TypeAlias
 
-from floe_testing.suite import markers, syntax
-from floe_testing.suite.cache import Cache, Form, are_current, digest
+from floe_testing.suite import definitions, markers, syntax
+from floe_testing.suite.cache import Cache, Form, digest, freshness
 from floe_testing.suite.collection import CollectionRules, find_python_files, read_collection_rules
+from floe_testing.suite.definitions import Definitions, Modules, definitions_in
 from floe_testing.suite.markers import Case, Expression, Marker, Scope, Unread, Value, module_scope
+from floe_testing.suite.processes import read_each
 from floe_testing.suite.syntax import FunctionNode, Names, describe, parse, statements
 
-_FEW_FILES = 40
-"""Up to here one process is done before a second has started."""
 _PYTESTMARK: Final = "pytestmark"
 _NO_METHODS: Final = frozenset({"object", "Generic", "Protocol", "ABC"})
 """Base classes that bring no method."""
@@ -78,11 +76,6 @@ class TestModule:
     others: Mapping[str, str] = field(default_factory=dict)
     """The other modules that its markers lead to, each with the hash of what is in it."""
 
-    @property
-    def is_current(self) -> bool:
-        """Tell whether the other modules are as they were."""
-        return are_current(self.others)
-
 
 @dataclass(frozen=True)
 class ParsedModule:
@@ -126,25 +119,19 @@ def read_suite(paths: Sequence[Path], root: Path, cache_folder: Path | None = No
     rules = read_collection_rules(root)
     named = {path.resolve() for path in paths if path.is_file()}
     files = [file for file in find_python_files(paths, rules) if file in named or rules.is_test_file(file)]
-    read = partial(read_module, root=root.resolve(), rules=rules)
+    read = partial(read_module, root=root.resolve(), rules=rules, modules=Modules(root.resolve()))
     if cache_folder is None:
-        return Suite(tuple(_each(read, files)))
-    form = Form(dump_module, load_module, lambda module: module.is_current)
+        return Suite(tuple(read_each(read, files)))
+    are_current = freshness()
+    form = Form(dump_module, load_module, lambda module: are_current(module.others))
     cache = Cache(form, cache_folder, root.resolve(), _version(rules))
     keys = [(str(file), digest(file)) for file in files]
-    return Suite(tuple(cache.complete(keys, lambda places: _each(read, [files[place] for place in places]))))
-
-
-def _each(read: partial[TestModule], files: Sequence[Path]) -> list[TestModule]:
-    if len(files) <= _FEW_FILES:
-        return list(map(read, files))
-    with ProcessPoolExecutor(max_workers=workers()) as pool:
-        return list(pool.map(read, files, chunksize=20))
+    return Suite(tuple(cache.complete(keys, lambda places: read_each(read, [files[place] for place in places]))))
 
 
 def _version(rules: CollectionRules) -> str:
     """Return a hash of all that a module's tests depend on, but the file."""
-    sources = (syntax.__file__, markers.__file__, __file__)
+    sources = (syntax.__file__, definitions.__file__, markers.__file__, __file__)
     return " ".join([sys.version, str(rules), *(digest(Path(each)) for each in sources)])
 
 
@@ -194,24 +181,30 @@ def _load_value(value: Any) -> Value:  # noqa: ANN401 - JSON
     return Expression(value["code"]) if isinstance(value, dict) else value
 
 
-def workers() -> int:
-    """Return how many processes may run at once."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def read_module(path: Path, root: Path, rules: CollectionRules) -> TestModule:
+def read_module(path: Path, root: Path, rules: CollectionRules, modules: Modules) -> TestModule:
     """Return a module's tests; one that can't be read has none, and a problem."""
-    parsed = parse_module(path, root, rules)
+    parsed = parse_module(path, root, rules, modules)
     return parsed.module if isinstance(parsed, ParsedModule) else parsed
 
 
-def parse_module(path: Path, root: Path, rules: CollectionRules) -> ParsedModule | TestModule:
-    """Return a module and its syntax tree, or what is known of one that can't be read."""
+def parse_module(
+    path: Path, root: Path, rules: CollectionRules, modules: Modules | None = None, *, explains: bool = True
+) -> ParsedModule | TestModule:
+    """Return a module and its syntax tree, or what is known of one that can't be read.
+
+    Args:
+        path: The file.
+        root: The repository.
+        rules: What pytest takes for a test.
+        modules: The modules of the repository that others of its modules have led to already.
+        explains: Whether to tell what stands where markers do, and can't be read as one.
+    """
+    modules = modules or Modules(root)
     relative = Path(os.path.relpath(path, root)).as_posix()
     try:
         source = path.read_bytes()
         tree = parse(source, relative)
-        collector = _Collector(path, root, relative, rules)
+        collector = _Collector(path, relative, rules, modules, explains=explains)
         found = collector.collect(tree)
     except (OSError, SyntaxError, ValueError, RecursionError, MemoryError) as error:
         problem = Problem(relative, getattr(error, "lineno", None) or 1, describe(error))
@@ -224,7 +217,7 @@ def parse_module(path: Path, root: Path, rules: CollectionRules) -> ParsedModule
         relative,
         tuple(test for _, test in found),
         unread=tuple(collector.unread),
-        others={str(file): digest(file) for file in sorted(collector.others)},
+        others={str(file): modules.digest(file) for file in sorted(collector.others)},
     )
     return ParsedModule(module, tree, source, nodes)
 
@@ -256,13 +249,14 @@ class _Class:
 class _Collector:
     """Finds one module's tests."""
 
-    def __init__(self, path: Path, root: Path, relative: str, rules: CollectionRules) -> None:
+    def __init__(self, path: Path, relative: str, rules: CollectionRules, modules: Modules, *, explains: bool) -> None:
         self._path = path
-        self._root = root
+        self._modules = modules
+        self._explains = explains
         self._relative = relative
         self._rules = rules
         self._names = Names()
-        self._module = Scope(path, root, self._names, markers.Definitions())
+        self._module = Scope(path, modules, self._names, Definitions())
 
     @property
     def others(self) -> set[Path]:
@@ -273,8 +267,8 @@ class _Collector:
         body = list(statements(tree.body))
         for statement in body:
             self._names.see(statement)
-        self._module = module_scope(self._path, self._root, self._names, body)
-        self.unread = list(_put_on(body, self._module))
+        self._module = module_scope(self._path, self._modules, self._names, body, explains=self._explains)
+        self.unread = list(_put_on(body, self._module)) if self._explains else []
         if _constant(body, "__test__") is False:
             return []
         here = [(statement, self._module) for statement in body]
@@ -314,7 +308,7 @@ class _Collector:
         line = _lineage(node, scope)
         in_unittest = any(map(_is_unittest, line))
         # Bases first, so that what a class redefines is its own.
-        placed = [(list(statements(each.node.body)), each.scope) for each in reversed(line)]
+        placed = [(self._modules.of_class(each.node).statements, each.scope) for each in reversed(line)]
         body = [statement for own, _ in placed for statement in own]
         wanted = _constant(body, "__test__")
         if wanted is False or not (in_unittest or wanted or self._rules.is_test_class(node.name)):
@@ -323,11 +317,12 @@ class _Collector:
             return
         read = _Read()
         for each in line:
-            inside = each.scope.inner(markers.definitions_in(statements(each.node.body)))
+            inside = each.scope.inner(self._modules.of_class(each.node).definitions)
             read += self._read(inside, each.node.decorator_list, marked=True)
-        defined = markers.definitions_in(body)
-        inner = [(statement, place.inner(defined)) for own, place in placed for statement in own]
-        yield from self._scope(inner, (*classes, node.name), read + outer, in_unittest=in_unittest, line=node.lineno)
+        defined = definitions_in(body)
+        inner = [(own, place.inner(defined)) for own, place in placed]
+        here = [(statement, scope) for own, scope in inner for statement in own]
+        yield from self._scope(here, (*classes, node.name), read + outer, in_unittest=in_unittest, line=node.lineno)
 
     def _is_test(self, name: str, node: FunctionNode, scope: Scope, *, in_unittest: bool) -> bool:
         if not (name.startswith("test") if in_unittest else self._rules.is_test_function(name)):
@@ -394,16 +389,7 @@ def _is_unittest(this: _Class) -> bool:
         return True
     brings = [base for base, name in zip(bases, names, strict=True) if name.rpartition(".")[2] not in _NO_METHODS]
     unknown = [base for base in brings if this.scope.find(base) is None]
-    own = markers.definitions_in(statements(this.node.body)).functions
-    return bool(unknown) and any(name not in own for name in _assertions(this.node))
-
-
-def _assertions(node: ast.ClassDef) -> Iterator[str]:
-    """Yield the names of the assertions that a class calls as a test case's."""
-    for each in ast.walk(node):
-        match each:
-            case ast.Call(func=ast.Attribute(value=ast.Name(id="self"), attr=name)) if re.match(r"assert[A-Z]", name):
-                yield name
+    return bool(unknown) and this.scope.modules.of_class(this.node).asserts_as_test_case
 
 
 def _may_name(unread: Unread) -> bool:

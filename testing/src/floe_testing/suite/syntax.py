@@ -1,9 +1,7 @@
 """What names mean in a module's syntax tree, found without importing it."""
 
 import ast
-import io
 import sys
-import tokenize
 import warnings
 from collections.abc import Iterator, Mapping
 from typing import TypeAlias
@@ -57,15 +55,6 @@ def statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
                 yield from statements(handler.body)
             yield from statements(getattr(statement, "orelse", []))
             yield from statements(getattr(statement, "finalbody", []))
-
-
-def comments(source: bytes) -> Iterator[tokenize.TokenInfo]:
-    """Yield the comments of a module, which its tree does not have; the source is one that could be parsed."""
-    tokens = tokenize.tokenize(io.BytesIO(source).readline)
-    try:
-        yield from (token for token in tokens if token.type == tokenize.COMMENT)
-    except (tokenize.TokenError, SyntaxError):
-        return  # of a syntax newer than this Python's, from there on
 
 
 def dotted(node: ast.AST) -> str | None:

@@ -1,12 +1,13 @@
 """The tests that are read from syntax trees are those that pytest collects."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from floe_testing.suite.collection import NoSuchPathError, read_collection_rules
+from floe_testing.suite.collection import CollectionRules, NoSuchPathError, read_collection_rules
 from floe_testing.suite.markers import Expression
-from floe_testing.suite.reading import Suite, read_suite
+from floe_testing.suite.reading import ParsedModule, Suite, parse_module, read_suite
 
 pytestmark = pytest.mark.requirement("T039")
 
@@ -324,6 +325,21 @@ def test_total(): ...
     ]
 
 
+def test_what_can_not_be_read_need_not_be_told(tmp_path: Path) -> None:
+    """Who does not ask what can't be read as a marker gets the markers that can, and nothing else."""
+    file = tmp_path / "test_orders.py"
+    file.write_text(
+        "import pytest\nfrom marks import *\n@slow_mark\n@pytest.mark.unit\n@pytest.mark.parametrize('a', more())\n"
+        "def test_one(a): ...\nfor each in ():\n    pytest.mark.slow(each)\n",
+        encoding="utf-8",
+    )
+    modules = [parse_module(file, tmp_path, CollectionRules(), explains=explains) for explains in (True, False)]
+    told, silent = (each.module for each in modules if isinstance(each, ParsedModule))
+    assert len(told.unread) == 1
+    assert len(told.tests[0].unread) > 1
+    assert silent == replace(told, unread=(), tests=(replace(told.tests[0], unread=()),))
+
+
 def test_a_file_that_is_no_python(tmp_path: Path) -> None:
     """A file that can't be parsed or decoded is a problem with its line; the others are read."""
     (tmp_path / "test_broken.py").write_text("def test_one(): ...\n\ndef test_two(:\n", encoding="utf-8")
@@ -445,6 +461,16 @@ def test_nested_too_deeply(code: str, tmp_path: Path) -> None:
     (tmp_path / "test_orders.py").write_text(f"def test_one():\n    assert {code}\n", encoding="utf-8")
     (problem,) = read_suite([tmp_path], tmp_path).problems
     assert problem.path == "test_orders.py"
+
+
+def test_a_link_to_a_module(tmp_path: Path) -> None:
+    """A link to a module is that module, once, whether it is found by its own name or by that of its folder."""
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "test_orders.py").write_text("def test_one(): ...\n", encoding="utf-8")
+    (tmp_path / "test_link.py").symlink_to(tmp_path / "own" / "test_orders.py")
+    (tmp_path / "folder").symlink_to(tmp_path / "own")
+    for paths in ([tmp_path], [tmp_path / "folder"], [tmp_path / "test_link.py"]):
+        assert node_ids(read_suite(paths, tmp_path)) == {"own/test_orders.py::test_one"}
 
 
 def test_a_link_that_leads_to_itself(tmp_path: Path) -> None:

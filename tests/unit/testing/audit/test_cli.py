@@ -55,6 +55,35 @@ def test_exit_code(code: str, args: list[str], exit_code: int, here: Repository)
 
 
 @pytest.mark.parametrize(
+    ("args", "shown", "exit_code"),
+    [
+        ([], ["FT401"], 1),
+        (["--level", "note"], ["FT401", "FT203"], 1),
+        (["--level", "error"], [], 1),
+        (["--fail-on", "note"], ["FT401", "FT203"], 1),
+        (["--fail-on", "error"], ["FT401"], 0),
+        (["--fail-on", "never"], ["FT401"], 0),
+        (["--fail-on", "error", "--level", "note"], ["FT401", "FT203"], 0),
+        (["--fail-on", "note", "--level", "error"], [], 1),
+    ],
+)
+def test_level(args: list[str], shown: list[str], exit_code: int, here: Repository) -> None:
+    """Errors and warnings are shown, and what --level or --fail-on asks for; what is not shown fails all the same."""
+    here.write("tests/unit/test_more.py", LENGTH)
+    result = run(*args, "--format", "json")
+    assert {finding["rule"] for finding in json.loads(result.output)["findings"]} == set(shown)
+    assert result.exit_code == exit_code
+
+
+def test_a_baseline_has_notes_too(here: Repository) -> None:
+    """A baseline lists what is not shown as well, so that --level shows nothing old later."""
+    here.write("tests/unit/test_orders.py", LENGTH)
+    written = run("--baseline", "audit.json", "--write-baseline")
+    assert written.output == "1 findings are in audit.json now\n"
+    assert run("--baseline", "audit.json", "--level", "note").output.endswith("nothing found; 1 in the baseline\n")
+
+
+@pytest.mark.parametrize(
     ("args", "message"),
     [
         (["nowhere", "tests", "neither"], "no such file or folder: nowhere, neither"),
@@ -99,6 +128,13 @@ def test_output(form: str, here: Repository) -> None:
     assert "FT401" in written
     direct = run("--format", form, "--root", str(here.root))
     assert direct.output.split() == written.split()
+
+
+def test_output_tells_what_it_leaves_out(here: Repository) -> None:
+    """Beside a file, the terminal says how many notes are not in it."""
+    here.write("tests/unit/test_orders.py", LENGTH)
+    result = run("--format", "json", "--output", "audit.json")
+    assert result.output == "1 tests in 1 modules: nothing found\n1 notes not shown: --level note\n"
 
 
 def test_baseline(here: Repository) -> None:

@@ -133,3 +133,38 @@ def test_remarks(tmp_path: Path) -> None:
     )
     (function,) = module.functions
     assert module.remarks(function).splitlines() == ["test_total", "# before", "sums up.", "# within"]
+
+
+def test_texts(tmp_path: Path) -> None:
+    """A function's texts are all that stand in it: in decorators, defaults, annotations and functions inside it too."""
+    module = look(
+        tmp_path,
+        """
+        @named("a")
+        def test_total(shop: "b" = "c", *, more: list["d"]) -> "e":
+            "f"
+            def inner(): return f"g{shop}"
+            return {"h": inner, 7: b"no"}
+        OTHER = "no"
+        """,
+    )
+    (function,) = module.functions
+    assert sorted(function.texts) == ["a", "b", "c", "d", "e", "f", "g", "h"]
+
+
+def test_functions_of_a_class(tmp_path: Path) -> None:
+    """A class has its own functions and those of classes inside it, and none of a class whose name begins alike."""
+    module = look(
+        tmp_path,
+        """
+        class Shop:
+            def open(self): ...
+            class Till:
+                def count(self): ...
+        class Shopper:
+            def buy(self): ...
+        """,
+    )
+    assert [each.symbol for each in module.functions_in("Shop")] == ["Shop.open", "Shop.Till.count"]
+    assert [each.symbol for each in module.functions_in("Shop.Till")] == ["Shop.Till.count"]
+    assert list(module.functions_in("")) == []

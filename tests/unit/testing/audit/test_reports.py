@@ -12,6 +12,7 @@ from pydantic_sarif.model import StaticAnalysisResultsFormatSarifVersion210JsonS
 from rich.console import Console
 
 from floe_testing.audit.inventory import Entry, take_inventory
+from floe_testing.audit.model import Severity
 from floe_testing.audit.registry import all_rules
 from floe_testing.audit.reports.machine import MOST_RESULTS, render_json, render_sarif
 from floe_testing.audit.reports.markdown import render_markdown
@@ -74,6 +75,34 @@ def test_terminal(done: Audit) -> None:
         "",
         "3 tests in 2 modules: 2 errors, 1 warnings, 1 notes; 1 suppressed with a reason",
     ]
+
+
+def test_terminal_of_a_level(done: Audit) -> None:
+    """Findings below the level are not shown, and the last line counts them and says how to see them."""
+    lines = printed(done.at_level(Severity.WARNING)).splitlines()
+    assert [line for line in lines if "FT203" in line] == []
+    assert lines[-2:] == [
+        "3 tests in 2 modules: 2 errors, 1 warnings; 1 suppressed with a reason",
+        "1 notes not shown: --level note",
+    ]
+    assert printed(done.at_level(Severity.ERROR)).splitlines()[-1] == "1 warnings, 1 notes not shown: --level note"
+    assert printed(done.at_level(Severity.NOTE)) == printed(done)
+
+
+def test_other_reports_of_a_level(done: Audit, repository: Repository) -> None:
+    """JSON, SARIF and Markdown leave out what is below the level too, and each of them says how much that is."""
+    shown = done.at_level(Severity.WARNING)
+    document = json.loads(render_json(shown, repository.project()))
+    assert document["summary"]["findings"] == {"note": 0, "warning": 1, "error": 2}
+    assert document["summary"]["hidden"] == {"note": 1, "warning": 0, "error": 0}
+    assert [finding["rule"] for finding in document["findings"]] == ["FT000", "FT401", "FT204"]
+    sarif = render_sarif(shown, repository.project())
+    (run,) = json.loads(sarif)["runs"]
+    assert [result["ruleId"] for result in run["results"]] == ["FT000", "FT401", "FT204"]
+    (told,) = run["invocations"][0]["toolExecutionNotifications"]
+    assert told == {"level": "note", "message": {"text": "1 notes not shown: --level note"}}
+    assert Sarif.model_validate_json(sarif)
+    assert "1 notes not shown: --level note." in render_markdown(shown, repository.project()).splitlines()
 
 
 def test_terminal_when_there_is_nothing(repository: Repository) -> None:
@@ -184,5 +213,6 @@ def test_explain(rule: object, tmp_path: Path) -> None:  # noqa: ARG001 - one fo
     assert text.startswith(f"{found.id} {found.name} {found.severity}\n")
     assert found.reason in text
     assert text.count("bad ─") == len(found.bad)
+    assert text.count("arguable: a note ─") == len(found.arguable)
     assert text.count("good ─") == len(found.good)
-    assert all(example.path in text for example in (*found.bad, *found.good))
+    assert all(example.path in text for example in (*found.bad, *found.arguable, *found.good))

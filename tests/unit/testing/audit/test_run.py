@@ -138,3 +138,24 @@ def test_version_tells_rules_and_settings_apart(repository: Repository, monkeypa
     assert version(project, CollectionRules(python_functions=("check",))) != now
     monkeypatch.setattr("floe_testing.audit.run.all_rules", lambda: (repository,))
     assert version(project, CollectionRules()) != now
+
+
+@pytest.mark.parametrize("line", ["from shop.{} import *", "from shop.{} import order"])
+def test_modules_that_import_of_each_other(line: str, repository: Repository) -> None:
+    """A name that two modules take from each other, and that neither has, leaves the tests beside it to be read."""
+    repository.write("pyproject.toml", "")
+    repository.write("shop/__init__.py", line.format("orders"))
+    repository.write("shop/orders.py", line.format("lines"))
+    repository.write("shop/lines.py", line.format("orders"))
+    repository.write("tests/test_orders.py", f"{line.format('orders')}\n@order\ndef test_a():\n    assert order(7)\n")
+    done = repository.audit()
+    assert ([finding.rule for finding in done.findings], done.tests) == ([], 1)
+
+
+def test_text_of_a_newer_python(repository: Repository) -> None:
+    """A text that no version of Python at hand can read is told, and the other modules are looked at."""
+    repository.write("tests/unit/test_texts.py", 'total = 7\ntext = t"{total}" t"{total}"\n')
+    repository.write("tests/unit/test_orders.py", SLEEP)
+    found = [(finding.path, finding.rule) for finding in repository.audit().findings]
+    assert found[0] == ("tests/unit/test_orders.py", "FT401")
+    assert found[1:] in ([], [("tests/unit/test_texts.py", UNREADABLE)])

@@ -1,6 +1,7 @@
 """An audit for other programs: JSON, and SARIF 2.1.0, which GitHub shows in a pull request."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict
 from importlib.metadata import metadata, version
 from typing import Any, Final
@@ -9,6 +10,7 @@ from urllib.parse import quote
 from floe_testing.audit.model import Audit, Finding, Severity
 from floe_testing.audit.project import Project
 from floe_testing.audit.registry import all_rules, followed_rules
+from floe_testing.audit.reports.terminal import not_shown
 from floe_testing.audit.rule import Rule
 from floe_testing.audit.run import UNREADABLE
 from floe_testing.audit.suppression import NO_REASON, UNUSED
@@ -33,11 +35,12 @@ def render_json(audit: Audit, project: Project) -> str:
             "modules": len(audit.modules),
             "tests": sum(module.tests for module in audit.modules),
             "rules": [rule.id for rule in followed_rules(project.config)],
-            "findings": {severity.value: _count(audit, severity) for severity in Severity},
+            "findings": {severity.value: _count(audit.findings, severity) for severity in Severity},
             "suppressed": len(audit.suppressed),
             "known": len(audit.known),
             "gone": audit.gone,
             "kept": len(audit.kept),
+            "hidden": {severity.value: _count(audit.hidden, severity) for severity in Severity},
             "uncollected": list(audit.uncollected),
         },
         "findings": [asdict(finding) for finding in audit.findings],
@@ -64,9 +67,10 @@ def render_sarif(audit: Audit, project: Project) -> str:  # noqa: ARG001 - as th
         "columnKind": "unicodeCodePoints",
         "results": [_sarif_result(finding, places[finding.rule]) for finding in shown],
     }
-    if len(shown) < len(audit.findings):
-        told = {"level": "warning", "message": {"text": too_many(audit)}}
-        run["invocations"] = [{"executionSuccessful": True, "toolExecutionNotifications": [told]}]
+    told = [{"level": "warning", "message": {"text": too_many(audit)}}] if len(shown) < len(audit.findings) else []
+    told += [{"level": "note", "message": {"text": not_shown(audit)}}] if audit.hidden else []
+    if told:
+        run["invocations"] = [{"executionSuccessful": True, "toolExecutionNotifications": told}]
     return json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2, ensure_ascii=False) + "\n"
 
 
@@ -84,8 +88,8 @@ def too_many(audit: Audit) -> str:
     )
 
 
-def _count(audit: Audit, severity: Severity) -> int:
-    return sum(finding.severity is severity for finding in audit.findings)
+def _count(findings: Iterable[Finding], severity: Severity) -> int:
+    return sum(finding.severity is severity for finding in findings)
 
 
 def _own_rule(key: str, name: str, reason: str) -> dict[str, Any]:

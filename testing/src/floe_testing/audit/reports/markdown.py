@@ -8,6 +8,7 @@ from floe_testing.audit.inventory import Entry, take_inventory
 from floe_testing.audit.model import TIERS, Audit, Finding, Severity, Strength
 from floe_testing.audit.project import Project
 from floe_testing.audit.registry import all_rules
+from floe_testing.audit.reports.terminal import not_shown
 
 _SECTIONS: Final = (
     ("Mock fallbacks", ("FT1",)),
@@ -63,6 +64,8 @@ def _overview(audit: Audit) -> Iterator[str]:
             if tests[tier] or found[tier]
         ],
     )
+    if audit.hidden:
+        yield from ("", f"{not_shown(audit)}.")
     if audit.known:
         yield from ("", f"{len(audit.known)} more findings are in the baseline.")
 

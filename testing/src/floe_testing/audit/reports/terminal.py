@@ -6,7 +6,6 @@ from typing import Final
 
 from rich.console import Console, Group, RenderableType
 from rich.rule import Rule as Line
-from rich.syntax import Syntax
 from rich.text import Text
 
 from floe_testing.audit.model import Audit, Example, Finding, Severity
@@ -37,6 +36,8 @@ def print_audit(audit: Audit, console: Console, limit: int = 0) -> None:
             console.print(Text(f"… and {len(findings) - limit} more: --limit 0 shows all", style="dim"), soft_wrap=True)
         console.print()
     console.print(Text(summary(audit), style="bold" if audit.findings else "green"), soft_wrap=True)
+    if audit.hidden:
+        console.print(Text(not_shown(audit), style="dim"), soft_wrap=True)
     if audit.uncollected:
         console.print(Text(not_collected(audit), style="yellow"), soft_wrap=True)
 
@@ -55,11 +56,22 @@ def not_collected(audit: Audit) -> str:
     return f"{len(audit.uncollected)} more modules have tests and are not collected (python_files: {patterns}): {few}"
 
 
+def not_shown(audit: Audit) -> str:
+    """Return how many findings are below the level that is shown, and how to see them."""
+    least = min((finding.severity for finding in audit.hidden), key=lambda severity: severity.rank)
+    return f"{_counted(audit.hidden)} not shown: --level {least}"
+
+
+def _counted(findings: Sequence[Finding]) -> str:
+    """Return how many findings there are of each severity, the most severe first."""
+    count = Counter(finding.severity for finding in findings)
+    return ", ".join(f"{count[severity]} {severity}s" for severity in reversed(Severity) if count[severity])
+
+
 def summary(audit: Audit) -> str:
     """Return how much was looked at, and what was found, in a line."""
-    count = Counter(finding.severity for finding in audit.findings)
-    found = ", ".join(f"{count[severity]} {severity}s" for severity in reversed(Severity) if count[severity])
-    parts = [f"{audit.tests} tests in {len(audit.modules)} modules: {found or 'nothing found'}"]
+    found = _counted(audit.findings) or "nothing found"
+    parts = [f"{audit.tests} tests in {len(audit.modules)} modules: {found}"]
     parts += [f"{len(audit.suppressed)} suppressed with a reason"] if audit.suppressed else []
     parts += [f"{len(audit.known)} in the baseline"] if audit.known else []
     parts += [f"{audit.gone} in the baseline are gone: write it anew"] if audit.gone else []
@@ -71,12 +83,14 @@ def explain(rule: Rule, console: Console) -> None:
     """Print what a rule is about, with its examples."""
     heading = Text.assemble((rule.id, "bold"), f" {rule.name} ", (rule.severity.value, _STYLES[rule.severity]))
     console.print(heading, "", Text(rule.reason), sep="\n")
-    for title, examples in (("bad", rule.bad), ("good", rule.good)):
+    for title, examples in (("bad", rule.bad), ("arguable: a note", rule.arguable), ("good", rule.good)):
         for example in examples:
             console.print(Line(title, align="left"), _example(example), Line(style="dim"))
 
 
 def _example(example: Example) -> RenderableType:
+    from rich.syntax import Syntax  # noqa: PLC0415 - an audit shows no code, and it is slow to import
+
     files = {example.path: example.text, **{path: Example(code).text for path, code in example.others.items()}}
     return Group(
         *(

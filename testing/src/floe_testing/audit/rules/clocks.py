@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from floe_testing.audit.checks import as_test
-from floe_testing.audit.fixed_waits import could_be_waited_for, is_needed, says_time
+from floe_testing.audit.fixed_waits import could_be_waited_for, is_looked_at_next, is_needed, says_time
 from floe_testing.audit.look import is_inside, is_worded, names_in, patched, strings_in
 from floe_testing.audit.model import Example, Finding, Severity
 from floe_testing.audit.module import Call, Function, Module
@@ -68,6 +68,18 @@ class Sleep(Rule):
                 orders.place(7)
                 await asyncio.sleep(0.5)
                 assert orders.shipped(7)
+        """),
+    )
+    arguable = (
+        Example("""
+            import time
+            import pytest
+
+            @pytest.fixture
+            def shop(server):
+                server.start()
+                time.sleep(0.5)  # wait for the server
+                return server.shop()
         """),
     )
     good = (
@@ -143,7 +155,8 @@ class Sleep(Rule):
                 continue
             for call in sleeps:
                 if could_be_waited_for(call.node, module, function):
-                    yield self.finding(module, call.node, "waits a fixed time", function)
+                    sure = is_looked_at_next(call.node, module, function)
+                    yield self.finding(module, call.node, "waits a fixed time", function, sure=sure)
 
 
 class RealClock(Rule):

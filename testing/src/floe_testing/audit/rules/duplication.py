@@ -140,7 +140,7 @@ class CopiedInfrastructure(Rule):
 
     id = "FT602"
     name = "copied-infrastructure"
-    severity = Severity.WARNING
+    severity = Severity.NOTE
     reason = (
         "A fixture or helper stands in several modules, word for word or nearly: what is mended in one stays broken "
         "in the others. Move it to a `conftest.py`, or to a module that both import."

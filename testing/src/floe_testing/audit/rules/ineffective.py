@@ -1,9 +1,11 @@
 """Assertions that can't fail, or take any failure for the right one."""
 
 import ast
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from itertools import takewhile
+from pathlib import Path
 from typing import Final
 
 from floe_testing.audit.checks import as_test, asserted, checks, is_broad
@@ -18,9 +20,11 @@ from floe_testing.audit.look import (
     says,
     withs,
 )
-from floe_testing.audit.model import Example, Finding, Severity, Strength
+from floe_testing.audit.model import Example, Fact, Finding, Severity, Strength
 from floe_testing.audit.module import Function, Module
+from floe_testing.audit.project import Project
 from floe_testing.audit.rule import Rule
+from floe_testing.suite.collection import find_python_files, read_collection_rules
 
 _PREDICATES: Final = frozenset({"isinstance", "issubclass", "all", "any"})
 _METHODS: Final = frozenset({"startswith", "endswith", "issubset", "issuperset"})
@@ -55,6 +59,18 @@ class Tautology(Rule):
                     self.assertTrue("total", Order().total())
         """),
     )
+    arguable = (
+        Example("""
+            def test_total():
+                Order(lines=[3, 4]).total()
+                assert True
+        """),
+        Example("""
+            def test_total():
+                total = Order(lines=[3, 4]).total()
+                assert total == total
+        """),
+    )
     good = (
         Example("""
             def test_total():
@@ -80,9 +96,8 @@ class Tautology(Rule):
                 if _is_about_equality(check.node, module, function) or _is_explained(check.node, module, function):
                     continue
                 if "__eq__" not in module.reasons(function):  # which compares with itself by design
-                    found = self.finding(module, check.node, "always true, whatever the code does", function)
-                    meant = _may_be_meant(asserted(check.node, function))
-                    yield replace(found, severity=Severity.NOTE) if meant else found
+                    sure = not _may_be_meant(asserted(check.node, function))
+                    yield self.finding(module, check.node, "always true, whatever the code does", function, sure=sure)
 
 
 class BroadRaises(Rule):
@@ -102,6 +117,32 @@ class BroadRaises(Rule):
                 with pytest.raises(Exception):
                     Order(amount=-1)
         """),
+    )
+    arguable = (
+        Example("""
+            import pytest
+
+            def test_negative_amount(log):
+                with pytest.raises(Exception):
+                    Order(amount=-1)
+                assert log.last == "refused: -1"
+        """),
+        Example(
+            """
+            import pytest
+
+            def test_negative_amount():
+                with pytest.raises(Exception):
+                    Order(amount=-1)
+            """,
+            others={
+                "shop/orders.py": """
+                    def check(amount):
+                        if amount < 0:
+                            raise Exception("amount must not be negative")
+                """
+            },
+        ),
     )
     good = (
         Example("""
@@ -129,8 +170,8 @@ class BroadRaises(Rule):
         """),
     )
 
-    def check(self, module: Module) -> Iterator[Finding]:
-        """Look at each `raises`."""
+    def note(self, module: Module, project: Project) -> Iterator[Fact]:  # noqa: ARG002 - the rule's signature
+        """Note each `raises` that takes anything, and whether a check after it tells what happened."""
         for function in module.functions:
             broad = [call for call in function.calls if is_broad(call, module, function)]
             if not broad or _makes_broad(function) or says(module, function, TYPE_UNKNOWN):
@@ -140,10 +181,15 @@ class BroadRaises(Rule):
             for call in broad:
                 if any(0 <= call.node.lineno - line <= _NEAR for line in explained):
                     continue
-                if _is_looked_after(call.node, module, function):
-                    continue
                 if keyword(call, "match") is None and keyword(call, "check") is None and call.node not in looked_at:
-                    yield self.finding(module, call.node, "any exception will do", function)
+                    told = _TOLD if _is_looked_after(call.node, module, function) else ""
+                    yield self.fact(module, call.node, function, key=told)
+
+    def conclude(self, facts: Sequence[Fact], project: Project) -> Iterator[Finding]:
+        """Report them; where the code itself raises plain exceptions, no other type could be named."""
+        plain = bool(facts) and project.root is not None and _raises_plainly(project.root)
+        for fact in facts:
+            yield self.finding_at(fact, "any exception will do", sure=not plain and fact.key != _TOLD)
 
 
 class SwallowedAssertion(Rule):
@@ -178,7 +224,8 @@ class SwallowedAssertion(Rule):
         for function in module.functions:
             for node in function.all(ast.Try):
                 asserts = _asserts_in(node.body, module, function)
-                swallows = [each for each in node.handlers if _swallows(each, module, function)]
+                raised = takewhile(lambda handler: not _raises_again(handler), node.handlers)
+                swallows = [each for each in raised if _swallows(each, module, function)]
                 if asserts and swallows and not any(_says_why(handler, module) for handler in swallows):
                     yield self.finding(
                         module, asserts[0], "the `except` below takes this assertion's failure", function
@@ -186,8 +233,9 @@ class SwallowedAssertion(Rule):
                 if asserts and any(isinstance(each, ast.Return) for each in node.finalbody):
                     yield self.finding(module, asserts[0], "`return` in `finally` drops this failure", function)
             for block in withs(function):
-                asserts = _asserts_in(block.body, module, function)
-                if asserts and any(_suppresses(item, module, function) for item in block.items):
+                suppresses = any(_suppresses(item, module, function) for item in block.items)
+                asserts = _asserts_in(block.body, module, function) if suppresses else []
+                if asserts:
                     yield self.finding(module, asserts[0], "`suppress` around takes this assertion's failure", function)
 
 
@@ -259,6 +307,14 @@ class NeverAsserted(Rule):
                 assert announce.called_once_with(7)
         """),
     )
+    arguable = (
+        Example("""
+            def test_translations_are_loaded_once(order, count_queries):
+                "en" in order.translations
+                "fi" in order.translations
+                assert count_queries() == 1
+        """),
+    )
     good = (
         Example("""
             import pytest
@@ -285,7 +341,8 @@ class NeverAsserted(Rule):
                     and not any(look(function, statement) for look in (_may_be_left, _is_in_query, _tries_operators))
                     and not (module.comment_at(statement.lineno) or _calls_own_operator(value, module, function))
                 ):
-                    yield self.finding(module, statement, "looks like a check, and is without `assert`", function)
+                    message = "looks like a check, and is without `assert`"
+                    yield self.finding(module, statement, message, function, sure=not _looks_up(value))
                 elif isinstance(value, ast.Call) and _asked_of_mock(value):
                     name = _asked_of_mock(value)
                     yield self.finding(module, statement, f"{name} is no method of a mock: assert_{name}?", function)
@@ -355,7 +412,8 @@ class AssertionInExcept(Rule):
             if function.test is None:
                 continue
             for node in function.all(ast.Try):
-                handled = [each for handler in node.handlers for each in _asserts_in(handler.body, module, function)]
+                asserts = [each for handler in node.handlers for each in _asserts_in(handler.body, module, function)]
+                handled = [each for each in asserts if not _fails(each)]  # what fails says that there must be no error
                 if not handled or _may_be_absent(handled, module, function):
                     continue
                 if _asserts_in([*node.body, *node.orelse], module, function):
@@ -535,23 +593,35 @@ _NEAR: Final = 8
 
 _ANY_WILL_DO: Final = re.compile(
     r"\b(?:any|either|current|differ|depend|var(?:y|ies|ious)|because|since|might|may|probabl|generic|plain|broad)"
-    r"|\bversion|don't care|doesn't matter|not sure|whatever|unspecified|\bnicer\b|should be something"
+    r"|\bversion|\botherwise\b|don't care|doesn't matter|not sure|whatever|unspecified|\bnicer\b|should be something"
     r"|\b(?:b017|pt011|w07\d\d)\b"
 )
 """How comments give a reason for taking any exception, which one that tells of the error alone does not."""
 
 
+_BLOCKS: Final = (ast.With, ast.AsyncWith)
+_TOLD: Final = "told"
+"""What is noted of a `raises` behind which a check tells what happened."""
+_PLAIN: Final = re.compile(rb"^\s+raise Exception\b", re.MULTILINE)
+_OF_TESTS: Final = re.compile(r"(?:^|/)(?:test\w*|\w+_tests?|conftest|docs|examples)(?:/|\.py$)")
+
+
+def _raises_plainly(root: Path) -> bool:
+    """Tell whether the code of a repository, tests apart, raises an `Exception` that is of no kind of its own."""
+    files = find_python_files([root], read_collection_rules(root))
+    code = (file for file in files if not _OF_TESTS.search(Path(os.path.relpath(file, root)).as_posix()))
+    return any(_PLAIN.search(file.read_bytes()) for file in code if os.access(file, os.R_OK))
+
+
 def _is_looked_after(call: ast.Call, module: Module, function: Function) -> bool:
-    """Tell whether the statement behind a `raises` looks at what came of the refusal, such as the log."""
+    """Tell whether what stands behind a `raises`, up to the next block, looks at what came of the refusal."""
     around = [call, *function.ancestors(call)]
-    own = next((each for each in around if isinstance(each, ast.With | ast.AsyncWith)), None)
+    own = next((each for each in around if isinstance(each, _BLOCKS)), None)
     for each in around:
         body = getattr(each, "body", None)
         if own is not None and isinstance(body, list) and own in body:
-            following = body[body.index(own) + 1 :][:1]
-            return bool(_asserts_in([*following], module, function)) and not isinstance(
-                following[0], ast.With | ast.AsyncWith
-            )
+            following = takewhile(lambda each: not isinstance(each, _BLOCKS), body[body.index(own) + 1 :])
+            return bool(_asserts_in(following, module, function))
     return False
 
 
@@ -680,8 +750,7 @@ def _may_be_meant(test: ast.expr | None) -> bool:
     """
     if isinstance(test, ast.Constant):
         return isinstance(test.value, bool)
-    itself = isinstance(test, ast.Compare) and ast.dump(test.left) == ast.dump(test.comparators[-1])
-    return itself and not isinstance(getattr(test, "left", None), ast.Constant)
+    return isinstance(test, ast.Compare) and ast.dump(test.left) == ast.dump(test.comparators[-1])
 
 
 def _decorated(function: Function) -> set[str]:
@@ -756,10 +825,13 @@ def _is_check(value: ast.expr) -> bool:
     if not isinstance(value, ast.Compare) or not all(isinstance(op, _EQUALITY) for op in value.ops):
         return False
     left, right = value.left, value.comparators[0]
-    # What is in an attribute may be asked for what that does then: it loads, or counts.
-    loads = isinstance(value.ops[0], ast.In | ast.NotIn) and isinstance(right, ast.Attribute)
     of_class = isinstance(left, ast.Attribute) and isinstance(left.value, ast.Name) and left.value.id[:1].isupper()
-    return not (of_class or loads) and ast.dump(left) != ast.dump(right)
+    return not of_class and ast.dump(left) != ast.dump(right)
+
+
+def _looks_up(value: ast.expr) -> bool:
+    """Tell whether an expression asks what is in something, which may be asked for what that does then: it loads."""
+    return isinstance(value, ast.Compare) and any(isinstance(op, ast.In | ast.NotIn) for op in value.ops)
 
 
 def _makes_broad(function: Function) -> bool:
@@ -811,6 +883,12 @@ def _swallows(handler: ast.ExceptHandler, module: Module, function: Function) ->
         isinstance(each, ast.Pass | ast.Continue) or _is_said(each) or (isinstance(each, ast.Return) and not each.value)
         for each in handler.body
     )
+
+
+def _raises_again(handler: ast.ExceptHandler) -> bool:
+    """Tell whether an `except` of an assertion's failure lets it go on, before another one takes any exception."""
+    named = isinstance(handler.type, ast.Name) and handler.type.id == "AssertionError"
+    return named and isinstance(handler.body[-1], ast.Raise)
 
 
 def _is_said(statement: ast.stmt) -> bool:

@@ -102,9 +102,9 @@ class ProcessState(Rule):
         """Note what tests and fixtures change of the process, and what a `conftest.py` puts back for them."""
         for function in module.functions:
             if function.kind == "fixture" and module.path.endswith("conftest.py"):
-                for thing in {_thing(root) for root in (*_PROCESS_CALLS, *_PROCESS_VALUES)}:
-                    if _mentions(function.node, thing):
-                        yield self.fact(module, function.node, function, key=thing, label=_PUT_BACK)
+                mentioned = _mentioned(function.node)
+                for thing in {_thing(root) for root in (*_PROCESS_CALLS, *_PROCESS_VALUES)} & mentioned:
+                    yield self.fact(module, function.node, function, key=thing, label=_PUT_BACK)
             if function.kind not in {"test", "fixture", "setup"} or function.name.lower().startswith("teardown"):
                 continue
             if _may_be_put_back_elsewhere(module, function):
@@ -163,15 +163,14 @@ def _process_changes(module: Module, function: Function) -> Iterator[tuple[ast.s
         for target in targets:
             place = target.value if isinstance(target, ast.Subscript) else target
             name = module.resolve(place, function)
-            value = statement.value if isinstance(statement, ast.Assign) else None
-            if value is not None and "sys.__" in ast.unparse(value):
-                continue  # what the process began with
             if name in _PROCESS_VALUES and (
                 isinstance(target, ast.Subscript)
                 or isinstance(statement, ast.AugAssign)
                 or name not in {"os.environ", "sys.modules"}
             ):
-                yield statement, name
+                value = statement.value if isinstance(statement, ast.Assign) else None
+                if value is None or "sys.__" not in ast.unparse(value):  # which is what the process began with
+                    yield statement, name
 
 
 def _is_put_back(node: ast.AST, root: str, module: Module, function: Function) -> bool:
@@ -266,4 +265,9 @@ def _line(node: ast.AST) -> int:
 
 
 def _mentions(node: ast.AST, name: str) -> bool:
-    return any(dotted(each) == name for each in ast.walk(node) if isinstance(each, ast.Attribute))
+    return name in _mentioned(node)
+
+
+def _mentioned(node: ast.AST) -> set[str | None]:
+    """Return the dotted names that stand in a tree, whole and in part."""
+    return {dotted(each) for each in ast.walk(node) if isinstance(each, ast.Attribute)}

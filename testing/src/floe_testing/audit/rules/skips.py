@@ -41,6 +41,23 @@ class SkipWithoutReason(Rule):
                 pytest.skip()
         """),
     )
+    arguable = (
+        Example("""
+            import pytest
+
+            @pytest.mark.parametrize("lines", [[3, 4], pytest.param([7, 0], marks=pytest.mark.xfail)])
+            def test_total(lines):
+                assert Order(lines).total() == 7
+        """),
+        Example("""
+            import pytest
+
+            @pytest.mark.skip
+            def test_total_of_the_shop():
+                \"\"\"Asks the shop itself, over the network.\"\"\"
+                assert Order(7).total() == 7
+        """),
+    )
     good = (
         Example("""
             import sys
@@ -56,7 +73,7 @@ class SkipWithoutReason(Rule):
         """Look at markers, and at calls that skip."""
         for place, decorator in _decorators(module):
             if _is_bare(decorator, module) and not (_has_comment(decorator, module) or _is_told(place)):
-                yield self.finding(module, decorator, "no reason is given", place)
+                yield self.finding(module, decorator, "no reason is given", place, sure=not _is_described(place))
         for function in [module.top, *module.functions]:
             for call in function.calls:
                 if call.name in _CALLS and not _has_reason(call) and not _has_comment(call.node, module):
@@ -65,7 +82,7 @@ class SkipWithoutReason(Rule):
                     if _is_expected(call, each, module):
                         continue
                     if _is_bare(each, module) and not _is_told_above(each, module):
-                        yield self.finding(module, each, "no reason is given", function)
+                        yield self.finding(module, each, "no reason is given", function, sure=False)
 
 
 class SilentSkip(Rule):
@@ -108,8 +125,9 @@ class SilentSkip(Rule):
             if function.test is None:
                 continue
             lines = [check.node.lineno for check in checks(module, function) if not _is_failure(check.node)]
+            skipping = [call for call in function.calls if call.last.lower().startswith("skip")]
             for statement in function.node.body:
-                skips = any(call.last.lower().startswith("skip") for call in function.calls if _is_in(call, statement))
+                skips = any(_is_in(call, statement) for call in skipping)
                 leaves = None if skips else _leaves(statement, module, function)
                 if leaves is not None and _says_why(statement, leaves, module):
                     continue
@@ -124,7 +142,7 @@ def _is_failure(node: ast.AST) -> bool:
     if isinstance(node, ast.Assert):
         return isinstance(node.test, ast.Constant) and not node.test.value
     return isinstance(node, ast.Raise) or (
-        isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] == "fail"
+        isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) == "fail"
     )
 
 
@@ -251,6 +269,11 @@ _TELLS_WHY: Final = re.compile(
 
 _NOT_THERE: Final = re.compile(r"Doesnt|DoesNot|Unsupported|NotSupported|Without")
 """How names of classes say that something is not there."""
+
+
+def _is_described(function: Function | None) -> bool:
+    """Tell whether a function has a docstring, which may well give the reason."""
+    return function is not None and not isinstance(function.node, ast.Module) and bool(ast.get_docstring(function.node))
 
 
 def _is_told(function: Function | None) -> bool:

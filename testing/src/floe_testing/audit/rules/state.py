@@ -8,7 +8,7 @@ from floe_testing.audit.look import names_in
 from floe_testing.audit.model import Example, Finding, Severity
 from floe_testing.audit.module import Function, Module
 from floe_testing.audit.rule import Rule
-from floe_testing.suite.syntax import dotted, statements
+from floe_testing.suite.syntax import FunctionNode, dotted, statements
 
 _MUTATORS: Final = frozenset(
     {"append", "extend", "insert", "add", "update", "setdefault", "pop", "popitem", "remove", "discard", "appendleft"}
@@ -25,7 +25,7 @@ class SharedState(Rule):
 
     id = "FT801"
     name = "shared-mutable-state"
-    severity = Severity.WARNING
+    severity = Severity.NOTE
     reason = (
         "A test changes what other tests of the module see: the outcome depends on which ran before, and on which "
         "worker. Make it new for each test, in a fixture."
@@ -117,7 +117,7 @@ class OrderDependence(Rule):
 
     id = "FT803"
     name = "order-dependence"
-    severity = Severity.WARNING
+    severity = Severity.NOTE
     reason = (
         "The test needs another one to have run before it: alone, or on another worker, it fails. Let each test "
         "bring what it needs, by a fixture; what must happen in a row is one test."
@@ -160,8 +160,7 @@ class OrderDependence(Rule):
                 continue
             ordered = [marker for marker in function.test.markers if marker.name in _ORDERED]
             # A whole class or module may be put first or last, whatever its tests need of each other.
-            own = {ast.unparse(each).partition("(")[0].rpartition(".")[2] for each in function.node.decorator_list}
-            if ordered and ordered[0].name in own:
+            if ordered and ordered[0].name in _decorators(function.node):
                 message = f"ordered by the marker {ordered[0].name}"
                 yield self.finding(module, function.node, message, function)
             for target in _set_on_class(function):
@@ -284,6 +283,11 @@ def _is_class_attribute(name: str, module: Module, function: Function) -> bool:
 def _attributes_set(function: Function) -> Iterator[str]:
     for statement in function.all(ast.Assign):
         yield from (target.attr for target in statement.targets if isinstance(target, ast.Attribute))
+
+
+def _decorators(node: FunctionNode) -> set[str]:
+    """Return the last parts of the names of a function's decorators."""
+    return {ast.unparse(each).partition("(")[0].rpartition(".")[2] for each in node.decorator_list}
 
 
 def _set_on_class(function: Function) -> Iterator[ast.Attribute]:

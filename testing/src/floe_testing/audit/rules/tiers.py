@@ -64,7 +64,7 @@ class NetworkInUnit(Rule):
 
     id = "FT501"
     name = "network-in-unit"
-    severity = Severity.WARNING
+    severity = Severity.NOTE
     reason = (
         "A unit test that opens a connection, or starts a container, fails when somebody else's machine does. Hand "
         "the code under test what it would have got, or move the test to the integration tier."

@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 
 from floe_testing.audit.checks import asserted, checks, may_check_elsewhere
@@ -23,6 +24,7 @@ from floe_testing.audit.look import (
 from floe_testing.audit.model import Check, Example, Finding, Severity, Strength
 from floe_testing.audit.module import Call, Function, Module
 from floe_testing.audit.rule import Rule
+from floe_testing.suite.syntax import dotted
 
 _ABOUT_TRUTH: Final = (
     *("bool", "nonzero", "truth", "non none", "not be none", "not be null"),
@@ -206,8 +208,13 @@ class LengthOnly(Rule):
                 yield self.finding(module, lengths[-1].node, "all that is checked is a length", function)
 
 
-def _checked_tests(module: Module) -> Iterator[Function]:
-    """Yield the tests that run to their end, and so should check something."""
+@lru_cache(maxsize=1)
+def _checked_tests(module: Module) -> tuple[Function, ...]:
+    """Return the tests that run to their end, and so should check something, once for all rules."""
+    return tuple(_find_checked_tests(module))
+
+
+def _find_checked_tests(module: Module) -> Iterator[Function]:
     for function in module.functions:
         if function.test is None or {"skip", "xfail"} & {marker.name for marker in function.test.markers}:
             continue
@@ -336,7 +343,7 @@ def _does_nothing(function: Function) -> bool:
     return all(
         isinstance(each, ast.Pass)
         or (isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant))
-        or (isinstance(each, ast.Expr) and ast.unparse(each.value).startswith("print("))
+        or (isinstance(each, ast.Expr) and isinstance(each.value, ast.Call) and dotted(each.value.func) == "print")
         for each in body
     )
 
