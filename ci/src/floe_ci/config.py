@@ -39,7 +39,7 @@ from floe_ci.shards import Count, Schedule, Together
 from floe_ci.tables import RepositoryPath, Table, Text, Value, inside, problem, read, without_nul
 from floe_ci.templates import faults
 from floe_ci.tiers import TIERS, TierName, parse_tier
-from floe_ci.toml_files import TABLE, only_configuration_file, parse_toml, read_text
+from floe_ci.toml_files import OWN_FILE, TABLE, only_configuration_file, parse_toml, read_text
 
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _DEBIAN_PACKAGE: Final = re.compile(r"[a-z0-9][a-z0-9+.-]+(:[a-z0-9-]+)?(=[A-Za-z0-9.+~:-]+)?")
