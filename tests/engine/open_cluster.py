@@ -48,7 +48,7 @@ async def hold(asked: argparse.Namespace) -> None:
         build = await Build.read(origin, request(ROOT), Timings())
         source = dag.host().directory(str(asked.small.resolve()), gitignore=True)
         small = await Build.read(replace(origin, source=source), request(asked.small), Timings())
-        cluster = Cluster.of(await build.tools.sync(), build.plan.request.run_id, build.kind_config)
+        cluster = Cluster.of(await build.tools.sync(), build.plan.request.run_id, build.nodes)
         try:
             created, *_ = await together(
                 create(build, cluster, Timings()),

@@ -8,7 +8,7 @@ import dagger as sdk
 import pytest
 from dagger import dag
 from floe_ci import toolbox
-from floe_ci.cluster import Cluster
+from floe_ci.cluster import Cluster, Nodes
 from floe_ci.images import Images
 from floe_ci.registry import Registry
 from floe_ci.tasks import together
@@ -28,7 +28,7 @@ async def test_two_runs_do_not_meet(dagger: Dagger) -> None:
         images = Images.parse(await repository.file("k8s/images/kustomization.yaml").contents(), "k8s/images")
         mirror = dagger.registry[1] if dagger.registry else ""
         tools = toolbox.build(Registry(images, mirror), repository.directory("ci"))
-        nodes = repository.file("k8s/kind/integration.yaml")
+        nodes = Nodes("kindest/node:any", repository.file("k8s/kind/integration.yaml"))
         first, second = (Cluster.of(tools, name, nodes) for name in ("two-runs-a", "two-runs-b"))
         try:
             await together(first.start(), second.start())

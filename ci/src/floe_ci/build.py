@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from floe_ci import render, runner, service_build, toolbox
 from floe_ci.catalog import FILE, PACKAGE, REPOSITORY, Catalog
-from floe_ci.cluster import loaded
+from floe_ci.cluster import Nodes, loaded
 from floe_ci.config import read_config, service_folders
 from floe_ci.errors import UserError
 from floe_ci.images import Images, Reference, node_image_of, version_of
@@ -98,10 +98,10 @@ class Build:
         return given or self.registry.images.reference(NODE_IMAGE)
 
     @property
-    def kind_config(self) -> dagger.File:
-        """The Kind configuration with as many nodes as the tier wants."""
+    def nodes(self) -> Nodes:
+        """What the cluster's nodes are made from, as many as the tier wants."""
         name = "integration" if self.plan.tier.nodes == 1 else "e2e"
-        return self.origin.k8s.file(f"kind/{name}.yaml")
+        return Nodes(self.node_image, self.origin.k8s.file(f"kind/{name}.yaml"))
 
     async def durations(self, results: Path) -> dict[str, float]:
         """Return how long tests took before: by the file that the repository keeps, or else by the former results.
@@ -169,7 +169,7 @@ class Build:
         root, _, path = self.plan.catalog.image_folder(reference).partition("/")
         return (self.origin.source if root == REPOSITORY else self.origin.k8s).directory(path)
 
-    async def nodes(self, cluster: Cluster) -> dagger.Directory:
+    async def node_layout(self, cluster: Cluster) -> dagger.Directory:
         """Return the image of the nodes as an OCI layout."""
         (layout,) = (await self._layouts(cluster, {self.node_image: self.registry.pull(self.node_image)})).values()
         return layout

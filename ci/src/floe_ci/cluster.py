@@ -43,6 +43,16 @@ API_PORT, DOCKER_PORT, REGISTRY_PORT, NODE_PORT = 6443, 2375, 5000, 30080
 
 
 @dataclass(frozen=True)
+class Nodes:
+    """What a cluster's nodes are made from."""
+
+    image: str
+    """By its public name."""
+    config: dagger.File
+    """That of Kind."""
+
+
+@dataclass(frozen=True)
 class Cluster:
     """A Kind cluster that one run owns."""
 
@@ -54,12 +64,14 @@ class Cluster:
     """The toolbox, bound to the service."""
 
     @classmethod
-    def of(cls, tools: dagger.Container, run_id: str, kind_config: dagger.File, name: str | None = None) -> Cluster:
-        """Return a cluster of a Kind configuration that is still to be started.
+    def of(cls, tools: dagger.Container, run_id: str, nodes: Nodes, name: str | None = None) -> Cluster:
+        """Return a cluster that is still to be started.
 
         With a `name` it can outlive its run: its containers stay on the cache volume under that name.
         """
-        tools = tools.with_mounted_file(KIND_CONFIG, kind_config)
+        tools = tools.with_mounted_file(KIND_CONFIG, nodes.config).with_env_variable(
+            "FLOE_NODE_IMAGE", path(nodes.image)
+        )
         service = (
             tools.with_env_variable("FLOE_RUN_ID", run_id)
             .with_env_variable("FLOE_CLUSTER", name or "")
@@ -104,19 +116,18 @@ class Cluster:
             copies += [f"oci:/images/{place}", f"docker://{HOST}:{REGISTRY_PORT}/{path(name)}"]
         await sending.with_exec(["sh", "-euc", SEND, "sh", *copies]).sync()
 
-    async def create(self, node_image: str, layout: dagger.Directory) -> Cluster:
-        """Create the Kind cluster; return it with its kubeconfig.
+    async def create(self, layout: dagger.Directory) -> Cluster:
+        """Create the Kind cluster of the nodes' image as an OCI layout; return it with its kubeconfig.
 
         Where the slot of the cache volume has one as it was when it was created, that is started again.
-
-        Args:
-            node_image: The name of the nodes' image.
-            layout: The image itself, as an OCI layout.
         """
         created = await (
             self.client.with_mounted_cache(VOLUME, dag.cache_volume(VOLUME_NAME), sharing=CacheSharingMode.SHARED)
             .with_mounted_directory(NODE_LAYOUT, layout)
-            .with_exec(["sh", f"{SCRIPTS}/create-cluster.sh", NODE_LAYOUT, path(node_image), KIND_CONFIG])
+            # What it copies has attributes that only root of the machine sees.
+            .with_exec(
+                ["sh", f"{SCRIPTS}/create-cluster.sh", NODE_LAYOUT, KIND_CONFIG], insecure_root_capabilities=True
+            )
             .sync()
         )
         return replace(self, client=self.client.with_file(KUBECONFIG, created.file(KUBECONFIG)))

@@ -140,7 +140,7 @@ def up(request: RunRequest, told: Progress, stop: threading.Event | None = None)
         holder = subprocess.Popen(
             [sys.executable, "-P", "-m", "floe_ci.holder"],
             # Each look at the cluster is a thread. With a heap for each, little of what they free is given back.
-            env=os.environ | {"MALLOC_ARENA_MAX": "2"},
+            env={"MALLOC_ARENA_MAX": "2"} | os.environ,
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,

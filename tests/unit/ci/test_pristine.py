@@ -24,6 +24,7 @@ class Slot:
         """Lay out an image and a container."""
         self.folder, self.docker, self.config = folder / "slot", folder / "slot" / "docker", folder / "kind.yaml"
         self.config.write_text("nodes: 1\n")
+        self.image = "kindest/node:v1"
         self.write("overlay2/image/diff/bin", "a program")
         self.create("first")
 
@@ -47,7 +48,7 @@ class Slot:
 
     def run(self, what: str) -> None:
         """Run the script."""
-        subprocess.run(["sh", str(SCRIPT), what, str(self.folder), str(self.config)], check=True, timeout=30)
+        subprocess.run(["sh", str(SCRIPT), what, str(self.folder), str(self.config), self.image], check=True, timeout=30)
 
     def files(self) -> dict[str, str]:
         """Return what Docker has of files, with their text."""

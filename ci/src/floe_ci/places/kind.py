@@ -79,7 +79,7 @@ class KindStay(DrivenStay):
             await lacking.require_whole(build, tools)
             if self._is_there and self._name:
                 await cluster.require(tools, self._run.request.run_id, self._name)
-            self._cluster = new = Cluster.of(tools, self._run.request.run_id, build.kind_config, self._name)
+            self._cluster = new = Cluster.of(tools, self._run.request.run_id, build.nodes, self._name)
             self._run.versions["Kubernetes"] = build.node_image
             prepared = prepare(build, new, self._run, self._rendered(build, new))
             created, (plan, names) = await together(create(build, new, self._run), prepared)
@@ -161,9 +161,9 @@ async def create(build: Build, cluster: Cluster, run: Steps) -> Cluster:
         with run.step("start service", STARTING):
             await cluster.start()
 
-    nodes, _ = await together(build.nodes(cluster), start())
+    layout, _ = await together(build.node_layout(cluster), start())
     with run.step("create cluster", CREATING):
-        return await cluster.create(build.node_image, nodes)
+        return await cluster.create(layout)
 
 
 async def prepare(build: Build, cluster: Cluster, run: Run, rendered: Awaitable[Plan]) -> tuple[Plan, dict[str, str]]:

@@ -17,7 +17,8 @@ for name in $slots; do
   if flock --nonblock 9; then slot=$volume/$name; break; fi
 done
 if [ -z "${slot:-}" ]; then
-  echo "every slot of the cache volume is in use: $slots" >&2
+  echo "every slot of the cache volume is in use: $slots. \`floe-ci status\` shows clusters that are up," \
+    "\`floe-ci down --on dagger\` ends one" >&2
   exit 1
 fi
 
@@ -26,8 +27,14 @@ limit_kib=$((8 * 1024 * 1024))
 if [ "$(du -sk "$slot/registry" 2>/dev/null | cut -f1)" -gt "$limit_kib" ] 2>/dev/null; then rm -rf "$slot/registry"; fi
 
 mkdir -p "$slot/registry" "$slot/docker"
-# Those that the last run left were killed with their Docker, and are not to be started.
-[ -n "${FLOE_CLUSTER:-}" ] || sh "$(dirname "$0")/pristine.sh" restore "$slot" "$kind_config"
+if [ -z "${FLOE_CLUSTER:-}" ]; then
+  # The nodes that the last run left were killed with their Docker, and are not to be started. Where they can't be
+  # put away, Docker begins with nothing.
+  sh "$(dirname "$0")/pristine.sh" restore "$slot" "$kind_config" "${FLOE_NODE_IMAGE:-}" || {
+    mv "$slot/docker" "$slot/gone-$(date +%s%N)"
+    mkdir "$slot/docker"
+  }
+fi
 cat > "$config" <<CONFIG
 version: 0.1
 log: {level: warn}

@@ -4,6 +4,10 @@
 #   VOLUME  the Docker volume that says with its labels what the cluster is
 set -eu
 nodes=$(docker volume inspect --format '{{.Labels.nodes}}' "$1")
+case $nodes in
+  floe-*) ;;
+  *) nodes=$(kind get nodes --name floe) ;; # it is older than these labels
+esac
 kubeconfig=/run/floe/kubeconfig
 most=90 # seconds for each wait
 
@@ -31,7 +35,9 @@ kind get kubeconfig --name floe | sed 's#server: .*#server: https://cluster:6443
 drop_what_has_no_service
 wait_until "the cluster's API is not ready" "kubectl get --raw /readyz > /dev/null 2>&1"
 # Who led before does not any more, and would be waited for: controllers, the scheduler, the provisioner of volumes.
-kubectl delete leases --all-namespaces --field-selector metadata.namespace!=kube-node-lease > /dev/null
+for namespace in kube-system local-path-storage; do
+  kubectl --namespace "$namespace" delete leases --all > /dev/null
+done
 # Until then a node is what it was when it was stopped.
 wait_until "not all nodes are back" "kubectl --namespace kube-node-lease get leases \
   --output 'jsonpath={range .items[*]}{.spec.renewTime}{\"\\n\"}{end}' 2> /dev/null \
