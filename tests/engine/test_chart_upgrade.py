@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from repositories import Done
     from tests.engine.conftest import Dagger
 
-pytestmark = [pytest.mark.engine, pytest.mark.requirement("REQ-641"), pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.engine, pytest.mark.long, pytest.mark.requirement("REQ-641"), pytest.mark.timeout(1800)]
 
 PYPROJECT = """
 [tool.floe-ci.runner]

@@ -125,5 +125,5 @@ def test_chart_of_a_registry(
         repository.write("pyproject.toml", table.replace("0.1.0", "9.9.9"))
         refused = existing.call("test", *existing.IMAGE, "--keyword", "answers", where=repository.folder)
         assert refused.code == 2, refused.errors[-3000:]
-        assert "charts can't be rendered" in refused.errors
+        assert "charts can't be rendered" in refused.output
     existing.wait_until_same(before)

@@ -6,6 +6,7 @@ The real script runs on folders as Docker lays them out.
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -46,9 +47,10 @@ class Slot:
             (self.docker / "overlay2" / "l" / f"L{layer}").symlink_to(f"../{layer}/diff")
         self.write(f"volumes/{name}/_data/etcd", "as it was created")
 
-    def run(self, what: str) -> None:
+    def run(self, what: str, **environment: str) -> None:
         """Run the script."""
-        subprocess.run(["sh", str(SCRIPT), what, str(self.folder), str(self.config), self.image], check=True, timeout=30)
+        command = ["sh", str(SCRIPT), what, str(self.folder), str(self.config), self.image]
+        subprocess.run(command, env=os.environ | environment, check=True, timeout=30)
 
     def files(self) -> dict[str, str]:
         """Return what Docker has of files, with their text."""
@@ -111,7 +113,7 @@ def test_two_are_kept(slot: Slot) -> None:
     assert "containers/first/hostconfig.json" in slot.files()
 
 
-@pytest.mark.parametrize("days", [-40, 1], ids=["its certificates end", "the clock was set back"])
+@pytest.mark.parametrize("days", [-31, 1], ids=["its certificates end", "the clock was set back"])
 def test_of_another_time(slot: Slot, days: int) -> None:
     """A cluster whose certificates may not count at this time is not kept any more."""
     slot.run("save")
@@ -120,3 +122,82 @@ def test_of_another_time(slot: Slot, days: int) -> None:
     slot.run("restore")
     assert slot.kept == []
     assert "containers/first/hostconfig.json" not in slot.files()
+
+
+def test_of_a_month(slot: Slot) -> None:
+    """A cluster of less than thirty days ago is put in place."""
+    slot.run("save")
+    (kept,) = slot.kept
+    os.utime(kept, (time.time() - 29 * DAY,) * 2)
+    slot.run("restore")
+    assert "containers/first/hostconfig.json" in slot.files()
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [
+        "overlay2/first-layer",
+        "overlay2/l/Lfirst-layer",
+        "overlay2/first-layer-init/link",
+        "image/overlay2/layerdb/mounts",
+        "containers",
+        "volumes",
+    ],
+)
+def test_run_that_was_killed_meanwhile(slot: Slot, lost: str) -> None:
+    """Whatever is not there yet, or any more, of a cluster when a run is killed: the next one has it as it was."""
+    slot.run("save")
+    before = slot.files()
+    path = slot.docker / lost
+    shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+    slot.run("restore")
+    assert slot.files() == before
+    slot.run("restore")
+    assert slot.files() == before
+
+
+def test_file_that_a_full_disk_left_empty(slot: Slot) -> None:
+    """A container that does not say which layer is its own takes no image with it."""
+    slot.write("image/overlay2/layerdb/mounts/first/mount-id", "")
+    slot.run("restore")
+    assert slot.files()["overlay2/image/diff/bin"] == "a program"
+
+
+def test_copy_that_was_interrupted(slot: Slot) -> None:
+    """Half of a copy is not taken for one, in either direction, and does not stay."""
+    slot.run("save")
+    (kept,) = slot.kept
+    before = slot.files()
+    for half in (slot.folder / "pristine" / ".new", slot.folder / "coming"):
+        (half / "containers").mkdir(parents=True)
+    slot.run("restore")
+    assert slot.files() == before
+    assert slot.kept == [kept]
+    assert not (slot.folder / "coming").exists()
+
+
+def test_what_is_put_away_is_removed(slot: Slot) -> None:
+    """What a run has left of its cluster does not stay on the disk."""
+    slot.run("restore")
+    deadline = time.monotonic() + 30
+    while found := [*slot.folder.glob("gone-*")]:
+        assert time.monotonic() < deadline, found
+
+
+def test_other_image(slot: Slot) -> None:
+    """A cluster of another image is not put in place."""
+    slot.run("save")
+    slot.image = "kindest/node:v2"
+    slot.run("restore")
+    assert "containers/first/hostconfig.json" not in slot.files()
+
+
+def test_disk_without_room(slot: Slot) -> None:
+    """Where the disk has little room for the run itself, nothing is kept."""
+    few = slot.folder.parent / "bin"
+    few.mkdir()
+    (few / "df").write_text("#!/bin/sh\necho header\necho disk 100 99 1 99% /\n")
+    (few / "df").chmod(0o755)
+    with pytest.raises(subprocess.CalledProcessError):
+        slot.run("save", PATH=f"{few}:{os.environ['PATH']}")
+    assert slot.kept == []

@@ -114,6 +114,29 @@ def test_named_cluster_has_its_own(volume: Volume) -> None:
     assert volume.service("dev")[1] == ""
 
 
+@pytest.mark.parametrize(("cluster", "stays"), [("", False), ("dev", True)], ids=["a run's", "a named cluster's"])
+def test_containers_of_before(volume: Volume, cluster: str, *, stays: bool) -> None:
+    """Docker finds none of the containers that the last run left in a slot, and all of a cluster that was kept."""
+    service, slot = volume.service(cluster)
+    service.kill()
+    service.wait(timeout=10)
+    container = volume.folder / slot / "docker" / "containers" / "node"
+    container.mkdir(parents=True)
+    assert volume.service(cluster)[1] == slot
+    assert container.exists() == stays
+
+
+def test_slot_that_can_not_be_cleared(volume: Volume) -> None:
+    """Where what a run has left can't be put away, Docker begins with nothing, and the slot is of use."""
+    service, slot = volume.service()
+    service.kill()
+    service.wait(timeout=10)
+    (volume.folder / slot / "docker" / "volumes").mkdir(parents=True)
+    (volume.folder / slot / "pristine").touch()  # no folder, as after a fault of the disk
+    assert volume.service()[1] == slot
+    assert [*(volume.folder / slot / "docker").iterdir()] == []
+
+
 def test_named_cluster_is_forgotten(volume: Volume) -> None:
     """What a named cluster left is removed, but not while it runs; and what isn't there is named as such."""
     service, slot = volume.service("dev")

@@ -279,7 +279,8 @@ class Apis:
         def observe() -> str | None:
             return "there still" if self.read(document, namespace=namespace, stop=stop) else None
 
-        if owner is None or not self.delete(document, namespace, owner):
+        # Gone when its pods are: two of them, each with what the other may not expect, are not to run at once.
+        if owner is None or not self.delete(document, namespace, owner, propagation="Foreground"):
             return False
         self.wait_until(f"the end of the former {name_of(document)}", observe, timeout=REMOVAL, stop=stop)
         return True
@@ -315,8 +316,16 @@ class Apis:
             return []  # the kind itself has gone
         return [each.metadata.name for each in found.items]
 
-    def delete(self, document: Document, namespace: str, labels: Mapping[str, str]) -> bool:
+    def delete(
+        self, document: Document, namespace: str, labels: Mapping[str, str], *, propagation: str = "Background"
+    ) -> bool:
         """Have the object of the same kind and name deleted, if it carries these labels; tell whether it does.
+
+        Args:
+            document: The object.
+            namespace: Where it is; empty: in none.
+            labels: Those that it has to carry.
+            propagation: `Foreground`: it is there for as long as anything that it owns.
 
         Raises:
             RunError: The cluster refused.
@@ -331,7 +340,7 @@ class Apis:
                     self.resource(document),
                     name=document["metadata"]["name"],
                     namespace=namespace or None,
-                    query_params=[("propagationPolicy", "Background")],
+                    query_params=[("propagationPolicy", propagation)],
                 )
             except client.ApiException as error:
                 if error.status != HTTPStatus.NOT_FOUND:

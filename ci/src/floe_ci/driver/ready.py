@@ -51,7 +51,8 @@ def wait_for_services(  # noqa: PLR0913 - what is waited for, and where
     def observe() -> str | None:
         # The tests' pods wait beside them, and those of other runs.
         there = apis.core.list_namespaced_pod(spec.namespace, label_selector=selector).items
-        found = [pod for pod in there if not pods.is_of_tests(pod)]
+        # What is being deleted is nobody's affair any more: the pod of a Job that was made anew, say.
+        found = [pod for pod in there if not pods.is_of_tests(pod) and not pod.metadata.deletion_timestamp]
         refuse_hopeless(apis, spec, found)
         states = [rollout_state(apis, kind, name, spec.namespace) for kind, name in workloads]
         states += [job_state(apis, name, spec.namespace) for name in jobs]

@@ -58,6 +58,7 @@ restore() {
 put() {
   [ -n "$(there "$coming/$1")" ] || return 0
   mkdir -p "$docker/$(dirname "$1")"
+  rm -rf "${docker:?}/$1"
   mv "$coming/$1" "$docker/$1"
 }
 

@@ -165,7 +165,18 @@ def test_job_that_has_changed(cluster: ApiServer, install: Callable[..., None]) 
     assert [each.partition(" ")[0] for each in cluster.changes] == ["PATCH"]
     install(job.replace("brew}", "brew, annotations: {hot: very}}"))
     assert [each.partition(" ")[0] for each in cluster.changes] == ["PATCH", "PATCH", "DELETE", "PATCH"]
+    assert "propagationPolicy=Foreground" in cluster.changes[2]  # no pod of the former one runs beside it
     assert there[0]["metadata"]["annotations"] == {"hot": "very"}
+
+
+def test_job_of_somebody_else(cluster: ApiServer, install: Callable[..., None]) -> None:
+    """A Job of the name that no run has made is not deleted: that it can't be applied is told."""
+    path = "/apis/batch/v1/namespaces/default/jobs/brew"
+    cluster.objects[path] = {"kind": "Job", "apiVersion": "batch/v1", "metadata": {"name": "brew"}}
+    cluster.objects[f"PATCH {path}"] = (HTTPStatus.UNPROCESSABLE_ENTITY, "spec.template: field is immutable")
+    with pytest.raises(RunError, match=r"Job brew: the cluster refused it: .*field is immutable"):
+        install("apiVersion: batch/v1\nkind: Job\nmetadata: {name: brew}\n")
+    assert [each.partition(" ")[0] for each in cluster.changes] == ["PATCH"]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -230,6 +231,13 @@ def test_hopeless_service(well: ApiServer, crashing: client.V1Pod, run_spec: Cal
         "pod web-0, container web: CrashLoopBackOff; it last ended with exit code 1 (Error)\n"
         "web-0, container web, last lines of its log:\n    no such database\n"
     )
+
+
+def test_pod_that_is_being_deleted(well: ApiServer, crashing: client.V1Pod, run_spec: Callable[..., RunSpec]) -> None:
+    """A pod that is on its way out, such as that of a Job that was made anew, ends no wait by what it lacks."""
+    crashing.metadata.deletion_timestamp = datetime.now(UTC)
+    well.objects[PODS] = client.V1PodList(items=[crashing])
+    ready.wait_for_services(well.apis, run_spec(), SERVICES)
 
 
 @pytest.mark.parametrize("readiness", [[], [False]], ids=["no pod", "no ready pod"])
