@@ -23,6 +23,10 @@ class NoSuchPathError(FloeTestingError):
     """A path that was named is not there."""
 
 
+class PathNameError(FloeTestingError):
+    """A test's path is no text, which no report could hold, and pytest itself doesn't run."""
+
+
 @dataclass(frozen=True)
 class CollectionRules:
     """Patterns, each a prefix or a glob; the defaults are pytest's."""
@@ -78,6 +82,7 @@ def find_python_files(paths: Iterable[Path], rules: CollectionRules) -> list[Pat
 
     Raises:
         NoSuchPathError: Names every path that is not there.
+        PathNameError: Names every test's path that is no text; what is no test is left out for it.
     """
     paths = list(paths)
     missing = [str(path) for path in paths if not path.exists() and not path.is_symlink()]
@@ -85,7 +90,20 @@ def find_python_files(paths: Iterable[Path], rules: CollectionRules) -> list[Pat
         message = f"no such file or folder: {', '.join(missing)}"
         raise NoSuchPathError(message)
     found = {file for path in paths for file in (_walk(path, rules) if path.is_dir() else [resolved(path)])}
-    return sorted(found)
+    named = {file for file in found if _is_text(file)}
+    strange = sorted(ascii(str(file)) for file in found - named if rules.is_test_file(file))
+    if strange:
+        message = f"no UTF-8 in the name of a test's file, which pytest doesn't run either: rename {', '.join(strange)}"
+        raise PathNameError(message)
+    return sorted(named)
+
+
+def _is_text(path: Path) -> bool:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def resolved(file: Path) -> Path:

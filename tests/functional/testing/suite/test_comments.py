@@ -46,3 +46,12 @@ def test_as_python_has_them(end: str, mark: str) -> None:
     tokens = tokenize.tokenize(io.BytesIO(source).readline)
     expected = [(*each.start, each.string) for each in tokens if each.type == tokenize.COMMENT]
     assert [each[:3] for each in comments(source)] == expected
+
+
+@pytest.mark.parametrize("before_3_12", [True, False], ids=["before 3.12", "from 3.12 on"])
+def test_comment_that_is_no_text(monkeypatch: pytest.MonkeyPatch, *, before_3_12: bool) -> None:
+    """Bytes that are no text of the encoding are taken in a comment, as Python takes them."""
+    monkeypatch.setattr("floe_testing.suite.comments._ENDS_AT_QUOTES", before_3_12)
+    source = b"one = 1  # caf\xe9\ntwo = 2  # said\n"
+    ast.parse(source)
+    assert [(each.line, each.text[-3:]) for each in comments(source)] == [(1, "af\ufffd"), (2, "aid")]

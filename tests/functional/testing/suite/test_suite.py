@@ -1,11 +1,12 @@
 """The tests that are read from syntax trees are those that pytest collects."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from floe_testing.suite.collection import CollectionRules, NoSuchPathError, read_collection_rules
+from floe_testing.suite.collection import CollectionRules, NoSuchPathError, PathNameError, read_collection_rules
 from floe_testing.suite.markers import Expression
 from floe_testing.suite.reading import ParsedModule, Suite, parse_module, read_suite
 
@@ -369,6 +370,20 @@ def test_paths_that_are_not_there(tmp_path: Path) -> None:
     """Every path that is missing is named, not only the first."""
     with pytest.raises(NoSuchPathError, match=r"no such file or folder: .*one, .*two"):
         read_suite([tmp_path / "one", tmp_path / "two"], tmp_path)
+
+
+def test_paths_that_are_no_text(tmp_path: Path) -> None:
+    """A test's file whose name is no text is named as that; a file that is no test is left out for it."""
+    (tmp_path / "test_one.py").write_text("def test_one(): ...\n", encoding="utf-8")
+    for name in (b"caf\xe9.py", b"test_\xe9.py"):
+        try:
+            Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)).touch()
+        except OSError:
+            pytest.skip("the names of files are text here")
+    with pytest.raises(PathNameError, match=r"rename '[^']*/test_\\udce9\.py'$"):
+        read_suite([tmp_path], tmp_path)
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/test_\xe9.py")).unlink()
+    assert node_ids(read_suite([tmp_path], tmp_path)) == {"test_one.py::test_one"}
 
 
 def test_many_files_are_read_in_order(tmp_path: Path) -> None:

@@ -610,7 +610,15 @@ def _raises_plainly(root: Path) -> bool:
     """Tell whether the code of a repository, tests apart, raises an `Exception` that is of no kind of its own."""
     files = find_python_files([root], read_collection_rules(root))
     code = (file for file in files if not _OF_TESTS.search(Path(os.path.relpath(file, root)).as_posix()))
-    return any(_PLAIN.search(file.read_bytes()) for file in code if os.access(file, os.R_OK))
+    return any(_PLAIN.search(_content(file)) for file in code)
+
+
+def _content(file: Path) -> bytes:
+    """Return what is in a file; nothing of one that can't be read, or has gone."""
+    try:
+        return file.read_bytes()
+    except OSError:
+        return b""
 
 
 def _is_looked_after(call: ast.Call, module: Module, function: Function) -> bool:
