@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from floe_testing.audit.checks import checks
-from floe_testing.audit.look import is_worded, keyword
+from floe_testing.audit.look import is_worded, keyword, names_in, parametrized
 from floe_testing.audit.model import Example, Finding, Severity
 from floe_testing.audit.module import Call, Function, Module
 from floe_testing.audit.rule import Rule
@@ -76,7 +76,7 @@ class SkipWithoutReason(Rule):
                 yield self.finding(module, decorator, "no reason is given", place, sure=not _is_described(place))
         for function in [module.top, *module.functions]:
             for call in function.calls:
-                if call.name in _CALLS and not _has_reason(call) and not _has_comment(call.node, module):
+                if call.name in _CALLS and not _has_reason(call) and not _is_commented(call, module, function):
                     yield self.finding(module, call.node, "no reason is given", function)
                 for each in _of_parameters(call):
                     if _is_expected(call, each, module):
@@ -106,6 +106,17 @@ class SilentSkip(Rule):
                 assert store.names() == ["orders.csv"]
         """),
     )
+    arguable = (
+        Example("""
+            import pytest
+
+            @pytest.mark.parametrize("order", ORDERS)
+            def test_total(order):
+                if not order.lines:
+                    return
+                assert order.total() == 7
+        """),
+    )
     good = (
         Example("""
             import os
@@ -132,7 +143,8 @@ class SilentSkip(Rule):
                 if leaves is not None and _says_why(statement, leaves, module):
                     continue
                 if leaves is not None and lines and min(lines) > (statement.end_lineno or 0):
-                    yield self.finding(module, leaves, "returns before anything is checked", function)
+                    sure = not _is_of_parameters(statement, function)
+                    yield self.finding(module, leaves, "returns before anything is checked", function, sure=sure)
                 elif not skips and lines and _only_here(statement, lines, module, function):
                     yield self.finding(module, statement, "checks nothing where this does not hold", function)
 
@@ -192,6 +204,11 @@ def _leaves(statement: ast.stmt, module: Module, function: Function) -> ast.stmt
             if absent and _returns(handler.body[-1]):
                 return handler.body[-1]
     return None
+
+
+def _is_of_parameters(statement: ast.stmt, function: Function) -> bool:
+    """Tell whether a condition asks for the test's set of parameters, of which there may be nothing to check."""
+    return isinstance(statement, ast.If) and bool(names_in(statement.test) & parametrized(function))
 
 
 def _is_of_kind(test: ast.expr) -> bool:
@@ -290,6 +307,16 @@ _WORDS: Final = 3
 def _has_comment(node: ast.expr, module: Module) -> bool:
     """Tell whether a comment right at what skips says why, in some words, and not to another tool."""
     return is_worded(module.comment_at(node.lineno), _WORDS)
+
+
+def _is_commented(call: Call, module: Module, function: Function) -> bool:
+    """Tell whether a comment says why a call skips: beside it, or right above it or the condition it stands under."""
+    around = next((each for each in function.ancestors(call.node) if isinstance(each, ast.If)), None)
+    under = around is not None and any(_is_in(call, each) for each in around.body[:1])
+    first = around.lineno if around is not None and under else call.node.lineno
+    while module.text(first - 1).startswith("#"):
+        first -= 1
+    return any(is_worded(text, _WORDS) for _, text in module.comment_lines(first, call.node.lineno))
 
 
 def _is_told_above(node: ast.expr, module: Module) -> bool:
