@@ -3200,6 +3200,80 @@ FORMS: dict[str, tuple[str, int | None]] = {
         ),
         4,
     ),
+    "FT701 a class of what is not implemented": (
+        """
+        import pytest
+        class TestUnimplementedCases:
+            @pytest.mark.xfail
+            def test_a(self):
+                assert total(7) == 7
+        """,
+        None,
+    ),
+    "FT701 a comment at the begin": (
+        """
+        import pytest
+        @pytest.mark.xfail
+        def test_a():
+            # issue 487: the wrong part is taken for the hour
+            assert total(7) == 7
+        """,
+        None,
+    ),
+    "FT701 another comment at the begin": (
+        """
+        import pytest
+        @pytest.mark.xfail
+        def test_a():
+            # found in a file of the exchange
+            assert total(7) == 7
+        """,
+        2,
+    ),
+    "FT701 a suite that is given to the code": (
+        """
+        import unittest
+        def test_a(plugin):
+            class Given(unittest.TestCase):
+                def test_b(self):
+                    self.skipTest("")
+            plugin.run(Given)
+            assert plugin.skipped == 1
+        """,
+        None,
+    ),
+    "FT209 what is made to raise": (
+        """
+        def crash(number=0):
+            return 7 // number
+        def test_a(errors):
+            try:
+                crash()
+            except ZeroDivisionError:
+                assert "crash" in errors.text()
+        """,
+        None,
+    ),
+    "FT209 what somebody else calls so": (
+        """
+        from shop import crash
+        def test_a(errors):
+            try:
+                crash()
+            except ZeroDivisionError:
+                assert "crash" in errors.text()
+        """,
+        6,
+    ),
+    "FT203 a copy of its own name": (
+        """
+        def test_a(shop):
+            found = shop.orders()
+            found = list(found)
+            assert len(found) == 2
+        """,
+        4,
+    ),
     "FT701 a comment above the condition": (
         """
         import pytest
@@ -3362,6 +3436,18 @@ def test_other_forms(name: str, repository: Repository) -> None:
     code, line = (FORMS | UPPER)[name]
     found = repository.found(code, f"tests/{'integration' if name in UPPER else 'unit'}/test_orders.py")
     assert [each for rule, each in found if rule == name[:5]] == ([] if line is None else [line])
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "def test_a(orders):\n    orders = list(orders)\n    assert len(orders) == 2\n",
+        "async def test_a(order):\n    order = await order\n    assert order is not None\n",
+    ],
+)
+def test_name_that_is_set_to_what_is_made_of_it(code: str, repository: Repository) -> None:
+    """A name that is given what is made of the name itself is followed no further than to there."""
+    assert repository.found(code) == []
 
 
 HELPER = """

@@ -425,7 +425,7 @@ class AssertionInExcept(Rule):
                     continue
                 if _fails_otherwise(node, function) or any(handler.type is None for handler in node.handlers):
                     continue
-                if any(map(_is_tolerated, node.handlers)):
+                if any(map(_is_tolerated, node.handlers)) or _is_made_to_raise(node, module):
                     continue
                 if parametrized(function):
                     continue  # of some sets of parameters, that nothing is raised may be the outcome
@@ -697,6 +697,17 @@ def _fails_otherwise(node: ast.Try, function: Function) -> bool:
 def _may_be_absent(handled: Iterable[ast.Assert | ast.Call], module: Module, function: Function) -> bool:
     """Tell whether a test asserts of an error only what it is not, and says that none needs to be raised."""
     return says(module, function, NOTHING_RAISED) and all(_is_denied(asserted(each, function)) for each in handled)
+
+
+_RAISING: Final = re.compile(r"^_*(?:crash|raise|throw|fail|explode|boom)")
+"""Names of what a module of tests defines only to raise."""
+
+
+def _is_made_to_raise(node: ast.Try, module: Module) -> bool:
+    """Tell whether a `try` calls a function that the tests define to raise: then there is always an error."""
+    called = [each.func for statement in node.body for each in ast.walk(statement) if isinstance(each, ast.Call)]
+    own = {function.symbol for function in module.functions}
+    return any(isinstance(each, ast.Name) and each.id in own and _RAISING.search(each.id) for each in called)
 
 
 def _is_tolerated(handler: ast.ExceptHandler) -> bool:

@@ -21,7 +21,7 @@ class SkipWithoutReason(Rule):
 
     id = "FT701"
     name = "skip-without-reason"
-    severity = Severity.WARNING
+    severity = Severity.NOTE
     reason = (
         "Nobody who meets the skipped test later can tell whether it may run again. Say what is missing, and where "
         "that is tracked."
@@ -40,8 +40,6 @@ class SkipWithoutReason(Rule):
             def test_total():
                 pytest.skip()
         """),
-    )
-    arguable = (
         Example("""
             import pytest
 
@@ -72,17 +70,19 @@ class SkipWithoutReason(Rule):
     def check(self, module: Module) -> Iterator[Finding]:
         """Look at markers, and at calls that skip."""
         for place, decorator in _decorators(module):
-            if _is_bare(decorator, module) and not (_has_comment(decorator, module) or _is_told(place)):
-                yield self.finding(module, decorator, "no reason is given", place, sure=not _is_described(place))
+            if _is_bare(decorator, module) and not (_has_comment(decorator, module) or _is_told(place, module)):
+                yield self.finding(module, decorator, "no reason is given", place)
         for function in [module.top, *module.functions]:
             for call in function.calls:
-                if call.name in _CALLS and not _has_reason(call) and not _is_commented(call, module, function):
+                if call.name not in _CALLS or _has_reason(call) or _is_of_given_suite(call, function):
+                    pass
+                elif not _is_commented(call, module, function):
                     yield self.finding(module, call.node, "no reason is given", function)
                 for each in _of_parameters(call):
                     if _is_expected(call, each, module):
                         continue
                     if _is_bare(each, module) and not _is_told_above(each, module):
-                        yield self.finding(module, each, "no reason is given", function, sure=False)
+                        yield self.finding(module, each, "no reason is given", function)
 
 
 class SilentSkip(Rule):
@@ -284,21 +284,18 @@ _TELLS_WHY: Final = re.compile(
 """How docstrings say why a test is skipped, or is expected to fail."""
 
 
-_NOT_THERE: Final = re.compile(r"Doesnt|DoesNot|Unsupported|NotSupported|Without")
+_NOT_THERE: Final = re.compile(r"Doesnt|DoesNot|Unsupported|NotSupported|Unimplemented|NotImplemented|Without")
 """How names of classes say that something is not there."""
 
 
-def _is_described(function: Function | None) -> bool:
-    """Tell whether a function has a docstring, which may well give the reason."""
-    return function is not None and not isinstance(function.node, ast.Module) and bool(ast.get_docstring(function.node))
-
-
-def _is_told(function: Function | None) -> bool:
-    """Tell whether a function's docstring gives the reason, or its class's name."""
-    if function is None:
+def _is_told(function: Function | None, module: Module) -> bool:
+    """Tell whether a function's docstring gives the reason, a comment at its begin, or its class's name."""
+    if function is None or isinstance(function.node, ast.Module):
         return False
     owner = function.class_node.name if function.class_node else ""
-    return bool(_TELLS_WHY.search(_name_and_docstring(function).partition(" ")[2]) or _NOT_THERE.search(owner))
+    begin = module.comment_lines(function.node.lineno, function.node.body[0].lineno)
+    said = " ".join([_name_and_docstring(function).partition(" ")[2], *(text.lower() for _, text in begin)])
+    return bool(_TELLS_WHY.search(said) or _NOT_THERE.search(owner))
 
 
 _WORDS: Final = 3
@@ -307,6 +304,13 @@ _WORDS: Final = 3
 def _has_comment(node: ast.expr, module: Module) -> bool:
     """Tell whether a comment right at what skips says why, in some words, and not to another tool."""
     return is_worded(module.comment_at(node.lineno), _WORDS)
+
+
+def _is_of_given_suite(call: Call, function: Function) -> bool:
+    """Tell whether a call stands in a class that a function makes: in a suite that the code under test is given."""
+    return not isinstance(function.node, ast.Module) and any(
+        isinstance(each, ast.ClassDef) for each in function.ancestors(call.node)
+    )
 
 
 def _is_commented(call: Call, module: Module, function: Function) -> bool:
