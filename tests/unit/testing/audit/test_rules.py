@@ -3242,6 +3242,36 @@ FORMS: dict[str, tuple[str, int | None]] = {
         """,
         None,
     ),
+    "FT208 a mock of another kind": (
+        """
+        def test_a(requests_mock):
+            place(7)
+            assert requests_mock.called_once
+        """,
+        None,
+    ),
+    "FT209 which case may raise": (
+        """
+        def test_a():
+            for key in KEYS:
+                try:
+                    press(key)
+                except KeyboardInterrupt:
+                    assert key == "c"
+        """,
+        None,
+    ),
+    "FT209 an error of each case": (
+        """
+        def test_a():
+            for key in KEYS:
+                try:
+                    press(key)
+                except ValueError as error:
+                    assert key in str(error)
+        """,
+        6,
+    ),
     "FT209 what is made to raise": (
         """
         def crash(number=0):

@@ -425,7 +425,9 @@ class AssertionInExcept(Rule):
                     continue
                 if _fails_otherwise(node, function) or any(handler.type is None for handler in node.handlers):
                     continue
-                if any(map(_is_tolerated, node.handlers)) or _is_made_to_raise(node, module):
+                if any(map(_is_tolerated, node.handlers)) or _is_of_one_case(node, handled, function):
+                    continue
+                if _is_made_to_raise(node, module):
                     continue
                 if parametrized(function):
                     continue  # of some sets of parameters, that nothing is raised may be the outcome
@@ -513,6 +515,8 @@ def _asked_of_mock(test: ast.expr) -> str:
     while isinstance(test, ast.Await | ast.UnaryOp):
         test = test.value if isinstance(test, ast.Await) else test.operand
     match test:
+        case ast.Attribute(attr="called_once"):
+            return ""  # a property of other mocks than unittest's, such as those of requests_mock
         case ast.Call(func=ast.Attribute(attr=name)) | ast.Attribute(attr=name) if name in _NOT_METHODS:
             return name
     return ""
@@ -697,6 +701,18 @@ def _fails_otherwise(node: ast.Try, function: Function) -> bool:
 def _may_be_absent(handled: Iterable[ast.Assert | ast.Call], module: Module, function: Function) -> bool:
     """Tell whether a test asserts of an error only what it is not, and says that none needs to be raised."""
     return says(module, function, NOTHING_RAISED) and all(_is_denied(asserted(each, function)) for each in handled)
+
+
+def _is_of_one_case(node: ast.Try, handled: Iterable[ast.AST], function: Function) -> bool:
+    """Tell whether a `try` in a loop asserts for which of the cases there may be an error, and nothing of the error."""
+    cases = {
+        name
+        for each in function.ancestors(node)
+        if isinstance(each, ast.For | ast.AsyncFor)
+        for name in names_in(each.target)
+    }
+    errors = {handler.name for handler in node.handlers}
+    return all(cases & names_in(each) and not errors & names_in(each) for each in handled)
 
 
 _RAISING: Final = re.compile(r"^_*(?:crash|raise|throw|fail|explode|boom)")
