@@ -24,10 +24,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 HERE = Path(__file__).parent
-LISTS = ("packages.csv", "packages-2.csv", "packages-3.csv", "packages-4.csv", "packages-5.csv")
+LISTS = ("packages.csv", *(f"packages-{number}.csv" for number in range(2, 7)))
 SEED = 20261128
 IN_A_DRAW = 20
-BEGINS = {13: 240, 14: 271}
+BEGINS = {13: 240, 14: 271, 15: 300, 16: 340}
 """Where later draws begin; they have up to twice as many packages, and the next one begins where they end."""
 WITH_TESTS = 8
 EIGHT_ONLY = 3

@@ -144,11 +144,6 @@ def _neighbours(call: ast.Call, function: Function) -> tuple[ast.stmt | None, li
     return None, []
 
 
-def is_looked_at_next(call: ast.Call, module: Module, function: Function) -> bool:
-    """Tell whether what follows a wait is a check that something has come, by which it could be waited for."""
-    return _looks_next(call, _neighbours(call, function)[1], module, function)
-
-
 def _looks_next(call: ast.Call, after: list[ast.stmt], module: Module, function: Function) -> bool:
     """Tell whether what follows a wait is a check that something is so, of what was there or is read right then."""
     found = {check.node: check for check in checks(module, function)}

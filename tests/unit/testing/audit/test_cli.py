@@ -24,7 +24,7 @@ LENGTH = "def test_a(shop):\n    found = shop.orders()\n    assert len(found) ==
 @pytest.fixture
 def here(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> Repository:
     """Return a repository with one warning, in which the command runs."""
-    repository.write("pyproject.toml", "")
+    repository.write("pyproject.toml", '[tool.floe-testing.audit]\nseverity = { FT401 = "warning" }\n')
     repository.write("tests/unit/test_orders.py", SLEEP)
     monkeypatch.chdir(repository.root)
     monkeypatch.setenv("XDG_CACHE_HOME", str(repository.root.parent / "cache"))
@@ -284,7 +284,7 @@ def test_rules_are_listed(here: Repository) -> None:
     assert here.root.exists()
     listed = run("--rules").output.splitlines()
     assert [line.split()[0] for line in listed] == [rule.id for rule in all_rules()]
-    assert "FT401 warning sleep" in listed
+    assert "FT401 note    sleep" in listed
     assert run("--explain", "FT401").output == run("--explain", "sleep").output
     assert "wait_for_condition" in run("--explain", "sleep").output
 

@@ -48,7 +48,7 @@ def done(repository: Repository) -> Audit:
         """,
     )
     repository.write("tests/integration/test_ü.py", "def test_a(:\n")
-    return repository.audit()
+    return repository.audit({"severity": {"FT204": "error", "FT401": "warning"}})
 
 
 def printed(done: Audit) -> str:

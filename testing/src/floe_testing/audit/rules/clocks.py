@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from floe_testing.audit.checks import as_test
-from floe_testing.audit.fixed_waits import could_be_waited_for, is_looked_at_next, is_needed, says_time
+from floe_testing.audit.fixed_waits import could_be_waited_for, is_needed, says_time
 from floe_testing.audit.look import is_inside, is_worded, names_in, patched, strings_in
 from floe_testing.audit.model import Example, Finding, Severity
 from floe_testing.audit.module import Call, Function, Module
@@ -46,7 +46,7 @@ class Sleep(Rule):
 
     id = "FT401"
     name = "sleep"
-    severity = Severity.WARNING
+    severity = Severity.NOTE
     reason = (
         "A fixed time is too long on a fast machine and too short on a busy one: the suite is slow, and fails now "
         "and then. Wait for the condition instead, with a timeout (`floe_testing.wait_for_condition`), or advance a "
@@ -69,8 +69,6 @@ class Sleep(Rule):
                 await asyncio.sleep(0.5)
                 assert orders.shipped(7)
         """),
-    )
-    arguable = (
         Example("""
             import time
             import pytest
@@ -155,8 +153,7 @@ class Sleep(Rule):
                 continue
             for call in sleeps:
                 if could_be_waited_for(call.node, module, function):
-                    sure = is_looked_at_next(call.node, module, function)
-                    yield self.finding(module, call.node, "waits a fixed time", function, sure=sure)
+                    yield self.finding(module, call.node, "waits a fixed time", function)
 
 
 class RealClock(Rule):

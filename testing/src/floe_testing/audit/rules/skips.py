@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from floe_testing.audit.checks import checks
-from floe_testing.audit.look import is_worded, keyword
+from floe_testing.audit.look import is_worded, keyword, names_in, parametrized
 from floe_testing.audit.model import Example, Finding, Severity
 from floe_testing.audit.module import Call, Function, Module
 from floe_testing.audit.rule import Rule
@@ -21,7 +21,7 @@ class SkipWithoutReason(Rule):
 
     id = "FT701"
     name = "skip-without-reason"
-    severity = Severity.WARNING
+    severity = Severity.NOTE
     reason = (
         "Nobody who meets the skipped test later can tell whether it may run again. Say what is missing, and where "
         "that is tracked."
@@ -40,8 +40,6 @@ class SkipWithoutReason(Rule):
             def test_total():
                 pytest.skip()
         """),
-    )
-    arguable = (
         Example("""
             import pytest
 
@@ -72,17 +70,19 @@ class SkipWithoutReason(Rule):
     def check(self, module: Module) -> Iterator[Finding]:
         """Look at markers, and at calls that skip."""
         for place, decorator in _decorators(module):
-            if _is_bare(decorator, module) and not (_has_comment(decorator, module) or _is_told(place)):
-                yield self.finding(module, decorator, "no reason is given", place, sure=not _is_described(place))
+            if _is_bare(decorator, module) and not (_has_comment(decorator, module) or _is_told(place, module)):
+                yield self.finding(module, decorator, "no reason is given", place)
         for function in [module.top, *module.functions]:
             for call in function.calls:
-                if call.name in _CALLS and not _has_reason(call) and not _has_comment(call.node, module):
+                if call.name not in _CALLS or _has_reason(call) or _is_of_given_suite(call, function):
+                    pass
+                elif not _is_commented(call, module, function):
                     yield self.finding(module, call.node, "no reason is given", function)
                 for each in _of_parameters(call):
                     if _is_expected(call, each, module):
                         continue
                     if _is_bare(each, module) and not _is_told_above(each, module):
-                        yield self.finding(module, each, "no reason is given", function, sure=False)
+                        yield self.finding(module, each, "no reason is given", function)
 
 
 class SilentSkip(Rule):
@@ -104,6 +104,17 @@ class SilentSkip(Rule):
                     return
                 store.upload("orders.csv")
                 assert store.names() == ["orders.csv"]
+        """),
+    )
+    arguable = (
+        Example("""
+            import pytest
+
+            @pytest.mark.parametrize("order", ORDERS)
+            def test_total(order):
+                if not order.lines:
+                    return
+                assert order.total() == 7
         """),
     )
     good = (
@@ -132,7 +143,8 @@ class SilentSkip(Rule):
                 if leaves is not None and _says_why(statement, leaves, module):
                     continue
                 if leaves is not None and lines and min(lines) > (statement.end_lineno or 0):
-                    yield self.finding(module, leaves, "returns before anything is checked", function)
+                    sure = not _is_of_parameters(statement, function)
+                    yield self.finding(module, leaves, "returns before anything is checked", function, sure=sure)
                 elif not skips and lines and _only_here(statement, lines, module, function):
                     yield self.finding(module, statement, "checks nothing where this does not hold", function)
 
@@ -192,6 +204,11 @@ def _leaves(statement: ast.stmt, module: Module, function: Function) -> ast.stmt
             if absent and _returns(handler.body[-1]):
                 return handler.body[-1]
     return None
+
+
+def _is_of_parameters(statement: ast.stmt, function: Function) -> bool:
+    """Tell whether a condition asks for the test's set of parameters, of which there may be nothing to check."""
+    return isinstance(statement, ast.If) and bool(names_in(statement.test) & parametrized(function))
 
 
 def _is_of_kind(test: ast.expr) -> bool:
@@ -267,21 +284,18 @@ _TELLS_WHY: Final = re.compile(
 """How docstrings say why a test is skipped, or is expected to fail."""
 
 
-_NOT_THERE: Final = re.compile(r"Doesnt|DoesNot|Unsupported|NotSupported|Without")
+_NOT_THERE: Final = re.compile(r"Doesnt|DoesNot|Unsupported|NotSupported|Unimplemented|NotImplemented|Without")
 """How names of classes say that something is not there."""
 
 
-def _is_described(function: Function | None) -> bool:
-    """Tell whether a function has a docstring, which may well give the reason."""
-    return function is not None and not isinstance(function.node, ast.Module) and bool(ast.get_docstring(function.node))
-
-
-def _is_told(function: Function | None) -> bool:
-    """Tell whether a function's docstring gives the reason, or its class's name."""
-    if function is None:
+def _is_told(function: Function | None, module: Module) -> bool:
+    """Tell whether a function's docstring gives the reason, a comment at its begin, or its class's name."""
+    if function is None or isinstance(function.node, ast.Module):
         return False
     owner = function.class_node.name if function.class_node else ""
-    return bool(_TELLS_WHY.search(_name_and_docstring(function).partition(" ")[2]) or _NOT_THERE.search(owner))
+    begin = module.comment_lines(function.node.lineno, function.node.body[0].lineno)
+    said = " ".join([_name_and_docstring(function).partition(" ")[2], *(text.lower() for _, text in begin)])
+    return bool(_TELLS_WHY.search(said) or _NOT_THERE.search(owner))
 
 
 _WORDS: Final = 3
@@ -290,6 +304,23 @@ _WORDS: Final = 3
 def _has_comment(node: ast.expr, module: Module) -> bool:
     """Tell whether a comment right at what skips says why, in some words, and not to another tool."""
     return is_worded(module.comment_at(node.lineno), _WORDS)
+
+
+def _is_of_given_suite(call: Call, function: Function) -> bool:
+    """Tell whether a call stands in a class that a function makes: in a suite that the code under test is given."""
+    return not isinstance(function.node, ast.Module) and any(
+        isinstance(each, ast.ClassDef) for each in function.ancestors(call.node)
+    )
+
+
+def _is_commented(call: Call, module: Module, function: Function) -> bool:
+    """Tell whether a comment says why a call skips: beside it, or right above it or the condition it stands under."""
+    around = next((each for each in function.ancestors(call.node) if isinstance(each, ast.If)), None)
+    under = around is not None and any(_is_in(call, each) for each in around.body[:1])
+    first = around.lineno if around is not None and under else call.node.lineno
+    while module.text(first - 1).startswith("#"):
+        first -= 1
+    return any(is_worded(text, _WORDS) for _, text in module.comment_lines(first, call.node.lineno))
 
 
 def _is_told_above(node: ast.expr, module: Module) -> bool:

@@ -439,7 +439,7 @@ def _given(value: ast.expr, function: Function) -> ast.expr:
     """Return what a name was given, once, and any other expression as it is."""
     if isinstance(value, ast.Name):
         found = [each.value for each in function.own(ast.Assign) if value.id in names_in(each.targets[0])]
-        return found[0] if len(found) == 1 else value
+        return found[0] if len(found) == 1 and found[0].lineno < value.lineno else value
     return value
 
 
@@ -455,7 +455,8 @@ def _is_result(value: ast.expr, function: Function) -> bool:
             return _is_result(value.args[0], function)
         plain = isinstance(value.func, ast.Name) or _SEVERAL_GIVEN.search(called) is not None
         return not called[:1].isupper() and called not in _MADE and plain
-    for statement in function.own(ast.Assign):
+    before = (each for each in function.own(ast.Assign) if each.lineno < value.lineno)  # `x = list(x)` ends there
+    for statement in before:
         if isinstance(value, ast.Name) and _is_copy(statement.value) and value.id in names_in(statement.targets[0]):
             return _is_result(statement.value, function)
         given = statement.value.value if isinstance(statement.value, ast.Await) else statement.value
