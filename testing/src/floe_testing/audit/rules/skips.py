@@ -74,9 +74,8 @@ class SkipWithoutReason(Rule):
                 yield self.finding(module, decorator, "no reason is given", place)
         for function in [module.top, *module.functions]:
             for call in function.calls:
-                if call.name not in _CALLS or _has_reason(call) or _is_of_given_suite(call, function):
-                    pass
-                elif not _is_commented(call, module, function):
+                says_why = _has_reason(call) or _is_commented(call, module, function)
+                if call.name in _CALLS and not says_why and not _is_of_given_suite(call, function):
                     yield self.finding(module, call.node, "no reason is given", function)
                 for each in _of_parameters(call):
                     if _is_expected(call, each, module):
@@ -294,7 +293,8 @@ def _is_told(function: Function | None, module: Module) -> bool:
         return False
     owner = function.class_node.name if function.class_node else ""
     begin = module.comment_lines(function.node.lineno, function.node.body[0].lineno)
-    said = " ".join([_name_and_docstring(function).partition(" ")[2], *(text.lower() for _, text in begin)])
+    comments = [text.lower() for _, text in begin if is_worded(text, _WORDS)]
+    said = " ".join([_name_and_docstring(function).partition(" ")[2], *comments])
     return bool(_TELLS_WHY.search(said) or _NOT_THERE.search(owner))
 
 
