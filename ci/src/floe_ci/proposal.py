@@ -14,7 +14,6 @@ from floe_ci.config import read_config
 from floe_ci.declared import Declared, conda_problem, test_names, workspace_root
 from floe_ci.errors import UserError
 from floe_ci.excluded import RESULTS, has_own_results
-from floe_ci.files import text_of
 from floe_ci.tiers import TIERS
 from floe_ci.toml_files import OWN_FILE, TABLE, only_configuration_file, parse_toml, read_text, table_in
 
@@ -63,7 +62,7 @@ class Proposal:
         install = () if locked else declared.install or ("pytest",)
         variables = wanted.environment(repository, services)
         has_django = DJANGO_PLUGIN in declared.packages
-        if (has_django or install) and (settings := _django_settings(repository)):
+        if (has_django or install) and (settings := _django_settings(repository, pyproject)):
             variables[wanted.SETTINGS] = settings
             install = (*install, *(() if has_django else (DJANGO_PLUGIN,)))
         return cls(
@@ -160,14 +159,15 @@ def write(repository: Path) -> tuple[Proposal, Path]:
     return proposal, file
 
 
-def _django_settings(repository: Path) -> str:
+def _django_settings(repository: Path, pyproject: dict[str, Any]) -> str:
     """Return the settings that pytest has to be told for Django's tests; empty: it is told, or there are none."""
-    if suites.has_option(repository, wanted.SETTINGS) or suites.is_told(repository, "--ds"):
+    settings = wanted.django_settings(repository)
+    if not settings or suites.is_told(repository, wanted.SETTINGS) or suites.is_told(repository, "--ds"):
         return ""
-    beside = (text_of(repository / folder / "conftest.py") for folder in ("", *suites.FOLDERS))
-    if any(wanted.SETTINGS in text or "settings.configure(" in text for text in beside):
+    # pytest-env may have a table of its own.
+    if wanted.SETTINGS in table_in(pyproject, "tool", "pytest_env"):
         return ""
-    return wanted.django_settings(repository)
+    return "" if any(map(wanted.sets_django, suites.imported(repository))) else settings
 
 
 def _replace(file: Path, text: str) -> None:

@@ -58,13 +58,18 @@ def import_mode(repository: Path, chosen: tuple[str, ...]) -> str:
 
 
 def is_told(repository: Path, option: str) -> bool:
-    """Tell whether a repository gives pytest an option in one of its files."""
-    return option in " ".join(map(str, _options(repository).values()))
+    """Tell whether a repository gives pytest an option in one of its files, by its name or in what another has."""
+    given = [str(each) for pair in _options(repository).items() for each in pair]
+    return option.lower() in " ".join(given).lower()
 
 
-def has_option(repository: Path, name: str) -> bool:
-    """Tell whether a repository's settings for pytest have one of this name."""
-    return name.lower() in map(str.lower, _options(repository))
+def imported(repository: Path) -> Iterator[Path]:
+    """Yield what pytest imports anywhere in a repository: tests, `conftest.py`, and the packages that they are in."""
+    packages = set[Path]()
+    for path in _files(repository, re.compile(rf"{_TEST_FILE.pattern}|tests\.py|conftest\.py")):
+        yield path
+        packages.add(path.parent)
+    yield from (folder / "__init__.py" for folder in sorted(packages))
 
 
 def told(repository: Path) -> tuple[str, ...]:
@@ -83,9 +88,10 @@ def _options(repository: Path) -> dict[str, str | list[str]]:
     """Return pytest's own options, from the first of its files that has some."""
     pyproject = table_in(document_of(repository / "pyproject.toml"), "tool", "pytest")
     of_toml = table_in(pyproject, "ini_options") or pyproject
+    pytest_toml = [table_in(document_of(repository / name), "pytest") for name in ("pytest.toml", ".pytest.toml")]
     of_ini = [_section(repository / name, "pytest") for name in ("pytest.ini", ".pytest.ini")]
     others = [_section(repository / "tox.ini", "pytest"), _section(repository / "setup.cfg", "tool:pytest")]
-    return next(filter(None, [*of_ini, of_toml, *others]), {})
+    return next(filter(None, [*pytest_toml, *of_ini, of_toml, *others]), {})
 
 
 def _section(path: Path, name: str) -> dict[str, str | list[str]]:
@@ -126,14 +132,14 @@ def _loose(repository: Path) -> tuple[str, ...]:
     return tuple(f"tests/{path.name}" for path in beside if _is_test(path) or (path.is_dir() and any(_files(path))))
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    """Yield the files of tests below a folder, of the first that are looked at."""
+def _files(folder: Path, named: re.Pattern[str] = _TEST_FILE) -> Iterator[Path]:
+    """Yield the files of tests, or of other names, below a folder, of the first that are looked at."""
     left = MOST_FILES
     for where, inner, files in os.walk(folder):
         inner[:] = sorted(name for name in inner if _is_looked_into(name))
         for name in sorted(files)[:left]:
             left -= 1
-            if _is_test(Path(where, name)):
+            if named.fullmatch(name) and Path(where, name).is_file():
                 yield Path(where, name)
 
 
