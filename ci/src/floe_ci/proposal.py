@@ -59,17 +59,21 @@ class Proposal:
         tier = suites.tier_of(repository, has_services=bool(services))
         paths = suites.paths(repository, tier)
         mode = suites.import_mode(repository, paths)
+        arguments = (mode,) if mode else ()
         install = () if locked else declared.install or ("pytest",)
         variables = wanted.environment(repository, services)
         has_django = DJANGO_PLUGIN in declared.packages
         if (has_django or install) and (settings := _django_settings(repository, pyproject)):
             variables[wanted.SETTINGS] = settings
             install = (*install, *(() if has_django else (DJANGO_PLUGIN,)))
+        # `startapp` makes a `tests.py`, which pytest takes for none.
+        if wanted.django_settings(repository) and (apps := suites.of_django(repository)):
+            paths, arguments = apps, (*arguments, "-o", f"python_files={suites.OF_DJANGO}")
         return cls(
             services=services,
             paths=paths,
             tier=tier,
-            pytest_args=(mode,) if mode else (),
+            pytest_args=arguments,
             groups=groups if locked else (),
             install=install,
             extras=extras if locked else (),
@@ -97,7 +101,9 @@ class Proposal:
             tier.add("paths", list(self.paths))
         if self.pytest_args:
             tier.add("pytest-args", list(self.pytest_args))
-            tier["pytest-args"].comment("modules of the same name are in several of its folders")
+            same = "modules of the same name are in several of its folders"
+            is_told = suites.IMPORTLIB in self.pytest_args
+            tier["pytest-args"].comment(same if is_told else "the files that Django's own runner takes")
         if self.services:
             tier.add("services", list(self.services))
             tier["services"].comment(f"what the tests connect to, of {', '.join(Catalog.of_package().services)}")

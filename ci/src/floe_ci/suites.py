@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import fnmatch
 import os
 import re
 from collections import Counter
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 IMPORTLIB: Final = "--import-mode=importlib"
 _TEST_FILE: Final = re.compile(r"test_.*\.py|.*_test\.py")
+OF_DJANGO: Final = "test*.py"
+"""The files that Django's own runner takes, where pytest takes fewer."""
 FOLDERS: Final = ("tests", "test")
 _NEVER: Final = frozenset({"build", "dist", "node_modules", "results", "site-packages", "venv", "__pycache__"})
 MOST_FILES: Final = 20_000
@@ -94,6 +97,13 @@ def _options(repository: Path) -> dict[str, str | list[str]]:
     return next(filter(None, [*pytest_toml, *of_ini, of_toml, *others]), {})
 
 
+def _named(repository: Path) -> re.Pattern[str]:
+    """Return how a repository's files of tests are called."""
+    given = _options(repository).get("python_files", "")
+    patterns = given.split() if isinstance(given, str) else texts(given)
+    return re.compile("|".join(map(fnmatch.translate, patterns))) if patterns else _TEST_FILE
+
+
 def _section(path: Path, name: str) -> dict[str, str | list[str]]:
     parser = configparser.RawConfigParser(strict=False)
     with suppress(configparser.Error):
@@ -116,10 +126,20 @@ def _folders(repository: Path) -> tuple[str, ...]:
     return tuple(top or sorted(below))
 
 
-def _found(repository: Path) -> tuple[str, ...]:
-    """Return the folders of tests anywhere below, or else the top folders that have some, and files beside them."""
+def of_django(repository: Path) -> tuple[str, ...]:
+    """Return the folders of tests that only Django's own runner takes; none: pytest takes some, or is told which."""
+    if are_there(repository) or "python_files" in _options(repository):
+        return ()
+    return _found(repository, re.compile(fnmatch.translate(OF_DJANGO)))
+
+
+def _found(repository: Path, named: re.Pattern[str] | None = None) -> tuple[str, ...]:
+    """Return the folders of tests anywhere below, or else the top folders that have some, and files beside them.
+
+    They are called as it is said here, or else as pytest is told.
+    """
     found = set[str]()
-    for path in _files(repository):
+    for path in _files(repository, named or _named(repository)):
         folders = path.relative_to(repository).parts[:-1]
         named = next((place for place, name in enumerate(folders) if name in FOLDERS), None)
         found.add("/".join(folders[: 1 if named is None else named + 1]) or path.name)

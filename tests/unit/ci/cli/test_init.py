@@ -309,12 +309,28 @@ def test_modules_of_a_site_set_nothing_for_tests(call: Call, repository: Path) -
     assert 'DJANGO_SETTINGS_MODULE = "shop.settings"' in (repository / "pyproject.toml").read_text()
 
 
+@pytest.mark.parametrize("ini", ["", "[pytest]\npython_files = tests.py\n"])
+def test_tests_of_an_app_of_django(call: Call, tmp_path: Path, ini: str) -> None:
+    """The `tests.py` that Django makes for an app is found, and pytest is told that it is one unless it knows."""
+    (tmp_path / "requirements.txt").write_text("django\n")
+    (tmp_path / "manage.py").write_text(MANAGE)
+    (tmp_path / "polls").mkdir()
+    (tmp_path / "polls" / "tests.py").touch()
+    if ini:
+        (tmp_path / "pytest.ini").write_text(ini)
+    told = call("init", "--source", str(tmp_path))
+    assert (told.exit_code, "FOLDER" in told.output) == (0, False)
+    tier = read_config((tmp_path / "floe-ci.toml").read_text()).tier("unit")
+    assert tier.paths == ("polls",)
+    assert tier.pytest_args == (() if ini else ("-o", "python_files=test*.py"))
+
+
 def test_tests_that_are_not_found(call: Call, tmp_path: Path) -> None:
     """A repository without a file of tests gets its table, and is told what to add."""
     (tmp_path / "pyproject.toml").write_text("[project]\nname = 'a'\n")
     told = call("init", "--source", str(tmp_path))
     assert told.exit_code == 0
-    assert 'add where they are: [tool.floe-ci.tiers.unit] paths = ["FOLDER"]' in told.output
+    assert 'add where they are: [tool.floe-ci.tiers.unit] paths = ["FILE or FOLDER"]' in told.output
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "pyproject.toml").write_text("[project]\nname = 'a'\n")
     (tmp_path / "b" / "test_a.py").touch()
