@@ -134,6 +134,7 @@ def up(request: RunRequest, told: Progress, stop: threading.Event | None = None)
     if _is_held(name):
         msg = f"cluster {name} is starting or ending; what it does is in {file(name, 'log')}"
         raise UserError(msg)
+    state()
     told.note(f"starting cluster {name}, which stays; what it does is in {file(name, 'log')}")
     file(name, "stop").unlink(missing_ok=True)
     with file(name, "log").open("w", encoding="utf-8") as log:
@@ -263,7 +264,7 @@ def usable(source: Path) -> Held | None:
 def everyone() -> list[Held]:
     """Return all clusters of this user's that are up, as far as their records can be read."""
     found = []
-    for path in sorted(state().glob("*.json")):
+    for path in sorted(_folder().glob("*.json")):
         with suppress(UserError):
             if _is_held(path.stem):
                 found.append(_record(path.stem))
@@ -273,7 +274,7 @@ def everyone() -> list[Held]:
 @contextmanager
 def using(held: Held) -> Iterator[None]:
     """Keep a cluster from ending for want of use."""
-    with file(held.name, "use").open("a") as use:
+    with (state() / f"{held.name}.use").open("a") as use:
         fcntl.flock(use, fcntl.LOCK_SH)
         try:
             yield
@@ -295,7 +296,7 @@ def holding(name: str) -> Iterator[None]:
     Raises:
         UserError: Another process holds it.
     """
-    with file(name, "lock").open("a+") as lock:
+    with (state() / f"{name}.lock").open("a+") as lock:
         if not try_lock(lock.fileno(), fcntl.LOCK_EX):
             msg = f"cluster {name} is held by another process"
             raise UserError(msg)
@@ -328,16 +329,16 @@ def name_of(source: Path) -> str:
 
 def file(name: str, kind: str) -> Path:
     """Return the path of one of a cluster's files."""
-    return state() / f"{name}.{kind}"
+    return _folder() / f"{name}.{kind}"
 
 
 def state() -> Path:
     """Return the folder of what is known of clusters and sessions, made where it is not there.
 
     Raises:
-        UserError: It can't be made.
+        UserError: It can't be made, or looked into.
     """
-    folder = user_state_path("floe-ci")
+    folder = _folder()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -345,6 +346,15 @@ def state() -> Path:
             f"the folder {folder} can't be made ({error.strerror}): set XDG_STATE_HOME to a folder that can be written"
         )
         raise UserError(msg) from None
+    return folder
+
+
+def _folder() -> Path:
+    """Return the same as `state`, and leave it unmade: where nothing is, nothing is up."""
+    folder = user_state_path("floe-ci")
+    if os.path.isdir(folder) and not os.access(folder, os.R_OK | os.X_OK):  # noqa: PTH112 - a path raises an error
+        msg = f"the folder {folder} can't be looked into: set XDG_STATE_HOME to another, or give it to yourself"
+        raise UserError(msg)
     return folder
 
 

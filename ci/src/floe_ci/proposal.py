@@ -14,7 +14,6 @@ from floe_ci.config import read_config
 from floe_ci.declared import Declared, conda_problem, test_names, workspace_root
 from floe_ci.errors import UserError
 from floe_ci.excluded import RESULTS, has_own_results
-from floe_ci.files import text_of
 from floe_ci.tiers import TIERS
 from floe_ci.toml_files import OWN_FILE, TABLE, only_configuration_file, parse_toml, read_text, table_in
 
@@ -60,17 +59,21 @@ class Proposal:
         tier = suites.tier_of(repository, has_services=bool(services))
         paths = suites.paths(repository, tier)
         mode = suites.import_mode(repository, paths)
+        arguments = (mode,) if mode else ()
         install = () if locked else declared.install or ("pytest",)
         variables = wanted.environment(repository, services)
         has_django = DJANGO_PLUGIN in declared.packages
-        if (has_django or install) and (settings := _django_settings(repository)):
+        if (has_django or install) and (settings := _django_settings(repository, pyproject)):
             variables[wanted.SETTINGS] = settings
             install = (*install, *(() if has_django else (DJANGO_PLUGIN,)))
+        # `startapp` makes a `tests.py`, which pytest takes for none.
+        if wanted.django_settings(repository) and (apps := suites.of_django(repository)):
+            paths, arguments = apps, (*arguments, "-o", f"python_files={suites.OF_DJANGO}")
         return cls(
             services=services,
             paths=paths,
             tier=tier,
-            pytest_args=(mode,) if mode else (),
+            pytest_args=arguments,
             groups=groups if locked else (),
             install=install,
             extras=extras if locked else (),
@@ -98,7 +101,9 @@ class Proposal:
             tier.add("paths", list(self.paths))
         if self.pytest_args:
             tier.add("pytest-args", list(self.pytest_args))
-            tier["pytest-args"].comment("modules of the same name are in several of its folders")
+            same = "modules of the same name are in several of its folders"
+            is_told = suites.IMPORTLIB in self.pytest_args
+            tier["pytest-args"].comment(same if is_told else "the files that Django's own runner takes")
         if self.services:
             tier.add("services", list(self.services))
             tier["services"].comment(f"what the tests connect to, of {', '.join(Catalog.of_package().services)}")
@@ -160,14 +165,15 @@ def write(repository: Path) -> tuple[Proposal, Path]:
     return proposal, file
 
 
-def _django_settings(repository: Path) -> str:
+def _django_settings(repository: Path, pyproject: dict[str, Any]) -> str:
     """Return the settings that pytest has to be told for Django's tests; empty: it is told, or there are none."""
-    if suites.has_option(repository, wanted.SETTINGS) or suites.is_told(repository, "--ds"):
+    settings = wanted.django_settings(repository)
+    if not settings or suites.is_told(repository, wanted.SETTINGS) or suites.is_told(repository, "--ds"):
         return ""
-    beside = (text_of(repository / folder / "conftest.py") for folder in ("", *suites.FOLDERS))
-    if any(wanted.SETTINGS in text or "settings.configure(" in text for text in beside):
+    # pytest-env may have a table of its own.
+    if wanted.SETTINGS in table_in(pyproject, "tool", "pytest_env"):
         return ""
-    return wanted.django_settings(repository)
+    return "" if any(map(wanted.sets_django, suites.imported(repository))) else settings
 
 
 def _replace(file: Path, text: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import fnmatch
 import os
 import re
 from collections import Counter
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 IMPORTLIB: Final = "--import-mode=importlib"
 _TEST_FILE: Final = re.compile(r"test_.*\.py|.*_test\.py")
+OF_DJANGO: Final = "test*.py"
+"""The files that Django's own runner takes, where pytest takes fewer."""
 FOLDERS: Final = ("tests", "test")
 _NEVER: Final = frozenset({"build", "dist", "node_modules", "results", "site-packages", "venv", "__pycache__"})
 MOST_FILES: Final = 20_000
@@ -58,13 +61,18 @@ def import_mode(repository: Path, chosen: tuple[str, ...]) -> str:
 
 
 def is_told(repository: Path, option: str) -> bool:
-    """Tell whether a repository gives pytest an option in one of its files."""
-    return option in " ".join(map(str, _options(repository).values()))
+    """Tell whether a repository gives pytest an option in one of its files, by its name or in what another has."""
+    given = [str(each) for pair in _options(repository).items() for each in pair]
+    return option.lower() in " ".join(given).lower()
 
 
-def has_option(repository: Path, name: str) -> bool:
-    """Tell whether a repository's settings for pytest have one of this name."""
-    return name.lower() in map(str.lower, _options(repository))
+def imported(repository: Path) -> Iterator[Path]:
+    """Yield what pytest imports anywhere in a repository: tests, `conftest.py`, and the packages that they are in."""
+    packages = set[Path]()
+    for path in _files(repository, re.compile(rf"{_TEST_FILE.pattern}|tests\.py|conftest\.py")):
+        yield path
+        packages.add(path.parent)
+    yield from (folder / "__init__.py" for folder in sorted(packages))
 
 
 def told(repository: Path) -> tuple[str, ...]:
@@ -83,9 +91,17 @@ def _options(repository: Path) -> dict[str, str | list[str]]:
     """Return pytest's own options, from the first of its files that has some."""
     pyproject = table_in(document_of(repository / "pyproject.toml"), "tool", "pytest")
     of_toml = table_in(pyproject, "ini_options") or pyproject
+    pytest_toml = [table_in(document_of(repository / name), "pytest") for name in ("pytest.toml", ".pytest.toml")]
     of_ini = [_section(repository / name, "pytest") for name in ("pytest.ini", ".pytest.ini")]
     others = [_section(repository / "tox.ini", "pytest"), _section(repository / "setup.cfg", "tool:pytest")]
-    return next(filter(None, [*of_ini, of_toml, *others]), {})
+    return next(filter(None, [*pytest_toml, *of_ini, of_toml, *others]), {})
+
+
+def _named(repository: Path) -> re.Pattern[str]:
+    """Return how a repository's files of tests are called."""
+    given = _options(repository).get("python_files", "")
+    patterns = given.split() if isinstance(given, str) else texts(given)
+    return re.compile("|".join(map(fnmatch.translate, patterns))) if patterns else _TEST_FILE
 
 
 def _section(path: Path, name: str) -> dict[str, str | list[str]]:
@@ -110,10 +126,20 @@ def _folders(repository: Path) -> tuple[str, ...]:
     return tuple(top or sorted(below))
 
 
-def _found(repository: Path) -> tuple[str, ...]:
-    """Return the folders of tests anywhere below, or else the top folders that have some, and files beside them."""
+def of_django(repository: Path) -> tuple[str, ...]:
+    """Return the folders of tests that only Django's own runner takes; none: pytest takes some, or is told which."""
+    if are_there(repository) or "python_files" in _options(repository):
+        return ()
+    return _found(repository, re.compile(fnmatch.translate(OF_DJANGO)))
+
+
+def _found(repository: Path, named: re.Pattern[str] | None = None) -> tuple[str, ...]:
+    """Return the folders of tests anywhere below, or else the top folders that have some, and files beside them.
+
+    They are called as it is said here, or else as pytest is told.
+    """
     found = set[str]()
-    for path in _files(repository):
+    for path in _files(repository, named or _named(repository)):
         folders = path.relative_to(repository).parts[:-1]
         named = next((place for place, name in enumerate(folders) if name in FOLDERS), None)
         found.add("/".join(folders[: 1 if named is None else named + 1]) or path.name)
@@ -126,14 +152,14 @@ def _loose(repository: Path) -> tuple[str, ...]:
     return tuple(f"tests/{path.name}" for path in beside if _is_test(path) or (path.is_dir() and any(_files(path))))
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    """Yield the files of tests below a folder, of the first that are looked at."""
+def _files(folder: Path, named: re.Pattern[str] = _TEST_FILE) -> Iterator[Path]:
+    """Yield the files of tests, or of other names, below a folder, of the first that are looked at."""
     left = MOST_FILES
     for where, inner, files in os.walk(folder):
         inner[:] = sorted(name for name in inner if _is_looked_into(name))
         for name in sorted(files)[:left]:
             left -= 1
-            if _is_test(Path(where, name)):
+            if named.fullmatch(name) and Path(where, name).is_file():
                 yield Path(where, name)
 
 

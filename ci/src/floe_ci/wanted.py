@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from floe_ci.files import text_of
 from floe_ci.python_files import tree_of
 
 if TYPE_CHECKING:
@@ -52,6 +54,9 @@ SETTINGS: Final = "DJANGO_SETTINGS_MODULE"
 """Which settings Django's tests take: the module's name."""
 _RUN_DJANGO: Final = ("runtests.py", "run_tests.py", "tests/runtests.py", "tests/manage.py", "manage.py")
 """Files that run Django's tests, those that do nothing else first."""
+_PREPARE: Final = ("tox.ini", "tox.toml", "noxfile.py", "pyproject.toml")
+"""Files that set variables for tests where another tool runs them: more than `manage.py`, they are about tests."""
+_PREPARED: Final = re.compile(rf"{SETTINGS}[\"']?\]?\s*[=:,]\s*[\"']?(\w+(?:\.\w+)*)")
 MOST_FILES: Final = 5_000
 """How many files are looked at: a larger repository has said what it wants by then."""
 
@@ -74,10 +79,21 @@ def environment(repository: Path, services: Collection[str]) -> dict[str, str]:
 
 def django_settings(repository: Path) -> str:
     """Return the settings that a repository runs Django's tests with where it doesn't use pytest; empty: none."""
+    for name in _PREPARE:
+        if found := _PREPARED.search(text_of(repository / name)):
+            return found[1]
     for name in _RUN_DJANGO:
-        if (tree := tree_of(repository / name)) and (found := next(_settings(tree), "")):
-            return found
+        if (tree := tree_of(repository / name)) and (module := next(_settings(tree), "")):
+            return module
     return ""
+
+
+def sets_django(path: Path) -> bool:
+    """Tell whether a module says which settings Django takes, when it is imported."""
+    text = text_of(path)
+    if "settings.configure(" in text:
+        return True
+    return SETTINGS in text and (path.name == "conftest.py" or bool((tree := tree_of(path)) and any(_settings(tree))))
 
 
 def _settings(tree: ast.Module) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -70,8 +71,62 @@ def test_reader_that_went_away(module: str, tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("encoding", ["latin-1", "cp1252"])
-def test_encoding_that_lacks_characters(encoding: str, tmp_path: Path) -> None:
-    """What the terminal's encoding has no character for is told as Python escapes it."""
-    code, said = run("floe_ci", "results show тест", "", tmp_path, PYTHONIOENCODING=encoding)
-    assert (code, r"\u0442\u0435\u0441\u0442: no results of a run" in said) == (2, True), said
+@pytest.mark.parametrize("module", LOST)
+def test_output_that_waits_for_its_reader(module: str, tmp_path: Path) -> None:
+    """Output that doesn't block and is full is written to as its reader reads: all of it arrives."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    full = _fill(writing)
+    command = [sys.executable, "-m", module, "--help"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=writing, stderr=subprocess.PIPE, text=True) as process:
+        os.close(writing)
+        assert process.stderr is not None
+        with pytest.raises(subprocess.TimeoutExpired):  # it waits, and neither fails nor drops anything
+            process.wait(3)
+        with os.fdopen(reading, "rb") as reader:
+            told = reader.read()[full:].decode()
+        assert (process.wait(60), process.stderr.read()) == (0, "")
+    assert told == run(module, "--help", "", tmp_path)[1]
+
+
+def _fill(writing: int) -> int:
+    """Write until nothing more goes in; return how much did."""
+    full = 0
+    with suppress(BlockingIOError):
+        while True:
+            full += os.write(writing, b"x" * 512)
+    return full
+
+
+@pytest.mark.parametrize("module", LOST)
+def test_system_without_the_null_device(module: str, tmp_path: Path) -> None:
+    """Where all streams are open, no file is opened in the place of one: there may be no device for that."""
+    start = f"import os, runpy, sys; os.devnull = '/nowhere'; runpy.run_module('{module}', run_name='__main__')"
+    command = [sys.executable, "-c", start, "--version"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=60, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout
+
+
+@pytest.mark.parametrize(
+    ("encoding", "shown"),
+    [("latin-1", r"\u0442"), ("cp1252", r"\u0442"), ("latin-1:replace", "????"), ("utf-8", "тест")],
+)
+def test_encoding_that_lacks_characters(encoding: str, shown: str, tmp_path: Path) -> None:
+    """What the output's encoding has no character for is told as Python escapes it, or as its user has chosen."""
+    (tmp_path / "test_тест.py").write_text(
+        "import time\n\n\ndef test_a():\n    time.sleep(1)\n    assert 1 == 1\n", encoding="utf-8"
+    )
+    _, said = run("floe_testing", "audit .", "2>&-", tmp_path, PYTHONIOENCODING=encoding)
+    assert shown in said, said
+    code, said = run("floe_ci", "init", "2>&-", _repository(tmp_path), PYTHONIOENCODING=encoding)
+    assert (code, shown in said) == (0, True), said
+
+
+def _repository(folder: Path) -> Path:
+    """Make a repository whose tests are in a folder that Latin letters don't name."""
+    tests = folder / "repository" / "тест" / "tests"
+    tests.mkdir(parents=True)
+    (tests / "test_a.py").touch()
+    (folder / "repository" / "pyproject.toml").write_text("[project]\nname = 'a'\n", encoding="utf-8")
+    return folder / "repository"

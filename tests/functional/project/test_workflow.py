@@ -142,6 +142,17 @@ def test_a_tier_is_run_with_its_arguments(job: Job) -> None:
     assert (job.repository / "results" / "unit" / "junit.xml").is_file()
 
 
+@pytest.mark.parametrize(
+    ("place", "given"), [("local", ""), ("cluster", ""), ("dagger", "--kubernetes-version 1.31.6 ")]
+)
+def test_version_of_kubernetes_goes_where_it_is_taken(tmp_path: Path, place: str, given: str) -> None:
+    """A matrix of places may have one version of Kubernetes: it is for the place that makes a cluster."""
+    (tmp_path / "repository").mkdir()
+    inputs = {"FLOE_CI": "echo", "PLACE": place, "TIER": "unit", "KUBERNETES": "1.31.6", "ARGUMENTS": "-x"}
+    code, said = run("action.yml: Run the tests", tmp_path / "repository", **inputs)
+    assert (code, said) == (0, f"test --on {place} --tier unit --results results/unit -x {given}".strip() + "\n")
+
+
 @pytest.mark.requirement("REQ-644.5")
 def test_failed_tests_stand_on_the_change(job: Job, tmp_path: Path) -> None:
     """Tests that failed fail the step, and are annotations at their lines, with their reasons; ten are shown."""

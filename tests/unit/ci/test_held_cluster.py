@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -62,6 +63,7 @@ class Told:
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Have a state folder of the test's own."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    held_cluster.state()
     return tmp_path
 
 
@@ -119,7 +121,28 @@ def test_state_folder_that_cannot_be_made(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
     reason = r"^the folder .*file/floe-ci can't be made \(Not a directory\): set XDG_STATE_HOME to a folder that can be"
     with pytest.raises(UserError, match=reason):
-        held_cluster.everyone()
+        held_cluster.state()
+
+
+def test_state_folder_that_nobody_has_made(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To list and to end what is up needs no folder: without one nothing is, and none is made."""
+    for home in (tmp_path / "file", tmp_path / "absent"):
+        monkeypatch.setenv("XDG_STATE_HOME", str(home))
+        (tmp_path / "file").touch()
+        assert held_cluster.everyone() == []
+        assert held_cluster.find(source) is None
+        assert held_cluster.down(source, Told()) is None  # type: ignore[arg-type]
+    assert not (tmp_path / "absent").exists()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may look anywhere")
+def test_state_folder_of_somebody_else(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder that is there and can't be looked into is told in one line by all that would look."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home"))
+    held_cluster.state().chmod(0)
+    for look in (held_cluster.everyone, lambda: held_cluster.find(source)):
+        with pytest.raises(UserError, match=r"^the folder .*floe-ci can't be looked into: set XDG_STATE_HOME"):
+            look()
 
 
 def test_none(source: Path) -> None:

@@ -50,7 +50,7 @@ def anyio_backend() -> str:
 def name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """Return a cluster's name, in a state folder of the test's own."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    held_cluster.file("shop", "use").touch()
+    (held_cluster.state() / "shop.use").touch()
     return "shop"
 
 

@@ -25,6 +25,7 @@ def command(*, place: PlaceName | None, **given: Any) -> None:  # noqa: ANN401 -
 
     with progress.shown(live=True) as told:
         place = resolve(place, told)
-        options.refuse_elsewhere(place)
-        said = places.place(place).down(options.request(**given), told)
+        # Who cleans up with the options of `up` is not to be left with what is up.
+        request = options.fit(options.request(**given), place, told, refuse=False)
+        said = places.place(place).down(request, told)
     click.echo(said)

@@ -29,7 +29,7 @@ def command(*, source: Path) -> None:
     if proposed.ignored:
         click.echo(f"{file.parent / '.gitignore'}: {', '.join(proposed.ignored)} is added")
     click.echo(f"services of the {proposed.tier} tier: {services}")
-    if not suites.are_there(source):
-        where = f'[tool.floe-ci.tiers.{proposed.tier}] paths = ["FOLDER"]'
-        click.echo(f"tests: no file test_*.py or *_test.py is found; add where they are: {where}")
+    if not (proposed.paths or suites.are_there(source)):
+        where = f'[tool.floe-ci.tiers.{proposed.tier}] paths = ["FILE or FOLDER"]'
+        click.echo(f"tests: no file that pytest takes for tests is found; add where they are: {where}")
     click.echo(f"next: floe-ci doctor, then floe-ci test --tier {proposed.tier}")

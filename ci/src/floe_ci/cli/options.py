@@ -6,8 +6,9 @@ import os
 import shlex
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 from click.core import ParameterSource
@@ -17,6 +18,9 @@ from floe_ci.request import PLACES, PlaceName, RunRequest
 from floe_ci.selection import Selection
 from floe_ci.shards import Count, parse
 from floe_ci.tiers import TIERS, TierName
+
+if TYPE_CHECKING:
+    from floe_ci.listeners import Progress
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 FOLDER: Final = click.Path(path_type=Path, file_okay=False)
@@ -28,6 +32,12 @@ FOR_PLACES: Final[Mapping[str, tuple[PlaceName, ...]]] = {
     **dict.fromkeys(("kubeconfig", "context", "image", "push", "images", "addons"), ("cluster",)),
 }
 """Options that mean something in some places only; `RunRequest.require_place` tells more of those that are not here."""
+WITH_REASONS: Final[Mapping[str, tuple[PlaceName, ...]]] = {
+    "bundle": ("dagger",),
+    "registry_user": ("dagger", "cluster"),
+    "registry_password": ("dagger", "cluster"),
+}
+"""Those that `RunRequest.require_place` refuses with a reason of their own where a place was asked for."""
 
 on = click.option(
     "--on",
@@ -125,23 +135,42 @@ def of_registry(command: Command) -> Command:
     return registry(registry_user(registry_password(command)))
 
 
-def refuse_elsewhere(place: PlaceName) -> None:
-    """Refuse options of the current command that mean nothing in a place, where one of them was given.
+def fit(request: RunRequest, place: PlaceName, told: Progress, *, refuse: bool) -> RunRequest:
+    """Return a request without the options of the current command that mean nothing in a place.
+
+    Args:
+        request: What is asked.
+        place: Where it is to be done.
+        told: Is told in one line which options are left aside.
+        refuse: Whether to refuse it instead: who names a place and gives options of another contradicts himself.
 
     Raises:
-        UserError: It was; all of them are told.
+        UserError: Options of other places were given, and `refuse` is set; all of them are told.
     """
+    if refuse:
+        if given := _of_other_places(place, FOR_PLACES):
+            problems = [f"{option}: for --on {places}; leave it out" for option, places in given.values()]
+            raise UserError.of(problems, f"--on {place}")
+        return request
+    given = _of_other_places(place, {**FOR_PLACES, **WITH_REASONS})
+    if given:
+        told.note(f"left aside: {', '.join(f'{option} (for --on {places})' for option, places in given.values())}")
+        unasked = RunRequest()
+        request = replace(request, **{name: getattr(unasked, name) for name in given})
+    return request
+
+
+def _of_other_places(place: PlaceName, known: Mapping[str, tuple[PlaceName, ...]]) -> dict[str, tuple[str, str]]:
+    """Return which options were given that mean nothing in a place: each as it is written, and where it is for."""
     context = click.get_current_context()
-    given = {
-        each.opts[0]: FOR_PLACES[each.name]
+    return {
+        each.name: (each.opts[0], " or ".join(known[each.name]))
         for each in context.command.params
-        if each.name in FOR_PLACES
-        and place not in FOR_PLACES[each.name]
+        if each.name in known
+        and place not in known[each.name]
         and context.get_parameter_source(each.name) is not ParameterSource.DEFAULT
         and context.params[each.name]  # a script may hand on what nobody has set
     }
-    if problems := [f"{option}: for --on {' or '.join(places)}; leave it out" for option, places in given.items()]:
-        raise UserError.of(problems, f"--on {place}")
 
 
 def pairs(_ctx: click.Context, param: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import select
 import sys
 from typing import TYPE_CHECKING, Final
 
@@ -31,10 +32,16 @@ class Lasting(io.FileIO):
         """Write, and keep the error where that can't be done."""
         if self.problem is None:
             try:
-                return super().write(data)
+                return self._write(data)
             except OSError as error:
                 self.problem = error
         return memoryview(data).nbytes
+
+    def _write(self, data: ReadableBuffer) -> int:
+        """Write what goes in at once, when anything does: who shares the stream may have set it not to block."""
+        while (written := super().write(data)) is None:
+            select.select([], [self], [])
+        return written
 
 
 def guard() -> None:
@@ -45,9 +52,11 @@ def guard() -> None:
     if sys.stdout is not sys.__stdout__ or sys.stderr is not sys.__stderr__:
         return
     # Else the next file that is opened has the number of a stream, and what is told goes into it.
-    while (number := os.open(os.devnull, os.O_RDWR)) <= ERRORS:
-        pass
-    os.close(number)
+    for number in (INPUT, OUTPUT, ERRORS):
+        try:
+            os.fstat(number)
+        except OSError:  # the file that is opened has the lowest number that is free: this one
+            os.open(os.devnull, os.O_RDWR)
     sys.stdout, sys.stderr = _over(OUTPUT, sys.stdout), _over(ERRORS, sys.stderr)
 
 
@@ -70,10 +79,14 @@ def _problem() -> OSError | None:
 
 
 def _over(number: int, former: TextIO | None) -> TextIO:
-    """Return a stream that takes any text: what its encoding has no character for is written as Python escapes it."""
+    """Return a stream that takes any text: what its encoding has no character for is written as Python escapes it.
+
+    Who has chosen something else for that, such as `PYTHONIOENCODING=latin-1:replace`, has it.
+    """
+    handler = former.errors if former else None
     return io.TextIOWrapper(
         io.BufferedWriter(Lasting(number)),
         encoding=former.encoding if former else "utf-8",
-        errors="backslashreplace",
+        errors="backslashreplace" if handler in {None, "strict", "surrogateescape"} else handler,
         line_buffering=number == ERRORS or bool(former and former.isatty()),
     )

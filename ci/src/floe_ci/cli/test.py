@@ -81,8 +81,8 @@ def carry_out(*, place: PlaceName | None, timeout: int | None, as_json: bool, **
     request = options.request(timeout=timeout or 0, options=pytest_options, **given)
     interactive = bool(request.selection.interactive)
     with progress.shown(live=not as_json, judged=judged, beside=interactive) as told:
-        place = resolve(place, told)
-        options.refuse_elsewhere(place)
+        asked, place = place, resolve(place, told)
+        request = options.fit(request, place, told, refuse=asked is not None)
         request.require_place(place)
         if place != "local":
             selection.refuse_elsewhere(request.selection)

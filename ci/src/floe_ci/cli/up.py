@@ -33,8 +33,8 @@ def command(*, place: PlaceName | None, idle: float, **given: Any) -> None:  # n
 
     with progress.shown(live=True) as told:
         request = options.request(idle=idle * 3600, **given)
-        place = resolve(place, told)
-        options.refuse_elsewhere(place)
+        asked, place = place, resolve(place, told)
+        request = options.fit(request, place, told, refuse=asked is not None)
         request.require_place(place)
         said = places.place(place).up(request, told)
     click.echo(said)

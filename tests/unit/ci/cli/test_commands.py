@@ -80,7 +80,7 @@ def test_request_has_the_options_of_an_engine(call: Call, somewhere: Somewhere) 
     assert [(each.node_image, each.kubernetes_version) for each in somewhere.requests] == [("n", "1.31.6")]
 
 
-@pytest.mark.parametrize("command", ["test", "up", "down"])
+@pytest.mark.parametrize("command", ["test", "up"])
 @pytest.mark.parametrize(
     ("place", "option", "value", "wanted"),
     [
@@ -109,6 +109,35 @@ def test_options_of_another_place_are_told_at_once(call: Call, somewhere: Somewh
     told = call("up", "--on", "local", "--idle", "2", "--context", "c", "--registry", "", "--image", "")
     assert "--on local: 2 problems\n  --idle: for --on dagger; leave it out\n  --context: for" in told.stderr
     assert call("up", "--on", "local", "--registry", "", "--image", "").exit_code == 0
+    assert len(somewhere.requests) == 1
+
+
+OF_OTHERS = ("--context", "c", "--registry", "mirror.example.com", "--registry-password", "env://P", "--bundle", "b")
+LEFT_ASIDE = (
+    "--context (for --on cluster)",
+    "--registry (for --on dagger or cluster)",
+    "--registry-password (for --on dagger or cluster)",
+    "--bundle (for --on dagger)",
+)
+
+
+@pytest.mark.parametrize("command", ["test", "up", "down"])
+def test_option_of_another_place_is_left_aside_where_nobody_named_one(
+    call: Call, somewhere: Somewhere, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    """Where the place was chosen for want of an engine, what is for others is told in one line, and not asked for."""
+    monkeypatch.setattr("floe_ci.places.choice.choose", lambda: Choice("local", "no engine"))
+    told = call(command, *OF_OTHERS)
+    assert told.exit_code == (1 if command == "test" else 0), told.stderr
+    (line,) = (each for each in told.stderr.splitlines() if "left aside" in each)
+    assert all(each in line for each in LEFT_ASIDE), line
+    (asked,) = somewhere.requests
+    assert (asked.context, asked.registry, asked.registry_password, asked.bundle) == ("", "", "", None)
+
+
+def test_end_is_refused_for_no_option(call: Call, somewhere: Somewhere) -> None:
+    """Who cleans up with the options of `up` ends what is up, also where the place is named."""
+    assert call("down", "--on", "local", "--context", "c").exit_code == 0
     assert len(somewhere.requests) == 1
 
 

@@ -247,15 +247,82 @@ def test_tests_of_django(call: Call, repository: Path, extra: str, added: tuple[
         ("pytest.ini", "[pytest]\naddopts = --ds=other\n"),
         ("conftest.py", "import os\nos.environ['DJANGO_SETTINGS_MODULE'] = 'other'\n"),
         ("tests/conftest.py", "from django.conf import settings\nsettings.configure()\n"),
+        ("tests/__init__.py", "from django.conf import settings\nsettings.configure()\n"),
+        ("tests/test_a.py", "import os\nos.environ['DJANGO_SETTINGS_MODULE'] = 'other'\n"),
+        ("shop/conftest.py", "import os\nos.environ.setdefault('DJANGO_SETTINGS_MODULE', 'other')\n"),
+        ("shop/deeper/conftest.py", "import os\nos.environ.setdefault('DJANGO_SETTINGS_MODULE', 'other')\n"),
+        ("pytest.ini", "[pytest]\nenv =\n    D:DJANGO_SETTINGS_MODULE=other\n"),
+        ("pytest.toml", "[pytest]\nDJANGO_SETTINGS_MODULE = 'other'\n"),
+        (".pytest.toml", "[pytest]\naddopts = ['--ds=other']\n"),
+        ("setup.cfg", "[tool:pytest]\naddopts = --ds other\n"),
+        ("tox.ini", "[pytest]\nDJANGO_SETTINGS_MODULE = other\n"),
         ("uv.lock", ""),
     ],
 )
 def test_tests_of_django_that_pytest_runs_already(call: Call, repository: Path, name: str, text: str) -> None:
     """Where pytest is told which settings to take, or a lock file says what is installed, nothing is proposed."""
     (repository / "manage.py").write_text(MANAGE)
+    (repository / "tests").mkdir(exist_ok=True)
+    (repository / "tests" / "test_a.py").touch()
+    (repository / name).parent.mkdir(parents=True, exist_ok=True)
     (repository / name).write_text(text)
     assert call("init", "--source", str(repository)).exit_code == 0
     assert "django" not in (repository / "pyproject.toml").read_text().lower()
+
+
+def test_settings_that_a_table_for_variables_has(call: Call, repository: Path) -> None:
+    """Where pytest-env's own table sets Django's settings, no others are proposed."""
+    (repository / "manage.py").write_text(MANAGE)
+    with (repository / "pyproject.toml").open("a") as file:
+        file.write("\n[tool.pytest_env]\nDJANGO_SETTINGS_MODULE = 'other'\n")
+    assert call("init", "--source", str(repository)).exit_code == 0
+    assert (repository / "pyproject.toml").read_text().count("DJANGO_SETTINGS_MODULE") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("tox.ini", "[testenv]\nsetenv =\n    DJANGO_SETTINGS_MODULE = tests.settings\n"),
+        ("tox.toml", "[env_run_base]\nset_env = { DJANGO_SETTINGS_MODULE = 'tests.settings' }\n"),
+        ("noxfile.py", "def tests(session):\n    session.env['DJANGO_SETTINGS_MODULE'] = 'tests.settings'\n"),
+        ("noxfile.py", "def tests(session):\n    session.run('x', env={'DJANGO_SETTINGS_MODULE': 'tests.settings'})\n"),
+    ],
+)
+def test_settings_of_what_ran_the_tests(call: Call, repository: Path, name: str, text: str) -> None:
+    """The settings that tox or nox ran the tests with are proposed, before those of the site."""
+    (repository / "manage.py").write_text(MANAGE)
+    (repository / name).write_text(text)
+    assert call("init", "--source", str(repository)).exit_code == 0
+    config = read_config((repository / "pyproject.toml").read_text())
+    assert {config.tier(tier).environment.get("DJANGO_SETTINGS_MODULE") for tier in ("unit", "integration")} >= {
+        "tests.settings"
+    }
+
+
+def test_modules_of_a_site_set_nothing_for_tests(call: Call, repository: Path) -> None:
+    """What the site itself runs by, and pytest never imports, takes no settings away from the tests."""
+    (repository / "manage.py").write_text(MANAGE)
+    (repository / "shop").mkdir()
+    (repository / "shop" / "wsgi.py").write_text(MANAGE)
+    (repository / "shop" / "test_views.py").touch()
+    assert call("init", "--source", str(repository)).exit_code == 0
+    assert 'DJANGO_SETTINGS_MODULE = "shop.settings"' in (repository / "pyproject.toml").read_text()
+
+
+@pytest.mark.parametrize("ini", ["", "[pytest]\npython_files = tests.py\n"])
+def test_tests_of_an_app_of_django(call: Call, tmp_path: Path, ini: str) -> None:
+    """The `tests.py` that Django makes for an app is found, and pytest is told that it is one unless it knows."""
+    (tmp_path / "requirements.txt").write_text("django\n")
+    (tmp_path / "manage.py").write_text(MANAGE)
+    (tmp_path / "polls").mkdir()
+    (tmp_path / "polls" / "tests.py").touch()
+    if ini:
+        (tmp_path / "pytest.ini").write_text(ini)
+    told = call("init", "--source", str(tmp_path))
+    assert (told.exit_code, "FOLDER" in told.output) == (0, False)
+    tier = read_config((tmp_path / "floe-ci.toml").read_text()).tier("unit")
+    assert tier.paths == ("polls",)
+    assert tier.pytest_args == (() if ini else ("-o", "python_files=test*.py"))
 
 
 def test_tests_that_are_not_found(call: Call, tmp_path: Path) -> None:
@@ -263,7 +330,7 @@ def test_tests_that_are_not_found(call: Call, tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text("[project]\nname = 'a'\n")
     told = call("init", "--source", str(tmp_path))
     assert told.exit_code == 0
-    assert 'add where they are: [tool.floe-ci.tiers.unit] paths = ["FOLDER"]' in told.output
+    assert 'add where they are: [tool.floe-ci.tiers.unit] paths = ["FILE or FOLDER"]' in told.output
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "pyproject.toml").write_text("[project]\nname = 'a'\n")
     (tmp_path / "b" / "test_a.py").touch()
