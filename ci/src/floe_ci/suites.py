@@ -141,8 +141,8 @@ def _found(repository: Path, named: re.Pattern[str] | None = None) -> tuple[str,
     found = set[str]()
     for path in _files(repository, named or _named(repository)):
         folders = path.relative_to(repository).parts[:-1]
-        named = next((place for place, name in enumerate(folders) if name in FOLDERS), None)
-        found.add("/".join(folders[: 1 if named is None else named + 1]) or path.name)
+        top = next((place for place, name in enumerate(folders) if name in FOLDERS), None)
+        found.add("/".join(folders[: 1 if top is None else top + 1]) or path.name)
     return tuple(sorted(found))
 
 
