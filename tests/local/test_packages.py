@@ -142,11 +142,11 @@ def test_tool_that_fits_nothing_is_refused(tmp_path: Path) -> None:
 
 
 def test_lock_file_that_is_none_is_told(tmp_path: Path) -> None:
-    """A lock file that uv can't read is the repository's fault, in uv's own words."""
+    """A lock file that uv can't read is the repository's fault, in one line."""
     source = project(tmp_path / "bad", "bad")
     for content in (b"this is = not [a lock", b"\xff\xfe\x00", b""):
         (source / "uv.lock").write_bytes(content)
-        with pytest.raises(UserError, match=r"`uv sync [^`]*` failed with exit code 2:\n.*uv\.lock"):
+        with pytest.raises(UserError, match=r"uv\.lock is damaged"):
             packages(source)
 
 

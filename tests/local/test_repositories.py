@@ -182,21 +182,26 @@ def test_doctor_tells_of_a_stale_lock(empty: Here) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "reason"),
+    ("content", "reason", "refusal"),
     [
-        (b"{}}", "is damaged (line 1, column 1: "),
-        (b"", "is damaged (line 1, column 1: missing field `version`)"),
-        (b"version = 1\n# \xe9\n", "is damaged (stream did not contain valid UTF-8)"),
-        (b"version = 99\n", "is of another version of uv (v99, but only v1 is supported)"),
+        (b"{}}", "uv.lock is damaged (line 1, column 1: ", ""),
+        (b"", "uv.lock is damaged (line 1, column 1: missing field `version`)", ""),
+        (
+            b"version = 1\n# \xe9\n",
+            "uv.lock is damaged (stream did not contain valid UTF-8)",
+            "uv.lock: line 2: byte 0xe9 is not UTF-8",
+        ),
+        (b"version = 99\n", "uv.lock is of another version of uv (v99, but only v1 is supported)", ""),
     ],
+    ids=["no TOML", "empty", "no UTF-8", "another version"],
 )
-def test_doctor_tells_of_a_damaged_lock(empty: Here, content: bytes, reason: str) -> None:
-    """A lock file that uv can't read is told in one line by `doctor`, and a run is refused too."""
+def test_doctor_tells_of_a_damaged_lock(empty: Here, content: bytes, reason: str, refusal: str) -> None:
+    """A lock file that uv can't read is told in one line by `doctor`, and a run is refused for it too."""
     make(empty.repository, {"pyproject.toml": PROJECT, "uv.lock": content})
     code, said = empty.run("doctor")
-    assert (code, f"uv.lock {reason}" in said) == (2, True), said
+    assert (code, reason in said) == (2, True), said
     code, said = empty.run("test", "--on", "local", "--tier", "unit")
-    assert (code, f"uv.lock {reason}" in said) == (2, True), said
+    assert (code, (refusal or reason) in said) == (2, True), said
 
 
 @pytest.mark.parametrize(
