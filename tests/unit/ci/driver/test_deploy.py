@@ -161,7 +161,7 @@ def test_job_that_has_changed(api: ApiServer, run_spec: Callable[..., RunSpec]) 
     deploy.apply(api.apis, run_spec(), job.MANIFEST)
     methods = [each.partition("?")[0] for each in api.changes]
     assert methods == [f"PATCH {job.PATH}", f"DELETE {job.PATH}", f"PATCH {job.PATH}"]
-    assert "propagationPolicy=Background" in api.changes[1]  # its pods go with it
+    assert "propagationPolicy=Foreground" in api.changes[1]  # it goes when its pods have gone
     assert api.asked[-1] == job.PATH
 
 
