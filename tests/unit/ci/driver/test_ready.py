@@ -240,6 +240,12 @@ def test_pod_that_is_being_deleted(well: ApiServer, crashing: client.V1Pod, run_
     ready.wait_for_services(well.apis, run_spec(), SERVICES)
 
 
+def test_slice_that_has_no_endpoint_yet(well: ApiServer, run_spec: Callable[..., RunSpec]) -> None:
+    """A Service whose slice is there before any endpoint is waited for, as one without a slice is."""
+    well.objects[SLICES] = {"kind": "EndpointSliceList", "items": [{"addressType": "IPv4", "endpoints": None}]}
+    assert waited(well, run_spec()) == "services: not there after 1 s; last seen: Service web: no ready endpoint"
+
+
 @pytest.mark.parametrize("readiness", [[], [False]], ids=["no pod", "no ready pod"])
 def test_service_without_endpoint(
     well: ApiServer, run_spec: Callable[..., RunSpec], readiness: list[bool | None]
