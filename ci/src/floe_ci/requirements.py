@@ -159,8 +159,14 @@ def tools_refusal(tools: tuple[Tool, ...], error: CommandError) -> UserError | R
 
 def lock_refusal(said: str, lock: str = "uv.lock") -> str | None:
     """Return why a lock file has to be made anew, by what uv said of it; None: it need not be."""
-    if _DAMAGED.search(_in_one_line(said)):
-        return _damage(said, lock)
+    if _DAMAGED.search(line := _in_one_line(said)):
+        if version := _VERSION.search(line):
+            return f"{lock} is of another version of uv ({version[1]}): run `uv lock` and commit the file"
+        # What is wrong stands behind the file's name, or in the last line, below the one that it is wrong in.
+        unread, place = _UNREAD.search(line), _PLACE.search(line)
+        reason = unread[1] if unread else said.strip().splitlines()[-1].strip()
+        where = f"{place[1]}: " if place else ""
+        return f"{lock} is damaged ({where}{reason}): take it from the last commit, or run `uv lock`"
     found = _LOCK_CHANGE.search(said)
     if found is None or found[1].startswith(_NO_CHANGE):
         return None
@@ -173,14 +179,3 @@ def lock_refusal(said: str, lock: str = "uv.lock") -> str | None:
 def _in_one_line(said: str) -> str:
     """Return what uv said without the breaks that it puts into what is longer than a line, of paths above all."""
     return " ".join(said.split())
-
-
-def _damage(said: str, lock: str) -> str:
-    line = _in_one_line(said)
-    if version := _VERSION.search(line):
-        return f"{lock} is of another version of uv ({version[1]}): run `uv lock` and commit the file"
-    # What is wrong stands behind the file's name, or in the last line, below the one that it is wrong in.
-    unread = _UNREAD.search(line)
-    reason = unread[1] if unread else said.strip().splitlines()[-1].strip()
-    place = f"{found[1]}: " if (found := _PLACE.search(line)) else ""
-    return f"{lock} is damaged ({place}{reason}): take it from the last commit, or run `uv lock`"

@@ -33,7 +33,7 @@ class LazyGroup(click.Group):
         try:
             return super().main(*args, **extra)
         except SystemExit as end:
-            raise SystemExit(streams.exit_code(end.code)) from None
+            raise SystemExit(streams.exit_code(end.code, "floe-testing", BadInputError.exit_code)) from None
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """Return the commands' names, sorted."""

@@ -7,7 +7,7 @@ import io
 import os
 import select
 import sys
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from typing import TextIO
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 INPUT, OUTPUT, ERRORS = range(3)
-LOST: Final = 2
-"""The exit code, that of bad input, where a command would have ended with 0, and its output is not where it belongs."""
 
 
 class Lasting(io.FileIO):
@@ -60,15 +58,20 @@ def guard() -> None:
     sys.stdout, sys.stderr = _over(OUTPUT, sys.stdout), _over(ERRORS, sys.stderr)
 
 
-def exit_code(code: object) -> object:
+def exit_code(code: object, program: str, lost: int) -> object:
     """Return the exit code of a command that ended with one, once all that it told is written.
 
     What standard output did not take is told; a reader that went away has read what it wanted.
+
+    Args:
+        code: What it ended with.
+        program: What it is a command of.
+        lost: What it ends with if it would have ended with 0, and its output is not where it should be.
     """
     if not isinstance(problem := _problem(), OSError) or problem.errno == errno.EPIPE:
         return code
-    print(f"floe-testing: standard output can't be written: {problem.strerror}", file=sys.stderr)  # noqa: T201 - as told
-    return code or LOST
+    print(f"{program}: standard output can't be written: {problem.strerror}", file=sys.stderr)  # noqa: T201 - as told
+    return code or lost
 
 
 def _problem() -> OSError | None:

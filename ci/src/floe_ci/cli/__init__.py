@@ -43,7 +43,7 @@ class Commands(click.Group):
         try:
             return super().main(*args, **extra)
         except SystemExit as end:
-            raise SystemExit(streams.exit_code(end.code)) from None
+            raise SystemExit(streams.exit_code(end.code, "floe-ci", BROKEN)) from None
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
         """Return the commands in the order that they are needed in."""

@@ -135,6 +135,20 @@ def of_registry(command: Command) -> Command:
     return registry(registry_user(registry_password(command)))
 
 
+def settle(request: RunRequest, asked: PlaceName | None, told: Progress) -> tuple[PlaceName, RunRequest]:
+    """Return the place that a request is carried out in, and the request as it is for that.
+
+    Raises:
+        UserError: Something of it is for another place, or does not go together.
+    """
+    from floe_ci.places.choice import resolve  # noqa: PLC0415 - `--help` needs none of it
+
+    place = resolve(asked, told)
+    request = fit(request, place, told, refuse=asked is not None)
+    request.require_place(place)
+    return place, request
+
+
 def fit(request: RunRequest, place: PlaceName, told: Progress, *, refuse: bool) -> RunRequest:
     """Return a request without the options of the current command that mean nothing in a place.
 

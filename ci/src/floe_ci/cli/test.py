@@ -67,7 +67,6 @@ def carry_out(*, place: PlaceName | None, timeout: int | None, as_json: bool, **
     """Carry out the run, show what it came to, and exit with its code."""
     from floe_ci import places, selection  # noqa: PLC0415 - here and below: `--help` needs none of it
     from floe_ci.cli import overview, progress  # noqa: PLC0415
-    from floe_ci.places.choice import resolve  # noqa: PLC0415
 
     def judged(outcome: Outcome) -> None:
         if not as_json:
@@ -81,9 +80,7 @@ def carry_out(*, place: PlaceName | None, timeout: int | None, as_json: bool, **
     request = options.request(timeout=timeout or 0, options=pytest_options, **given)
     interactive = bool(request.selection.interactive)
     with progress.shown(live=not as_json, judged=judged, beside=interactive) as told:
-        asked, place = place, resolve(place, told)
-        request = options.fit(request, place, told, refuse=asked is not None)
-        request.require_place(place)
+        place, request = options.settle(request, place, told)
         if place != "local":
             selection.refuse_elsewhere(request.selection)
         outcome = places.place(place).run(request, told)

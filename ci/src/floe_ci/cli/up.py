@@ -29,12 +29,9 @@ def command(*, place: PlaceName | None, idle: float, **given: Any) -> None:  # n
     """Bring a tier's services up and leave them, for `floe-ci test` in the same place."""
     from floe_ci import places  # noqa: PLC0415 - here and below: `--help` needs none of it
     from floe_ci.cli import progress  # noqa: PLC0415
-    from floe_ci.places.choice import resolve  # noqa: PLC0415
 
     with progress.shown(live=True) as told:
         request = options.request(idle=idle * 3600, **given)
-        asked, place = place, resolve(place, told)
-        request = options.fit(request, place, told, refuse=asked is not None)
-        request.require_place(place)
+        place, request = options.settle(request, place, told)
         said = places.place(place).up(request, told)
     click.echo(said)

@@ -46,7 +46,7 @@ restore() {
     cp --archive "$pristine/$key" "$coming"
     # Each piece at once, and first what tells of layers, so that none is forgotten.
     put image/overlay2/layerdb/mounts
-    for each in "$coming"/overlay2/l/* "$coming"/overlay2/*-init "$coming"/overlay2/*; do
+    for each in "$coming"/overlay2/l/* "$coming"/overlay2/*; do
       [ "$each" = "$coming/overlay2/l" ] || put "${each#"$coming"/}"
     done
     for each in network volumes containers; do put "$each"; done

@@ -83,7 +83,7 @@ def compare(findings: Sequence[Finding], baseline: Baseline, looked_at: Callable
 def content_of(finding: Finding) -> str:
     """Return a hash of what a finding is about, whatever file it is in."""
     text = "\0".join((finding.rule, finding.symbol, " ".join(finding.text.split())))
-    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:20]
+    return hashlib.sha256(text.encode()).hexdigest()[:20]
 
 
 _ENTRIES: Final = TypeAdapter(Baseline)
