@@ -1,7 +1,8 @@
-"""Simulate and measure shards: schedules at sizes that no machine here has, and what it takes to merge their results.
+"""Simulate and measure shards: schedules at sizes that no machine here has, what merging takes, and what a run gains.
 
 .venv/bin/python benchmarks/shards.py simulate
 .venv/bin/python benchmarks/shards.py merge
+.venv/bin/python benchmarks/shards.py run --on dagger --registry mirror.example.com
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ import heapq
 import json
 import random
 import resource
+import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -43,6 +46,23 @@ DELAYS = (0.3, 3.0)
 NOISE = 0.15
 """How much a test's time differs from that of the run before (a log-normal's sigma)."""
 MERGED, SHARDS = 50_000, 20
+WAITING, WAIT, PARTS, TURNS = 200, 0.3, 4, 3
+"""Tests that wait, how many seconds each, how many shards they are split into, and how often each way runs."""
+TABLE = """
+[tool.floe-ci.runner]
+install = ["pytest"]
+[tool.floe-ci.tiers.integration]
+services = []
+"""
+SUITE = f"""
+from threading import Event
+
+import pytest
+
+@pytest.mark.parametrize("number", range({WAITING}))
+def test_waits(number):
+    assert not Event().wait({WAIT})
+"""
 
 
 def simulate() -> None:
@@ -178,5 +198,39 @@ def measured(tests: Sequence[str]) -> str:
     return json.dumps(found, indent=1)
 
 
+def run(options: Sequence[str]) -> None:
+    """Print what shards gain in the tests' step of a run, in a cluster that stays or on this machine."""
+    with tempfile.TemporaryDirectory(prefix="floe-ci-bench-") as private:
+        source = Path(private) / "shop"
+        (source / "tests" / "integration").mkdir(parents=True)
+        (source / "pyproject.toml").write_text(TABLE, encoding="utf-8")
+        (source / "tests" / "integration" / "test_it.py").write_text(SUITE, encoding="utf-8")
+        subprocess.run(["git", "init", "--quiet", str(source)], check=True)  # nosec B607 - as it is found on PATH
+        call = [sys.executable, "-m", "floe_ci"]
+        place = options[options.index("--on") :][:2] if "--on" in options else []
+        subprocess.run([*call, "up", *options], cwd=source, check=True)
+        try:
+            # The first has all built and loaded, and leaves the tests' durations.
+            ways = (1, 1, *(PARTS, 1) * TURNS, PARTS)
+            took = [(shards, step(call, source, shards, options)) for shards in ways][1:]
+        finally:
+            subprocess.run([*call, "down", *place], cwd=source, check=False)
+    of = {shards: [seconds for way, seconds in took if way == shards] for shards in (1, PARTS)}
+    for shards, seconds in of.items():
+        print(f"{shards} shard(s): {statistics.median(seconds):.1f} s ({min(seconds):.1f} to {max(seconds):.1f})")
+    print(f"{statistics.median(of[1]) / statistics.median(of[PARTS]):.2f} times as fast")
+
+
+def step(call: Sequence[str], source: Path, shards: int, options: Sequence[str]) -> float:
+    """Return the seconds that the tests' step of one run takes."""
+    subprocess.run([*call, "test", *options, "--shards", str(shards)], cwd=source, check=True, capture_output=True)
+    timings = json.loads((source / "results" / "integration" / "timings.json").read_text(encoding="utf-8"))
+    return float(next(each["seconds"] for each in timings["steps"] if each["name"] == "tests"))
+
+
 if __name__ == "__main__":
-    {"simulate": simulate, "merge": merge}[sys.argv[1]]()
+    command, *options = sys.argv[1:]
+    if command == "run":
+        run(options)
+    else:
+        {"simulate": simulate, "merge": merge}[command]()

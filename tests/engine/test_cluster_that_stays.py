@@ -206,6 +206,18 @@ def test_changed_source(restored: Shop) -> None:
     assert "build runner" not in restored.steps()
 
 
+def test_shards(restored: Shop) -> None:
+    """Split among pods, each test runs once, against the services that are there, and the results are one."""
+    assert restored.test().returncode == 0
+    whole = restored.cases()
+    split = restored.test("--shards", "2")
+    assert split.returncode == 0, split.stderr
+    assert restored.cases() == whole
+    assert set(restored.steps()) <= {"configure", "services ready", "tests", "collect"}
+    root = ET.parse(restored.folder / "results/integration/junit.xml").getroot()  # noqa: S314 - our own
+    assert [suite.get("name") for suite in root] == ["integration [1/2]", "integration [2/2]"]
+
+
 @pytest.mark.long
 def test_same_as_fresh(restored: Shop) -> None:
     """A fresh cluster comes to the same verdict, test by test."""

@@ -26,7 +26,6 @@ HOST = "cluster"
 """The service's name inside the session."""
 KUBECONFIG, KIND_CONFIG, NODE_LAYOUT = "/run/floe/kubeconfig", "/run/kind.yaml", "/images/node"
 SCRIPTS = f"{HOME}/src/floe_ci/scripts"
-SEND = 'while [ $# -gt 0 ]; do skopeo copy --quiet --dest-tls-verify=false "$1" "$2"; shift 2; done'
 VOLUME, VOLUME_NAME = "/var/lib/docker", "floe-ci-docker"
 KNOWN = f"cd {VOLUME}; ls -d kept-*/ 2> /dev/null | sed 's#^kept-##; s#/$##'; test -d \"kept-$1/docker\""
 """Whether there is a cluster of a name; it tells which there are."""
@@ -110,11 +109,11 @@ class Cluster:
             layouts: What `layout` made of each image, by its name.
         """
         # One container sends them all: to start one takes longer than to find that an image is there.
-        sending, copies = self.client, list[str]()
+        sending, images = self.client, list[str]()
         for place, (name, image) in enumerate(layouts.items()):
             sending = sending.with_mounted_directory(f"/images/{place}", image)
-            copies += [f"oci:/images/{place}", f"docker://{HOST}:{REGISTRY_PORT}/{path(name)}"]
-        await sending.with_exec(["sh", "-euc", SEND, "sh", *copies]).sync()
+            images += [f"/images/{place}", path(name), name]
+        await sending.with_exec(["sh", f"{SCRIPTS}/load-images.sh", *images]).sync()
 
     async def create(self, layout: dagger.Directory) -> Cluster:
         """Create the Kind cluster of the nodes' image as an OCI layout; return it with its kubeconfig.

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _TRACE = re.compile(r" \[traceparent:[^\]]*\]")
 _IMAGE = re.compile(r'failed to resolve image "(?P<image>[^"]+)"(?: \(platform: "[^"]*"\))?: (?P<reason>.*)', re.DOTALL)
 _UNREACHABLE = re.compile(r"(?<=dial )(tcp\b.*)|\S*timeout.*|EOF$", re.DOTALL)
+AWAY: Final = "the Dagger engine doesn't answer any more"
 SHOWN: Final = 2000
 """How many characters of a failed command's output are shown."""
 _FORBIDDEN = "security.insecure is not allowed"
@@ -30,6 +31,7 @@ def explained() -> Iterator[None]:
         RunError: The engine, or something in it, broke.
     """
     import dagger  # noqa: PLC0415 - it takes a second, and most callers of this module have it
+    from tenacity import RetryError  # noqa: PLC0415 - as above; it is what comes of Dagger's tries to reach the engine
 
     try:
         yield
@@ -41,7 +43,10 @@ def explained() -> Iterator[None]:
     except dagger.QueryError as error:
         raise RunError(explain(str(error))) from error
     except (dagger.TransportError, dagger.ClientConnectionError) as error:
-        msg = f"the Dagger engine doesn't answer any more: {without_trace(str(error))}"
+        msg = f"{AWAY}: {without_trace(str(error))}"
+        raise RunError(msg) from error
+    except RetryError as error:
+        msg = f"{AWAY}: {error.last_attempt.exception()}"
         raise RunError(msg) from error
 
 

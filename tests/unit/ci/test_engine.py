@@ -1,8 +1,12 @@
 """What the engine's errors mean to the caller."""
 
+import re
+
 import pytest
+from floe_ci import engine
 from floe_ci.engine import explain, explain_push
-from floe_ci.errors import UserError
+from floe_ci.errors import RunError, UserError
+from tenacity import retry, stop_after_attempt
 
 REFUSED = (
     'failed to resolve image "127.0.0.1:5999/library/python:3.11-slim" (platform: "linux/amd64"): '
@@ -98,3 +102,16 @@ def test_push_that_is_refused() -> None:
     assert told.startswith(
         "push to team/runner:1: the registry docker.io does not take it (push access denied: insufficient_scope); "
     )
+
+
+def test_engine_that_is_gone() -> None:
+    """An engine that Dagger has tried to reach for long does not answer, it is said, with what was seen last."""
+
+    @retry(stop=stop_after_attempt(2))
+    def call() -> None:
+        msg = "Cannot connect to host 127.0.0.1:9"
+        raise ConnectionError(msg)
+
+    told = re.escape("the Dagger engine doesn't answer any more: Cannot connect to host 127.0.0.1:9")
+    with pytest.raises(RunError, match=f"^{told}$"), engine.explained():
+        call()

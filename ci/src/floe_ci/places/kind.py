@@ -18,7 +18,7 @@ from floe_ci.config import expand_environment
 from floe_ci.contract import CREDENTIALS_SECRET, LABEL_CONNECTION
 from floe_ci.driver import unwell
 from floe_ci.driver.apis import Apis
-from floe_ci.engine import explained
+from floe_ci.engine import AWAY, explained
 from floe_ci.errors import RunError
 from floe_ci.places.driven import Driven, DrivenStay
 from floe_ci.tasks import in_thread, together
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 SERVICES_NAMESPACE: Final = "floe-test"
 """Where the services are in a cluster that more than one run uses."""
 STARTING: Final = 300.0
-ANSWER: Final = 5.0
-"""Seconds in which the engine must say that it is there."""
+ANSWER: Final = 10.0
+"""Seconds in which the engine must say that it is there; Dagger tries for longer."""
 JOURNALS: Final = 30.0
 """Seconds in which the nodes must tell what they wrote."""
 CREATING: Final = 600.0
@@ -102,10 +102,14 @@ class KindStay(DrivenStay):
         """
         try:
             return await super().tests()
-        except RunError:
+        except RunError as error:
             if self._there.is_away:
-                with suppress(TimeoutError), explained(), fail_after(ANSWER):
-                    await dag.version()
+                try:
+                    with explained(), fail_after(ANSWER):
+                        await dag.version()
+                except TimeoutError:
+                    msg = f"{AWAY}, nor does the cluster in it: {error}"
+                    raise RunError(msg) from error
             raise
 
     async def collect(self) -> tuple[str, ...]:
