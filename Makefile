@@ -50,8 +50,10 @@ check-long: .venv/ready ## The tests that take minutes for one thing each, and t
 
 checks: $(CHECKS) ## Whatever looks at the code without running it
 
-faults: .venv/ready ## Do harm to runs in a cluster of their own, and write docs/reliability.md; needs an engine
-	$(VENV)/pytest tests/faults --junitxml=results/faults/junit.xml
+# Most of a fault is waiting until it is noticed, so those of one cluster and those of many go on side by side.
+faults: .venv/ready ## Do harm to runs in clusters of their own, and write docs/reliability.md; needs an engine
+	$(VENV)/pytest tests/faults/test_faults*.py --numprocesses=2 --dist=loadfile --junitxml=results/faults/junit.xml
+	$(VENV)/pytest tests/faults/test_soak.py --junitxml=results/soak/junit.xml
 	$(VENV)/python docs/reliability.py
 
 audit: .venv/ready ## Look for tests that can't fail, or fail for no reason; none may, unless a comment says why

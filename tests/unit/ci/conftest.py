@@ -294,6 +294,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the driver's waits run out at once: what they look at here does not change by itself."""
     clock = Clock()
     monkeypatch.setattr("floe_ci.driver.poll.time", clock)
+    monkeypatch.setattr("floe_ci.driver.job.time", clock)
     monkeypatch.setattr("floe_ci.driver.poll.pause", lambda seconds, _stop=None: clock.go_on(seconds))
 
 

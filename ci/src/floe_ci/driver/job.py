@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
@@ -54,7 +55,9 @@ DEADLINE: Final = "DeadlineExceeded"
 KILLED: Final = 137
 """The exit code of a process that was killed, such as one that `timeout` could not end otherwise."""
 ENDED_WITH_POD: Final = frozenset({143, KILLED})
-"""What a process exits with whose pod is deleted: SIGTERM at first, SIGKILL in the end."""
+"""What a process exits with whose pod is deleted or evicted: SIGTERM at first, SIGKILL in the end."""
+TOLD: Final = 5.0
+"""Seconds until it is known of a process that was ended by a signal whether its pod was evicted."""
 TIMED_OUT: Final = 124
 """The exit code that `timeout` gives, for tests that ran into their deadline."""
 REMOVING: Final = 120.0
@@ -271,7 +274,7 @@ def wait_for_end(
     """
     ended: list[TestsPod] = []
     seen: list[V1Pod] = []
-    lost = nodes.Lost(apis)
+    lost, signalled = nodes.Lost(apis), Signalled()
 
     def observe() -> str | None:
         found = job_pod(apis, spec)
@@ -284,8 +287,8 @@ def wait_for_end(
         refuse_unstarted(runner, keeper)
         if (runner and runner.terminated) or succeeded():
             code = runner.terminated.exit_code if runner and runner.terminated else 0
-            if code in ENDED_WITH_POD and found.metadata.deletion_timestamp:
-                refuse_deleted(apis, spec, found)
+            if code in ENDED_WITH_POD and (untold := refuse_end_of_pod(apis, spec, found, signalled)):
+                return untold
             ended[:] = [TestsPod(found, code)]
             # Tests can be over before the node has started the second container.
             return f"container {KEEPER} has not started" if keeper and keeper.waiting else None
@@ -306,6 +309,21 @@ def wait_for_end(
             raise TimedOut(str(error)) from error
         raise
     return ended[-1]
+
+
+class Signalled:
+    """Tells whether it is known why a test process ended: that of a pod that is evicted does before its pod says so."""
+
+    def __init__(self) -> None:
+        """Begin with one that goes on."""
+        self._since: float | None = None
+
+    def is_told(self, pod: V1Pod) -> bool:
+        """Say whether it is, of a process that a signal has ended; after `TOLD` seconds nothing more will be."""
+        if pod.status.phase == "Failed" or pod.metadata.deletion_timestamp or pods.out_of_memory(pod):
+            return True
+        self._since = self._since or time.monotonic()
+        return time.monotonic() - self._since >= TOLD
 
 
 def refuse_unstarted(*states: V1ContainerState | None) -> None:
@@ -366,14 +384,22 @@ def clear(apis: Apis, spec: RunSpec, *, timeout: float = CALL) -> None:
     apis.ask("what the tests have brought", delete, timeout=timeout)
 
 
-def refuse_deleted(apis: Apis, spec: RunSpec, pod: V1Pod) -> None:
-    """Blame whoever deleted the pod for the signal that ended its tests, unless it was their deadline.
+def refuse_end_of_pod(apis: Apis, spec: RunSpec, pod: V1Pod, signalled: Signalled) -> str | None:
+    """Blame whoever deleted or evicted the pod for the signal that ended its tests, unless it was their deadline.
+
+    Returns:
+        That it is not told yet, while that may still come.
 
     Raises:
         RunError: It is so.
     """
-    if not isinstance(why := gone(apis, spec, pod), TimedOut):
+    if not signalled.is_told(pod):
+        return "the tests were ended by a signal, and it is not told yet why"
+    if pod.metadata.deletion_timestamp and not isinstance(why := gone(apis, spec, pod), TimedOut):
         raise why
+    if reason := pods.eviction(pod):
+        raise failed_pod(apis, spec, pod, reason)
+    return None
 
 
 def gone(apis: Apis, spec: RunSpec, last: V1Pod) -> RunError:

@@ -66,8 +66,8 @@ def failure(pod: V1Pod) -> str | None:
     """
     name = pod.metadata.name
     tries_again = JOB_NAME in (pod.metadata.labels or {})
-    if pod.status.reason == EVICTED:
-        return f"pod {name} was evicted: {pod.status.message}"
+    if reason := eviction(pod):
+        return reason
     for status in statuses(pod):
         waiting, last = status.state.waiting, status.last_state.terminated
         if waiting and waiting.reason in HOPELESS and not (tries_again and waiting.reason == CRASH_LOOP):
@@ -77,6 +77,11 @@ def failure(pod: V1Pod) -> str | None:
             said = f": {waiting.message}" if waiting.message else ""
             return f"pod {name}, container {status.name}: {waiting.reason}{said}{ended}"
     return out_of_memory(pod)
+
+
+def eviction(pod: V1Pod) -> str | None:
+    """Return why its node has evicted a pod, if it has."""
+    return f"pod {pod.metadata.name} was evicted: {pod.status.message}" if pod.status.reason == EVICTED else None
 
 
 def out_of_memory(pod: V1Pod) -> str | None:

@@ -87,6 +87,7 @@ class _Part:
     shard: Shard
     lost_nodes: nodes.Lost
     end: ShardEnd = field(init=False)
+    signalled: job.Signalled = field(default_factory=job.Signalled)
     index: int = 0
     """That of its pod: the shard's own, as long as no other pod has to take its place."""
     state: str = "waiting"
@@ -306,9 +307,12 @@ class ShardedTests:
         if seen.is_gone(pod):
             self._lose(part, f"its pod {pod.metadata.name} was deleted while its tests ran")
         elif ended or self._succeeded(part.index):
-            if keeper and keeper.waiting:
+            code = ended.exit_code if ended else 0
+            if (keeper and keeper.waiting) or (code in job.ENDED_WITH_POD and not part.signalled.is_told(pod)):
                 return
-            found = job.TestsPod(pod, ended.exit_code if ended else 0)
+            if reason := pods.eviction(pod):
+                raise job.failure_of(pod)(reason)
+            found = job.TestsPod(pod, code)
             end = job.end_of(found, spec, self._others() if found.exit_code else (), took)
             part.end.exit_code, part.end.problem = end.exit_code, end.problem
             part.end.notes += end.notes

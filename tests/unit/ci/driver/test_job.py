@@ -414,6 +414,28 @@ def test_pod_that_is_being_deleted(api: ApiServer, spec: RunSpec, code: int) -> 
     assert job.wait_for_end(api.apis, spec).exit_code == code
 
 
+@pytest.mark.usefixtures("clock")
+@pytest.mark.parametrize("code", [143, 137])
+def test_pod_that_is_evicted(api: ApiServer, spec: RunSpec, code: int) -> None:
+    """Tests that a signal ended because their node evicts the pod are blamed on that, though the pod says it later."""
+    going, out = (pods(state("runner", code), running(job.KEEPER)) for _ in range(2))
+    out.items[0].status.phase, out.items[0].status.reason = "Failed", "Evicted"
+    out.items[0].status.message = "the node was low on resource: ephemeral-storage"
+    answers = iter([going, going, out])
+    api.objects[PODS] = lambda: next(answers, out)
+    api.objects["/api/v1/namespaces/ns/events"] = client.CoreV1EventList(items=[])
+    with pytest.raises(RunError, match=r"^pod floe-test-runner-x was evicted: the node was low on") as raised:
+        job.wait_for_end(api.apis, spec)
+    assert raised.value.kind == "infrastructure"
+
+
+@pytest.mark.usefixtures("clock")
+def test_signal_that_nobody_tells_of(api: ApiServer, spec: RunSpec) -> None:
+    """Tests that a signal ended for a reason of their own have their exit code, when no more is said of their pod."""
+    api.objects[PODS] = pods(state("runner", 143), running(job.KEEPER))
+    assert job.wait_for_end(api.apis, spec).exit_code == 143
+
+
 def test_no_pod(api: ApiServer, spec: RunSpec) -> None:
     """A Job that gets no pod is waited for no longer than it may take; that is not the tests' affair."""
     api.objects[PODS] = client.V1PodList(items=[])

@@ -214,6 +214,16 @@ def test_pod_that_is_deleted(spec: RunSpec, there: Cluster, orders: list[Any], t
     assert len(orders) == 3
 
 
+def test_pod_that_is_evicted(spec: RunSpec, there: Cluster, orders: list[Any], tmp_path: Path) -> None:
+    """A shard whose tests a signal ended because their node evicts the pod is lost, with what the node says."""
+    there.then[1] = pod(1, ended(143))
+    there.then[1].status.phase, there.then[1].status.reason = "Failed", "Evicted"
+    _, ends = run(there, spec, tmp_path)
+    assert [end.exit_code for end in ends] == [0, None, 0]
+    assert "was evicted" in ends[1].lost
+    assert len(orders) == 3
+
+
 def test_end_of_time(spec: RunSpec, there: Cluster, orders: list[Any], tmp_path: Path) -> None:
     """A shard that ran out of its time is told so, and one whose tests failed has its code alone."""
     there.then |= {1: pod(1, ended(1)), 2: pod(2, ended(124))}
