@@ -11,6 +11,7 @@ import heapq
 import json
 import random
 import resource
+import shlex
 import statistics
 import subprocess
 import sys
@@ -210,12 +211,10 @@ def run(options: Sequence[str]) -> None:
         place = options[options.index("--on") :][:2] if "--on" in options else []
         subprocess.run([*call, "up", *options], cwd=source, check=True)
         try:
-            # The first has all built and loaded, and leaves the tests' durations.
-            ways = (1, 1, *(PARTS, 1) * TURNS, PARTS)
-            took = [(shards, step(call, source, shards, options)) for shards in ways][1:]
+            # The first of each way leaves the tests' durations, and has as many pods wait for the next.
+            of = {shards: [step(call, source, shards, options) for _ in range(TURNS + 1)][1:] for shards in (1, PARTS)}
         finally:
             subprocess.run([*call, "down", *place], cwd=source, check=False)
-    of = {shards: [seconds for way, seconds in took if way == shards] for shards in (1, PARTS)}
     for shards, seconds in of.items():
         print(f"{shards} shard(s): {statistics.median(seconds):.1f} s ({min(seconds):.1f} to {max(seconds):.1f})")
     print(f"{statistics.median(of[1]) / statistics.median(of[PARTS]):.2f} times as fast")
@@ -223,7 +222,10 @@ def run(options: Sequence[str]) -> None:
 
 def step(call: Sequence[str], source: Path, shards: int, options: Sequence[str]) -> float:
     """Return the seconds that the tests' step of one run takes."""
-    subprocess.run([*call, "test", *options, "--shards", str(shards)], cwd=source, check=True, capture_output=True)
+    argv = [*call, "test", *options, "--shards", str(shards)]
+    done = subprocess.run(argv, cwd=source, check=False, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"{shlex.join(argv)} ended with {done.returncode}:\n{done.stderr[-2000:]}")
     timings = json.loads((source / "results" / "integration" / "timings.json").read_text(encoding="utf-8"))
     return float(next(each["seconds"] for each in timings["steps"] if each["name"] == "tests"))
 

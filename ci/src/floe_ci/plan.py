@@ -197,13 +197,18 @@ class Plan:
             shards=self.shards,
             schedule=self.schedule,
             keep_together=self.tier.keep_together,
-            plugins={} if self.shards == 1 else {name: reporter.source(name) for name in SHARDING},
+            plugins=plugins_of(self.shards),
             suffix=f"-{self.request.run_id}" if namespace and self.job.documents else "",
         )
 
     def _services_of_shards(self) -> Manifests:
         count = AUTO if self.shards == "auto" else min(self.shards, MOST_MULTIPLIED)
         return self.services if count == 1 else self.services.for_shards(count)
+
+
+def plugins_of(count: Count) -> dict[str, str]:
+    """Return what the pods of so many shards have beside the reporter: the source of each plugin by its name."""
+    return {} if count == 1 else {name: reporter.source(name) for name in SHARDING}
 
 
 def namespace(request: RunRequest) -> str:
