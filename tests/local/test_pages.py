@@ -123,7 +123,7 @@ def reader(tmp_path: Path, shared_cache: Path, request: pytest.FixtureRequest) -
         repository.mkdir()
         there = Reader(Path(folder), repository, shared_cache)
         yield there
-        there.types(DOWN)
+        there.types(f"{DOWN} || true")
 
 
 @pytest.fixture
@@ -195,6 +195,8 @@ def test_first_page(reader: Reader, tmp_path: Path) -> None:
     (folder / "orders").mkdir(parents=True)
     (folder / "orders" / "__init__.py").touch()
     (folder / "pyproject.toml").write_text(f"{project}{needs}{build}{wheel}", encoding="utf-8")
+    (folder / "tests" / "integration").mkdir(parents=True)
+    (folder / "tests" / "integration" / "test_orders.py").write_text(test.text, encoding="utf-8")
     install, look, first, stay = (block.commands for block in blocks(page, "sh"))
     environment, pip, export = (each.replace("<this repository>", str(ROOT)) for each in install)
     reader.types(environment, tools=None)
@@ -206,8 +208,6 @@ def test_first_page(reader: Reader, tmp_path: Path) -> None:
     assert "[tool.floe-ci" in (folder / "pyproject.toml").read_text(encoding="utf-8")
 
     (folder / "pyproject.toml").write_text(f"{project}{needs}{build}{wheel}{table.text}", encoding="utf-8")
-    (folder / "tests" / "integration").mkdir(parents=True)
-    (folder / "tests" / "integration" / "test_orders.py").write_text(test.text, encoding="utf-8")
     (picture,) = blocks(page, "console")
     shown = reader.types(export, *first, *stay, *picture.commands, tools=None, where=folder)
     (told,) = blocks(page, "text")

@@ -194,6 +194,8 @@ def type_in(lines: Sequence[str], folder: Path, environment: Mapping[str, str], 
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
             if not select.select([controller], [], [], 1)[0]:
+                if shell.poll() is not None:  # what it has started may have the terminal still
+                    break
                 continue
             try:
                 part = os.read(controller, 65536)
