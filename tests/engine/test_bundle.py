@@ -85,14 +85,20 @@ def bundle(
 
 
 @pytest.fixture
-def closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Yield an empty registry that asks for a password, which Docker's configuration has."""
+def closed(tmp_path: Path) -> Iterator[str]:
+    """Yield an empty registry that asks for a password."""
     (tmp_path / "users").write_text(f"{USER}:{HASHED}\n")
     with image_registry.serving(tmp_path, users=tmp_path / "users") as registry:
-        token = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
-        (tmp_path / "config.json").write_text(json.dumps({"auths": {registry: {"auth": token}}}))
-        monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
         yield registry
+
+
+@pytest.fixture
+def known(closed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Return that registry, whose password Docker's configuration has."""
+    token = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+    (tmp_path / "config.json").write_text(json.dumps({"auths": {closed: {"auth": token}}}))
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    return closed
 
 
 def beside_registry(dagger: Dagger) -> list[str]:
@@ -137,20 +143,48 @@ def test_all_that_is_lacking_is_told(
 
 
 def test_closed_registry_is_filled_and_used(
-    bundle: Path, floe_ci: Callable[..., Done], small: Repository, closed: str, monkeypatch: pytest.MonkeyPatch
+    bundle: Path, floe_ci: Callable[..., Done], small: Repository, known: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A registry that asks for a password takes a bundle's images from who has it, and runs take them from there."""
-    pushed = floe_ci("bundle", "push", str(bundle), f"{closed}/floe")
+    pushed = floe_ci("bundle", "push", str(bundle), f"{known}/floe")
     assert pushed.code == 0, pushed.errors[-3000:]
     names = [line.partition("@")[0] for line in pushed.output.splitlines()]
     assert len(names) == len(Contents.read(bundle).images)
-    assert f"{closed}/floe/library/python" in [name.rpartition(":")[0] for name in names]
-    done = floe_ci("test", "--on", "dagger", "--tier", "unit", "--registry", f"{closed}/floe", where=small.folder)
+    assert f"{known}/floe/library/python" in [name.rpartition(":")[0] for name in names]
+    done = floe_ci("test", "--on", "dagger", "--tier", "unit", "--registry", f"{known}/floe", where=small.folder)
     assert done.code == 0, done.errors[-3000:]
     monkeypatch.setenv("DOCKER_CONFIG", str(small.folder))
-    refused = floe_ci("bundle", "push", str(bundle), f"{closed}/other")
+    refused = floe_ci("bundle", "push", str(bundle), f"{known}/other")
     assert refused.code == 2, refused.errors[-3000:]
-    assert f"the registry {closed} does not take it" in refused.errors
+    assert f"the registry {known} does not take it" in refused.errors
+
+
+def test_password_is_a_secret(  # noqa: PLR0913, PLR0917 - who asks, and for what
+    dagger: Dagger,
+    bundle: Path,
+    floe_ci: Callable[..., Done],
+    small: Repository,
+    closed: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A password that is a secret of Dagger's, and in no configuration, fills a registry and runs tests from it."""
+    monkeypatch.setenv("DOCKER_CONFIG", str(small.folder))
+    monkeypatch.setenv("REGISTRY_PASSWORD", PASSWORD)
+    monkeypatch.setenv("WRONG_PASSWORD", PASSWORD * 2)
+    who = ("--registry-user", USER, "--registry-password", "env://REGISTRY_PASSWORD")
+    pushed = floe_ci("bundle", "push", str(bundle), f"{closed}/floe", *who)
+    assert pushed.code == 0, pushed.errors[-3000:]
+    unit = ("test", "--tier", "unit", "--registry", f"{closed}/floe")
+    done = floe_ci(*unit, "--on", "dagger", *who, where=small.folder)
+    assert done.code == 0, done.errors[-3000:]
+    called = dagger.call(*unit, *who, "export", "--path", str(tmp_path / "results"), where=small.folder)
+    assert called.code == 0, called.errors[-3000:]
+    assert (tmp_path / "results" / "exit-code").read_text(encoding="utf-8") == "0\n"
+    refused = floe_ci("bundle", "push", str(bundle), f"{closed}/other", *who[:-1], "env://WRONG_PASSWORD")
+    assert refused.code == 2, refused.errors[-3000:]
+    told = (pushed, done, called, refused)
+    assert [each for each in told if PASSWORD in each.output or PASSWORD in each.errors] == []
 
 
 def test_own_service_and_chart(

@@ -18,6 +18,8 @@ import pytest
 from floe_ci import engine_probe
 from junitparser import JUnitXml
 
+from tests.engine.conftest import SMALL
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -136,6 +138,28 @@ def test_shards_come_to_what_one_pod_does(existing: Existing, tmp_path: Path) ->
     assert [suite.name for suite in suites] == [f"integration [{number}/3]" for number in (1, 2, 3)]
     assert "Slowest of 3 shards" in (results / "summary.md").read_text()
     existing.wait_until_same(before)
+
+
+@pytest.mark.requirement("REQ-645")
+def test_durations_stay_in_the_cluster(existing: Existing, repository: Repository) -> None:
+    """A ConfigMap that a tier names has what a run learned of its tests, and balances the next one's shards by it."""
+    for path, text in SMALL.items():
+        repository.write(path, text)
+    table = SMALL["pyproject.toml"].replace("manifests =", 'durations-config-map = "default/times"\nmanifests =')
+    repository.write("pyproject.toml", table)
+    which = (*existing.IMAGE, "--keyword", "part and not held", "--shards", "2")
+    try:
+        first, second = (
+            existing.call("test", *which, "--results", f"results/{number}", where=repository.folder)
+            for number in (1, 2)
+        )
+        kept = existing.kubectl("get", "configmap", "times", "--namespace", "default", "--output", "name")
+    finally:
+        existing.kubectl("delete", "configmap", "times", "--namespace", "default", "--ignore-not-found")
+    assert [first.code, second.code] == [0, 0], first.errors[-3000:] + second.errors[-3000:]
+    assert kept.strip() == "configmap/times"
+    assert "no durations of earlier runs are known" in first.errors
+    assert "2 shards, balanced by the durations of 8 tests" in second.errors
 
 
 @pytest.mark.requirement("REQ-645")

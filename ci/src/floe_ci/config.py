@@ -55,6 +55,7 @@ _QUANTITY: Final = re.compile(r"(?=.*[1-9])\d+(\.\d+)?(m|k|[MGTP]|[KMGTP]i)?")
 OCI: Final = "oci://"
 """How the address of a chart in a registry begins."""
 _OCI: Final = re.compile(r"oci://[A-Za-z0-9.-]+(:[0-9]+)?(/[a-z0-9][a-z0-9._-]*)+")
+_CONFIG_MAP: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?/[a-z0-9]([-.a-z0-9]*[a-z0-9])?")
 _RELEASE: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 LONGEST_RELEASE: Final = 53
 """Characters, as Helm has it."""
@@ -189,6 +190,13 @@ def _release(name: str) -> str:
     return name
 
 
+def _config_map(text: str) -> str:
+    if not _CONFIG_MAP.fullmatch(text):
+        reason = f"must be the namespace and the name of a ConfigMap, such as 'ci/durations', not {shown(text)}"
+        raise problem(reason)
+    return text
+
+
 def _chart_list(value: object) -> object:
     if not isinstance(value, list | tuple) or any(isinstance(each, str) for each in value):
         reason = f'must be a list of tables, such as [{{ path = "charts/app" }}], not {shown(value)}'
@@ -313,6 +321,8 @@ class TierConfig(Table):
     """What stays in one shard: each test by itself, or those of a class, of a module, of an `xdist_group`."""
     durations: RepositoryPath | None = None
     """A copy of a run's `durations.json`, by which shards are balanced; none: that of the former results."""
+    durations_config_map: Annotated[str, AfterValidator(_config_map)] | None = None
+    """A ConfigMap of a cluster that is there, as `NAMESPACE/NAME`: they are read before a run, and written after it."""
     resources: Mapping[str, Resources] = Field(default_factory=dict)
     """What runs in a cluster may take: a table for each workload by its name, and for the tests, `runner`."""
     nodes: Annotated[Literal[1, 3], BeforeValidator(_integer)] = 1

@@ -1,9 +1,10 @@
 """Rendered Kubernetes manifests: what they refer to, and what a run changes in them."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Final, NamedTuple, Self
 
 import yaml
@@ -24,6 +25,7 @@ _TEMPLATE_PATHS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Where each kind keeps its pod template."""
 
+_QUANTITY: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)([A-Za-z]*)")
 _CONNECTIONS: Final = re.compile(r"\A(max_connections=)([0-9]{1,6})\Z")
 
 
@@ -183,15 +185,23 @@ class Manifests:
                 item["image"] = mapping(item["image"])
         return type(self)(documents)
 
-    def for_shards(self, count: int) -> Self:
-        """Return the objects for so many shards: a PostgreSQL that says `max_connections=` takes those of each."""
+    def for_shards(self, count: int, limited: Collection[str] = ()) -> Self:
+        """Return the objects for so many shards: a PostgreSQL that says `max_connections=` takes those of each.
+
+        Each connection is a process, so the server may take as many times the memory, unless it is one of the workloads
+        that somebody has `limited`.
+        """
         documents = deepcopy(self.documents)
-        for item in _containers(documents):
-            if item.get("args"):
-                item["args"] = [
-                    _CONNECTIONS.sub(lambda found: f"{found[1]}{int(found[2]) * count}", str(argument))
-                    for argument in item["args"]
-                ]
+        for document in documents:
+            for item in _containers((document,)):
+                before = [str(argument) for argument in item.get("args") or ()]
+                after = [_CONNECTIONS.sub(lambda found: f"{found[1]}{int(found[2]) * count}", each) for each in before]
+                if after == before:
+                    continue
+                item["args"] = after
+                limits = (item.get("resources") or {}).get("limits") or {}
+                if "memory" in limits and document["metadata"]["name"] not in limited:
+                    limits["memory"] = _multiplied(str(limits["memory"]), count)
         return type(self)(documents)
 
     def to_yaml(self) -> str:
@@ -204,6 +214,12 @@ class Manifests:
             for item in self.documents
             if item["kind"] == "ConfigMap" and (item["metadata"].get("labels") or {}).get(label) == "true"
         ]
+
+
+def _multiplied(quantity: str, count: int) -> str:
+    """Return so many times a quantity of Kubernetes, such as `512Mi`; what is none stays, for the cluster to refuse."""
+    found = _QUANTITY.fullmatch(quantity)
+    return f"{Decimal(found[1]) * count:f}{found[2]}" if found else quantity
 
 
 def _items(document: Located) -> list[Located]:

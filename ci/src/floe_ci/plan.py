@@ -203,7 +203,8 @@ class Plan:
 
     def _services_of_shards(self) -> Manifests:
         count = AUTO if self.shards == "auto" else min(self.shards, MOST_MULTIPLIED)
-        return self.services if count == 1 else self.services.for_shards(count)
+        limited = [name for name, given in self.tier.resources.items() if given.memory]
+        return self.services if count == 1 else self.services.for_shards(count, limited)
 
 
 def plugins_of(count: Count) -> dict[str, str]:

@@ -119,6 +119,16 @@ class Run:
         """Whether a step has failed: something else than a test, then."""
         return any(step.error is not None and not step.cancelled for step in self.timings.steps)
 
+    @property
+    def ran_everything(self) -> bool:
+        """Whether no test was left out, by whoever selected some or by a process that ended before its time."""
+        codes = [part.exit_code for part in self.live.parts or [self.live]]
+        return None not in codes and not str(self.request.selection)
+
+    def durations_after(self, before: Mapping[str, float]) -> str:
+        """Return the text of a file of durations, by what was known before the run."""
+        return shards.durations_text(before, self.live.durations, whole=self.ran_everything)
+
     def beside(self, work: Callable[[], Awaitable[None]]) -> None:
         """Do something beside the story, until that ends; what it fails with is told, and ends nothing."""
 
@@ -373,15 +383,12 @@ async def grow(this: Run) -> None:
 
 def remember_durations(this: Run) -> None:
     """Write down how long each test took, beside what earlier runs knew of others; a disk that is full forgets it."""
-    live = this.live
-    codes = [part.exit_code for part in live.parts or [live]]
-    whole = None not in codes and not str(this.request.selection)
-    if not live.durations:
+    if not this.live.durations:
         return
     with suppress(OSError, UserError):
         path = this.folder.path / shards.DURATIONS
-        before = {} if whole else shards.known_durations(path)
-        this.folder.write(path.name, shards.durations_text(before, live.durations, whole=whole))
+        before = {} if this.ran_everything else shards.known_durations(path)
+        this.folder.write(path.name, this.durations_after(before))
 
 
 def interruption(this: Run) -> Problem:

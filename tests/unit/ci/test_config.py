@@ -531,6 +531,14 @@ def test_arguments_for_pytest_are_expanded() -> None:
         tier.with_pytest_args({})
 
 
+def test_config_map_of_durations() -> None:
+    """A ConfigMap that keeps durations is named with its namespace; nothing else is one."""
+    table = "[tool.floe-ci.tiers.unit]\ndurations-config-map = "
+    assert read_config(f'{table}"ci/times.v1"').tier("unit").durations_config_map == "ci/times.v1"
+    for wrong in ('"times"', '"ci/Times"', '"ci/a/b"', '"/times"'):
+        assert "must be the namespace and the name of a ConfigMap, such as 'ci/durations'" in problems(table + wrong)
+
+
 def charts(text: str) -> str:
     """Return a table whose integration tier has these charts."""
     return f"[tool.floe-ci.tiers.integration]\ncharts = {text}\n"

@@ -414,12 +414,31 @@ def test_places_that_cannot_hand_out() -> None:
     assert planned(table.format(1)).static_note() == planned("", shards=3).static_note() == ""
 
 
-@pytest.mark.parametrize(("count", "connections"), [(1, 100), (4, 400), (200, 2000), ("auto", 800)])
-def test_connections_follow_the_shards(count: Any, connections: int) -> None:  # noqa: ANN401 - a count
-    """PostgreSQL takes as many connections as its manifest says for each shard, up to what one server bears."""
-    text = (Path(__file__).parents[3] / "k8s" / "base" / "postgres" / "statefulset.yaml").read_text(encoding="utf-8")
-    plan = planned("", shards=count).with_manifests(Manifests.parse(text, "postgres"), Manifests(()))
-    assert f"max_connections={connections}\n" in plan.spec().services
+POSTGRES = Path(__file__).parents[3] / "k8s" / "base" / "postgres" / "statefulset.yaml"
+
+
+def of_postgres(table: str, count: Any) -> tuple[str, str]:  # noqa: ANN401 - a count
+    """Return how many connections PostgreSQL takes in a run of so many shards, and how much memory."""
+    manifests = Manifests.parse(POSTGRES.read_text(encoding="utf-8"), "postgres")
+    spec = planned(table, shards=count).with_manifests(manifests, Manifests(())).spec()
+    (document,) = Manifests.parse(spec.services, "spec").documents
+    (container,) = document["spec"]["template"]["spec"]["containers"]
+    return container["args"][-1], container["resources"]["limits"]["memory"]
+
+
+@pytest.mark.parametrize(
+    ("count", "connections", "memory"),
+    [(1, 100, "512Mi"), (4, 400, "2048Mi"), (200, 2000, "10240Mi"), ("auto", 800, "4096Mi")],
+)
+def test_connections_follow_the_shards(count: Any, connections: int, memory: str) -> None:  # noqa: ANN401 - a count
+    """PostgreSQL takes the connections of each shard, and the memory for them, up to what one server bears."""
+    assert of_postgres("", count) == (f"max_connections={connections}", memory)
+
+
+def test_memory_that_somebody_has_set() -> None:
+    """The memory that a tier's table gives a server is for all of its connections."""
+    table = '[tool.floe-ci.tiers.unit.resources]\npostgres = { memory = "1Gi" }\n'
+    assert of_postgres(table, 4) == ("max_connections=400", "1Gi")
 
 
 def test_durations_last(tmp_path: Path) -> None:

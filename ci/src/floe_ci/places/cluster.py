@@ -18,7 +18,7 @@ from floe_ci.addons import Addons
 from floe_ci.driver import kubectl as command
 from floe_ci.driver.kubectl import kubectl
 from floe_ci.errors import RunError, UserError
-from floe_ci.existing import addons, images, ownership, target, tenancy
+from floe_ci.existing import addons, images, kept_durations, ownership, target, tenancy
 from floe_ci.manifests import Manifests
 from floe_ci.places import Finding
 from floe_ci.places.driven import Driven, DrivenStay
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from floe_ci.config import Chart
+    from floe_ci.driver.apis import Apis
     from floe_ci.existing.tenancy import Tenancy
     from floe_ci.listeners import Progress
     from floe_ci.request import PlaceName, RunRequest
@@ -123,6 +124,10 @@ class ClusterStay(DrivenStay):
         """Prepare; nothing is asked of the cluster yet."""
         self._run = run
         self._tenancy: Tenancy | None = None
+        self._store = ""
+        """The ConfigMap of durations, where there is to be one."""
+        self._known: dict[str, float] = {}
+        """What that has held before."""
 
     async def enter(self) -> None:
         """Ask the cluster whether it lets the run in, push or find the images, and claim what is the run's."""
@@ -137,6 +142,8 @@ class ClusterStay(DrivenStay):
             self._tenancy = let_in = await in_thread(lambda: tenancy.check(plan.spec(), chosen, request.addons))
         self._run.note(let_in.where)
         self._run.ran_with(plan)
+        if self._run.with_tests and plan.tier.durations_config_map:
+            known = await self._recall(let_in.apis, plan.tier.durations_config_map) or known
         with self._run.step("push images" if request.push else "find images"):
             spec = plan.spec(await images.settle(plan)).model_copy(update={"durations": known, "addons_of_run": True})
         stop = self._run.interrupts.stop
@@ -149,6 +156,8 @@ class ClusterStay(DrivenStay):
     async def leave(self, *, keep: bool, hurry: bool) -> None:
         """Delete what the run made; in a hurry the cluster is told to, and not waited for."""
         await self.let_go()
+        if self._tenancy and self._store and not hurry:
+            await self._remember(self._tenancy.apis)
         if self._tenancy and self._driven and not keep:
             let_in = self._tenancy
             with self._run.step("leave the cluster"):
@@ -156,6 +165,25 @@ class ClusterStay(DrivenStay):
                 notes = await in_thread(lambda: let_in.delete(shards=self._shards, hurry=hurry, stop=stop))
             for note in notes:
                 self._run.told.note(note)
+
+    async def _recall(self, apis: Apis, where: str) -> dict[str, float]:
+        """Return how long tests took before, by a ConfigMap; without it the run is less balanced, and no worse."""
+        try:
+            self._known = await in_thread(lambda: kept_durations.read(apis, where))
+        except UserError as error:
+            self._run.note(f"durations of tests are not known: {error}")
+        else:
+            self._store = where
+        return self._known
+
+    async def _remember(self, apis: Apis) -> None:
+        """Keep how long tests took for the runs that follow, of this machine or another."""
+        text = self._run.durations_after(self._known) if self._run.live.durations else ""
+        try:
+            if text:
+                await in_thread(lambda: kept_durations.write(apis, self._store, text))
+        except UserError as error:
+            self._run.told.note(str(error))
 
     @property
     def _shards(self) -> int:
