@@ -195,8 +195,11 @@ def test_doctor_tells_of_a_stale_lock(empty: Here) -> None:
     ],
     ids=["no TOML", "empty", "no UTF-8", "another version"],
 )
-def test_doctor_tells_of_a_damaged_lock(empty: Here, content: bytes, reason: str, refusal: str) -> None:
+def test_doctor_tells_of_a_damaged_lock(
+    empty: Here, monkeypatch: pytest.MonkeyPatch, content: bytes, reason: str, refusal: str
+) -> None:
     """A lock file that uv can't read is told in one line by `doctor`, and a run is refused for it too."""
+    monkeypatch.setenv("COLUMNS", "20")  # uv would break its lines by it
     make(empty.repository, {"pyproject.toml": PROJECT, "uv.lock": content})
     code, said = empty.run("doctor")
     assert (code, reason in said) == (2, True), said

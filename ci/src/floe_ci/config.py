@@ -50,7 +50,11 @@ MOST_PATHS: Final = 1000
 RUN_VARIABLES: Final = (ENV_RUN_ID, ENV_TIER, ENV_NAMESPACE, ENV_RESULTS_DIR, ENV_SERVICES_DIR, *ENV_TIMEOUTS.values())
 """The variables that every run has of its own."""
 _FILES: Final = (".txt", ".in", ".whl")
+_ELSEWHERE: Final = re.compile(r"-[pt]|--(?:target|prefix|system|python|dry-run)(?![\w-])")
+"""Options of `uv pip install` that name another environment than the tests', or change none."""
 _GROUP: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
+_SCHEMA: Final = "$schema"
+"""By this key a file tells an editor what may be in it."""
 _QUANTITY: Final = re.compile(r"(?=.*[1-9])\d+(\.\d+)?(m|k|[MGTP]|[KMGTP]i)?")
 OCI: Final = "oci://"
 """How the address of a chart in a registry begins."""
@@ -67,7 +71,8 @@ def requirement_problem(text: str) -> str | None:
     is_uvs = text.startswith(("-", ".")) or any(char in text for char in "/\\:") or text.endswith(_FILES)
     try:
         if text.startswith("-"):
-            shlex.split(text)
+            if elsewhere := next(filter(None, map(_ELSEWHERE.match, shlex.split(text))), None):
+                return f"{elsewhere[0]} leads packages past the environment that the tests run in: leave it out"
         elif not is_uvs:
             Requirement(text)
     except (InvalidRequirement, ValueError) as error:
@@ -504,7 +509,7 @@ def _find_table(document: Mapping[str, Any], where: str) -> object:
         msg = f"{where}: tool: must be a table, not {shown(tools)}"
         raise UserError(msg)
     # A table under a name like ours would be passed over without a word.
-    others = [(name, table) for name, table in document.items() if table is not tools]
+    others = [(name, table) for name, table in document.items() if table is not tools and name != _SCHEMA]
     for name, table in [*others, *((f"tool.{name}", table) for name, table in tools.items() if name != TABLE)]:
         if wrong := _near_ours(name, table):
             msg = f"{where}: {wrong}: unknown table; did you mean 'tool.{TABLE}'?"

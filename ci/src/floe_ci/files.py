@@ -8,6 +8,7 @@ import stat
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 _WITHOUT_WAITING: Final = getattr(os, "O_NONBLOCK", 0)
@@ -36,6 +37,19 @@ def text_of(path: Path) -> str:
     content = content_of(path) or b""
     marked = (encoding for mark, encoding in _MARKED.items() if content.startswith(mark))
     return content.decode(next(marked, "utf-8"), errors="replace")
+
+
+def for_system(text: str) -> bytes:
+    """Return a text as the system takes it; where a locale's encoding lacks one of its characters, in UTF-8."""
+    try:
+        return os.fsencode(text)
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogateescape")
+
+
+def variables_for_system(environment: Mapping[str, str]) -> dict[bytes, bytes]:
+    """Return variables as another process is given them, whatever the encoding of this one's locale."""
+    return {for_system(name): for_system(value) for name, value in environment.items()}
 
 
 def _without_waiting(path: str, flags: int) -> int:

@@ -82,9 +82,7 @@ class RunRequest:
         bundle = self.bundle and self.bundle.absolute()
         asked = replace(self, source=self.source.resolve(), results=self.results.absolute(), bundle=bundle)
         for text in (str(asked.source), str(asked.results), *self.selection.texts):
-            if _HALVES.search(text):
-                msg = f"{text!a} is not UTF-8: rename it, or name another"
-                raise UserError(msg)
+            require_utf8(text)
         return asked
 
     def taking_from_where(self, other: RunRequest) -> Self:
@@ -138,6 +136,17 @@ class RunRequest:
         # Who calls the module gives the user here, and the secret to the engine: `Build.read` looks at both.
         if not self.registry_user or (place == "cluster" and not self.registry_password):
             raise UserError(TOGETHER)
+
+
+def require_utf8(text: str) -> None:
+    """Refuse what can't be told to another process, nor be written into results.
+
+    Raises:
+        UserError: It was made of bytes that are no text.
+    """
+    if _HALVES.search(text):
+        msg = f"{text!a} is not UTF-8: rename it, or name another"
+        raise UserError(msg)
 
 
 def require_secret(address: str) -> None:

@@ -81,7 +81,7 @@ _DAMAGED: Final = re.compile(
     r"|The lockfile at `[^`]*` uses an unsupported)"
 )
 """How uv begins to say of a lock file that it is none, or another version's."""
-_UNREAD: Final = re.compile(r"failed to read from file `[^`]*`: (.+)$")
+_UNREAD: Final = re.compile(r"failed to read from file `[^`]*`: (.+)")
 _PLACE: Final = re.compile(r"TOML parse error at (line \d+, column \d+)")
 _VERSION: Final = re.compile(r"unsupported schema version \((.+?)\)")
 _NO_CHANGE: Final = ("missing remote index", "exclude newer")
@@ -122,7 +122,7 @@ def uv_failure(error: CommandError) -> UserError | RunError:
 
     The text is uv's own, after what to do where that is known.
     """
-    said = _in_one_line(error.said)
+    said = error.said
     if _NO_PYTHON.search(said):
         advice = (
             "no Python fits this repository's requires-python or .python-version: "
@@ -159,11 +159,11 @@ def tools_refusal(tools: tuple[Tool, ...], error: CommandError) -> UserError | R
 
 def lock_refusal(said: str, lock: str = "uv.lock") -> str | None:
     """Return why a lock file has to be made anew, by what uv said of it; None: it need not be."""
-    if _DAMAGED.search(line := _in_one_line(said)):
-        if version := _VERSION.search(line):
+    if _DAMAGED.search(said):
+        if version := _VERSION.search(said):
             return f"{lock} is of another version of uv ({version[1]}): run `uv lock` and commit the file"
         # What is wrong stands behind the file's name, or in the last line, below the one that it is wrong in.
-        unread, place = _UNREAD.search(line), _PLACE.search(line)
+        unread, place = _UNREAD.search(said), _PLACE.search(said)
         reason = unread[1] if unread else said.strip().splitlines()[-1].strip()
         where = f"{place[1]}: " if place else ""
         return f"{lock} is damaged ({where}{reason}): take it from the last commit, or run `uv lock`"
@@ -174,8 +174,3 @@ def lock_refusal(said: str, lock: str = "uv.lock") -> str | None:
         f"{lock} is older than pyproject.toml ({found[1].strip()}), and so would be what is tested; "
         "run `uv lock` and commit the file"
     )
-
-
-def _in_one_line(said: str) -> str:
-    """Return what uv said without the breaks that it puts into what is longer than a line, of paths above all."""
-    return " ".join(said.split())

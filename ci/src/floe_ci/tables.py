@@ -32,6 +32,7 @@ _REASONS: Final = {
     "mapping_type": "must be a table, not {value}",
     "dict_type": "must be a table, not {value}",
     "string_too_short": "must not be empty",
+    "string_unicode": "is not UTF-8, as a file of TOML has to be: rename {value}",
     "missing": "is missing",
 }
 """Pydantic's kinds of errors, in words for a reader of TOML."""

@@ -26,6 +26,7 @@ _REASONS: Final = {
     "less_than_equal": "must be at most {le:g}, not {value}",
     "too_short": "must not be empty",
     "string_too_short": "must not be empty",
+    "string_unicode": "is not UTF-8: rename {value}",
     "value_error": "{error}",
 }
 """Pydantic's kinds of errors, in words for a reader of TOML."""

@@ -331,6 +331,17 @@ def test_requirement_that_is_none_is_told() -> None:
     assert len(read_config(f"[tool.floe-ci.runner]\ninstall = {fine[:-1]}\n").runner.install) == 6
 
 
+@pytest.mark.parametrize("option", ["--target", "-t", "--prefix", "--python", "-p", "--system", "--dry-run"])
+def test_option_that_leads_packages_elsewhere_is_told(option: str) -> None:
+    """What would put packages where the tests don't find them, or nowhere, is refused before anything is installed."""
+    for text in (option, f"{option}=x", f"-r a.txt {option} x"):
+        message = problems(f'[tool.floe-ci.runner]\ninstall = ["{text}"]')
+        told = "leads packages past the environment that the tests run in: leave it out"
+        assert message.endswith(f"install[0]: {option} {told}")
+    fine = ["--prerelease=allow", "--python-platform linux", "-r 'of -t.txt'", "--find-links x-p"]
+    assert read_config(f"[tool.floe-ci.runner]\ninstall = {fine}\n").runner.install == tuple(fine)
+
+
 @pytest.mark.parametrize(
     ("text", "name"),
     [
@@ -357,6 +368,11 @@ def test_table_that_a_file_of_ours_does_not_have(name: str) -> None:
     with pytest.raises(UserError, match=f"^/a/floe-ci.toml: {name}: unknown table; .* below 'tool.floe-ci' only$"):
         read_config(f"[{name}]\n[tool.floe-ci]\n", "/a/floe-ci.toml")
     assert read_config("[tool.floe-ci]\n[tool.floe-testing]\n", "/a/floe-ci.toml") == Config()
+
+
+def test_schema_of_an_editor_is_passed_over() -> None:
+    """The key by which a file tells an editor its schema stands where editors look for it, and means nothing here."""
+    assert read_config('"$schema" = "floe-ci.schema.json"\n[tool.floe-ci]\n', "/a/floe-ci.toml") == Config()
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,6 @@ def test_reason_is_whole() -> None:
     "said",
     [
         "cause: dns error",
-        "error: it can't be had, for the server says\n       connection\n       refused",
         "cause: tcp connect error\n cause: Connection refused (os error 111)",
         "HTTP status server error (502 Bad Gateway) for url (https://index/simple/x/)",
         "HTTP status client error: 429 Too Many Requests",
@@ -95,8 +94,7 @@ error: Failed to parse `uv.lock`
 """
 
 
-NEWER = """error: Failed to parse `uv.lock`, which uses an unsupported schema version
-       (v99, but only v1 is supported). Downgrade
+NEWER = """error: Failed to parse `uv.lock`, which uses an unsupported schema version (v99, but only v1 is supported).
   cause: TOML parse error at line 1, column 1
          missing field `requires-python`
 """
@@ -109,10 +107,6 @@ NEWER = """error: Failed to parse `uv.lock`, which uses an unsupported schema ve
         (
             "error: failed to read from file `/app/uv.lock`: stream did not contain valid UTF-8\n",
             "damaged (stream did not contain valid UTF-8): take it from the last commit, or",
-        ),
-        (
-            "error: failed to read from file\n       `/long/uv.lock`:\n       stream did not contain\n       UTF-8\n",
-            "damaged (stream did not contain UTF-8): take it from the last commit, or",
         ),
         (
             NEWER,

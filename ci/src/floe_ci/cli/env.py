@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from floe_ci.cli import options
+from floe_ci.files import for_system
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -47,7 +48,8 @@ def command(*, form: str, source: Path) -> None:
     """Print the variables of the services that are up, passwords included: `eval "$(floe-ci env)"`."""
     from floe_ci import standing  # noqa: PLC0415 - `--help` needs none of it
 
-    click.echo(FORMATS[form](standing.find(source).environment))
+    # For a program, not for a reader: what the terminal can't show is told all the same.
+    click.echo(for_system(FORMATS[form](standing.find(source).environment)))
 
 
 def _quoted(value: str) -> str:

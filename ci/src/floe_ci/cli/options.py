@@ -14,7 +14,7 @@ import click
 from click.core import ParameterSource
 
 from floe_ci.errors import UserError
-from floe_ci.request import PLACES, PlaceName, RunRequest
+from floe_ci.request import PLACES, PlaceName, RunRequest, require_utf8
 from floe_ci.selection import Selection
 from floe_ci.shards import Count, parse
 from floe_ci.tiers import TIERS, TierName
@@ -49,13 +49,18 @@ tier = click.option("--tier", type=click.Choice(TIERS), default="integration", s
 
 
 def _enterable(_ctx: click.Context, _param: click.Parameter, folder: Path) -> Path:
-    """Refuse a folder in which nothing can be looked at: every look would fail in a way of its own."""
+    """Refuse a folder in which nothing can be looked at, or that no run takes: each command would tell it its own way.
+
+    Raises:
+        UserError: Its path is not UTF-8.
+    """
     with suppress(FileNotFoundError, NotADirectoryError):  # told with what is looked for there
         try:
             os.stat(os.path.join(folder, "."))  # noqa: PTH116, PTH118 - a path drops the dot, which is in the folder
         except (OSError, ValueError) as error:
             msg = f"{ascii(str(folder))[:100]} can't be looked into: {getattr(error, 'strerror', None) or error}"
             raise click.BadParameter(msg) from None
+        require_utf8(str(folder.resolve()))
     return folder
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,6 +13,14 @@ if TYPE_CHECKING:
     from floe_ci.request import PlaceName
 
 
+def _finite(_ctx: click.Context, _param: click.Parameter, hours: float) -> float:
+    """Refuse what is no time: no range of click's leaves it out."""
+    if not math.isfinite(hours):
+        msg = f"{hours} is no number of hours"
+        raise click.BadParameter(msg)
+    return hours
+
+
 @click.command("up")
 @options.on
 @options.tier
@@ -20,6 +29,7 @@ if TYPE_CHECKING:
     "--idle",
     type=click.FloatRange(min=0.01),
     default=4.0,
+    callback=_finite,
     show_default=True,
     metavar="HOURS",
     help="For --on dagger: end by itself when no run has used it for so long.",

@@ -273,6 +273,7 @@ def variables_of_uv(command: Command, environment: Environment, folder: Path) ->
         "UV_PROJECT_ENVIRONMENT": str(folder),
         "VIRTUAL_ENV": str(folder),
         "TMPDIR": str(cache("tmp")),  # uv leaves its locks there
+        "UV_NO_WRAP": "1",  # what it says is read line by line
     }
     if command[0] == "pip":
         settings["UV_PYTHON"] = str(folder)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 import psutil
 
 from floe_ci.errors import CommandError, RunError
+from floe_ci.files import for_system, variables_for_system
 from floe_ci.local.files import write_whole
 from floe_ci.local.probes import wait_until
 
@@ -171,8 +172,9 @@ async def spawn(  # noqa: PLR0913, PLR0917 - what a process is made of
 ) -> asyncio.subprocess.Process:
     """Start a command in a session of its own, with file descriptors for what it prints and reads."""
     return await asyncio.create_subprocess_exec(
-        *command,
-        env=dict(environment),
+        command[0],
+        *map(for_system, command[1:]),
+        env=variables_for_system(environment),
         cwd=folder,
         stdin=given,
         stdout=output,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -110,6 +111,36 @@ def test_options_of_another_place_are_told_at_once(call: Call, somewhere: Somewh
     assert "--on local: 2 problems\n  --idle: for --on dagger; leave it out\n  --context: for" in told.stderr
     assert call("up", "--on", "local", "--registry", "", "--image", "").exit_code == 0
     assert len(somewhere.requests) == 1
+
+
+@pytest.mark.parametrize("hours", ["nan", "inf", "1e999", "-1", "0"])
+def test_idle_that_is_no_time_is_refused(call: Call, somewhere: Somewhere, hours: str) -> None:
+    """A time that never comes, or is none, is refused before anything begins."""
+    told = call("up", "--on", "local", "--idle", hours)
+    assert (told.exit_code, "Invalid value for '--idle'" in told.stderr) == (2, True), told.output
+    assert not somewhere.requests
+
+
+@pytest.mark.parametrize("command", ["test", "up", "down", "env", "exec", "shell", "doctor", "init"])
+@pytest.mark.parametrize("named", [True, False])
+def test_folder_that_is_no_text_is_refused_alike(  # noqa: PLR0913, PLR0917 - two parameters, and what is used
+    call: Call,
+    somewhere: Somewhere,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: str,
+    named: bool,  # noqa: FBT001
+) -> None:
+    """Each command says the same of a repository whose path no run takes, also where it is called in it."""
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    (folder / "tests" / "unit").mkdir(parents=True)
+    (folder / "requirements.txt").write_text("pytest\n")
+    monkeypatch.chdir(tmp_path if named else folder)
+    told = call(command, *(["--source", str(folder)] if named else []), *(["true"] if command == "exec" else []))
+    assert told.exit_code == 2
+    assert told.stderr == f"floe-ci: {str(folder)!a} is not UTF-8: rename it, or name another\n"
+    assert not somewhere.requests
+    assert not (folder / "floe-ci.toml").exists()
 
 
 OF_OTHERS = ("--context", "c", "--registry", "mirror.example.com", "--registry-password", "env://P", "--bundle", "b")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from floe_ci.cli.env import as_dotenv, as_json, as_shell
+from floe_ci.cli.env import FORMATS, as_dotenv, as_json, as_shell
 from floe_ci.local import kept
 from floe_ci.local.kept import Kept
 
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
 
     Call = Callable[..., Result]
 
-VALUES = {"URL": "postgresql://u:p@h/x?a=b", "ODD": 'it\'s $HOME `x` "quoted" \\ #1', "EMPTY": ""}
+VALUES = {"URL": "postgresql://u:p@h/x?a=b", "ODD": 'it\'s $HOME `x` "quoted" \\ #1', "EMPTY": "", "COLD": "grüß ☃"}
+ASCII = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+"""A locale that has no other characters, taken as it is."""
 
 
 @pytest.fixture
@@ -41,9 +44,9 @@ def up(repository: Path) -> Iterator[Path]:
 
 def test_shell_reads_it() -> None:
     """A shell that evaluates the lines has every value as it is."""
-    script = f'{as_shell(VALUES)}\nprintf \'%s\\n\' "$URL" "$ODD" "$EMPTY"'
-    done = subprocess.run(["/bin/sh", "-c", script], capture_output=True, text=True, check=True)
-    assert done.stdout.split("\n")[:3] == list(VALUES.values())
+    script = f'{as_shell(VALUES)}\nprintf \'%s\\n\' "$URL" "$ODD" "$EMPTY" "$COLD"'
+    done = subprocess.run(["/bin/sh", "-c", script], capture_output=True, encoding="utf-8", check=True)
+    assert done.stdout.split("\n")[:4] == list(VALUES.values())
 
 
 def test_dotenv_quotes_what_has_to_be() -> None:
@@ -60,6 +63,23 @@ def test_env_prints_what_is_up(call: Call, up: Path) -> None:
     """The command prints the variables of what is up for the repository."""
     told = call("env", "--format", "json", "--source", str(up))
     assert (told.exit_code, json.loads(told.stdout)) == (0, VALUES)
+
+
+@pytest.mark.parametrize("variables", [{"PYTHONIOENCODING": "cp1252"}, {"PYTHONIOENCODING": "cp437"}, ASCII], ids=str)
+@pytest.mark.parametrize("form", ["shell", "dotenv", "json"])
+def test_env_prints_what_the_terminal_lacks(up: Path, form: str, variables: dict[str, str]) -> None:
+    """A value comes out whole for whoever reads it, whatever characters the terminal can show."""
+    command = [sys.executable, "-m", "floe_ci", "env", "--format", form, "--source", str(up)]
+    done = subprocess.run(command, capture_output=True, env=os.environ | variables, check=True)
+    assert done.stdout.decode() == f"{FORMATS[form](VALUES)}\n"
+
+
+def test_exec_hands_on_what_the_locale_lacks(up: Path) -> None:
+    """A value reaches the command whole, whatever characters the locale has."""
+    code = "import os; print(ascii(os.environb[b'COLD'].decode()))"
+    command = [sys.executable, "-m", "floe_ci", "exec", "--source", str(up), "--", sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | ASCII, check=False)
+    assert (done.returncode, done.stdout) == (0, f"{VALUES['COLD']!a}\n"), done.stderr
 
 
 @pytest.mark.parametrize("command", [("env",), ("exec",)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -335,3 +336,16 @@ def test_tests_that_are_not_found(call: Call, tmp_path: Path) -> None:
     (tmp_path / "b" / "pyproject.toml").write_text("[project]\nname = 'a'\n")
     (tmp_path / "b" / "test_a.py").touch()
     assert "FOLDER" not in call("init", "--source", str(tmp_path / "b")).output
+
+
+def test_tests_in_a_folder_that_is_no_text(call: Call, tmp_path: Path) -> None:
+    """Where tests are in a folder whose name no file of TOML can hold, that is told, and nothing is written."""
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    folder.mkdir()
+    (folder / "test_it.py").write_text("def test_it(): ...\n")
+    (tmp_path / "requirements.txt").write_text("pytest\n")
+    told = call("init", "--source", str(tmp_path))
+    expected = r'tool.floe-ci.tiers.unit.paths[0]: is not UTF-8, as a file of TOML has to be: rename "caf\udce9"'
+    assert told.exit_code == 2
+    assert expected in told.stderr.encode("ascii", "backslashreplace").decode()
+    assert not (tmp_path / "floe-ci.toml").exists()

@@ -149,6 +149,23 @@ def test_failed_command_tells_what_it_said(tmp_path: Path) -> None:
         asyncio.run(run(command, {"PATH": os.environ["PATH"]}, tmp_path, "hello"))
 
 
+def test_process_gets_what_the_locale_lacks() -> None:
+    """Arguments and variables reach a process whole, whatever characters the locale has."""
+    script = """
+import asyncio, os, sys
+from pathlib import Path
+from floe_ci.local.processes import run
+try:
+    asyncio.run(run(("sh", "-c", 'echo "$1 $COLD"; exit 4', "sh", "gr\\xfc\\xdf"), {"COLD": "\\u2603"}, Path("/")))
+except Exception as error:
+    print(ascii(error.said))
+"""
+    ascii_only = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, env=os.environ | ascii_only, capture_output=True, text=True, check=False)
+    assert done.stdout == "'gr\\xfc\\xdf \\u2603'\n", done.stderr
+
+
 def test_interruption_is_not_ignored(tmp_path: Path) -> None:
     """A command ends on SIGINT also where this process ignores it, as what a shell starts in the background does."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)

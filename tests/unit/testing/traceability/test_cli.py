@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -164,6 +165,7 @@ def test_every_problem_of_the_table_is_told(marked: Repository) -> None:
         (["--pattern", "("], "the command line: patterns[0]: not a regular expression"),
         (["--spec", "logn"], "did you mean 'login'?"),
         (["--format", "pdf"], "is not one of"),
+        ([os.fsdecode(b"caf\xe9")], 'the command line: paths[0]: is not UTF-8: rename "caf'),
     ],
 )
 def test_bad_options_are_exit_code_2(marked: Repository, args: list[str], message: str) -> None:
