@@ -47,7 +47,7 @@ def sources(*folders: Path) -> list[Path]:
 
 
 def trees(word: str, *folders: Path) -> Iterator[tuple[str, ast.Module]]:
-    """Yield the path in the repository, and the syntax tree, of each file that has a word: others can't use that name."""
+    """Yield path and syntax tree of each file that has a word in it: no other can use that name."""
     for path in sources(*folders):
         if word in (text := path.read_text(encoding="utf-8")):
             yield str(path.relative_to(ROOT)), ast.parse(text, filename=str(path))
