@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,20 +46,15 @@ def sources(*folders: Path) -> list[Path]:
     return sorted(path for folder in folders for path in folder.rglob("*.py"))
 
 
-@cache
-def tree(path: Path) -> ast.Module:
-    """Return a file's syntax tree."""
-    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+def trees(word: str, *folders: Path) -> Iterator[tuple[str, ast.Module]]:
+    """Yield path and syntax tree of each file that has a word in it: no other can use that name."""
+    for path in sources(*folders):
+        if word in (text := path.read_text(encoding="utf-8")):
+            yield str(path.relative_to(ROOT)), ast.parse(text, filename=str(path))
 
 
-@cache
-def imported(text: ast.Module) -> frozenset[str]:
-    """Return the top-level packages that a file imports, wherever in it."""
-    return frozenset(packages(text))
-
-
-def packages(text: ast.Module) -> Iterator[str]:
-    """Yield the top-level package of each import."""
+def imported(text: ast.Module) -> Iterator[str]:
+    """Yield the top-level package of each import, wherever in a file."""
     for node in ast.walk(text):
         if isinstance(node, ast.Import):
             yield from (alias.name.partition(".")[0] for alias in node.names)
@@ -70,7 +64,7 @@ def packages(text: ast.Module) -> Iterator[str]:
 
 def importers(package: str, *folders: Path) -> set[str]:
     """Return the files that import a package, by their path in the repository."""
-    return {str(path.relative_to(ROOT)) for path in sources(*folders) if package in imported(tree(path))}
+    return {path for path, tree in trees(package, *folders) if package in imported(tree)}
 
 
 def sleeps(text: ast.Module) -> list[int]:
@@ -115,7 +109,7 @@ def test_nobody_sleeps() -> None:
 
     A second one keeps the function for it, as it was before any test could replace it.
     """
-    found = {str(path.relative_to(ROOT)) for path in sources(TESTING, ROOT / "tests") if sleeps(tree(path))}
+    found = {path for path, tree in trees("sleep", TESTING, ROOT / "tests") if sleeps(tree)}
     assert found == {f"testing/src/floe_testing/{name}.py" for name in ("unpatched", "waiting/polling")}
 
 
@@ -139,4 +133,4 @@ def test_a_sleep_is_found(text: str) -> None:
 @pytest.mark.parametrize("text", ["import dagger", "from dagger import dag", "def f():\n  import dagger.mod"])
 def test_an_import_is_found(text: str) -> None:
     """An import is seen in each of its forms, inside a function too."""
-    assert imported(ast.parse(text)) == {"dagger"}
+    assert set(imported(ast.parse(text))) == {"dagger"}

@@ -15,7 +15,7 @@ from floe_testing.services.clients.postgres import connect, databases, temporary
 from floe_testing.services.clients.template import MigrationFailedError, migrated_template
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from floe_testing.services import PostgresConfig
 
@@ -31,6 +31,14 @@ def make_orders(config: PostgresConfig) -> None:
 
 
 OPEN: list[psycopg.Connection] = []
+
+
+@pytest.fixture(autouse=True)
+def _closed_at_the_end() -> Iterator[None]:
+    """Close what migrations left open, once the test is over: the database and the template are gone by then."""
+    yield
+    while OPEN:
+        OPEN.pop().close()
 
 
 def names(config: PostgresConfig) -> list[str]:

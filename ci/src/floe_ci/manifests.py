@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, ClassVar, Final, NamedTuple, Self
 
 import yaml
 
@@ -26,13 +26,23 @@ _TEMPLATE_PATHS: Final[Mapping[str, tuple[str, ...]]] = {
 """Where each kind keeps its pod template."""
 
 _QUANTITY: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)([A-Za-z]*)")
+_DEEP: Final = 2000
+"""Levels that every thread's stack has room for."""
 _CONNECTIONS: Final = re.compile(r"\A(max_connections=)([0-9]{1,6})\Z")
 
 
-class _Loader(yaml.SafeLoader):
+class _KubectlScalars:
     """Reads plain scalars as kubectl does: no dates, no numbers in base 60, and `1e3` is a number."""
 
-    yaml_implicit_resolvers = {}  # noqa: RUF012 - filled below, and PyYAML declares it
+    yaml_implicit_resolvers: ClassVar[dict[str, list[Any]]] = {}
+
+
+class _Loader(_KubectlScalars, yaml.SafeLoader):
+    """Refuses what is nested too deep with a `RecursionError`."""
+
+
+class _FastLoader(_KubectlScalars, getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # wheels have libyaml
+    """Reads ten times as fast; what is nested some ten thousand deep ends the process."""
 
 
 class _Dumper(yaml.SafeDumper):
@@ -49,7 +59,8 @@ for _tag, _pattern, _first in (
     ("float", r"[-+]?(\.[0-9]+|[0-9]+\.[0-9]*|[0-9]+(?=[eE]))([eE][-+]?[0-9]+)?", list("-+.0123456789")),
     ("merge", r"<<", ["<"]),
 ):
-    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^({_pattern})$"), _first)
+    for _loader in (_Loader, _FastLoader):
+        _loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^({_pattern})$"), _first)
 
 
 def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
@@ -72,8 +83,7 @@ class Located(NamedTuple):
 def read_documents(text: str, where: str) -> list[Located]:
     """Return the documents of a YAML text that aren't empty."""
     try:
-        loader = _Loader(text)
-        return [item for item in _compose(loader) if item.value is not None]
+        return [item for item in _compose(_loader_of(text)) if item.value is not None]
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
@@ -84,7 +94,13 @@ def read_documents(text: str, where: str) -> list[Located]:
         raise UserError(msg) from None
 
 
-def _compose(loader: _Loader) -> Iterator[Located]:
+def _loader_of(text: str) -> _Loader | _FastLoader:
+    """Return the fast one, unless the text may be nested deep: by brackets, or by two levels in a column."""
+    may_be_deep = text.count("[") + text.count("{") + 2 * max(map(len, text.split("\n"))) > _DEEP
+    return _Loader(text) if may_be_deep else _FastLoader(text)
+
+
+def _compose(loader: _Loader | _FastLoader) -> Iterator[Located]:
     while loader.check_node():
         node = loader.get_node()
         if node is not None:

@@ -28,6 +28,7 @@ SHOWN: Final = 2000
 INTERACTIVE: Final = ("--pdb", "--trace")
 REMEMBERING: Final = ("--lf", "--last-failed", "--ff", "--failed-first", "--sw", "--stepwise", "--nf", "--new-first")
 """pytest's options that need a terminal, and those that need its cache of an earlier run."""
+NO_COVERAGE: Final = "--no-cov"
 WORKERS_NEED: Final = "workers need pytest-xdist in the repository"
 _WORKERS: Final = re.compile(r"-n(?:$|=?\d|=?auto|=?logical)|--numprocesses\b")
 _WORKERS_UNKNOWN: Final = re.compile(r"unrecognized arguments: (?:.* )?(?:-n|--numprocesses)")
@@ -100,17 +101,19 @@ def pytest_arguments(
         *("-p", REPORTER),
         *selecting_arguments(tier, chosen, cache),
         f"--junitxml={results}/junit.xml",
-        *_coverage(config, chosen, results),
+        *_coverage(tier, config, chosen, results),
         f"--timeout={config.timeouts.test}",
         # No `--rerun-show-tracebacks`: the versions that fit an older pytest don't have it.
         *((f"--reruns={tier.retries}",) if tier.retries and not chosen.is_inner_loop else ()),
     )
 
 
-def _coverage(config: Config, chosen: Selection, results: str) -> tuple[str, ...]:
+def _coverage(tier: TierConfig, config: Config, chosen: Selection, results: str) -> tuple[str, ...]:
+    if NO_COVERAGE in (*tier.pytest_args, *chosen.extra):
+        return ()  # beside options that it switches off, pytest-cov warns of it, and a warning may be an error
     if chosen.is_inner_loop:
         # A limit that is meant for the whole would fail some; who asks for coverage says how.
-        return () if any(each.startswith("--cov") for each in chosen.extra) else ("--no-cov",)
+        return () if any(each.startswith("--cov") for each in chosen.extra) else (NO_COVERAGE,)
     parts = [f"--cov={part}" for part in config.coverage] or ["--cov"]
     return (*parts, f"--cov-report=xml:{results}/coverage.xml")
 

@@ -7,9 +7,11 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -24,7 +26,6 @@ from floe_ci.request import RunRequest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from floe_ci.verdict import Outcome
 
@@ -68,11 +69,12 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def source(tmp_path: Path) -> Path:
-    """Return a repository's folder."""
-    folder = tmp_path / "My Shop"
-    folder.mkdir()
-    return folder
+def source() -> Iterator[Path]:
+    """Yield a repository's folder, with a path that is short enough for a socket's."""
+    with tempfile.TemporaryDirectory() as short:
+        folder = Path(short, "My Shop")
+        folder.mkdir()
+        yield folder
 
 
 def record(source: Path, **other: object) -> Held:

@@ -233,6 +233,21 @@ def test_malformed_yaml(text: str, place: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("level", ["- ", "{a: "])
+def test_yaml_that_is_nested_deep(level: str) -> None:
+    """YAML that is nested deeper than anybody writes is refused as well, and doesn't end the process."""
+    with pytest.raises(UserError, match=r"^k8s/extra\.yaml: not valid YAML: "):
+        Manifests.parse(level * 25_000, "k8s/extra.yaml")
+
+
+def test_long_lines() -> None:
+    """A text that has to be read slowly holds the same as one that is read quickly."""
+    short = "kind: ConfigMap\napiVersion: v1\nmetadata: {name: x}\ndata: {a: '1e3', b: yes, c: 2020-01-01, d: '"
+    (quick,) = Manifests.parse(f"{short}'}}", "k8s/extra.yaml").documents
+    (slow,) = Manifests.parse(f"{short}{'x' * 5000}'}}", "k8s/extra.yaml").documents
+    assert slow == quick | {"data": quick["data"] | {"d": "x" * 5000}}
+
+
 def test_documents_that_are_no_objects() -> None:
     """Every document without kind or name is told with the line where it starts."""
     with pytest.raises(UserError) as caught:

@@ -137,6 +137,12 @@ def request_(tmp_path: Path) -> RunRequest:
     return RunRequest(tier="unit", source=tmp_path, results=tmp_path / "results" / "unit", run_id="abc")
 
 
+@pytest.fixture
+def _short_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give what hangs after an interruption a moment, in the place of seconds."""
+    monkeypatch.setattr("floe_ci.run.HURRY", 0.2)
+
+
 def carried_out(place: Place, request: RunRequest, told: Told | None = None) -> Outcome:
     """Carry out a run."""
     return anyio.run(run, request, place, told or Told())
@@ -290,6 +296,7 @@ def test_work_beside_the_story_ends_no_run(request_: RunRequest) -> None:
     assert "the log can't be read" in check_whole(outcome, request_)
 
 
+@pytest.mark.usefixtures("_short_hurry")
 def test_collecting_is_bounded_when_interrupted(request_: RunRequest) -> None:
     """A collection that hangs after an interruption is given up after seconds, and the results say so."""
 
@@ -303,6 +310,7 @@ def test_collecting_is_bounded_when_interrupted(request_: RunRequest) -> None:
     assert "not everything could be collected" in check_whole(outcome, request_)
 
 
+@pytest.mark.usefixtures("_short_hurry")
 @pytest.mark.parametrize("after", [nothing, forever], ids=["that ends", "that hangs"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_signal_while_collecting(request_: RunRequest, number: int, after: Callable[[Run], Awaitable[None]]) -> None:
@@ -317,6 +325,7 @@ def test_signal_while_collecting(request_: RunRequest, number: int, after: Calla
     assert "1 passed" in check_whole(outcome, request_)
 
 
+@pytest.mark.usefixtures("_short_hurry")
 def test_signal_while_leaving(request_: RunRequest) -> None:
     """A signal after the verdict changes nothing of it, and ends a teardown that hangs."""
 
@@ -327,7 +336,7 @@ def test_signal_while_leaving(request_: RunRequest) -> None:
     told = Told()
     outcome = carried_out(Place({"leave": told_to_stop}), request_, told)
     assert outcome.exit_code == 0
-    assert "what the run made was not all gone after 4 s" in "".join(told.lines)
+    assert "what the run made was not all gone after 0.2 s" in "".join(told.lines)
 
 
 def test_earlier_verdict_is_gone_when_a_run_starts(request_: RunRequest) -> None:

@@ -177,6 +177,20 @@ def test_inner_loop_has_no_coverage_and_no_retries(chosen: Selection) -> None:
     assert "--no-cov" not in pytest_arguments(TIER, Config(), asked)
 
 
+@pytest.mark.parametrize(
+    ("tier", "chosen"),
+    [
+        (TIER, Selection(options=("--no-cov",))),
+        (TIER, Selection(pytest_args="-x --no-cov")),
+        (TierConfig(pytest_args=("--no-cov",)), EVERYTHING),
+    ],
+)
+def test_whole_tier_without_coverage(tier: TierConfig, chosen: Selection) -> None:
+    """Whoever wants no coverage, for a run or in the tier's table, asks pytest-cov for nothing else."""
+    arguments = pytest_arguments(tier, Config(), chosen)
+    assert [each for each in arguments if "-cov" in each] == ["--no-cov"]
+
+
 def test_run_is_remembered_in_a_cache() -> None:
     """Where there is a folder for it, pytest's cache is there and not in the repository."""
     arguments = pytest_arguments(TIER, Config(), EVERYTHING, cache="/cache")

@@ -63,7 +63,9 @@ class Worker:
 def path_of(source: Path) -> Path | None:
     """Return the socket of a repository's standby of this program and interpreter; None where there can't be one."""
     own = {name: value for name, value in os.environ.items() if name.startswith(INTERPRETER)}
-    told = json.dumps([str(source.resolve()), product(), sys.executable, own], sort_keys=True)
+    # One that was started by a path such as ../.venv/bin/python is the same without the dots.
+    interpreter = os.path.abspath(sys.executable)  # noqa: PTH100 - and without following links, which lead out of .venv
+    told = json.dumps([str(source.resolve()), product(), interpreter, own], sort_keys=True)
     path = cache(*contract.UP_FOLDER[1:]) / f"{hashlib.sha256(told.encode()).hexdigest()[:16]}.socket"
     return path if len(os.fsencode(path)) <= LONGEST else None
 

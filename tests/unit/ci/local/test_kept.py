@@ -48,6 +48,12 @@ def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait no longer than a moment for what others are about to write: nobody is here."""
+    monkeypatch.setattr(kept, "PATIENCE", 0.1)
+
+
+@pytest.fixture
 def worker(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """Yield a process that keeps services for the test's folder."""
     with subprocess.Popen([sys.executable, "-c", WORKER, tmp_path], stdout=subprocess.PIPE, text=True) as process:
@@ -75,6 +81,7 @@ def test_found_while_claimed(tmp_path: Path) -> None:
     assert not kept.claimed(tmp_path)
 
 
+@pytest.mark.usefixtures("_impatient")
 def test_second_claim_is_refused(tmp_path: Path) -> None:
     """A repository has one set of services; the message says how to end them."""
     with kept.claim(tmp_path), pytest.raises(UserError, match="floe-ci down --on local"), kept.claim(tmp_path):
@@ -120,11 +127,18 @@ def test_record_is_private(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["{garbage", "", "[]", "\xff\xfe", '{"format": 4}'])
-def test_record_of_another_version_is_explained(tmp_path: Path, worker: subprocess.Popen[str], text: str) -> None:
-    """A record that can't be read is told with the way out, and the services can be ended all the same."""
-    record(tmp_path).write_text(text, encoding="latin-1")
-    with pytest.raises(UserError, match=r"another version of floe-ci .* `floe-ci down --on local` ends them"):
-        kept.find(tmp_path)
+def test_record_of_another_version_is_explained(tmp_path: Path, text: str) -> None:
+    """A record that can't be read is told with the way out."""
+    with kept.claim(tmp_path) as make_known:
+        make_known(SERVICES)
+        record(tmp_path).write_text(text, encoding="latin-1")
+        with pytest.raises(UserError, match=r"another version of floe-ci .* `floe-ci down --on local` ends them"):
+            kept.find(tmp_path)
+
+
+def test_services_with_a_record_of_another_version_are_ended(tmp_path: Path, worker: subprocess.Popen[str]) -> None:
+    """Services whose record can't be read can be ended all the same."""
+    record(tmp_path).write_text("{garbage", encoding="utf-8")
     assert kept.end(tmp_path)
     assert worker.wait(timeout=10) == 0
 
@@ -137,18 +151,18 @@ def test_services_are_ended(tmp_path: Path, worker: subprocess.Popen[str]) -> No
     assert not kept.end(tmp_path)
 
 
-@pytest.mark.parametrize("said", ["{pid} 1.0", "999999999 1.0", "nonsense", ""])
-def test_another_process_with_the_workers_number_is_left_alone(
-    tmp_path: Path, worker: subprocess.Popen[str], said: str
-) -> None:
+@pytest.mark.usefixtures("_impatient")
+def test_another_process_with_the_workers_number_is_left_alone(tmp_path: Path, worker: subprocess.Popen[str]) -> None:
     """A number in a file is no proof: a process that began at another time is not signalled."""
     (lock,) = (tmp_path / "cache").rglob("*.lock")
-    lock.write_text(said.format(pid=worker.pid))
-    with pytest.raises(UserError, match=r"which one is not known: end the one that has .*\.lock open"):
-        kept.end(tmp_path)
-    assert worker.poll() is None
+    for said in (f"{worker.pid} 1.0", "999999999 1.0", "nonsense", ""):
+        lock.write_text(said)
+        with pytest.raises(UserError, match=r"which one is not known: end the one that has .*\.lock open"):
+            kept.end(tmp_path)
+        assert worker.poll() is None, said
 
 
+@pytest.mark.usefixtures("_impatient")
 def test_worker_of_an_older_version_is_found(tmp_path: Path) -> None:
     """A worker that did not write down which it is, is the one that holds the lock's file open."""
     with kept.claim(tmp_path):

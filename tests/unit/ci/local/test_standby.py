@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import tempfile
 from contextlib import contextmanager
+from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 import psutil
@@ -16,7 +18,6 @@ from floe_ci.request import RunRequest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -98,3 +99,13 @@ def test_no_standby(source: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_fact
     assert path
     assert path.exists()
     assert standby.ask(source, {}) is None
+
+
+def test_interpreter_that_is_started_by_a_path_with_dots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever starts the same interpreter by a relative path has the same standby; another one has not."""
+    there = standby.path_of(tmp_path)
+    own = Path(sys.executable)
+    monkeypatch.setattr(sys, "executable", f"{own.parent}/../{own.parent.name}/{own.name}")
+    assert standby.path_of(tmp_path) == there
+    monkeypatch.setattr(sys, "executable", "/elsewhere/bin/python")
+    assert standby.path_of(tmp_path) != there

@@ -146,13 +146,15 @@ def test_sarif_says_what_each_rule_is_about(done: Audit, repository: Repository)
 def test_sarif_of_more_than_github_takes(done: Audit, repository: Repository) -> None:
     """Where there are too many findings the most severe are kept, and the file says that there were more."""
     note = next(finding for finding in done.findings if finding.rule == "FT203")
-    text = render_sarif(replace(done, findings=(*[note] * MOST_RESULTS, *done.findings)), repository.project())
-    (run,) = json.loads(text)["runs"]
+    many = replace(done, findings=(*[note] * MOST_RESULTS, *done.findings))
+    document = json.loads(render_sarif(many, repository.project()))
+    (run,) = document["runs"]
     assert len(run["results"]) == MOST_RESULTS == 25_000
     assert [result["ruleId"] for result in run["results"][:4]] == ["FT000", "FT204", "FT401", "FT203"]
     (told,) = run["invocations"][0]["toolExecutionNotifications"]
     assert "25004 findings are more than the 25000" in told["message"]["text"]
-    assert Sarif.model_validate_json(text)
+    del run["results"][4:]  # of those that are alike one is enough to be held to the schema
+    assert Sarif.model_validate(document)
 
 
 def test_sarif_of_nothing(repository: Repository) -> None:

@@ -71,7 +71,8 @@ def render_sarif(audit: Audit, project: Project) -> str:  # noqa: ARG001 - as th
     told += [{"level": "note", "message": {"text": not_shown(audit)}}] if audit.hidden else []
     if told:
         run["invocations"] = [{"executionSuccessful": True, "toolExecutionNotifications": told}]
-    return json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2, ensure_ascii=False) + "\n"
+    # Without indentation: Python writes that thirty times as slowly, and 25,000 results are many.
+    return json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, ensure_ascii=False) + "\n"
 
 
 def _about() -> str:
