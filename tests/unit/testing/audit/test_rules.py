@@ -248,6 +248,21 @@ MORE = {
         ),
         [],
     ),
+    "FT209 checks in the end": (
+        (
+            "def test_a(order):\n    try:\n        order.pay()\n    except PaidError as error:\n"
+            "        assert 'paid' in str(error)\n    finally:\n        assert order.paid\n"
+        ),
+        [],
+    ),
+    "FT207 an assertion of unittest that is to fail": (
+        (
+            "import unittest\nclass A(unittest.TestCase):\n    def test_a(self):\n"
+            "        with self.assertRaises(self.failureException):\n            place(7)\n"
+            "            bus.assert_called_once()\n        self.assertEqual(total(), 7)\n"
+        ),
+        [],
+    ),
     "FT208 an order": ("def test_a(a, b):\n    a < b\n    assert a == b\n", []),
     "FT208 operators are tried": ("def test_a(a, b):\n    a==b; b==a; a!=b\n    assert a.kind == 1\n", []),
     "FT208 two on a line": (

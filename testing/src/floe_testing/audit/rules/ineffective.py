@@ -13,6 +13,7 @@ from floe_testing.audit.look import (
     NOTHING_RAISED,
     TYPE_UNKNOWN,
     contexts,
+    is_said,
     is_worded,
     keyword,
     names_in,
@@ -30,6 +31,7 @@ _PREDICATES: Final = frozenset({"isinstance", "issubclass", "all", "any"})
 _METHODS: Final = frozenset({"startswith", "endswith", "issubset", "issuperset"})
 """Methods that answer yes or no, and are called for nothing else."""
 _EQUALITY: Final = (ast.Eq, ast.NotEq, ast.Is, ast.IsNot, ast.In, ast.NotIn)
+_ASSERTIONS: Final = ("AssertionError", "failureException", "fail.Exception", "Failed")
 _RAISES: Final = ("raises", "assertRaises", "assertRaisesRegex")
 _SWALLOWS: Final = frozenset({"Exception", "BaseException", "AssertionError"})
 
@@ -132,6 +134,17 @@ class BroadRaises(Rule):
                 with pytest.raises(Exception):
                     Order.read(text)
         """),
+        Example("""
+            import pytest
+
+            class BrokenStore:
+                def save(self, order):
+                    raise Exception("from the store")
+
+            def test_error_of_a_store_is_passed_on():
+                with pytest.raises(Exception):
+                    Order(amount=1).save(BrokenStore())
+        """),
         Example(
             """
             import pytest
@@ -177,6 +190,7 @@ class BroadRaises(Rule):
 
     def note(self, module: Module, project: Project) -> Iterator[Fact]:  # noqa: ARG002 - the rule's signature
         """Note each `raises` that takes anything, and whether what the test has beside it may tell what happens."""
+        helped = any(_makes_broad(each) for each in (module.top, *module.functions) if each.kind != "test")
         for function in module.functions:
             broad = [call for call in function.calls if is_broad(call, module, function)]
             if not broad or _makes_broad(function) or says(module, function, TYPE_UNKNOWN):
@@ -187,8 +201,8 @@ class BroadRaises(Rule):
                 if any(0 <= call.node.lineno - line <= _NEAR for line in explained):
                     continue
                 if keyword(call, "match") is None and keyword(call, "check") is None and call.node not in looked_at:
-                    told = _TOLD if parametrized(function) or _is_looked_after(call.node, module, function) else ""
-                    yield self.fact(module, call.node, function, key=told)
+                    told = helped or parametrized(function) or _is_looked_after(call.node, module, function)
+                    yield self.fact(module, call.node, function, key=_TOLD if told else "")
 
     def conclude(self, facts: Sequence[Fact], project: Project) -> Iterator[Finding]:
         """Report them; where the code itself raises plain exceptions, no other type could be named."""
@@ -273,6 +287,14 @@ class AssertionInRaises(Rule):
                     Order(amount=-1)
                 assert "negative" in str(caught.value)
         """),
+        Example("""
+            import pytest
+
+            def test_shop_counts_calls(shop):
+                with pytest.raises(AssertionError):
+                    shop.place(7)
+                    shop.assert_called_once_with(8)
+        """),
     )
 
     def check(self, module: Module) -> Iterator[Finding]:
@@ -280,6 +302,8 @@ class AssertionInRaises(Rule):
         for function in module.functions:
             for block in withs(function):
                 raising = [item for item in block.items if _is_raises(item, module, function)]
+                if any(_takes_assertions(item, module, function) for item in raising):
+                    continue  # the assertion itself may be what is to fail
                 names = {name for item in raising for name in _bound(item)}
                 for statement in block.body[1:] if raising else []:
                     if _asserts_about(statement, names, module, function):
@@ -421,7 +445,7 @@ class AssertionInExcept(Rule):
                 handled = [each for each in asserts if not _fails(each)]  # what fails says that there must be no error
                 if not handled or _may_be_absent(handled, module, function):
                     continue
-                if _asserts_in([*node.body, *node.orelse], module, function):
+                if _asserts_in([*node.body, *node.orelse, *node.finalbody], module, function):
                     continue
                 if _fails_otherwise(node, function) or any(handler.type is None for handler in node.handlers):
                     continue
@@ -610,7 +634,8 @@ _ANY_WILL_DO: Final = re.compile(
 
 _BLOCKS: Final = (ast.With, ast.AsyncWith)
 _TOLD: Final = "told"
-"""What is noted where a check behind a `raises` tells what happened, or each set of parameters may raise its own."""
+"""What is noted where a check behind a `raises` tells what happened, each set of parameters may raise its own, or a
+fixture or helper of the module makes a plain `Exception`."""
 _PLAIN: Final = re.compile(rb"^\s+raise Exception\b", re.MULTILINE)
 _OF_TESTS: Final = re.compile(r"(?:^|/)(?:test\w*|\w+_tests?|conftest|docs|examples)(?:/|\.py$)")
 
@@ -903,6 +928,13 @@ def _is_raises(item: ast.withitem, module: Module, function: Function) -> bool:
     return isinstance(call, ast.Call) and module.resolve(call.func, function).endswith(_RAISES)
 
 
+def _takes_assertions(item: ast.withitem, module: Module, function: Function) -> bool:
+    """Tell whether a `raises` is for an assertion's failure."""
+    wanted = [*item.context_expr.args[:1]] if isinstance(item.context_expr, ast.Call) else []
+    kinds = [each for kind in wanted for each in (kind.elts if isinstance(kind, ast.Tuple) else [kind])]
+    return any(module.resolve(kind, function).endswith(_ASSERTIONS) for kind in kinds)
+
+
 def _swallows(handler: ast.ExceptHandler, module: Module, function: Function) -> bool:
     kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
     if not any(kind is None or module.resolve(kind, function) in _SWALLOWS for kind in kinds):
@@ -910,7 +942,7 @@ def _swallows(handler: ast.ExceptHandler, module: Module, function: Function) ->
     if any(isinstance(each, ast.For | ast.While | ast.AsyncFor) for each in function.ancestors(handler)):
         return False  # another try follows
     return all(
-        isinstance(each, ast.Pass | ast.Continue) or _is_said(each) or (isinstance(each, ast.Return) and not each.value)
+        isinstance(each, ast.Pass | ast.Continue) or is_said(each) or (isinstance(each, ast.Return) and not each.value)
         for each in handler.body
     )
 
@@ -919,14 +951,3 @@ def _raises_again(handler: ast.ExceptHandler) -> bool:
     """Tell whether an `except` of an assertion's failure lets it go on, before another one takes any exception."""
     named = isinstance(handler.type, ast.Name) and handler.type.id == "AssertionError"
     return named and isinstance(handler.body[-1], ast.Raise)
-
-
-def _is_said(statement: ast.stmt) -> bool:
-    if not isinstance(statement, ast.Expr):
-        return False
-    if isinstance(statement.value, ast.Constant):
-        return True
-    name = ast.unparse(statement.value.func).lower() if isinstance(statement.value, ast.Call) else ""
-    return name in {"print", "warnings.warn"} or any(
-        part.strip("_") in {"logger", "logging", "log", "traceback"} for part in name.split(".")[:-1]
-    )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from floe_testing.audit.checks import checks
-from floe_testing.audit.look import is_worded, keyword, names_in, parametrized
+from floe_testing.audit.look import is_said, is_worded, keyword, names_in, parametrized
 from floe_testing.audit.model import Example, Finding, Severity
 from floe_testing.audit.module import Call, Function, Module
 from floe_testing.audit.rule import Rule
@@ -115,6 +115,22 @@ class SilentSkip(Rule):
                     return
                 assert order.total() == 7
         """),
+        Example("""
+            from hypothesis import given, strategies
+
+            @given(strategies.builds(Order))
+            def test_total(order):
+                if not order.lines:
+                    return
+                assert order.total() > 0
+        """),
+        Example("""
+            def test_total(shop):
+                if shop.is_remote:
+                    play_remotely(shop, total=7)
+                    return
+                assert shop.order(1).total() == 7
+        """),
     )
     good = (
         Example("""
@@ -142,7 +158,7 @@ class SilentSkip(Rule):
                 if leaves is not None and _says_why(statement, leaves, module):
                     continue
                 if leaves is not None and lines and min(lines) > (statement.end_lineno or 0):
-                    sure = not _is_of_parameters(statement, function)
+                    sure = not (_is_of_parameters(statement, function) or _does_more(leaves, function))
                     yield self.finding(module, leaves, "returns before anything is checked", function, sure=sure)
                 elif not skips and lines and _only_here(statement, lines, module, function):
                     yield self.finding(module, statement, "checks nothing where this does not hold", function)
@@ -206,8 +222,16 @@ def _leaves(statement: ast.stmt, module: Module, function: Function) -> ast.stmt
 
 
 def _is_of_parameters(statement: ast.stmt, function: Function) -> bool:
-    """Tell whether a condition asks for the test's set of parameters, of which there may be nothing to check."""
-    return isinstance(statement, ast.If) and bool(names_in(statement.test) & parametrized(function))
+    """Tell whether a condition asks for what the test is given, of which there may be nothing to check."""
+    decorators = [] if isinstance(function.node, ast.Module) else function.node.decorator_list
+    drawn = function.parameters if any("given(" in ast.unparse(each) for each in decorators) else ()
+    return isinstance(statement, ast.If) and bool(names_in(statement.test) & {*parametrized(function), *drawn})
+
+
+def _does_more(leaves: ast.stmt, function: Function) -> bool:
+    """Tell whether something is done before a `return`, which may be the other way to check, and not only told."""
+    body: list[ast.stmt] = getattr(next(function.ancestors(leaves)), "body", [])
+    return not all(each is leaves or is_said(each) for each in body)
 
 
 def _is_of_kind(test: ast.expr) -> bool:
