@@ -263,6 +263,17 @@ MORE = {
         ),
         [],
     ),
+    "FT208 a spy of another package": (
+        "import kgb\ndef test_a(spy):\n    place(7)\n    assert spy.called_with(7)\n",
+        [],
+    ),
+    "FT208 a spy of its own": (
+        (
+            "class Spy:\n    def called_with(self, number):\n        return number in self.numbers\n"
+            "def test_a(spy):\n    place(7)\n    assert spy.called_with(7)\n    spy.called_with(7)\n"
+        ),
+        [],
+    ),
     "FT208 an order": ("def test_a(a, b):\n    a < b\n    assert a == b\n", []),
     "FT208 operators are tried": ("def test_a(a, b):\n    a==b; b==a; a!=b\n    assert a.kind == 1\n", []),
     "FT208 two on a line": (
