@@ -415,6 +415,15 @@ class AssertionInExcept(Rule):
                     assert "negative" in str(error)
         """),
     )
+    arguable = (
+        Example("""
+            def test_help():
+                try:
+                    main(["--help"])
+                except SystemExit as exited:
+                    assert exited.code == 0
+        """),
+    )
     good = (
         Example("""
             import pytest
@@ -465,7 +474,10 @@ class AssertionInExcept(Rule):
                     continue
                 if parametrized(function):
                     continue  # of some sets of parameters, that nothing is raised may be the outcome
-                yield self.finding(module, handled[0], "nothing is checked where nothing is raised", function)
+                sure = not _is_clean_exit(node, handled, function)
+                yield self.finding(
+                    module, handled[0], "nothing is checked where nothing is raised", function, sure=sure
+                )
 
 
 class RedefinedTest(Rule):
@@ -766,6 +778,20 @@ def _fails_otherwise(node: ast.Try, function: Function) -> bool:
 def _may_be_absent(handled: Iterable[ast.Assert | ast.Call], module: Module, function: Function) -> bool:
     """Tell whether a test asserts of an error only what it is not, and says that none needs to be raised."""
     return says(module, function, NOTHING_RAISED) and all(_is_denied(asserted(each, function)) for each in handled)
+
+
+def _is_clean_exit(node: ast.Try, handled: Iterable[ast.Assert | ast.Call], function: Function) -> bool:
+    """Tell whether what is asserted is that a command exits well, if it does: that it returns is as good."""
+    exits = all(isinstance(each.type, ast.Name) and each.type.id == "SystemExit" for each in node.handlers)
+    return exits and all(_is_of_zero(asserted(each, function)) for each in handled)
+
+
+def _is_of_zero(test: ast.expr | None) -> bool:
+    match test:
+        case ast.Compare(ops=[ast.Eq() | ast.Is() | ast.In()], comparators=[compared]):
+            values = compared.elts if isinstance(compared, ast.Tuple | ast.List | ast.Set) else [compared]
+            return all(isinstance(each, ast.Constant) and not each.value for each in values)
+    return False
 
 
 def _is_of_one_case(node: ast.Try, handled: Iterable[ast.AST], function: Function) -> bool:
