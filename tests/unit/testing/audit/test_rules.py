@@ -255,6 +255,13 @@ MORE = {
         ),
         [],
     ),
+    "FT209 a call that is told what to expect": (
+        (
+            "def test_a(run):\n    try:\n        run('pay', expected_code=2)\n    except PaidError as error:\n"
+            "        assert 'paid' in str(error)\n"
+        ),
+        [],
+    ),
     "FT207 an assertion of unittest that is to fail": (
         (
             "import unittest\nclass A(unittest.TestCase):\n    def test_a(self):\n"
