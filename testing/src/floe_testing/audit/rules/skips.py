@@ -155,7 +155,7 @@ class SilentSkip(Rule):
             for statement in function.node.body:
                 skips = any(_is_in(call, statement) for call in skipping)
                 leaves = None if skips else _leaves(statement, module, function)
-                if leaves is not None and _says_why(statement, leaves, module):
+                if _says_why(statement, leaves or statement, module):
                     continue
                 if leaves is not None and lines and min(lines) > (statement.end_lineno or 0):
                     sure = not (_is_of_parameters(statement, function) or _does_more(leaves, function))
@@ -195,7 +195,7 @@ _REFUSED: Final = re.compile(
 
 
 def _says_why(statement: ast.stmt, leaves: ast.stmt, module: Module) -> bool:
-    """Tell whether a comment above a condition, or between it and its `return`, says in some words why."""
+    """Tell whether a comment above a condition, or up to its `return`, says in some words why."""
     first = statement.lineno
     while module.text(first - 1) and not module.text(first - 1).startswith(("def ", "async def ")):
         first -= 1
