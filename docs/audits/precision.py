@@ -10,18 +10,15 @@ from pathlib import Path
 DRAWS = sorted(Path(__file__).parent.glob("draw-*.csv"))
 SHOWN_ONLY = 12
 """The first draw of what is shown by default."""
-LAST = 17
-"""The first of the last three draws, which the bars are held against."""
 VERDICTS = ("right", "wrong", "arguable")
 
 
 def main() -> None:
     """Print the tables."""
     found = {int(file.stem.removeprefix("draw-")): read(file) for file in DRAWS}
-    for title, first in (("The last three draws by rule", LAST), ("Errors and warnings by rule", SHOWN_ONLY)):
-        print(f"## {title}\n")
-        print(table([finding for number, findings in found.items() if number >= first for finding in findings]) + "\n")
-    print("## All draws by rule\n")
+    print("## Errors and warnings by rule\n")
+    print(table([finding for number, findings in found.items() if number >= SHOWN_ONLY for finding in findings]))
+    print("\n## All draws by rule\n")
     print(table([finding for findings in found.values() for finding in findings]))
 
 
