@@ -32,7 +32,8 @@ _PREDICATES: Final = frozenset({"isinstance", "issubclass", "all", "any"})
 _METHODS: Final = frozenset({"startswith", "endswith", "issubset", "issuperset"})
 """Methods that answer yes or no, and are called for nothing else."""
 _EQUALITY: Final = (ast.Eq, ast.NotEq, ast.Is, ast.IsNot, ast.In, ast.NotIn)
-_ASSERTIONS: Final = ("AssertionError", "failureException", "fail.Exception", "Failed")
+_FAILURES: Final = frozenset({"AssertionError", "failureException", "Failed"})
+"""What an assertion that fails raises."""
 _RAISES: Final = ("raises", "assertRaises", "assertRaisesRegex")
 _SWALLOWS: Final = frozenset({"Exception", "BaseException", "AssertionError"})
 
@@ -365,6 +366,7 @@ class NeverAsserted(Rule):
 
     def check(self, module: Module) -> Iterator[Finding]:
         """Look at each expression that stands alone."""
+        has_other_mocks = _has_other_mocks(module)
         for function in module.functions:
             for statement in function.all(ast.Expr) if _should_check(function) else []:
                 value = statement.value
@@ -380,10 +382,10 @@ class NeverAsserted(Rule):
                     message = "looks like a check, and is without `assert`"
                     sure = not (_looks_up(value) or _is_watched(function, statement))
                     yield self.finding(module, statement, message, function, sure=sure)
-                elif isinstance(value, ast.Call) and _asked_of_mock(value) and not _has_other_mocks(module):
+                elif isinstance(value, ast.Call) and _asked_of_mock(value) and not has_other_mocks:
                     name = _asked_of_mock(value)
                     yield self.finding(module, statement, f"{name} is no method of a mock: assert_{name}?", function)
-            if _has_other_mocks(module):
+            if has_other_mocks:
                 continue
             asserts: list[tuple[ast.Assert | ast.Call, ast.expr]] = [
                 (each, each.test) for each in function.all(ast.Assert)
@@ -474,10 +476,11 @@ class AssertionInExcept(Rule):
                     continue
                 if parametrized(function):
                     continue  # of some sets of parameters, that nothing is raised may be the outcome
-                sure = not _is_clean_exit(node, handled, function)
-                yield self.finding(
-                    module, handled[0], "nothing is checked where nothing is raised", function, sure=sure
+                message, sure = (
+                    "nothing is checked where nothing is raised",
+                    not _is_clean_exit(node, handled, function),
                 )
+                yield self.finding(module, handled[0], message, function, sure=sure)
 
 
 class RedefinedTest(Rule):
@@ -1010,7 +1013,7 @@ def _takes_assertions(item: ast.withitem, module: Module, function: Function) ->
     """Tell whether a `raises` is for an assertion's failure."""
     wanted = [*item.context_expr.args[:1]] if isinstance(item.context_expr, ast.Call) else []
     kinds = [each for kind in wanted for each in (kind.elts if isinstance(kind, ast.Tuple) else [kind])]
-    return any(module.resolve(kind, function).endswith(_ASSERTIONS) for kind in kinds)
+    return any(module.resolve(kind, function).rpartition(".")[2] in _FAILURES for kind in kinds)
 
 
 def _swallows(handler: ast.ExceptHandler, module: Module, function: Function) -> bool:

@@ -155,12 +155,14 @@ class SilentSkip(Rule):
             for statement in function.node.body:
                 skips = any(_is_in(call, statement) for call in skipping)
                 leaves = None if skips else _leaves(statement, module, function)
-                if _says_why(statement, leaves or statement, module):
+                early = leaves is not None and bool(lines) and min(lines) > (statement.end_lineno or 0)
+                only_here = not (early or skips) and bool(lines) and _only_here(statement, lines, module, function)
+                if not (early or only_here) or _says_why(statement, leaves or statement, module):
                     continue
-                if leaves is not None and lines and min(lines) > (statement.end_lineno or 0):
+                if leaves is not None and early:
                     sure = not (_is_of_parameters(statement, function) or _does_more(leaves, function))
                     yield self.finding(module, leaves, "returns before anything is checked", function, sure=sure)
-                elif not skips and lines and _only_here(statement, lines, module, function):
+                else:
                     yield self.finding(module, statement, "checks nothing where this does not hold", function)
 
 
