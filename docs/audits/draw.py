@@ -8,6 +8,8 @@ source distribution holds tests: eight, and from draw 4 on as many more as it ta
 is, without settings: from draw 12 on, that is errors and warnings, of which there are fewer, so that from draw 13 on a
 draw may take forty packages, and begins behind the last one of the draw before. 80 of the findings are drawn, at most
 14 of them of one rule or one package, and are written to `draw-NUMBER.csv` beside this script, without a verdict.
+From draw 17 on one is drawn of those that the audit tells once, of one file, rule and message, and at most 20 are of
+one rule and 8 of one package, since six rules are left, and no package should decide a draw.
 Archives that are not in FOLDER are downloaded.
 """
 
@@ -24,10 +26,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 HERE = Path(__file__).parent
-LISTS = ("packages.csv", *(f"packages-{number}.csv" for number in range(2, 7)))
+LISTS = ("packages.csv", *(f"packages-{number}.csv" for number in range(2, 8)))
 SEED = 20261128
 IN_A_DRAW = 20
-BEGINS = {13: 240, 14: 271, 15: 300, 16: 340}
+BEGINS = {13: 240, 14: 271, 15: 300, 16: 340, 17: 360, 18: 400, 19: 440}
 """Where later draws begin; they have up to twice as many packages, and the next one begins where they end."""
 WITH_TESTS = 8
 EIGHT_ONLY = 3
@@ -36,6 +38,11 @@ EVERY_LEVEL = 11
 """The last draw with notes among its findings."""
 FINDINGS = 80
 AT_MOST = 14
+"""Findings of one rule or one package, before draws had one of those that are alike."""
+ONE_OF_ALIKE = 17
+"""The first draw with one of those findings that are of one file, one rule and one message."""
+OF_A_RULE = 20
+OF_A_PACKAGE = 8
 Suite = tuple[str, Path, list[Path]]
 COLUMNS = ("package", "version", "place", "rule", "message", "verdict", "note")
 
@@ -151,15 +158,27 @@ def choose(found: list[dict[str, str]], number: int) -> list[dict[str, str]]:
     """Return some of the findings, of every rule and package some, sorted."""
     pool = sorted(found, key=lambda each: (each["package"], each["place"], each["rule"]))
     random.Random(f"{SEED}-{number}").shuffle(pool)  # noqa: S311 - as above
+    if number >= ONE_OF_ALIKE:
+        pool = list({alike(each): each for each in pool}.values())
+        of_a_rule, of_a_package = OF_A_RULE, OF_A_PACKAGE
+    else:
+        of_a_rule = of_a_package = AT_MOST
     rules: Counter[str] = Counter()
     packages: Counter[str] = Counter()
     chosen = []
     for each in pool:
-        if rules[each["rule"]] < AT_MOST and packages[each["package"]] < AT_MOST and len(chosen) < FINDINGS:
+        room = rules[each["rule"]] < of_a_rule and packages[each["package"]] < of_a_package
+        if room and len(chosen) < FINDINGS:
             rules[each["rule"]] += 1
             packages[each["package"]] += 1
             chosen.append(each)
     return sorted(chosen, key=lambda each: (each["rule"], each["package"], each["place"]))
+
+
+def alike(finding: dict[str, str]) -> tuple[str, ...]:
+    """Return what a finding has in common with those that the audit tells together with it."""
+    file = finding["place"].rpartition(":")[0]
+    return finding["package"], file, finding["rule"], finding["message"]
 
 
 if __name__ == "__main__":

@@ -275,6 +275,18 @@ def _is_code(text: str) -> bool:
     return bool(body)
 
 
+def is_said(statement: ast.stmt) -> bool:
+    """Tell whether a statement only tells something: a text that stands alone, or one that is printed or logged."""
+    if not isinstance(statement, ast.Expr):
+        return False
+    if isinstance(statement.value, ast.Constant):
+        return True
+    name = ast.unparse(statement.value.func).lower() if isinstance(statement.value, ast.Call) else ""
+    return name in {"print", "warnings.warn"} or any(
+        part.strip("_") in {"logger", "logging", "log", "traceback"} for part in name.split(".")[:-1]
+    )
+
+
 def words_of(name: str) -> list[str]:
     """Return the words of a name, in small letters: of `test_findOrder` they are test, find and order."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower().split("_")

@@ -190,9 +190,9 @@ class Scope:
         kwargs = {keyword.arg: self.value(keyword.value) for keyword in call.keywords if keyword.arg}
         return Marker(name, tuple(self._arguments(call.args)), kwargs, line)
 
-    def _arguments(self, args: Iterable[ast.expr]) -> Iterator[Value]:
+    def _arguments(self, args: Iterable[ast.expr], depth: int = 0) -> Iterator[Value]:
         for each in args:
-            value = self.value(each.value if isinstance(each, ast.Starred) else each)
+            value = self.value(each.value if isinstance(each, ast.Starred) else each, depth)
             if isinstance(each, ast.Starred) and isinstance(value, tuple):
                 yield from value
             else:
@@ -219,7 +219,7 @@ class Scope:
         """Return what an expression is, if that can be told without running it."""
         match node:
             case ast.List(elts=elements) | ast.Tuple(elts=elements) | ast.Set(elts=elements):
-                return tuple(self._arguments(elements))
+                return tuple(self._arguments(elements, depth))
             case ast.Constant(value=str() | int() | float() | None as constant):
                 return constant
             case ast.JoinedStr(values=parts):

@@ -198,15 +198,15 @@ def test_a_part_keeps_the_baseline_of_the_rest(here: Repository) -> None:
 
 def test_limit(here: Repository) -> None:
     """Of a rule that finds much, the first findings are shown and the others counted; on demand, all are."""
-    tests = "".join(SLEEP.replace("import time\n", "").replace("test_a", f"test_{number}") for number in range(30))
-    here.write("tests/unit/test_orders.py", f"import time\n{tests}")
+    for number in range(11, 41):
+        here.write(f"tests/unit/test_{number}.py", SLEEP)
     lines = run().output.splitlines()
-    assert lines[0] == "FT401 sleep: 30 warnings"
-    assert lines[20:23] == ["tests/unit/test_orders.py:60:5: FT401 waits a fixed time", SHOWN, ""]
-    assert len(run("--limit", "0").output.splitlines()) == 33
+    assert lines[0] == "FT401 sleep: 31 warnings"
+    assert lines[20:23] == ["tests/unit/test_30.py:3:5: FT401 waits a fixed time", SHOWN, ""]
+    assert len(run("--limit", "0").output.splitlines()) == 34
 
 
-SHOWN = "… and 10 more: --limit 0 shows all"
+SHOWN = "… and 11 more: --limit 0 shows all"
 
 
 @pytest.mark.parametrize("args", [["--output", "file/out.txt"], ["--baseline", "file/b.json", "--write-baseline"]])

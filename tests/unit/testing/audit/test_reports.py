@@ -77,6 +77,50 @@ def test_terminal(done: Audit) -> None:
     ]
 
 
+@pytest.fixture
+def repeated(repository: Repository) -> Audit:
+    """Return an audit with three findings of one message in one file, and one in another file."""
+    waits = "import time\n" + "".join(
+        f"def test_{each}():\n    time.sleep(1)\n    assert shop.open\n" for each in "abc"
+    )
+    repository.write("tests/unit/test_orders.py", waits)
+    repository.write("tests/unit/test_shops.py", waits.partition("def test_b")[0])
+    return repository.audit({"severity": {"FT401": "warning"}})
+
+
+def test_what_is_alike_in_a_file_has_one_line(repeated: Audit, repository: Repository) -> None:
+    """A terminal and Markdown tell a message once for each file, with the lines of the others; all of them count."""
+    lines = printed(repeated).splitlines()
+    assert lines[:3] == [
+        "FT401 sleep: 4 warnings",
+        "tests/unit/test_orders.py:3:5: FT401 waits a fixed time; 2 more like it: lines 6, 9",
+        "tests/unit/test_shops.py:3:5: FT401 waits a fixed time",
+    ]
+    assert lines[-1] == "4 tests in 2 modules: 4 warnings"
+    table = render_markdown(repeated, repository.project()).splitlines()
+    told = "waits a fixed time; 2 more like it: lines 6, 9"
+    assert f"| `tests/unit/test_orders.py:3` | FT401 | `test_a` | {told} |" in table
+
+
+def test_limit_of_what_is_alike(repeated: Audit) -> None:
+    """The limit holds for the lines of a rule and for the places on each, and what is left out is counted."""
+    file = StringIO()
+    print_audit(repeated, Console(file=file, width=200), 1)
+    assert file.getvalue().splitlines()[1:3] == [
+        "tests/unit/test_orders.py:3:5: FT401 waits a fixed time; 2 more like it: lines 6, …",
+        "… and 1 more: --limit 0 shows all",
+    ]
+
+
+def test_programs_are_told_each_finding(repeated: Audit, repository: Repository) -> None:
+    """JSON and SARIF have what is alike one by one, each with its place and a fingerprint of its own."""
+    findings = json.loads(render_json(repeated, repository.project()))["findings"]
+    assert [finding["line"] for finding in findings] == [3, 6, 9, 3]
+    assert len({finding["fingerprint"] for finding in findings}) == 4
+    (run,) = json.loads(render_sarif(repeated, repository.project()))["runs"]
+    assert len(run["results"]) == 4
+
+
 def test_terminal_of_a_level(done: Audit) -> None:
     """Findings below the level are not shown, and the last line counts them and says how to see them."""
     lines = printed(done.at_level(Severity.WARNING)).splitlines()

@@ -248,6 +248,60 @@ MORE = {
         ),
         [],
     ),
+    "FT209 checks in the end": (
+        (
+            "def test_a(order):\n    try:\n        order.pay()\n    except PaidError as error:\n"
+            "        assert 'paid' in str(error)\n    finally:\n        assert order.paid\n"
+        ),
+        [],
+    ),
+    "FT209 an import that fails": (
+        (
+            "def test_a():\n    try:\n        import no_such_shop\n    except ImportError as error:\n"
+            "        assert told(error) == 'no shop'\n"
+        ),
+        [],
+    ),
+    "FT209 a division by zero": (
+        (
+            "def test_a():\n    try:\n        1 / 0\n    except ZeroDivisionError as error:\n"
+            "        assert told(error) == 'by zero'\n"
+        ),
+        [],
+    ),
+    "FT702 a comment above checks on one platform": (
+        (
+            "import sys\ndef test_a():\n    place(7)\n    # other systems have no locks to be seen\n"
+            "    if sys.platform == 'linux':\n        assert locks() == 1\n"
+        ),
+        [],
+    ),
+    "FT209 a call that is told what to expect": (
+        (
+            "def test_a(run):\n    try:\n        run('pay', expected_code=2)\n    except PaidError as error:\n"
+            "        assert 'paid' in str(error)\n"
+        ),
+        [],
+    ),
+    "FT207 an assertion of unittest that is to fail": (
+        (
+            "import unittest\nclass A(unittest.TestCase):\n    def test_a(self):\n"
+            "        with self.assertRaises(self.failureException):\n            place(7)\n"
+            "            bus.assert_called_once()\n        self.assertEqual(total(), 7)\n"
+        ),
+        [],
+    ),
+    "FT208 a spy of another package": (
+        "import kgb\ndef test_a(spy):\n    place(7)\n    assert spy.called_with(7)\n",
+        [],
+    ),
+    "FT208 a spy of its own": (
+        (
+            "class Spy:\n    def called_with(self, number):\n        return number in self.numbers\n"
+            "def test_a(spy):\n    place(7)\n    assert spy.called_with(7)\n    spy.called_with(7)\n"
+        ),
+        [],
+    ),
     "FT208 an order": ("def test_a(a, b):\n    a < b\n    assert a == b\n", []),
     "FT208 operators are tried": ("def test_a(a, b):\n    a==b; b==a; a!=b\n    assert a.kind == 1\n", []),
     "FT208 two on a line": (
@@ -3473,6 +3527,10 @@ def test_other_forms(name: str, repository: Repository) -> None:
     [
         "def test_a(orders):\n    orders = list(orders)\n    assert len(orders) == 2\n",
         "async def test_a(order):\n    order = await order\n    assert order is not None\n",
+        (
+            "import pytest\nORDERS = [7]\nORDERS = [ORDERS]\n@pytest.mark.parametrize('orders', [ORDERS])\n"
+            "def test_a(orders):\n    assert total(orders) == 7\n"
+        ),
     ],
 )
 def test_name_that_is_set_to_what_is_made_of_it(code: str, repository: Repository) -> None:

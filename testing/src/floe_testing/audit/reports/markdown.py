@@ -8,6 +8,7 @@ from floe_testing.audit.inventory import Entry, take_inventory
 from floe_testing.audit.model import TIERS, Audit, Finding, Severity, Strength
 from floe_testing.audit.project import Project
 from floe_testing.audit.registry import all_rules
+from floe_testing.audit.reports.alike import alike, told_once
 from floe_testing.audit.reports.terminal import not_shown
 
 _SECTIONS: Final = (
@@ -25,7 +26,7 @@ _SECTIONS: Final = (
 )
 """The questions, each with the rules that answer it, by how their ids start."""
 _MOST: Final = 500
-"""Findings that a section lists: nobody reads more."""
+"""Lines of findings that a section has: nobody reads more."""
 
 
 def render_markdown(audit: Audit, project: Project) -> str:
@@ -82,12 +83,15 @@ def _section(audit: Audit, prefixes: tuple[str, ...]) -> Iterator[str]:
 
 
 def _findings(findings: Sequence[Finding]) -> Iterator[str]:
+    groups = alike(findings)
+    firsts = [(each[0], told_once(each, 0)) for each in groups[:_MOST]]
     yield from _table(
         ("place", "rule", "in", "finding"),
-        [(f"`{each.path}:{each.line}`", each.rule, _code(each.symbol), each.message) for each in findings[:_MOST]],
+        [(f"`{each.path}:{each.line}`", each.rule, _code(each.symbol), message) for each, message in firsts],
     )
-    if len(findings) > _MOST:
-        yield from ("", f"And {len(findings) - _MOST} more, which `--format json` lists.")
+    left = sum(map(len, groups[_MOST:]))
+    if left:
+        yield from ("", f"And {left} more, which `--format json` lists.")
 
 
 def _strengths(audit: Audit) -> Iterator[str]:

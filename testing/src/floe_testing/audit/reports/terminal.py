@@ -10,6 +10,7 @@ from rich.text import Text
 
 from floe_testing.audit.model import Audit, Example, Finding, Severity
 from floe_testing.audit.registry import all_rules
+from floe_testing.audit.reports.alike import alike, told_once
 from floe_testing.audit.rule import Rule
 
 _STYLES: Final = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
@@ -17,23 +18,27 @@ _FEW: Final = 3
 
 
 def print_audit(audit: Audit, console: Console, limit: int = 0) -> None:
-    """Print the findings by rule, the most severe first, each on a line that starts with its place; and how many.
+    """Print the findings by rule, the most severe first, on lines that start with their place; and how many.
+
+    What is alike in a file has one line, at the first of its places.
 
     Args:
         audit: What was found.
         console: Where to print.
-        limit: How many findings of one rule to print; 0: all.
+        limit: How many lines of one rule to print, and how many places on one of them; 0: all.
     """
     names = {rule.id: rule.name for rule in all_rules()}
     for rule, findings in _by_rule(audit.findings):
         style = f"bold {_STYLES[findings[0].severity]}"
         count = f"{len(findings)} {findings[0].severity}{'s' if len(findings) > 1 else ''}"
         console.print(Text.assemble((rule, style), f" {names.get(rule, '')}".rstrip(), f": {count}"), soft_wrap=True)
-        for finding in findings[: limit or None]:
-            line = Text.assemble(finding.place, ": ", (finding.rule, style), " ", finding.message)
+        groups = alike(findings)
+        for group in groups[: limit or None]:
+            line = Text.assemble(group[0].place, ": ", (rule, style), " ", told_once(group, limit))
             console.print(line, soft_wrap=True)
-        if limit and len(findings) > limit:
-            console.print(Text(f"… and {len(findings) - limit} more: --limit 0 shows all", style="dim"), soft_wrap=True)
+        left = sum(map(len, groups[limit:])) if limit else 0
+        if left:
+            console.print(Text(f"… and {left} more: --limit 0 shows all", style="dim"), soft_wrap=True)
         console.print()
     console.print(Text(summary(audit), style="bold" if audit.findings else "green"), soft_wrap=True)
     if audit.hidden:

@@ -13,12 +13,14 @@ from floe_testing.audit.look import (
     NOTHING_RAISED,
     TYPE_UNKNOWN,
     contexts,
+    is_said,
     is_worded,
     keyword,
     names_in,
     parametrized,
     says,
     withs,
+    words_of,
 )
 from floe_testing.audit.model import Example, Fact, Finding, Severity, Strength
 from floe_testing.audit.module import Function, Module
@@ -30,6 +32,8 @@ _PREDICATES: Final = frozenset({"isinstance", "issubclass", "all", "any"})
 _METHODS: Final = frozenset({"startswith", "endswith", "issubset", "issuperset"})
 """Methods that answer yes or no, and are called for nothing else."""
 _EQUALITY: Final = (ast.Eq, ast.NotEq, ast.Is, ast.IsNot, ast.In, ast.NotIn)
+_FAILURES: Final = frozenset({"AssertionError", "failureException", "Failed"})
+"""What an assertion that fails raises."""
 _RAISES: Final = ("raises", "assertRaises", "assertRaisesRegex")
 _SWALLOWS: Final = frozenset({"Exception", "BaseException", "AssertionError"})
 
@@ -132,6 +136,17 @@ class BroadRaises(Rule):
                 with pytest.raises(Exception):
                     Order.read(text)
         """),
+        Example("""
+            import pytest
+
+            class BrokenStore:
+                def save(self, order):
+                    raise Exception("from the store")
+
+            def test_error_of_a_store_is_passed_on():
+                with pytest.raises(Exception):
+                    Order(amount=1).save(BrokenStore())
+        """),
         Example(
             """
             import pytest
@@ -177,6 +192,7 @@ class BroadRaises(Rule):
 
     def note(self, module: Module, project: Project) -> Iterator[Fact]:  # noqa: ARG002 - the rule's signature
         """Note each `raises` that takes anything, and whether what the test has beside it may tell what happens."""
+        helped = any(_makes_broad(each) for each in (module.top, *module.functions) if each.kind != "test")
         for function in module.functions:
             broad = [call for call in function.calls if is_broad(call, module, function)]
             if not broad or _makes_broad(function) or says(module, function, TYPE_UNKNOWN):
@@ -187,8 +203,8 @@ class BroadRaises(Rule):
                 if any(0 <= call.node.lineno - line <= _NEAR for line in explained):
                     continue
                 if keyword(call, "match") is None and keyword(call, "check") is None and call.node not in looked_at:
-                    told = _TOLD if parametrized(function) or _is_looked_after(call.node, module, function) else ""
-                    yield self.fact(module, call.node, function, key=told)
+                    told = helped or parametrized(function) or _is_looked_after(call.node, module, function)
+                    yield self.fact(module, call.node, function, key=_TOLD if told else "")
 
     def conclude(self, facts: Sequence[Fact], project: Project) -> Iterator[Finding]:
         """Report them; where the code itself raises plain exceptions, no other type could be named."""
@@ -273,6 +289,14 @@ class AssertionInRaises(Rule):
                     Order(amount=-1)
                 assert "negative" in str(caught.value)
         """),
+        Example("""
+            import pytest
+
+            def test_shop_counts_calls(shop):
+                with pytest.raises(AssertionError):
+                    shop.place(7)
+                    shop.assert_called_once_with(8)
+        """),
     )
 
     def check(self, module: Module) -> Iterator[Finding]:
@@ -280,6 +304,8 @@ class AssertionInRaises(Rule):
         for function in module.functions:
             for block in withs(function):
                 raising = [item for item in block.items if _is_raises(item, module, function)]
+                if any(_takes_assertions(item, module, function) for item in raising):
+                    continue  # the assertion itself may be what is to fail
                 names = {name for item in raising for name in _bound(item)}
                 for statement in block.body[1:] if raising else []:
                     if _asserts_about(statement, names, module, function):
@@ -319,6 +345,12 @@ class NeverAsserted(Rule):
                 "fi" in order.translations
                 assert count_queries() == 1
         """),
+        Example("""
+            def test_total_is_loaded_once(order, count_queries):
+                with count_queries(1):
+                    order.total == 7
+                    order.total == 8
+        """),
     )
     good = (
         Example("""
@@ -334,6 +366,7 @@ class NeverAsserted(Rule):
 
     def check(self, module: Module) -> Iterator[Finding]:
         """Look at each expression that stands alone."""
+        has_other_mocks = _has_other_mocks(module)
         for function in module.functions:
             for statement in function.all(ast.Expr) if _should_check(function) else []:
                 value = statement.value
@@ -347,10 +380,13 @@ class NeverAsserted(Rule):
                     and not (module.comment_at(statement.lineno) or _calls_own_operator(value, module, function))
                 ):
                     message = "looks like a check, and is without `assert`"
-                    yield self.finding(module, statement, message, function, sure=not _looks_up(value))
-                elif isinstance(value, ast.Call) and _asked_of_mock(value):
+                    sure = not (_looks_up(value) or _is_watched(function, statement))
+                    yield self.finding(module, statement, message, function, sure=sure)
+                elif isinstance(value, ast.Call) and _asked_of_mock(value) and not has_other_mocks:
                     name = _asked_of_mock(value)
                     yield self.finding(module, statement, f"{name} is no method of a mock: assert_{name}?", function)
+            if has_other_mocks:
+                continue
             asserts: list[tuple[ast.Assert | ast.Call, ast.expr]] = [
                 (each, each.test) for each in function.all(ast.Assert)
             ]
@@ -379,6 +415,15 @@ class AssertionInExcept(Rule):
                     Order(amount=-1)
                 except ValueError as error:
                     assert "negative" in str(error)
+        """),
+    )
+    arguable = (
+        Example("""
+            def test_help():
+                try:
+                    main(["--help"])
+                except SystemExit as exited:
+                    assert exited.code == 0
         """),
     )
     good = (
@@ -421,17 +466,21 @@ class AssertionInExcept(Rule):
                 handled = [each for each in asserts if not _fails(each)]  # what fails says that there must be no error
                 if not handled or _may_be_absent(handled, module, function):
                     continue
-                if _asserts_in([*node.body, *node.orelse], module, function):
+                if _asserts_in([*node.body, *node.orelse, *node.finalbody], module, function):
                     continue
                 if _fails_otherwise(node, function) or any(handler.type is None for handler in node.handlers):
                     continue
                 if any(map(_is_tolerated, node.handlers)) or _is_of_one_case(node, handled, function):
                     continue
-                if _is_made_to_raise(node, module):
+                if _is_sure_to_raise(node.body) or _is_made_to_raise(node, module) or _is_told_what_to_expect(node):
                     continue
                 if parametrized(function):
                     continue  # of some sets of parameters, that nothing is raised may be the outcome
-                yield self.finding(module, handled[0], "nothing is checked where nothing is raised", function)
+                message, sure = (
+                    "nothing is checked where nothing is raised",
+                    not _is_clean_exit(node, handled, function),
+                )
+                yield self.finding(module, handled[0], message, function, sure=sure)
 
 
 class RedefinedTest(Rule):
@@ -510,6 +559,18 @@ _NOT_METHODS: Final = frozenset(
 )
 
 
+_OTHER_MOCKS: Final = frozenset({"kgb", "doublex", "flexmock", "mockito", "pretend", "fudge", "mocket"})
+"""Packages whose mocks and spies have methods of their own."""
+
+
+def _has_other_mocks(module: Module) -> bool:
+    """Tell whether a module has mocks of another kind than unittest's: of a package, or of a class of its own."""
+    imported = [each.module or "" for each in module.imports if isinstance(each, ast.ImportFrom)]
+    imported += [alias.name for each in module.imports if isinstance(each, ast.Import) for alias in each.names]
+    of_package = any(name.partition(".")[0] in _OTHER_MOCKS for name in imported)
+    return of_package or any(function.name in _NOT_METHODS for function in module.functions)
+
+
 def _asked_of_mock(test: ast.expr) -> str:
     """Return the name of what an assertion calls on a mock that has no such method, nothing if it does not."""
     while isinstance(test, ast.Await | ast.UnaryOp):
@@ -563,6 +624,16 @@ def _may_be_left(function: Function, statement: ast.stmt) -> bool:
     return any(isinstance(each, ast.Try) and statement in each.body for each in around)
 
 
+_WATCHES: Final = ("quer", "count", "trac", "record", "captur", "watch", "expect", "bench", "profil", "catch", "assert")
+"""How words of the names of blocks begin that look at what is done in them."""
+
+
+def _is_watched(function: Function, statement: ast.stmt) -> bool:
+    """Tell whether a comparison stands in a block that looks at what it does: how often it asks a database, say."""
+    names = [ast.unparse(call.func).rpartition(".")[2] for call in contexts(function.ancestors(statement))]
+    return any(word.startswith(_WATCHES) for name in names for word in words_of(name))
+
+
 def _is_in_query(function: Function, statement: ast.stmt) -> bool:
     """Tell whether an expression stands alone in a function that something else reads: a query, a decorated rule."""
     for each in function.ancestors(statement):
@@ -610,7 +681,8 @@ _ANY_WILL_DO: Final = re.compile(
 
 _BLOCKS: Final = (ast.With, ast.AsyncWith)
 _TOLD: Final = "told"
-"""What is noted where a check behind a `raises` tells what happened, or each set of parameters may raise its own."""
+"""What is noted where a check behind a `raises` tells what happened, each set of parameters may raise its own, or a
+fixture or helper of the module makes a plain `Exception`."""
 _PLAIN: Final = re.compile(rb"^\s+raise Exception\b", re.MULTILINE)
 _OF_TESTS: Final = re.compile(r"(?:^|/)(?:test\w*|\w+_tests?|conftest|docs|examples)(?:/|\.py$)")
 
@@ -711,6 +783,20 @@ def _may_be_absent(handled: Iterable[ast.Assert | ast.Call], module: Module, fun
     return says(module, function, NOTHING_RAISED) and all(_is_denied(asserted(each, function)) for each in handled)
 
 
+def _is_clean_exit(node: ast.Try, handled: Iterable[ast.Assert | ast.Call], function: Function) -> bool:
+    """Tell whether what is asserted is that a command exits well, if it does: that it returns is as good."""
+    exits = all(isinstance(each.type, ast.Name) and each.type.id == "SystemExit" for each in node.handlers)
+    return exits and all(_is_of_zero(asserted(each, function)) for each in handled)
+
+
+def _is_of_zero(test: ast.expr | None) -> bool:
+    match test:
+        case ast.Compare(ops=[ast.Eq() | ast.Is() | ast.In()], comparators=[compared]):
+            values = compared.elts if isinstance(compared, ast.Tuple | ast.List | ast.Set) else [compared]
+            return all(map(_is_zero, values))
+    return False
+
+
 def _is_of_one_case(node: ast.Try, handled: Iterable[ast.AST], function: Function) -> bool:
     """Tell whether a `try` in a loop asserts for which of the cases there may be an error, and nothing of the error."""
     cases = {
@@ -732,6 +818,26 @@ def _is_made_to_raise(node: ast.Try, module: Module) -> bool:
     called = [each.func for statement in node.body for each in ast.walk(statement) if isinstance(each, ast.Call)]
     own = {function.symbol for function in module.functions}
     return any(isinstance(each, ast.Name) and each.id in own and _RAISING.search(each.id) for each in called)
+
+
+def _is_sure_to_raise(body: Sequence[ast.stmt]) -> bool:
+    """Tell whether all that a `try` does is to import something, or to divide by zero, to have an error."""
+    match body:
+        case [ast.Import() | ast.ImportFrom()]:
+            return True
+        case [ast.Expr(value=value) | ast.Assign(value=value)]:
+            return isinstance(value, ast.BinOp) and isinstance(value.op, ast.Div) and _is_zero(value.right)
+    return False
+
+
+def _is_zero(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and not node.value
+
+
+def _is_told_what_to_expect(node: ast.Try) -> bool:
+    """Tell whether what a `try` calls is given what to expect, and so checks: `run(command, expected_code=2)`."""
+    called = [each for statement in node.body for each in ast.walk(statement) if isinstance(each, ast.Call)]
+    return any((each.arg or "").startswith("expect") for call in called for each in call.keywords)
 
 
 def _is_tolerated(handler: ast.ExceptHandler) -> bool:
@@ -903,6 +1009,13 @@ def _is_raises(item: ast.withitem, module: Module, function: Function) -> bool:
     return isinstance(call, ast.Call) and module.resolve(call.func, function).endswith(_RAISES)
 
 
+def _takes_assertions(item: ast.withitem, module: Module, function: Function) -> bool:
+    """Tell whether a `raises` is for an assertion's failure."""
+    wanted = [*item.context_expr.args[:1]] if isinstance(item.context_expr, ast.Call) else []
+    kinds = [each for kind in wanted for each in (kind.elts if isinstance(kind, ast.Tuple) else [kind])]
+    return any(module.resolve(kind, function).rpartition(".")[2] in _FAILURES for kind in kinds)
+
+
 def _swallows(handler: ast.ExceptHandler, module: Module, function: Function) -> bool:
     kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
     if not any(kind is None or module.resolve(kind, function) in _SWALLOWS for kind in kinds):
@@ -910,7 +1023,7 @@ def _swallows(handler: ast.ExceptHandler, module: Module, function: Function) ->
     if any(isinstance(each, ast.For | ast.While | ast.AsyncFor) for each in function.ancestors(handler)):
         return False  # another try follows
     return all(
-        isinstance(each, ast.Pass | ast.Continue) or _is_said(each) or (isinstance(each, ast.Return) and not each.value)
+        isinstance(each, ast.Pass | ast.Continue) or is_said(each) or (isinstance(each, ast.Return) and not each.value)
         for each in handler.body
     )
 
@@ -919,14 +1032,3 @@ def _raises_again(handler: ast.ExceptHandler) -> bool:
     """Tell whether an `except` of an assertion's failure lets it go on, before another one takes any exception."""
     named = isinstance(handler.type, ast.Name) and handler.type.id == "AssertionError"
     return named and isinstance(handler.body[-1], ast.Raise)
-
-
-def _is_said(statement: ast.stmt) -> bool:
-    if not isinstance(statement, ast.Expr):
-        return False
-    if isinstance(statement.value, ast.Constant):
-        return True
-    name = ast.unparse(statement.value.func).lower() if isinstance(statement.value, ast.Call) else ""
-    return name in {"print", "warnings.warn"} or any(
-        part.strip("_") in {"logger", "logging", "log", "traceback"} for part in name.split(".")[:-1]
-    )

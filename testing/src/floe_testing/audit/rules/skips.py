@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from floe_testing.audit.checks import checks
-from floe_testing.audit.look import is_worded, keyword, names_in, parametrized
+from floe_testing.audit.look import is_said, is_worded, keyword, names_in, parametrized
 from floe_testing.audit.model import Example, Finding, Severity
 from floe_testing.audit.module import Call, Function, Module
 from floe_testing.audit.rule import Rule
@@ -115,6 +115,22 @@ class SilentSkip(Rule):
                     return
                 assert order.total() == 7
         """),
+        Example("""
+            from hypothesis import given, strategies
+
+            @given(strategies.builds(Order))
+            def test_total(order):
+                if not order.lines:
+                    return
+                assert order.total() > 0
+        """),
+        Example("""
+            def test_total(shop):
+                if shop.is_remote:
+                    play_remotely(shop, total=7)
+                    return
+                assert shop.order(1).total() == 7
+        """),
     )
     good = (
         Example("""
@@ -139,12 +155,14 @@ class SilentSkip(Rule):
             for statement in function.node.body:
                 skips = any(_is_in(call, statement) for call in skipping)
                 leaves = None if skips else _leaves(statement, module, function)
-                if leaves is not None and _says_why(statement, leaves, module):
+                early = leaves is not None and bool(lines) and min(lines) > (statement.end_lineno or 0)
+                only_here = not (early or skips) and bool(lines) and _only_here(statement, lines, module, function)
+                if not (early or only_here) or _says_why(statement, leaves or statement, module):
                     continue
-                if leaves is not None and lines and min(lines) > (statement.end_lineno or 0):
-                    sure = not _is_of_parameters(statement, function)
+                if leaves is not None and early:
+                    sure = not (_is_of_parameters(statement, function) or _does_more(leaves, function))
                     yield self.finding(module, leaves, "returns before anything is checked", function, sure=sure)
-                elif not skips and lines and _only_here(statement, lines, module, function):
+                else:
                     yield self.finding(module, statement, "checks nothing where this does not hold", function)
 
 
@@ -179,7 +197,7 @@ _REFUSED: Final = re.compile(
 
 
 def _says_why(statement: ast.stmt, leaves: ast.stmt, module: Module) -> bool:
-    """Tell whether a comment above a condition, or between it and its `return`, says in some words why."""
+    """Tell whether a comment above a condition, or up to its `return`, says in some words why."""
     first = statement.lineno
     while module.text(first - 1) and not module.text(first - 1).startswith(("def ", "async def ")):
         first -= 1
@@ -206,8 +224,16 @@ def _leaves(statement: ast.stmt, module: Module, function: Function) -> ast.stmt
 
 
 def _is_of_parameters(statement: ast.stmt, function: Function) -> bool:
-    """Tell whether a condition asks for the test's set of parameters, of which there may be nothing to check."""
-    return isinstance(statement, ast.If) and bool(names_in(statement.test) & parametrized(function))
+    """Tell whether a condition asks for what the test is given, of which there may be nothing to check."""
+    decorators = [] if isinstance(function.node, ast.Module) else function.node.decorator_list
+    drawn = function.parameters if any("given(" in ast.unparse(each) for each in decorators) else ()
+    return isinstance(statement, ast.If) and bool(names_in(statement.test) & {*parametrized(function), *drawn})
+
+
+def _does_more(leaves: ast.stmt, function: Function) -> bool:
+    """Tell whether something is done before a `return`, which may be the other way to check, and not only told."""
+    body: list[ast.stmt] = getattr(next(function.ancestors(leaves)), "body", [])
+    return not all(each is leaves or is_said(each) for each in body)
 
 
 def _is_of_kind(test: ast.expr) -> bool:
