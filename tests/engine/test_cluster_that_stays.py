@@ -213,7 +213,7 @@ def test_shards(restored: Shop) -> None:
     split = restored.test("--shards", "2")
     assert split.returncode == 0, split.stderr
     assert restored.cases() == whole
-    assert set(restored.steps()) <= {"configure", "services ready", "tests", "collect"}
+    assert set(restored.steps()) <= {"configure", "services ready", "tests", "combine coverage", "collect"}
     root = ET.parse(restored.folder / "results/integration/junit.xml").getroot()  # noqa: S314 - our own
     assert [suite.get("name") for suite in root] == ["integration [1/2]", "integration [2/2]"]
 
