@@ -21,7 +21,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from floe_ci import junit, reporter
+from floe_ci import held_cluster, junit, reporter
+from floe_ci.driver.apis import Apis
+from floe_ci.driver.pods import JOB_NAME, is_ready
+from floe_ci.driver.poll import wait_until
 from floe_ci.ends import End
 from floe_ci.folder import RunFolder
 from floe_ci.junit import Case, Suite
@@ -49,6 +52,8 @@ NOISE = 0.15
 MERGED, SHARDS = 50_000, 20
 WAITING, WAIT, PARTS, TURNS = 200, 0.3, 4, 3
 """Tests that wait, how many seconds each, how many shards they are split into, and how often each way runs."""
+QUIET = 60.0
+"""Seconds until nothing goes on in the cluster between two runs."""
 TABLE = """
 [tool.floe-ci.runner]
 install = ["pytest"]
@@ -222,12 +227,28 @@ def run(options: Sequence[str]) -> None:
 
 def step(call: Sequence[str], source: Path, shards: int, options: Sequence[str]) -> float:
     """Return the seconds that the tests' step of one run takes."""
+    wait_until_quiet(source)
     argv = [*call, "test", *options, "--shards", str(shards)]
     done = subprocess.run(argv, cwd=source, check=False, capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"{shlex.join(argv)} ended with {done.returncode}:\n{done.stderr[-2000:]}")
     timings = json.loads((source / "results" / "integration" / "timings.json").read_text(encoding="utf-8"))
     return float(next(each["seconds"] for each in timings["steps"] if each["name"] == "tests"))
+
+
+def wait_until_quiet(source: Path) -> None:
+    """Wait until the pods of the run before are gone, and those that wait for the next are there, as after an edit."""
+    held = held_cluster.find(source)
+    if held is None:
+        return
+    core = Apis.of_kubeconfig(held.kubeconfig.read_text(encoding="utf-8")).core
+
+    def observe() -> str | None:
+        found = core.list_namespaced_pod(held.namespace, label_selector=JOB_NAME).items
+        busy = [pod.metadata.name for pod in found if pod.metadata.deletion_timestamp or not is_ready(pod)]
+        return f"{busy} come or go" if busy else None
+
+    wait_until("pods", observe, timeout=QUIET)
 
 
 if __name__ == "__main__":
