@@ -57,7 +57,7 @@ def test_packages_that_are_not_there(tmp_path: Path, runner: str, words: str) ->
         "install = ['.[x]', '-r more.txt', '-r https://example.com/a.txt', '--group test', 'a', 'git+https://x/y']",
         "groups = ['Test', 'dev']\nextras = ['my-tests']",
         "install = ['--group packages/b/pyproject.toml:test']",
-        "install = ['--find-links ./packages', '-f ./packages', '--index=./gone', '--target ./gone', '.']",
+        "install = ['--find-links ./packages', '-f ./packages', '--index=./gone', '--cache-dir ./gone', '.']",
         "install = ['-r others.txt']",
     ],
 )
