@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -35,8 +34,6 @@ if TYPE_CHECKING:
 
 AT_ONCE: Final = 8
 """Orders that are sent, and results that are fetched, at the same time."""
-DONE: Final = frozenset({"kept", "releasing", "released", "over"})
-"""The states of parts whose tests have ended and whose results are here."""
 LOOK: Final = 1.0
 """Seconds until the states are looked at again where the cluster tells nothing new."""
 FETCHING: Final = 540.0
@@ -94,7 +91,7 @@ class _Part:
     index: int = 0
     """That of its pod: the shard's own, as long as no other pod has to take its place."""
     state: str = "waiting"
-    """Then `sending`, `running`, `fetching`; then `kept`, or `releasing` and `released`; in the end `over`."""
+    """Then `sending`, `running`, `fetching`; then `kept`, or `releasing`; in the end `over`."""
     again: int = 0
     """How often another pod took the place of one that could not start."""
     began: float = 0.0
@@ -159,18 +156,14 @@ class ShardedTests:
             with JobPods(self._apis, spec.namespace, selector, self._stop) as seen:
                 if self._queue:
                     self._queue.changed = seen.wake
-                while any(part.state not in DONE for part in self._parts):
+                while any(part.state not in {"over", "kept"} for part in self._parts):
                     for part in self._parts:
                         part.pod = seen.get(part.index) or part.pod
                         self._go_on(part, seen, pool)
                         self._hand_out(part, seen, hands)
                     seen.look(LOOK)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
         finally:
-            # Nobody waits here until pods have been let go.
-            pool.shutdown(wait=False)
+            pool.shutdown(wait=False, cancel_futures=True)
             hands.shutdown(wait=False, cancel_futures=True)
         ends = [part.end for part in self._parts]
         if not any(part.began for part in self._parts):
@@ -189,11 +182,7 @@ class ShardedTests:
             error = work.exception()
             notes += [f"{part.shard}: {str(error) or 'stopped'}"] if error else work.result()
         for part in self._parts:
-            if part.state in {"releasing", "released"} and part.work:
-                with suppress(poll.Stopped, TimeoutError):
-                    notes += part.work.result(timeout)
-                part.state = "over"
-            elif part.state == "kept" and part.pod:
+            if part.state == "kept" and part.pod:
                 notes += job.release(self._keeper(part.pod), stop)
                 part.state = "over"
         return tuple(notes)
@@ -227,7 +216,8 @@ class ShardedTests:
                     part.end.notes += part.work.result()
                     self._let_go(part, pool)
                 case "releasing" if part.work and part.work.done():
-                    part.state, self._moved = "released", time.monotonic()
+                    part.end.notes += part.work.result()
+                    part.state, self._moved = "over", time.monotonic()
         except job.NotStarted as error:
             if part.again == job.AGAIN or self._spec.at_once not in {0, self._spec.shards}:
                 self._lose(part, str(error))
@@ -303,7 +293,7 @@ class ShardedTests:
     def _refuse_waiting(self, part: _Part, state: str) -> None:
         """Give up a pod that waits while no other of the run moves on: nothing makes room for it."""
         limit = self._spec.timeouts.services
-        if any(each.state not in {"waiting", "released", "over", "kept"} for each in self._parts):
+        if any(each.state not in {"waiting", "over", "kept"} for each in self._parts):
             self._moved = time.monotonic()
         elif time.monotonic() - self._moved > limit:
             self._lose(part, f"its pod did not begin in {limit} s: {state}")
