@@ -99,7 +99,49 @@ def test_what_is_alike_in_a_file_has_one_line(repeated: Audit, repository: Repos
     assert lines[-1] == "4 tests in 2 modules: 4 warnings"
     table = render_markdown(repeated, repository.project()).splitlines()
     told = "waits a fixed time; 2 more like it: lines 6, 9"
-    assert f"| `tests/unit/test_orders.py:3` | FT401 | `test_a` | {told} |" in table
+    assert f"| `tests/unit/test_orders.py:3` | FT401 | `test_a`, `test_b`, `test_c` | {told} |" in table
+
+
+@pytest.fixture
+def mixed(repository: Repository) -> Audit:
+    """Return an audit where a rule has a note before its errors, two of them on a line, and another has a warning."""
+    repository.write(
+        "tests/unit/test_orders.py",
+        """
+        import time
+
+        def test_queries(order, count_queries):
+            with count_queries(1):
+                order.total == 7
+
+        def test_sums(order):
+            order.total == 1
+            order.total == 2; order.total == 3
+
+        def test_waits(order):
+            time.sleep(1)
+            assert order.open
+        """,
+    )
+    return repository.audit({"severity": {"FT401": "warning"}})
+
+
+def test_rule_of_two_severities(mixed: Audit) -> None:
+    """A rule stands with its most severe finding, its heading counts each severity, and a line's colour is its own."""
+    file = StringIO()
+    print_audit(mixed, Console(file=file, width=200, force_terminal=True, color_system="standard"))
+    note, error = "\x1b[1;36mFT208\x1b[0m", "\x1b[1;31mFT208\x1b[0m"
+    heading, first, second = file.getvalue().splitlines()[:3]
+    assert heading.startswith(f"{error} never-asserted: ")
+    assert "3 errors, 1 note" in printed(mixed).splitlines()[0]
+    assert note in first
+    assert error in second
+
+
+def test_line_with_two_findings(mixed: Audit) -> None:
+    """A line that has several findings of one kind is named once, and each of them counts."""
+    assert printed(mixed).splitlines()[2].endswith("; 2 more like it: line 9")
+    assert "3 errors" in printed(mixed).splitlines()[-1]
 
 
 def test_limit_of_what_is_alike(repeated: Audit) -> None:

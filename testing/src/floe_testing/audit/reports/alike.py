@@ -15,7 +15,7 @@ def alike(findings: Iterable[Finding]) -> list[list[Finding]]:
 
 
 def told_once(group: Sequence[Finding], most: int) -> str:
-    """Return the message of a group of findings that are alike, and the lines of the others.
+    """Return the message of a group of findings that are alike, and the lines of the others, each line once.
 
     Args:
         group: Findings that are alike, at least one.
@@ -24,6 +24,6 @@ def told_once(group: Sequence[Finding], most: int) -> str:
     first, *others = group
     if not others:
         return first.message
-    lines = [str(each.line) for each in others]
+    lines = [*dict.fromkeys(str(each.line) for each in others)]
     named = ", ".join(lines[: most or None]) + (", …" if most and len(lines) > most else "")
     return f"{first.message}; {len(others)} more like it: line{'s' if len(lines) > 1 else ''} {named}"

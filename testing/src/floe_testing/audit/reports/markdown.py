@@ -27,6 +27,8 @@ _SECTIONS: Final = (
 """The questions, each with the rules that answer it, by how their ids start."""
 _MOST: Final = 500
 """Lines of findings that a section has: nobody reads more."""
+_FEW: Final = 3
+"""Functions that a line names of those that have the same in them."""
 
 
 def render_markdown(audit: Audit, project: Project) -> str:
@@ -84,10 +86,12 @@ def _section(audit: Audit, prefixes: tuple[str, ...]) -> Iterator[str]:
 
 def _findings(findings: Sequence[Finding]) -> Iterator[str]:
     groups = alike(findings)
-    firsts = [(each[0], told_once(each, 0)) for each in groups[:_MOST]]
     yield from _table(
         ("place", "rule", "in", "finding"),
-        [(f"`{each.path}:{each.line}`", each.rule, _code(each.symbol), message) for each, message in firsts],
+        [
+            (f"`{(first := each[0]).path}:{first.line}`", first.rule, _symbols(each), told_once(each, 0))
+            for each in groups[:_MOST]
+        ],
     )
     left = sum(map(len, groups[_MOST:]))
     if left:
@@ -127,6 +131,12 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> Iterator[
     yield f"|{' --- |' * len(header)}"
     for row in rows:
         yield f"| {' | '.join(str(cell).replace('|', '&#124;') for cell in row)} |"
+
+
+def _symbols(group: Sequence[Finding]) -> str:
+    """Return the functions that findings are in, the first few of them."""
+    names = [*dict.fromkeys(each.symbol for each in group if each.symbol)]
+    return ", ".join(map(_code, names[:_FEW])) + ", …" * (len(names) > _FEW)
 
 
 def _code(text: str) -> str:

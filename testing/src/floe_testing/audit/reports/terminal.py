@@ -29,12 +29,13 @@ def print_audit(audit: Audit, console: Console, limit: int = 0) -> None:
     """
     names = {rule.id: rule.name for rule in all_rules()}
     for rule, findings in _by_rule(audit.findings):
-        style = f"bold {_STYLES[findings[0].severity]}"
-        count = f"{len(findings)} {findings[0].severity}{'s' if len(findings) > 1 else ''}"
-        console.print(Text.assemble((rule, style), f" {names.get(rule, '')}".rstrip(), f": {count}"), soft_wrap=True)
+        heading = (rule, _style(_worst(findings)))
+        told = f" {names.get(rule, '')}".rstrip()
+        console.print(Text.assemble(heading, told, f": {_numbered(findings)}"), soft_wrap=True)
         groups = alike(findings)
         for group in groups[: limit or None]:
-            line = Text.assemble(group[0].place, ": ", (rule, style), " ", told_once(group, limit))
+            first = group[0]
+            line = Text.assemble(first.place, ": ", (rule, _style(first.severity)), " ", told_once(group, limit))
             console.print(line, soft_wrap=True)
         left = sum(map(len, groups[limit:])) if limit else 0
         if left:
@@ -51,7 +52,15 @@ def _by_rule(findings: Sequence[Finding]) -> list[tuple[str, list[Finding]]]:
     found: dict[str, list[Finding]] = defaultdict(list)
     for finding in findings:
         found[finding.rule].append(finding)
-    return sorted(found.items(), key=lambda each: (-each[1][0].severity.rank, each[0]))
+    return sorted(found.items(), key=lambda each: (-_worst(each[1]).rank, each[0]))
+
+
+def _worst(findings: Sequence[Finding]) -> Severity:
+    return max((finding.severity for finding in findings), key=lambda severity: severity.rank)
+
+
+def _style(severity: Severity) -> str:
+    return f"bold {_STYLES[severity]}"
 
 
 def not_collected(audit: Audit) -> str:
@@ -69,8 +78,17 @@ def not_shown(audit: Audit) -> str:
 
 def _counted(findings: Sequence[Finding]) -> str:
     """Return how many findings there are of each severity, the most severe first."""
+    return ", ".join(f"{number} {severity}s" for severity, number in _by_severity(findings))
+
+
+def _numbered(findings: Sequence[Finding]) -> str:
+    """Return how many there are of each severity as a sentence says it: `1 error, 2 notes`."""
+    return ", ".join(f"{number} {severity}{'s' * (number > 1)}" for severity, number in _by_severity(findings))
+
+
+def _by_severity(findings: Sequence[Finding]) -> list[tuple[Severity, int]]:
     count = Counter(finding.severity for finding in findings)
-    return ", ".join(f"{count[severity]} {severity}s" for severity in reversed(Severity) if count[severity])
+    return [(severity, count[severity]) for severity in reversed(Severity) if count[severity]]
 
 
 def summary(audit: Audit) -> str:
