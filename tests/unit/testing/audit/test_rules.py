@@ -262,6 +262,42 @@ MORE = {
         ),
         [],
     ),
+    "FT209 an import from beside": (
+        (
+            "def test_a():\n    try:\n        from . import optional\n    except ImportError as error:\n"
+            "        assert told(error) == 'no shop'\n"
+        ),
+        [],
+    ),
+    "FT209 a name that can't be imported": (
+        (
+            "def test_a():\n    try:\n        from shop import missing\n    except ImportError as error:\n"
+            "        assert told(error) == 'no shop'\n"
+        ),
+        [],
+    ),
+    "FT209 a call with a switch": (
+        (
+            "def test_a(run):\n    try:\n        run('pay', expect_errors=True)\n    except PaidError as error:\n"
+            "        assert 'paid' in str(error)\n"
+        ),
+        [("FT209", 5)],
+    ),
+    "FT207 a failure of pytest's": (
+        (
+            "import pytest\nfrom _pytest.outcomes import Failed\ndef test_a(bus):\n"
+            "    with pytest.raises((Failed, pytest.fail.Exception)):\n        place(7)\n"
+            "        bus.assert_called_once()\n"
+        ),
+        [],
+    ),
+    "FT207 a class called like a failure of pytest's": (
+        (
+            "import pytest\nfrom shop import Failed\ndef test_a(bus):\n    with pytest.raises(Failed):\n"
+            "        place(7)\n        bus.assert_called_once()\n"
+        ),
+        [("FT207", 6)],
+    ),
     "FT209 a division by zero": (
         (
             "def test_a():\n    try:\n        1 / 0\n    except ZeroDivisionError as error:\n"
@@ -3712,3 +3748,48 @@ def test_more_cases(name: str, repository: Repository) -> None:
     code, expected = MORE[name]
     found = [each for each in repository.found(code) if each[0] == name[:5]]
     assert found == expected
+
+
+def in_block(name: str) -> str:
+    """Return a test with a comparison alone in a block of some name."""
+    return f"def test_a(order):\n    with {name}('de'):\n        order.total == 7\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "severity"),
+    [
+        (in_block("count"), Severity.NOTE),
+        (in_block("CountingCalls"), Severity.NOTE),
+        (in_block("track_calls"), Severity.NOTE),
+        (in_block("tracing"), Severity.NOTE),
+        (in_block("self.assertNumQueries"), Severity.NOTE),
+        (in_block("country"), Severity.ERROR),
+        (in_block("tractor"), Severity.ERROR),
+        (in_block("traction"), Severity.ERROR),
+        (
+            (
+                "def test_a():\n    try:\n        main(['--bad'])\n    except SystemExit as exited:\n"
+                "        assert exited.code == 2\n"
+            ),
+            Severity.WARNING,
+        ),
+        (
+            (
+                "def test_a(shop):\n    if not shop.open:\n        print('closed')\n        return\n"
+                "    assert shop.total() == 7\n"
+            ),
+            Severity.WARNING,
+        ),
+        (
+            (
+                "def test_a(shop):\n    if not shop.open:\n        shop.ring()\n        return\n"
+                "    assert shop.total() == 7\n"
+            ),
+            Severity.NOTE,
+        ),
+    ],
+)
+def test_what_is_sure(code: str, severity: Severity, repository: Repository) -> None:
+    """What a rule can't be sure of is a note, and only that: not what has a name, an exit or a branch like it."""
+    repository.write("tests/unit/test_orders.py", code)
+    assert [finding.severity for finding in repository.audit().findings] == [severity]

@@ -23,7 +23,7 @@ from floe_testing.audit.look import (
     words_of,
 )
 from floe_testing.audit.model import Example, Fact, Finding, Severity, Strength
-from floe_testing.audit.module import Function, Module
+from floe_testing.audit.module import Call, Function, Module
 from floe_testing.audit.project import Project
 from floe_testing.audit.rule import Rule
 from floe_testing.suite.collection import find_python_files, read_collection_rules
@@ -32,8 +32,8 @@ _PREDICATES: Final = frozenset({"isinstance", "issubclass", "all", "any"})
 _METHODS: Final = frozenset({"startswith", "endswith", "issubset", "issuperset"})
 """Methods that answer yes or no, and are called for nothing else."""
 _EQUALITY: Final = (ast.Eq, ast.NotEq, ast.Is, ast.IsNot, ast.In, ast.NotIn)
-_FAILURES: Final = frozenset({"AssertionError", "failureException", "Failed"})
-"""What an assertion that fails raises."""
+_FAILURES: Final = frozenset({"AssertionError", "pytest.fail.Exception", "_pytest.outcomes.Failed"})
+"""What an assertion that fails raises, apart from the `failureException` of a test case."""
 _RAISES: Final = ("raises", "assertRaises", "assertRaisesRegex")
 _SWALLOWS: Final = frozenset({"Exception", "BaseException", "AssertionError"})
 
@@ -192,19 +192,12 @@ class BroadRaises(Rule):
 
     def note(self, module: Module, project: Project) -> Iterator[Fact]:  # noqa: ARG002 - the rule's signature
         """Note each `raises` that takes anything, and whether what the test has beside it may tell what happens."""
-        helped = any(_makes_broad(each) for each in (module.top, *module.functions) if each.kind != "test")
-        for function in module.functions:
-            broad = [call for call in function.calls if is_broad(call, module, function)]
-            if not broad or _makes_broad(function) or says(module, function, TYPE_UNKNOWN):
-                continue
-            looked_at = _names_of_errors_looked_at(function)
-            explained = _explained(module, function)
-            for call in broad:
-                if any(0 <= call.node.lineno - line <= _NEAR for line in explained):
-                    continue
-                if keyword(call, "match") is None and keyword(call, "check") is None and call.node not in looked_at:
-                    told = helped or parametrized(function) or _is_looked_after(call.node, module, function)
-                    yield self.fact(module, call.node, function, key=_TOLD if told else "")
+        found = [(call, function) for function in module.functions for call in _unexplained(module, function)]
+        others = [each for each in (module.top, *module.functions) if each.kind != "test"] if found else []
+        helped = any(map(_makes_broad, others))
+        for call, function in found:
+            told = helped or parametrized(function) or _is_looked_after(call.node, module, function)
+            yield self.fact(module, call.node, function, key=_TOLD if told else "")
 
     def conclude(self, facts: Sequence[Fact], project: Project) -> Iterator[Finding]:
         """Report them; where the code itself raises plain exceptions, no other type could be named."""
@@ -279,6 +272,14 @@ class AssertionInRaises(Rule):
                     Order(amount=-1)
                     assert "negative" in str(caught.value)
         """),
+        Example("""
+            import pytest
+
+            def test_total_is_checked():
+                with pytest.raises(AssertionError) as caught:
+                    check_total(7)
+                    assert "7" in str(caught.value)
+        """),
     )
     good = (
         Example("""
@@ -304,10 +305,11 @@ class AssertionInRaises(Rule):
         for function in module.functions:
             for block in withs(function):
                 raising = [item for item in block.items if _is_raises(item, module, function)]
-                if any(_takes_assertions(item, module, function) for item in raising):
-                    continue  # the assertion itself may be what is to fail
+                may_fail = any(_takes_assertions(item, module, function) for item in raising)
                 names = {name for item in raising for name in _bound(item)}
                 for statement in block.body[1:] if raising else []:
+                    if may_fail and not names & names_in(statement):
+                        continue  # the assertion itself may be what is to fail, but for one of the block's own error
                     if _asserts_about(statement, names, module, function):
                         yield self.finding(module, statement, "this never runs: the block has been left", function)
 
@@ -425,6 +427,13 @@ class AssertionInExcept(Rule):
                 except SystemExit as exited:
                     assert exited.code == 0
         """),
+        Example("""
+            def test_extra_is_missing():
+                try:
+                    import shop.optional
+                except ImportError as error:
+                    assert "pip install shop[optional]" in str(error)
+        """),
     )
     good = (
         Example("""
@@ -476,10 +485,8 @@ class AssertionInExcept(Rule):
                     continue
                 if parametrized(function):
                     continue  # of some sets of parameters, that nothing is raised may be the outcome
-                message, sure = (
-                    "nothing is checked where nothing is raised",
-                    not _is_clean_exit(node, handled, function),
-                )
+                message = "nothing is checked where nothing is raised"
+                sure = not (_is_import(node.body) or _is_clean_exit(node, handled, function))
                 yield self.finding(module, handled[0], message, function, sure=sure)
 
 
@@ -624,14 +631,17 @@ def _may_be_left(function: Function, statement: ast.stmt) -> bool:
     return any(isinstance(each, ast.Try) and statement in each.body for each in around)
 
 
-_WATCHES: Final = ("quer", "count", "trac", "record", "captur", "watch", "expect", "bench", "profil", "catch", "assert")
-"""How words of the names of blocks begin that look at what is done in them."""
+_WATCHES: Final = re.compile(
+    r"quer|record|captur|watch|expect|bench|profil|catch|assert"
+    r"|(?:count(?:s|ed|ers?|ing)?|trac(?:es?|ed|ers?|ing)|track(?:s|ed|ers?|ing)?|tracemalloc)$"
+)
+"""How words of the names of blocks begin, or are, that look at what is done in them."""
 
 
 def _is_watched(function: Function, statement: ast.stmt) -> bool:
     """Tell whether a comparison stands in a block that looks at what it does: how often it asks a database, say."""
     names = [ast.unparse(call.func).rpartition(".")[2] for call in contexts(function.ancestors(statement))]
-    return any(word.startswith(_WATCHES) for name in names for word in words_of(name))
+    return any(_WATCHES.match(word) for name in names for word in words_of(name))
 
 
 def _is_in_query(function: Function, statement: ast.stmt) -> bool:
@@ -820,11 +830,26 @@ def _is_made_to_raise(node: ast.Try, module: Module) -> bool:
     return any(isinstance(each, ast.Name) and each.id in own and _RAISING.search(each.id) for each in called)
 
 
+_NOT_THERE: Final = re.compile(
+    r"(?:^|[._])(?:no_?such|nothing|missing|unknown|absent|bogus|non_?exist|not_?(?:exist|there|installed)|does_?nt?_|does_?not)"
+)
+"""Names of modules that are meant not to be there."""
+
+
+def _is_import(body: Sequence[ast.stmt]) -> bool:
+    """Tell whether all that a `try` does is to import something, which is there in some environments."""
+    return len(body) == 1 and isinstance(body[0], ast.Import | ast.ImportFrom)
+
+
 def _is_sure_to_raise(body: Sequence[ast.stmt]) -> bool:
-    """Tell whether all that a `try` does is to import something, or to divide by zero, to have an error."""
+    """Tell whether all that a `try` does is to import what there is not, or to divide by zero, to have an error."""
     match body:
-        case [ast.Import() | ast.ImportFrom()]:
+        case [ast.ImportFrom(module=None)]:  # from the tests' own folder, which nobody installs anything in
             return True
+        case [ast.Import(names=names)]:
+            return any(_NOT_THERE.search(each.name) for each in names)
+        case [ast.ImportFrom(module=str(package), names=names)]:
+            return any(map(_NOT_THERE.search, (package, *(each.name for each in names))))
         case [ast.Expr(value=value) | ast.Assign(value=value)]:
             return isinstance(value, ast.BinOp) and isinstance(value.op, ast.Div) and _is_zero(value.right)
     return False
@@ -835,9 +860,13 @@ def _is_zero(node: ast.expr) -> bool:
 
 
 def _is_told_what_to_expect(node: ast.Try) -> bool:
-    """Tell whether what a `try` calls is given what to expect, and so checks: `run(command, expected_code=2)`."""
+    """Tell whether what a `try` calls is given what to expect, and so checks: `run(command, expected_code=2)`.
+
+    A switch such as `expect_errors=True` says only that what comes is let pass.
+    """
     called = [each for statement in node.body for each in ast.walk(statement) if isinstance(each, ast.Call)]
-    return any((each.arg or "").startswith("expect") for call in called for each in call.keywords)
+    told = [each for call in called for each in call.keywords if (each.arg or "").startswith("expect")]
+    return not all(isinstance(each.value, ast.Constant) and isinstance(each.value.value, bool) for each in told)
 
 
 def _is_tolerated(handler: ast.ExceptHandler) -> bool:
@@ -970,6 +999,20 @@ def _looks_up(value: ast.expr) -> bool:
     return isinstance(value, ast.Compare) and any(isinstance(op, ast.In | ast.NotIn) for op in value.ops)
 
 
+def _unexplained(module: Module, function: Function) -> Iterator[Call]:
+    """Yield each `raises` of a function that takes anything, without a reason and without a look at the error."""
+    broad = [call for call in function.calls if is_broad(call, module, function)]
+    if not broad or _makes_broad(function) or says(module, function, TYPE_UNKNOWN):
+        return
+    looked_at = _names_of_errors_looked_at(function)
+    explained = _explained(module, function)
+    for call in broad:
+        if any(0 <= call.node.lineno - line <= _NEAR for line in explained):
+            continue
+        if keyword(call, "match") is None and keyword(call, "check") is None and call.node not in looked_at:
+            yield call
+
+
 def _makes_broad(function: Function) -> bool:
     raised = [node.exc for node in function.all(ast.Raise) if node.exc is not None]
     named = {name for node in raised for name in names_in(node)}
@@ -1013,7 +1056,8 @@ def _takes_assertions(item: ast.withitem, module: Module, function: Function) ->
     """Tell whether a `raises` is for an assertion's failure."""
     wanted = [*item.context_expr.args[:1]] if isinstance(item.context_expr, ast.Call) else []
     kinds = [each for kind in wanted for each in (kind.elts if isinstance(kind, ast.Tuple) else [kind])]
-    return any(module.resolve(kind, function).rpartition(".")[2] in _FAILURES for kind in kinds)
+    resolved = [module.resolve(kind, function) for kind in kinds]
+    return any(name in _FAILURES or name.endswith(".failureException") for name in resolved)
 
 
 def _swallows(handler: ast.ExceptHandler, module: Module, function: Function) -> bool:
