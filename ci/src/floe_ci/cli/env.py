@@ -49,7 +49,13 @@ def command(*, form: str, source: Path) -> None:
     from floe_ci import standing  # noqa: PLC0415 - `--help` needs none of it
 
     # For a program, not for a reader: what the terminal can't show is told all the same.
-    click.echo(for_system(FORMATS[form](standing.find(source).environment)))
+    click.echo(encoded(form, standing.find(source).environment))
+
+
+def encoded(form: str, variables: Mapping[str, str]) -> bytes:
+    """Return variables in a format, each value in the bytes that `floe-ci exec` hands it on as."""
+    apart = [variables] if form == "json" else [{name: value} for name, value in variables.items()]  # JSON is ASCII
+    return b"\n".join(for_system(FORMATS[form](each)) for each in apart)
 
 
 def _quoted(value: str) -> str:

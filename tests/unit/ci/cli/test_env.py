@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from floe_ci.cli.env import FORMATS, as_dotenv, as_json, as_shell
+from floe_ci.cli.env import FORMATS, as_dotenv, as_json, as_shell, encoded
+from floe_ci.files import variables_for_system
 from floe_ci.local import kept
 from floe_ci.local.kept import Kept
 
@@ -72,6 +73,17 @@ def test_env_prints_what_the_terminal_lacks(up: Path, form: str, variables: dict
     command = [sys.executable, "-m", "floe_ci", "env", "--format", form, "--source", str(up)]
     done = subprocess.run(command, capture_output=True, env=os.environ | variables, check=True)
     assert done.stdout.decode() == f"{FORMATS[form](VALUES)}\n"
+
+
+@pytest.mark.parametrize("form", ["shell", "dotenv"])
+def test_env_and_exec_agree(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each value comes out in the bytes that `exec` hands on, whatever another one beside it needs."""
+    monkeypatch.setattr(os, "fsencode", lambda text: text.encode("latin-1"))
+    variables = {"A": "grüß", "B": "☃"}
+    handed = variables_for_system(variables)
+    assert (handed[b"A"], handed[b"B"]) == ("grüß".encode("latin-1"), "☃".encode())
+    lines = encoded(form, variables).splitlines()
+    assert [handed[name] in line for name, line in zip((b"A", b"B"), lines, strict=True)] == [True, True]
 
 
 def test_exec_hands_on_what_the_locale_lacks(up: Path) -> None:
