@@ -38,6 +38,7 @@ SERVICES: Final = {
     "docs/guides/test-debugging.md",
 }
 """Pages that begin with services of this machine: no test types all of their commands."""
+CACHE: Final = ".cache"
 GUIDES: Final = "tests/functional/project/test_guides.py"
 OWN: Final = "tests/functional/project/test_pages.py"
 TYPED: Final = {
@@ -78,8 +79,9 @@ LEFT: Final = (EXAMPLE, "time.sleep(", "PostgresContainer")
 
 
 def types(folder: Path, *lines: str) -> str:
-    """Type lines, each of which has to succeed, and return what the terminal showed."""
+    """Type lines, each of which has to succeed, and return what the terminal showed; caches are in the folder too."""
     own = {name: value for name, value in os.environ.items() if not name.startswith(("FLOE_", "COV_", "PYTEST_"))}
+    own |= {"XDG_CACHE_HOME": str(folder / CACHE), "XDG_STATE_HOME": str(folder / ".state")}
     code, shown = type_in(lines, folder, {**own, "PATH": f"{TOOLS}:{os.environ['PATH']}"}, timeout=250)
     assert code == 0, shown
     return shown
@@ -207,6 +209,7 @@ def test_manifest_to_copy_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     monkeypatch.syspath_prepend(str(ROOT / "checks"))
     manifests = import_module("manifests")
+    del sys.modules["manifests"]  # it is found in a folder that no other test looks into
     (block,) = blocks("docs/guides/services.md", "yaml")
     documents = [*yaml.safe_load_all(block.text)]
     assert [document["kind"] for document in documents] == ["Service", "Deployment"]
@@ -225,6 +228,7 @@ def test_audit(tmp_path: Path) -> None:
     test.write_text("def test_total():\n    1 + 1 == 2\n", encoding="utf-8")
     first, _, explain, write, beside = commands(page)
     assert "FT208 never-asserted: 1 error" in types(tmp_path, f"{first} || test $? = 1")
+    assert [*(tmp_path / CACHE).rglob("*.json")], "the cache of the caller's own home"
     shown = types(tmp_path, explain, write, beside)
     assert "FT208" in shown
     (block,) = blocks(page, "yaml")
