@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import anyio
@@ -15,6 +16,7 @@ from floe_ci.ends import Problem
 from floe_ci.errors import BrokenError, NothingToRunError, RunError, UserError
 from floe_ci.request import RunRequest
 from floe_ci.run import run, up
+from floe_ci.selection import Selection
 from floe_ci.signals import SIGNALS
 from floe_ci.verdict import Verdict
 from junitparser import JUnitXml
@@ -436,3 +438,25 @@ def test_up_that_is_given_up(request_: RunRequest) -> None:
 
     assert anyio.run(give_up)
     assert (place.done, place.kept_back) == (["enter", "services", "leave"], False)
+
+
+@pytest.mark.parametrize(
+    ("selection", "exit_code", "kept"),
+    [
+        (Selection(), 0, ["t::new"]),
+        (Selection(keyword="new"), 0, ["t::new", "t::old"]),
+        (Selection(), None, ["t::new", "t::old"]),
+    ],
+    ids=["all", "some", "ended before its time"],
+)
+def test_durations_of_tests_that_are_gone(
+    selection: Selection, exit_code: int | None, kept: list[str], request_: RunRequest
+) -> None:
+    """A run of all there is drops the durations of tests that it has not seen; any other one keeps them."""
+
+    async def tests(run: Run) -> None:
+        run.live.durations, run.live.exit_code = {"t::new": 1.0}, exit_code
+
+    place = Place({"tests": tests})
+    carried_out(place, replace(request_, selection=selection))
+    assert [*json.loads(place.run.durations_after({"t::old": 2.0}))] == kept
