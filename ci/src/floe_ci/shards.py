@@ -136,12 +136,24 @@ def parse_durations(text: str, path: str) -> dict[str, float]:
         UserError: The file is of another kind.
     """
     try:
-        found = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        return durations_of(text)
+    except ValueError as error:
         raise _unreadable(path, error) from None
+
+
+def durations_of(text: str) -> dict[str, float]:
+    """Return the seconds of tests by their ids, by the text of a file of them.
+
+    Raises:
+        ValueError: It is something else.
+    """
+    try:
+        found = json.loads(text)
+    except RecursionError as error:
+        raise ValueError(*error.args) from None
     if not isinstance(found, dict) or not all(map(_is_duration, found.values())):
-        msg = f"{path}: must be a JSON object of seconds by the ids of tests, as `{DURATIONS}` of a run"
-        raise UserError(msg)
+        msg = "it is no JSON object of seconds by the ids of tests"
+        raise ValueError(msg)
     return {test: float(seconds) for test, seconds in found.items()}
 
 

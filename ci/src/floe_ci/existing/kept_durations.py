@@ -14,7 +14,7 @@ from floe_ci.contract import LABEL_MANAGED_BY
 from floe_ci.driver.apis import explain
 from floe_ci.driver.deploy import MANAGER
 from floe_ci.errors import UserError
-from floe_ci.shards import DURATIONS, parse_durations
+from floe_ci.shards import DURATIONS, durations_of
 
 if TYPE_CHECKING:
     from floe_ci.driver.apis import Apis
@@ -49,13 +49,11 @@ def read(apis: Apis, where: str) -> dict[str, float]:
     if KEY not in (found.binary_data or {}):
         msg = f"ConfigMap {where} has no {KEY}: it is something else; name another in 'durations-config-map'"
         raise UserError(msg)
-    what = f"{KEY} of ConfigMap {where}"
     try:
-        text = unpacked(base64.b64decode(found.binary_data[KEY])).decode()
+        return durations_of(unpacked(base64.b64decode(found.binary_data[KEY])).decode())
     except (ValueError, zlib.error) as error:
-        msg = f"{what} can't be read: {error}; delete the ConfigMap"
+        msg = f"{KEY} of ConfigMap {where} can't be read: {error}; delete the ConfigMap"
         raise UserError(msg) from None
-    return parse_durations(text, what)
 
 
 def unpacked(packed: bytes) -> bytes:
@@ -74,7 +72,7 @@ def unpacked(packed: bytes) -> bytes:
 
 
 def write(apis: Apis, where: str, text: str) -> None:
-    """Keep the text of a file of durations, in the place of what is there.
+    """Keep the text of a file of durations, in the place of what is there; labels that others gave it stay.
 
     Args:
         apis: The cluster's.
@@ -90,16 +88,16 @@ def write(apis: Apis, where: str, text: str) -> None:
     if len(packed) > LARGEST:
         msg = f"ConfigMap {where} can't hold the durations: {len(packed) >> 10} KiB, and {LARGEST >> 10} are the most"
         raise UserError(msg)
-    # Not the run's: it stays when all that is the run's is deleted by its label.
-    metadata = client.V1ObjectMeta(name=name, labels={LABEL_MANAGED_BY: MANAGER})
-    body = client.V1ConfigMap(metadata=metadata, binary_data={KEY: base64.b64encode(packed).decode()})
+    content = client.V1ConfigMap(binary_data={KEY: base64.b64encode(packed).decode()})
     try:
         try:
-            apis.core.replace_namespaced_config_map(name, namespace, body)
+            apis.core.patch_namespaced_config_map(name, namespace, content)
         except client.ApiException as error:
             if error.status != HTTPStatus.NOT_FOUND:
                 raise
-            apis.core.create_namespaced_config_map(namespace, body)
+            # Not the run's: it stays when all that is the run's is deleted by its label.
+            content.metadata = client.V1ObjectMeta(name=name, labels={LABEL_MANAGED_BY: MANAGER})
+            apis.core.create_namespaced_config_map(namespace, content)
     except (client.ApiException, urllib3.exceptions.HTTPError) as error:
         msg = f"the durations of this run are not in ConfigMap {where}: {explain(error)}"
         raise UserError(msg) from error

@@ -126,8 +126,6 @@ class ClusterStay(DrivenStay):
         self._tenancy: Tenancy | None = None
         self._store = ""
         """The ConfigMap of durations, where there is to be one."""
-        self._known: dict[str, float] = {}
-        """What that has held before."""
 
     async def enter(self) -> None:
         """Ask the cluster whether it lets the run in, push or find the images, and claim what is the run's."""
@@ -169,19 +167,21 @@ class ClusterStay(DrivenStay):
     async def _recall(self, apis: Apis, where: str) -> dict[str, float]:
         """Return how long tests took before, by a ConfigMap; without it the run is less balanced, and no worse."""
         try:
-            self._known = await in_thread(lambda: kept_durations.read(apis, where))
+            known = await in_thread(lambda: kept_durations.read(apis, where))
         except UserError as error:
             self._run.note(f"durations of tests are not known: {error}")
-        else:
-            self._store = where
-        return self._known
+            return {}
+        self._store = where
+        return known
 
     async def _remember(self, apis: Apis) -> None:
-        """Keep how long tests took for the runs that follow, of this machine or another."""
-        text = self._run.durations_after(self._known) if self._run.live.durations else ""
+        """Keep how long tests took for the runs that follow, of this machine or another, beside what is there now."""
+        if not self._run.live.durations:
+            return
         try:
-            if text:
-                await in_thread(lambda: kept_durations.write(apis, self._store, text))
+            known = await in_thread(lambda: kept_durations.read(apis, self._store))
+            text = self._run.durations_after(known)
+            await in_thread(lambda: kept_durations.write(apis, self._store, text))
         except UserError as error:
             self._run.told.note(str(error))
 

@@ -30,7 +30,7 @@ def config_map(**data: bytes) -> dict[str, Any]:
 
 def test_first_run(api: ApiServer) -> None:
     """Where no run has been there is nothing to know, and the first one makes the ConfigMap, which is not its own."""
-    api.objects[f"PUT {PATH}"] = HTTPStatus.NOT_FOUND
+    api.objects[f"PATCH {PATH}"] = HTTPStatus.NOT_FOUND
     assert kept_durations.read(api.apis, WHERE) == {}
     kept_durations.write(api.apis, WHERE, TEXT)
     (made,) = api.created
@@ -40,9 +40,10 @@ def test_first_run(api: ApiServer) -> None:
 
 
 def test_next_run(api: ApiServer) -> None:
-    """A run that follows puts what it knows in the place of what is there."""
+    """A run that follows puts what it knows in the place of what is there, and changes nothing else of it."""
     kept_durations.write(api.apis, WHERE, TEXT)
-    assert (api.changes, api.created) == ([f"PUT {PATH}"], [])
+    assert (api.changes, api.created) == ([f"PATCH {PATH}"], [])
+    assert [each.keys() for each in api.applied] == [{"binaryData"}]
 
 
 @pytest.mark.parametrize(
@@ -53,9 +54,20 @@ def test_next_run(api: ApiServer) -> None:
         (config_map(durations_json_gz=b"no"), "durations.json.gz of ConfigMap ci/durations can't be read: Error -3"),
         (config_map(durations_json_gz=zlib.compress(b"{}", wbits=31)[:-1]), "can't be read: it is cut off, or larger"),
         (config_map(durations_json_gz=zlib.compress(b"\xff", wbits=31)), "can't be read: 'utf-8' codec"),
-        (config_map(durations_json_gz=zlib.compress(b"[]", wbits=31)), "must be a JSON object of seconds"),
+        (
+            config_map(durations_json_gz=zlib.compress(b"[1]", wbits=31)),
+            "can't be read: it is no JSON object of seconds by the ids of tests; delete the ConfigMap$",
+        ),
+        (
+            config_map(durations_json_gz=zlib.compress(b"nonsense", wbits=31)),
+            r"of ConfigMap ci/durations can't be read: Expecting value: [^;]*; delete the ConfigMap$",
+        ),
+        (
+            config_map(durations_json_gz=zlib.compress(b"[" * 200_000, wbits=31)),
+            r"can't be read: maximum recursion depth [^;]*; delete the ConfigMap$",
+        ),
     ],
-    ids=["refused", "another", "no archive", "half an archive", "no text", "no durations"],
+    ids=["refused", "another", "no archive", "half an archive", "no text", "no durations", "no JSON", "deep"],
 )
 def test_what_is_no_store(api: ApiServer, found: object, reason: str) -> None:
     """What can't be read, or is something else, is told with its name."""
@@ -73,7 +85,7 @@ def test_little_that_is_much(api: ApiServer) -> None:
 
 def test_refused(api: ApiServer) -> None:
     """What the cluster does not take is told."""
-    api.objects[f"PUT {PATH}"] = HTTPStatus.NOT_FOUND
+    api.objects[f"PATCH {PATH}"] = HTTPStatus.NOT_FOUND
     api.objects[f"POST {MAPS}"] = HTTPStatus.FORBIDDEN
     with pytest.raises(UserError, match=r"durations of this run are not in ConfigMap ci/durations: .*no: 403"):
         kept_durations.write(api.apis, WHERE, TEXT)

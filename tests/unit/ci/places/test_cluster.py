@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import json
+import zlib
+from base64 import b64decode, b64encode
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
+import anyio
 import pytest
 from floe_ci.errors import UserError
 from floe_ci.places import place
-from floe_ci.places.cluster import ClusterPlace, kept_id
+from floe_ci.places.cluster import ClusterPlace, ClusterStay, kept_id
 from floe_ci.request import RunRequest
+from floe_ci.shards import durations_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from tests.unit.ci.conftest import ApiServer
+
+    Left = Callable[..., list[str]]
 
 VERSION = ("major", "minor", "gitCommit", "gitTreeState", "buildDate", "goVersion", "compiler", "platform")
 
@@ -116,3 +123,62 @@ def test_services_of_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("getpass.getuser", unknown)
     assert kept_id(RunRequest(tier="e2e")) == "dev-nobody-e2e"
+
+
+TIMES = "/api/v1/namespaces/ci/configmaps/times"
+
+
+@pytest.fixture
+def left(api: ApiServer) -> Left:
+    """Return what leaves a cluster whose ConfigMap keeps durations, after a run of some, and returns what is told."""
+
+    def leave(durations: dict[str, float], *, hurry: bool = False) -> list[str]:
+        told: list[str] = []
+        live = SimpleNamespace(durations=durations, parts=[])
+        run: Any = SimpleNamespace(
+            live=live,
+            note=told.append,
+            told=SimpleNamespace(note=told.append),
+            durations_after=lambda before: durations_text(before, durations, whole=False),
+        )
+        stay = ClusterStay(run)
+        tenancy: Any = SimpleNamespace(apis=api.apis)
+        stay._tenancy = tenancy  # noqa: SLF001 - what `enter` finds
+
+        async def recall_and_leave() -> None:
+            await stay._recall(api.apis, "ci/times")  # noqa: SLF001 - what `enter` does
+            await stay.leave(keep=True, hurry=hurry)
+
+        anyio.run(recall_and_leave)
+        return told
+
+    return leave
+
+
+def test_durations_are_kept(api: ApiServer, left: Left) -> None:
+    """What a run learned of its tests stands in the ConfigMap beside what another run wrote there meanwhile."""
+    packed = [zlib.compress(durations_text({}, {name: 1.0}, whole=True).encode(), wbits=31) for name in ("a", "b")]
+    answers = iter(packed)
+    api.objects[TIMES] = lambda: {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "binaryData": {"durations.json.gz": b64encode(next(answers)).decode()},
+    }
+    assert left({"c": 2.0}) == []
+    (written,) = api.applied
+    (content,) = written["binaryData"].values()
+    assert json.loads(zlib.decompress(b64decode(content), wbits=31)) == {"b": 1.0, "c": 2.0}
+
+
+@pytest.mark.parametrize(("durations", "hurry"), [({}, False), ({"c": 2.0}, True)], ids=["no test", "in a hurry"])
+def test_no_durations_are_kept(api: ApiServer, left: Left, durations: dict[str, float], hurry: bool) -> None:  # noqa: FBT001
+    """A run that executed no test, and one that was interrupted, write nothing."""
+    assert left(durations, hurry=hurry) == []
+    assert (api.applied, api.created) == ([], [])
+
+
+def test_durations_that_are_refused(api: ApiServer, left: Left) -> None:
+    """A cluster that does not take the durations is no obstacle to leaving: it is told."""
+    api.objects[f"PATCH {TIMES}"] = HTTPStatus.FORBIDDEN
+    (told,) = left({"c": 2.0})
+    assert told.startswith("the durations of this run are not in ConfigMap ci/times: ")
