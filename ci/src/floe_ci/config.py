@@ -50,8 +50,9 @@ MOST_PATHS: Final = 1000
 RUN_VARIABLES: Final = (ENV_RUN_ID, ENV_TIER, ENV_NAMESPACE, ENV_RESULTS_DIR, ENV_SERVICES_DIR, *ENV_TIMEOUTS.values())
 """The variables that every run has of its own."""
 _FILES: Final = (".txt", ".in", ".whl")
-_ELSEWHERE: Final = re.compile(r"-[pt]|--(?:target|prefix|system|python|dry-run)(?![\w-])")
-"""Options of `uv pip install` that name another environment than the tests', or change none."""
+_ELSEWHERE: Final = re.compile(r"-[nqUv]*[pt]|--(?:target|prefix|system|python|dry-run|check)(?![\w-])")
+"""Options of `uv pip install` that name another environment than the tests', or change none; a short one may stand
+behind others that take no value, as in `-qt`."""
 _GROUP: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 _SCHEMA: Final = "$schema"
 """By this key a file tells an editor what may be in it."""
@@ -327,7 +328,9 @@ class TierConfig(Table):
     durations: RepositoryPath | None = None
     """A copy of a run's `durations.json`, by which shards are balanced; none: that of the former results."""
     durations_config_map: Annotated[str, AfterValidator(_config_map)] | None = None
-    """A ConfigMap of a cluster that is there, as `NAMESPACE/NAME`: they are read before a run, and written after it."""
+    """A ConfigMap, as `NAMESPACE/NAME`, of a cluster that is there, and of no other tier: they are read before a run,
+    and written after it.
+    """
     resources: Mapping[str, Resources] = Field(default_factory=dict)
     """What runs in a cluster may take: a table for each workload by its name, and for the tests, `runner`."""
     nodes: Annotated[Literal[1, 3], BeforeValidator(_integer)] = 1
@@ -433,6 +436,22 @@ class Config(Table):
             tier: {**_default_tier(tier), **table} if isinstance(table, Mapping) else table
             for tier, table in given.items()
         }
+
+    @field_validator("tiers")
+    @classmethod
+    def _each_tier_keeps_durations_of_its_own(cls, tiers: Mapping[str, TierConfig]) -> Mapping[str, TierConfig]:
+        keepers: dict[str, list[str]] = {}
+        for name, tier in tiers.items():
+            if tier.durations_config_map:
+                keepers.setdefault(tier.durations_config_map, []).append(name)
+        if shared := [
+            f"{', '.join(names)} keep durations in one ConfigMap, {shown(config_map)}, and each would replace another's"
+            for config_map, names in keepers.items()
+            if len(names) > 1
+        ]:
+            reason = f"{'; '.join(shared)}: give each a 'durations-config-map' of its own"
+            raise problem(reason)
+        return tiers
 
     def tier(self, name: str) -> TierConfig:
         """Return the tier called `name`."""

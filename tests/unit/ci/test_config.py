@@ -331,14 +331,17 @@ def test_requirement_that_is_none_is_told() -> None:
     assert len(read_config(f"[tool.floe-ci.runner]\ninstall = {fine[:-1]}\n").runner.install) == 6
 
 
-@pytest.mark.parametrize("option", ["--target", "-t", "--prefix", "--python", "-p", "--system", "--dry-run"])
+@pytest.mark.parametrize(
+    "option",
+    ["--target", "-t", "-qt", "-Ut", "-nvp", "--prefix", "--python", "-p", "--system", "--dry-run", "--check"],
+)
 def test_option_that_leads_packages_elsewhere_is_told(option: str) -> None:
     """What would put packages where the tests don't find them, or nowhere, is refused before anything is installed."""
     for text in (option, f"{option}=x", f"-r a.txt {option} x"):
         message = problems(f'[tool.floe-ci.runner]\ninstall = ["{text}"]')
         told = "leads packages past the environment that the tests run in: leave it out"
         assert message.endswith(f"install[0]: {option} {told}")
-    fine = ["--prerelease=allow", "--python-platform linux", "-r 'of -t.txt'", "--find-links x-p"]
+    fine = ["--prerelease=allow", "--python-platform linux", "-r 'of -t.txt'", "--find-links x-p", "-qU", "-Pt"]
     assert read_config(f"[tool.floe-ci.runner]\ninstall = {fine}\n").runner.install == tuple(fine)
 
 
@@ -553,6 +556,17 @@ def test_config_map_of_durations() -> None:
     assert read_config(f'{table}"ci/times.v1"').tier("unit").durations_config_map == "ci/times.v1"
     for wrong in ('"times"', '"ci/Times"', '"ci/a/b"', '"/times"'):
         assert "must be the namespace and the name of a ConfigMap, such as 'ci/durations'" in problems(table + wrong)
+
+
+def test_tiers_with_one_config_map_of_durations() -> None:
+    """Two tiers that keep durations in one ConfigMap are refused, by name: a run of either would drop the other's."""
+    table = '[tool.floe-ci.tiers.{}]\ndurations-config-map = "ci/{}"\n'
+    assert problems(table.format("unit", "times") + table.format("e2e", "times")).endswith(
+        """tiers: unit, e2e keep durations in one ConfigMap, "ci/times", and each would replace another's: """
+        "give each a 'durations-config-map' of its own"
+    )
+    config = read_config(table.format("unit", "times") + table.format("e2e", "others"))
+    assert config.tier("e2e").durations_config_map == "ci/others"
 
 
 def charts(text: str) -> str:
