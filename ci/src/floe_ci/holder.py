@@ -42,7 +42,7 @@ from floe_ci.named_clusters import bring_up
 from floe_ci.origin import of_this_machine, secret, source_of
 from floe_ci.places.held import HeldStay
 from floe_ci.places.kind import SERVICES_NAMESPACE, connect
-from floe_ci.plan import Plan, plugins_of
+from floe_ci.plan import Plan
 from floe_ci.product import product
 from floe_ci.repository import current_key
 from floe_ci.run import run
@@ -62,13 +62,10 @@ if TYPE_CHECKING:
     from floe_ci.origin import Origin
     from floe_ci.request import PlaceName, RunRequest
     from floe_ci.run import Run
-    from floe_ci.shards import Count
 
 LOOKING: Final = 0.3
 """Seconds between two looks at whether to stop."""
 KEEPS_RUNNER: Final = "floe-runner-image"
-MOST_AHEAD: Final = 8
-"""How many pods may wait for the next run's tests: each takes room on a node."""
 
 
 class NoLogs:
@@ -105,10 +102,8 @@ class Holder:
         self.held: Held | None = None
         """What is known of the cluster, once it is up."""
         self._lock = anyio.Lock()
-        self.spec: RunSpec | None = None
-        """What is deployed, as a run in it is specified."""
+        self._spec: RunSpec | None = None
         self._ahead: list[RunSpec] = []
-        self._shards = 1
 
     async def refresh(self, asked: RunRequest, listener: Listener) -> Held:
         """Bring services and runner up to what the repository holds now, make that known and return it.
@@ -156,36 +151,28 @@ class Holder:
             await in_thread(lambda: self._wait_with(spec))
             return self.held
 
-    def ahead(self, shards: Count) -> str:
-        """Return what the names of pods end in that wait for a run's tests, which are that run's now; or nothing.
-
-        As many as a run wants will wait for the next one, which is mostly the same again.
-        """
-        self._shards = shards if isinstance(shards, int) and shards <= MOST_AHEAD else 1
-        fitting = [each for each in self._ahead if each.shards == shards]
-        for each in fitting[-1:]:
-            self._ahead.remove(each)
-        return fitting[-1].suffix if fitting else ""
+    def ahead(self) -> str:
+        """Return what the names of a pod end in that waits for a run's tests, which is that run's now; or nothing."""
+        return self._ahead.pop().suffix if self._ahead else ""
 
     async def be_ahead(self) -> None:
-        """Have pods wait for the tests of the next run; without them, that makes its own."""
+        """Have a pod wait for the tests of the next run; without one, that makes its own."""
         async with self._lock:
-            if self.spec and [each.shards for each in self._ahead] != [self._shards]:
-                spec = self.spec
+            if self._spec and not self._ahead:
+                spec = self._spec
                 with suppress(UserError, RunError):
-                    await in_thread(lambda: self._wait_with(spec))
+                    await in_thread(lambda: self._make_ahead(spec))
 
     def _wait_with(self, spec: RunSpec) -> None:
         """Let go of the pods that wait with what was there before, and have one wait with this."""
         old, self._ahead = self._ahead, []
         for each in old:
             job.clear(self.apis, each)
-        self.spec = spec
+        self._spec = spec
         self._make_ahead(spec)
 
     def _make_ahead(self, spec: RunSpec) -> None:
-        sharded = {"shards": self._shards, "plugins": plugins_of(self._shards)}
-        ahead = spec.model_copy(update={"suffix": f"-{uuid.uuid4().hex[:8]}", "is_ahead": True, **sharded})
+        ahead = spec.model_copy(update={"suffix": f"-{uuid.uuid4().hex[:8]}", "is_ahead": True, "shards": 1})
         ClusterRun(self.apis, ahead, NoLogs(), threading.Event()).make_job()
         self._ahead.append(ahead)
 

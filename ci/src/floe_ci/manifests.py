@@ -26,8 +26,10 @@ _TEMPLATE_PATHS: Final[Mapping[str, tuple[str, ...]]] = {
 """Where each kind keeps its pod template."""
 
 _QUANTITY: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)([A-Za-z]*)")
-_DEEP: Final = 2000
-"""Levels that every thread's stack has room for."""
+_DEEP: Final = 400
+"""Levels that whatever is done with a document has room for: the slow loader refuses one that is deeper."""
+_INDENT: Final = " -?:"
+"""What a line of a block may begin with, a level or more each."""
 _CONNECTIONS: Final = re.compile(r"\A(max_connections=)([0-9]{1,6})\Z")
 
 
@@ -96,7 +98,8 @@ def read_documents(text: str, where: str) -> list[Located]:
 
 def _loader_of(text: str) -> _Loader | _FastLoader:
     """Return the fast one, unless the text may be nested deep: by brackets, or by two levels in a column."""
-    may_be_deep = text.count("[") + text.count("{") + 2 * max(map(len, text.split("\n"))) > _DEEP
+    columns = max(len(line) - len(line.lstrip(_INDENT)) for line in text.split("\n"))
+    may_be_deep = text.count("[") + text.count("{") + 2 * columns > _DEEP
     return _Loader(text) if may_be_deep else _FastLoader(text)
 
 
@@ -215,8 +218,11 @@ class Manifests:
                 if after == before:
                     continue
                 item["args"] = after
-                limits = (item.get("resources") or {}).get("limits") or {}
+                resources = item.get("resources") or {}
+                limits = resources.get("limits") or {}
                 if "memory" in limits and document["metadata"]["name"] not in limited:
+                    # Without a request of its own it would ask for all that it may take.
+                    resources["requests"] = {"memory": limits["memory"], **(resources.get("requests") or {})}
                     limits["memory"] = _multiplied(str(limits["memory"]), count)
         return type(self)(documents)
 

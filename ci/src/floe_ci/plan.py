@@ -197,7 +197,7 @@ class Plan:
             shards=self.shards,
             schedule=self.schedule,
             keep_together=self.tier.keep_together,
-            plugins=plugins_of(self.shards),
+            plugins={} if self.shards == 1 else {name: reporter.source(name) for name in SHARDING},
             suffix=f"-{self.request.run_id}" if namespace and self.job.documents else "",
         )
 
@@ -205,11 +205,6 @@ class Plan:
         count = AUTO if self.shards == "auto" else min(self.shards, MOST_MULTIPLIED)
         limited = [name for name, given in self.tier.resources.items() if given.memory]
         return self.services if count == 1 else self.services.for_shards(count, limited)
-
-
-def plugins_of(count: Count) -> dict[str, str]:
-    """Return what the pods of so many shards have beside the reporter: the source of each plugin by its name."""
-    return {} if count == 1 else {name: reporter.source(name) for name in SHARDING}
 
 
 def namespace(request: RunRequest) -> str:

@@ -30,11 +30,9 @@ from tests.unit.ci.test_bundle_file import CONTENTS
 from tests.unit.ci.test_held_cluster import record
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from floe_ci.driver.apis import Apis
-    from floe_ci.driver.spec import RunSpec
     from floe_ci.held_cluster import Held
 
 pytestmark = [pytest.mark.requirement("REQ-648"), pytest.mark.anyio]
@@ -101,33 +99,6 @@ def test_namespace() -> None:
     given = {"contexts": [{"name": "kind-floe", "context": {"cluster": "kind-floe", "user": "kind-floe"}}]}
     (context,) = yaml.safe_load(holder.in_namespace(yaml.safe_dump(given)))["contexts"]
     assert context["context"] == {"cluster": "kind-floe", "user": "kind-floe", "namespace": "floe-test"}
-
-
-async def test_as_many_wait_as_the_last_run_wanted(
-    tmp_path: Path, run_spec: Callable[..., RunSpec], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """For the next run as many pods wait as the last one wanted, with what shards need; others are let go."""
-    made, cleared = [], []
-
-    def clear(_: Apis, spec: RunSpec) -> None:
-        cleared.append(spec.shards)
-
-    monkeypatch.setattr(holder.ClusterRun, "make_job", lambda self: made.append(self._spec))
-    monkeypatch.setattr(holder.job, "clear", clear)
-    nothing: Any = None
-    one = holder.Holder(
-        "shop", nothing, nothing, nothing, SimpleNamespace(core=None), tmp_path, tmp_path, nothing, nothing
-    )
-    one.spec = run_spec()
-    await one.be_ahead()
-    assert one.ahead(3) == ""
-    await one.be_ahead()
-    await one.be_ahead()
-    assert [(spec.shards, len(spec.plugins) > 0, spec.is_ahead) for spec in made] == [(1, False, True), (3, True, True)]
-    assert cleared == [1]
-    assert one.ahead("auto") == ""
-    assert one.ahead(3) == made[1].suffix
-    assert one.ahead(3) == ""
 
 
 @asynccontextmanager

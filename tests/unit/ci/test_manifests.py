@@ -233,11 +233,19 @@ def test_malformed_yaml(text: str, place: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("levels", [600, 25_000])
 @pytest.mark.parametrize("level", ["- ", "{a: "])
-def test_yaml_that_is_nested_deep(level: str) -> None:
+def test_yaml_that_is_nested_deep(level: str, levels: int) -> None:
     """YAML that is nested deeper than anybody writes is refused as well, and doesn't end the process."""
-    with pytest.raises(UserError, match=r"^k8s/extra\.yaml: not valid YAML: "):
-        Manifests.parse(level * 25_000, "k8s/extra.yaml")
+    with pytest.raises(UserError, match=r"^k8s/extra\.yaml: not valid YAML: .*(recursion|expected|parsing)"):
+        Manifests.parse(level * levels, "k8s/extra.yaml")
+
+
+def test_yaml_that_is_nested_deep_by_indentation() -> None:
+    """So is what a mapping of that many levels holds, which is whole."""
+    nested = "".join(f"{' ' * level}a:\n" for level in range(1, 600))
+    with pytest.raises(UserError, match=r"^k8s/extra\.yaml: not valid YAML: maximum recursion depth exceeded"):
+        Manifests.parse(f"kind: ConfigMap\nmetadata: {{name: x}}\nspec:\n{nested}", "k8s/extra.yaml")
 
 
 def test_long_lines() -> None:

@@ -458,3 +458,12 @@ def test_durations_of_another_kind(tmp_path: Path, text: str) -> None:
     (tmp_path / "d.json").write_text(text)
     with pytest.raises(UserError, match=r"d\.json"):
         shards.known_durations(tmp_path / "d.json")
+
+
+def test_memory_that_is_asked_for_stays() -> None:
+    """A server that says only what it may take asks for that, and for no more where it may take that of each shard."""
+    pod = "spec: {containers: [{name: db, args: ['max_connections=10'], resources: {limits: {memory: 1Gi}}}]}"
+    text = f"{{kind: Pod, apiVersion: v1, metadata: {{name: db}}, {pod}}}"
+    (document,) = Manifests.parse(text, "db").for_shards(8).documents
+    (container,) = document["spec"]["containers"]
+    assert container["resources"] == {"limits": {"memory": "8Gi"}, "requests": {"memory": "1Gi"}}

@@ -219,22 +219,6 @@ def send(apis: Apis, spec: RunSpec, given: Given, stop: threading.Event | None =
     return send_to(apis, spec, given, pod, stop)
 
 
-def is_waiting(apis: Apis, spec: RunSpec, stop: threading.Event | None = None) -> bool:
-    """Tell whether all pods are there that were made to wait for the tests of shards.
-
-    Raises:
-        RunError: The cluster does not say.
-        Stopped: It was told to stop.
-    """
-
-    def waits(pod: V1Pod) -> bool:
-        states = [pods.container_state(pod, name) for name in (RUNNER, KEEPER)]
-        return not (pod.metadata.deletion_timestamp or any(each and each.terminated for each in states))
-
-    found = apis.ask("the pods that wait for tests", lambda: job_pods(apis, spec), stop=stop)
-    return len(found) == spec.shards and all(map(waits, found))
-
-
 def send_to(  # noqa: PLR0913, PLR0917 - what is sent, and to whom
     apis: Apis,
     spec: RunSpec,
@@ -443,15 +427,9 @@ def failure_of(pod: V1Pod) -> type[RunError]:
 
 def job_pod(apis: Apis, spec: RunSpec) -> V1Pod | None:
     """Return the Job's pod, or None while there is none."""
-    found = job_pods(apis, spec)
-    return found[0] if found else None
-
-
-def job_pods(apis: Apis, spec: RunSpec) -> list[V1Pod]:
-    """Return the Job's pods."""
     selector = f"{pods.JOB_NAME}={name_of(spec)}"
-    found: list[V1Pod] = apis.core.list_namespaced_pod(spec.namespace, label_selector=selector).items
-    return found
+    found = apis.core.list_namespaced_pod(spec.namespace, label_selector=selector).items
+    return found[0] if found else None
 
 
 def is_of_another(pod: V1Pod, spec: RunSpec) -> bool:

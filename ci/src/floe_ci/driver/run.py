@@ -216,11 +216,6 @@ class ClusterRun:
             Stopped: The run was told to stop.
         """
         self._begin()
-        if self._spec.is_ahead and not job.is_waiting(self._apis, self._spec, self._stop):
-            job.remove(self._apis, self._spec, self._stop)
-            self._spec = self._spec.model_copy(update={"is_ahead": False})
-            self._find_room()
-            self.make_job()
         spec = self._spec
         self._sharded = ShardedTests(
             self._apis, spec, self._given, raw, self._has_succeeded, self._others, self._stop, queue

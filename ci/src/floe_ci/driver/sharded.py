@@ -310,7 +310,7 @@ class ShardedTests:
             code = ended.exit_code if ended else 0
             if (keeper and keeper.waiting) or (code in job.ENDED_WITH_POD and not part.signalled.is_told(pod)):
                 return
-            if reason := pods.eviction(pod):
+            if code in job.ENDED_WITH_POD and (reason := pods.eviction(pod)):
                 raise job.failure_of(pod)(reason)
             found = job.TestsPod(pod, code)
             end = job.end_of(found, spec, self._others() if found.exit_code else (), took)

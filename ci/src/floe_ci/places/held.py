@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from floe_ci.listeners import Step
     from floe_ci.request import RunRequest
     from floe_ci.run import Run
-    from floe_ci.shards import Count
 
     Refresh = Callable[[RunRequest, "Heard"], Awaitable[Held]]
 
@@ -31,11 +30,7 @@ class HeldStay(DrivenStay):
     """A run's stay in a repository's cluster that was up before, or that is brought up to be looked at."""
 
     def __init__(
-        self,
-        run: Run,
-        held: Held | None = None,
-        refresh: Refresh | None = None,
-        ahead: Callable[[Count], str] = lambda _: "",
+        self, run: Run, held: Held | None = None, refresh: Refresh | None = None, ahead: Callable[[], str] = str
     ) -> None:
         """Prepare.
 
@@ -43,7 +38,7 @@ class HeldStay(DrivenStay):
             run: Whose stay it is.
             held: The cluster; None: one is brought up, and is kept only if the run says so.
             refresh: Brings the cluster up to date; None: its holder is asked to.
-            ahead: Returns what the names of so many pods end in that wait for tests; empty: there are none.
+            ahead: Returns what the names of a pod end in that waits for tests; empty: there is none.
         """
         self._run, self._held, self._refresh, self._ahead = run, held, refresh or self._ask_holder, ahead
         self._is_own = held is None
@@ -74,7 +69,8 @@ class HeldStay(DrivenStay):
         )
         began = datetime.now(UTC).replace(microsecond=0)
         brought = {"runner_image": there.runner_image, "tests": tests.packed, "since": began, "durations": known}
-        if tests.packed and (suffix := self._ahead(plan.shards)):
+        # The one that waits is one pod.
+        if tests.packed and plan.shards == 1 and (suffix := self._ahead()):
             brought |= {"suffix": suffix, "is_ahead": True}
         spec = plan.spec(namespace=held.namespace).model_copy(update=brought)
         self._driven = Driven(run, Apis.of_kubeconfig(held.kubeconfig.read_text(encoding="utf-8")), spec)

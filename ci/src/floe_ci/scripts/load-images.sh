@@ -17,6 +17,7 @@ done
 node=floe-control-plane
 [ "$(docker volume inspect --format '{{.Labels.nodes}}' floe-created 2> /dev/null)" = "$node " ] || exit 0
 timeout 20 sh -c "until docker exec $node ctr version > /dev/null 2>&1; do sleep 0.3; done" || exit 0
-for name in $names; do
-  docker exec --detach "$node" ctr --namespace k8s.io images pull --hosts-dir /etc/containerd/certs.d "$name" || true
-done
+# shellcheck disable=SC2016,SC2086 # for the node's shell; names of images, one word each
+docker exec --detach "$node" sh -c '
+  for name; do ctr --namespace k8s.io images pull --hosts-dir /etc/containerd/certs.d "$name" & done
+  wait' sh $names || true

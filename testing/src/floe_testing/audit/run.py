@@ -35,6 +35,10 @@ _TESTS: Final = re.compile(
     rb"^class \w+\([^)]*TestCase\b[^)]*\):(?:.|\n)*?^    (?:async )?def test|^(?:async )?def test_", re.MULTILINE
 )
 """What a module has that pytest would find tests in, if it looked."""
+_FOR_ALL: Final = frozenset({"conftest.py", "__init__.py"})
+"""Files that the tests beside them can't do without."""
+_NAMED_TESTS: Final = re.compile(rb"\b(?:def|class)\s+\w*test", re.IGNORECASE)
+"""What stands in each file with tests, whether it is Python or not."""
 
 
 @dataclass(frozen=True)
@@ -107,11 +111,12 @@ def read_report(file: _File, root: Path, rules: CollectionRules, project: Projec
     """Return what is found in one file; one that can't be read is a finding."""
     parsed = parse_module(file.path, root, rules, modules, explains=False)
     if not isinstance(parsed, ParsedModule):
+        severity = Severity.ERROR if _may_have_tests(file.path) else Severity.NOTE
         findings = [
-            Finding(each.path, each.line, 1, UNREADABLE, Severity.ERROR, f"not read: {each.message}")
+            Finding(each.path, each.line, 1, UNREADABLE, severity, f"not read: {each.message}")
             for each in parsed.problems
         ]
-        helper = not file.is_test and file.path.name not in {"conftest.py", "__init__.py"}
+        helper = not file.is_test and file.path.name not in _FOR_ALL
         return ModuleReport(parsed.relative, findings=() if helper else tuple(findings))
     if not file.is_test:
         parsed = replace(parsed, module=replace(parsed.module, tests=()), nodes={})
@@ -121,6 +126,14 @@ def read_report(file: _File, root: Path, rules: CollectionRules, project: Projec
         message = f"not read: {describe(error)}"
         finding = Finding(parsed.module.relative, 1, 1, UNREADABLE, Severity.ERROR, message)
         return ModuleReport(parsed.module.relative, findings=(finding,))
+
+
+def _may_have_tests(file: Path) -> bool:
+    """Tell whether there is a test in a file that is no Python, by its text: others may be what tests have written."""
+    try:
+        return file.name in _FOR_ALL or _NAMED_TESTS.search(file.read_bytes()) is not None
+    except OSError:
+        return True
 
 
 def _looked_at(parsed: ParsedModule, project: Project) -> ModuleReport:

@@ -214,13 +214,24 @@ def test_pod_that_is_deleted(spec: RunSpec, there: Cluster, orders: list[Any], t
     assert len(orders) == 3
 
 
-def test_pod_that_is_evicted(spec: RunSpec, there: Cluster, orders: list[Any], tmp_path: Path) -> None:
-    """A shard whose tests a signal ended because their node evicts the pod is lost, with what the node says."""
-    there.then[1] = pod(1, ended(143))
-    there.then[1].status.phase, there.then[1].status.reason = "Failed", "Evicted"
+@pytest.mark.parametrize(("code", "told"), [(143, None), (0, 0), (1, 1)])
+def test_pod_that_is_evicted(  # noqa: PLR0913, PLR0917 - what ends how, and where
+    spec: RunSpec, there: Cluster, orders: list[Any], tmp_path: Path, code: int, told: int | None
+) -> None:
+    """A shard whose tests a signal ended is lost if its node evicts the pod, as it says later; others have ended."""
+    there.then[1], out = pod(1, ended(code)), pod(1, ended(code))
+    out.status.phase, out.status.reason = "Failed", "Evicted"
+
+    def listing() -> client.V1PodList:
+        found = there.listing()
+        if there.pods[1] is there.then[1]:
+            there.pods[1] = out
+        return found
+
+    there.api.objects[PODS] = listing
     _, ends = run(there, spec, tmp_path)
-    assert [end.exit_code for end in ends] == [0, None, 0]
-    assert "was evicted" in ends[1].lost
+    assert [end.exit_code for end in ends] == [0, told, 0]
+    assert ("was evicted" in ends[1].lost) == (told is None)
     assert len(orders) == 3
 
 

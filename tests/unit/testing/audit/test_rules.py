@@ -3439,6 +3439,126 @@ FORMS: dict[str, tuple[str, int | None]] = {
         """,
         None,
     ),
+    "FT209 a call that must raise above": (
+        """
+        import unittest
+        class A(unittest.TestCase):
+            def test_a(self):
+                self.assertRaises(ValueError, place, -1, by="mail")
+                try:
+                    place(-1, by="mail")
+                except ValueError as error:
+                    self.assertIn("negative", str(error))
+        """,
+        None,
+    ),
+    "FT209 a message that must be raised above": (
+        """
+        import unittest
+        class A(unittest.TestCase):
+            def test_a(self):
+                self.assertRaisesRegex(ValueError, "-1", place, -1)
+                try:
+                    place(-1)
+                except ValueError as error:
+                    self.assertIn("negative", str(error))
+        """,
+        None,
+    ),
+    "FT209 a block that must raise above": (
+        """
+        import pytest
+        def test_a():
+            with pytest.raises(ValueError):
+                place(-1)
+            try:
+                place(-1)
+            except ValueError as error:
+                assert "negative" in str(error)
+        """,
+        None,
+    ),
+    "FT209 something else that must raise above": (
+        """
+        import pytest
+        def test_a():
+            with pytest.raises(ValueError):
+                place(-1)
+            try:
+                place(-2)
+            except ValueError as error:
+                assert "negative" in str(error)
+        """,
+        8,
+    ),
+    "FT209 a call that must raise below": (
+        """
+        import unittest
+        class A(unittest.TestCase):
+            def test_a(self):
+                try:
+                    place(-1)
+                except ValueError as error:
+                    self.assertIn("negative", str(error))
+                self.assertRaises(ValueError, place, -1)
+        """,
+        None,
+    ),
+    "FT209 an error that depends on the machine": (
+        """
+        def test_a(orders):
+            '''The order may or may not be in memory any more.'''
+            try:
+                orders.last()
+            except LookupError as error:
+                assert "gone" in str(error)
+        """,
+        None,
+    ),
+    "FT702 a marker that skips it, with a reason": (
+        """
+        import pytest
+        @pytest.mark.skipif(PY2, reason="no such error before")
+        def test_a():
+            if not PY2:
+                assert place(7) == 1
+        """,
+        None,
+    ),
+    "FT702 a marker that skips all else, with a reason": (
+        """
+        import unittest
+        @unittest.skipUnless(HAS_BROKER, "needs a broker")
+        class A(unittest.TestCase):
+            def test_a(self):
+                if not HAS_BROKER:
+                    return
+                self.assertEqual(place(7), 1)
+        """,
+        None,
+    ),
+    "FT702 a marker that lets only the return run": (
+        """
+        import pytest
+        @pytest.mark.skipif(not HAS_BROKER, reason="needs a broker")
+        def test_a():
+            if HAS_BROKER:
+                return
+            assert place(7) == 1
+        """,
+        5,
+    ),
+    "FT702 a marker of something else": (
+        """
+        import pytest
+        @pytest.mark.skipif(HAS_BROKER, reason="not with a broker")
+        def test_a():
+            if HAS_STORE:
+                return
+            assert place(7) == 1
+        """,
+        5,
+    ),
 }
 """What people write in place of what the examples have: source, and the line of the finding, None if there is none."""
 
@@ -3680,6 +3800,59 @@ def test_helper_that_is_no_python(repository: Repository) -> None:
     assert repository.audit().findings == ()
     repository.write("tests/test_b.py", "{% if a %}\n")
     assert [(finding.rule, finding.path) for finding in repository.audit().findings] == [("FT000", "tests/test_b.py")]
+
+
+def test_output_of_tests_that_is_no_python(repository: Repository) -> None:
+    """A file of a test's name without a test, as tests write them, is a note; one that tests need is an error."""
+    output = "'a': 1\n"
+    repository.write("tests/test_b.py", "def test_b(:\n")
+    for path in ("out/test_a.py", "conftest.py", "__init__.py"):
+        repository.write(f"tests/{path}", output)
+    found = {finding.path: finding.severity for finding in repository.audit().findings if finding.rule == "FT000"}
+    assert found == {
+        "tests/out/test_a.py": Severity.NOTE,
+        "tests/test_b.py": Severity.ERROR,
+        "tests/conftest.py": Severity.ERROR,
+        "tests/__init__.py": Severity.ERROR,
+    }
+
+
+@pytest.mark.parametrize(
+    ("params", "asked", "severity"),
+    [
+        ("(params=ORDERS)", "order", Severity.NOTE),
+        ("(params=ORDERS)", "order.lines[0]", Severity.NOTE),
+        ("(params=ORDERS)", "shop.Order(order).lines", Severity.NOTE),
+        ("(params=ORDERS)", "shop.total(order)", Severity.WARNING),
+        ("", "order.lines", Severity.WARNING),
+    ],
+)
+def test_return_that_a_fixture_asks_for(params: str, asked: str, severity: Severity, repository: Repository) -> None:
+    """Of what a fixture has parameters for there may be nothing to check; what the code makes of it must be there."""
+    code = (
+        f"import pytest\n@pytest.fixture{params}\ndef order(request):\n    return 7\n"
+        f"def test_a(order):\n    lines = {asked}\n    if not lines:\n        return\n    assert place(order) == 7\n"
+    )
+    repository.write("tests/unit/test_orders.py", code)
+    found = [finding for finding in repository.audit().findings if finding.rule == "FT702"]
+    assert [finding.severity for finding in found] == [severity]
+
+
+@pytest.mark.parametrize(
+    ("path", "severity"),
+    [
+        ("testshop/orders.py", Severity.NOTE),
+        ("test_shop/orders.py", Severity.WARNING),
+        ("shop/testing/orders.py", Severity.WARNING),
+    ],
+)
+def test_plain_errors_of_code_that_is_called_like_tests(path: str, severity: Severity, repository: Repository) -> None:
+    """A package whose name only begins like that of tests is code, whose plain exceptions have no other type."""
+    repository.write(path, "def check(amount):\n    if amount < 0:\n        raise Exception('negative')\n")
+    code = "import pytest\ndef test_a():\n    with pytest.raises(Exception):\n        place(-1)\n"
+    repository.write("tests/unit/test_orders.py", code)
+    found = [finding for finding in repository.audit().findings if finding.rule == "FT205"]
+    assert [finding.severity for finding in found] == [severity]
 
 
 def test_copied_models(repository: Repository) -> None:

@@ -53,7 +53,7 @@ class DuplicatedConfiguration(Rule):
 
     id = "FT601"
     name = "duplicated-configuration"
-    severity = Severity.WARNING
+    severity = Severity.NOTE
     reason = (
         "Where a service is, and how to log in, stands in several modules: change it in one, and the others test "
         "the old place, or nothing. Keep it in one fixture, or read it from the environment in one place."

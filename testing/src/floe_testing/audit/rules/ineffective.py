@@ -139,6 +139,12 @@ class BroadRaises(Rule):
         Example("""
             import pytest
 
+            def test_refusals_are_told():
+                assert_told(lambda: pytest.raises(Exception, Order, amount=-1), "refused: -1")
+        """),
+        Example("""
+            import pytest
+
             class BrokenStore:
                 def save(self, order):
                     raise Exception("from the store")
@@ -197,6 +203,7 @@ class BroadRaises(Rule):
         helped = any(map(_makes_broad, others))
         for call, function in found:
             told = helped or parametrized(function) or _is_looked_after(call.node, module, function)
+            told = told or any(isinstance(each, ast.Lambda) for each in function.ancestors(call.node))
             yield self.fact(module, call.node, function, key=_TOLD if told else "")
 
     def conclude(self, facts: Sequence[Fact], project: Project) -> Iterator[Finding]:
@@ -468,8 +475,8 @@ class AssertionInExcept(Rule):
     def check(self, module: Module) -> Iterator[Finding]:
         """Look at each `except` with a check in it."""
         for function in module.functions:
-            if function.test is None:
-                continue
+            if function.test is None or parametrized(function):
+                continue  # of some sets of parameters, that nothing is raised may be the outcome
             for node in function.all(ast.Try):
                 asserts = [each for handler in node.handlers for each in _asserts_in(handler.body, module, function)]
                 handled = [each for each in asserts if not _fails(each)]  # what fails says that there must be no error
@@ -481,10 +488,10 @@ class AssertionInExcept(Rule):
                     continue
                 if any(map(_is_tolerated, node.handlers)) or _is_of_one_case(node, handled, function):
                     continue
-                if _is_sure_to_raise(node.body) or _is_made_to_raise(node, module) or _is_told_what_to_expect(node):
+                if _is_sure_to_raise(node.body) or _is_made_to_raise(node, module):
                     continue
-                if parametrized(function):
-                    continue  # of some sets of parameters, that nothing is raised may be the outcome
+                if _must_raise(node, function) or _is_told_what_to_expect(node):
+                    continue
                 message = "nothing is checked where nothing is raised"
                 sure = not (_is_import(node.body) or _is_clean_exit(node, handled, function))
                 yield self.finding(module, handled[0], message, function, sure=sure)
@@ -691,10 +698,10 @@ _ANY_WILL_DO: Final = re.compile(
 
 _BLOCKS: Final = (ast.With, ast.AsyncWith)
 _TOLD: Final = "told"
-"""What is noted where a check behind a `raises` tells what happened, each set of parameters may raise its own, or a
-fixture or helper of the module makes a plain `Exception`."""
+"""What is noted where a check behind a `raises` tells what happened, each set of parameters may raise its own, a
+fixture or helper of the module makes a plain `Exception`, or a lambda hands the `raises` on to what asks for it."""
 _PLAIN: Final = re.compile(rb"^\s+raise Exception\b", re.MULTILINE)
-_OF_TESTS: Final = re.compile(r"(?:^|/)(?:test\w*|\w+_tests?|conftest|docs|examples)(?:/|\.py$)")
+_OF_TESTS: Final = re.compile(r"(?:^|/)(?:tests?|testing|test_\w+|\w+_tests?|conftest|docs|examples)(?:/|\.py$)")
 
 
 def _raises_plainly(root: Path) -> bool:
@@ -788,8 +795,14 @@ def _fails_otherwise(node: ast.Try, function: Function) -> bool:
     ) and (leaves or bool(noted) or bool(later))
 
 
+_UNCERTAIN: Final = ("may or may not", "might or might not")
+"""How a test says that an error depends on what it can't set."""
+
+
 def _may_be_absent(handled: Iterable[ast.Assert | ast.Call], module: Module, function: Function) -> bool:
-    """Tell whether a test asserts of an error only what it is not, and says that none needs to be raised."""
+    """Tell whether a test says that it may do without an error, or does, and asserts only what an error is not."""
+    if says(module, function, _UNCERTAIN):
+        return True
     return says(module, function, NOTHING_RAISED) and all(_is_denied(asserted(each, function)) for each in handled)
 
 
@@ -853,6 +866,23 @@ def _is_sure_to_raise(body: Sequence[ast.stmt]) -> bool:
         case [ast.Expr(value=value) | ast.Assign(value=value)]:
             return isinstance(value, ast.BinOp) and isinstance(value.op, ast.Div) and _is_zero(value.right)
     return False
+
+
+def _must_raise(node: ast.Try, function: Function) -> bool:
+    """Tell whether a test holds elsewhere that what a `try` does must raise, and does it again for a look at it."""
+    done = [ast.dump(each) for each in node.body]
+    held = (each.node for each in function.calls if each.last in _RAISES)
+    return any([ast.dump(each) for each in _held_to_raise(call, function)] == done for call in held)
+
+
+def _held_to_raise(call: ast.Call, function: Function) -> Sequence[ast.stmt]:
+    """Return what `raises(…)` holds to raise: the call that it is given, or the block that it begins."""
+    function_at = 2 if isinstance(call.func, ast.Attribute) and call.func.attr == "assertRaisesRegex" else 1
+    if len(call.args) > function_at:
+        called, *given = call.args[function_at:]
+        return [ast.Expr(ast.Call(called, given, call.keywords))]
+    around = next((each for each in function.ancestors(call) if isinstance(each, _BLOCKS)), None)
+    return [] if around is None else around.body
 
 
 def _is_zero(node: ast.expr) -> bool:

@@ -116,6 +116,19 @@ class SilentSkip(Rule):
                 assert order.total() == 7
         """),
         Example("""
+            import pytest
+
+            @pytest.fixture(params=ORDERS)
+            def order(request):
+                return Order(request.param)
+
+            def test_total(order):
+                lines = order.lines
+                if not lines:
+                    return
+                assert order.total() == 7
+        """),
+        Example("""
             from hypothesis import given, strategies
 
             @given(strategies.builds(Order))
@@ -159,8 +172,10 @@ class SilentSkip(Rule):
                 only_here = not (early or skips) and bool(lines) and _only_here(statement, lines, module, function)
                 if not (early or only_here) or _says_why(statement, leaves or statement, module):
                     continue
+                if _is_marked(statement, function, holds=early):
+                    continue
                 if leaves is not None and early:
-                    sure = not (_is_of_parameters(statement, function) or _does_more(leaves, function))
+                    sure = not (_is_of_parameters(statement, module, function) or _does_more(leaves, function))
                     yield self.finding(module, leaves, "returns before anything is checked", function, sure=sure)
                 else:
                     yield self.finding(module, statement, "checks nothing where this does not hold", function)
@@ -223,11 +238,52 @@ def _leaves(statement: ast.stmt, module: Module, function: Function) -> ast.stmt
     return None
 
 
-def _is_of_parameters(statement: ast.stmt, function: Function) -> bool:
+def _is_of_parameters(statement: ast.stmt, module: Module, function: Function) -> bool:
     """Tell whether a condition asks for what the test is given, of which there may be nothing to check."""
-    decorators = [] if isinstance(function.node, ast.Module) else function.node.decorator_list
-    drawn = function.parameters if any("given(" in ast.unparse(each) for each in decorators) else ()
-    return isinstance(statement, ast.If) and bool(names_in(statement.test) & {*parametrized(function), *drawn})
+    drawn = function.parameters if any("given(" in ast.unparse(each) for each in _decorators_of(function)) else ()
+    fixtures = (each for each in module.functions if each.kind == "fixture" and each.name in function.parameters)
+    varied = (each.name for each in fixtures if any(map(_has_parameters, _decorators_of(each))))
+    given = {*parametrized(function), *drawn, *varied}
+    for each in function.own(ast.Assign):
+        if names_in(each.value) & given and _is_part(each.value):
+            given |= set().union(*map(names_in, each.targets))
+    return isinstance(statement, ast.If) and bool(names_in(statement.test) & given)
+
+
+def _decorators_of(function: Function) -> list[ast.expr]:
+    return [] if isinstance(function.node, ast.Module) else function.node.decorator_list
+
+
+def _has_parameters(decorator: ast.expr) -> bool:
+    return isinstance(decorator, ast.Call) and any(each.arg == "params" for each in decorator.keywords)
+
+
+def _is_part(value: ast.expr) -> bool:
+    """Tell whether a value is a part of another, or an object made of it, and not what the code came to."""
+    calls = (each for each in ast.walk(value) if isinstance(each, ast.Call))
+    return all(ast.unparse(call.func).rpartition(".")[2][:1].isupper() for call in calls)
+
+
+def _is_marked(statement: ast.stmt, function: Function, *, holds: bool) -> bool:
+    """Tell whether a marker skips the test, with its reason, where a condition holds, or does not."""
+    if not isinstance(statement, ast.If):
+        return False
+    condition, positive = _as_condition(statement.test)
+    marked = [*_decorators_of(function), *(function.class_node.decorator_list if function.class_node else ())]
+    for each in marked:
+        if isinstance(each, ast.Call) and each.args:
+            name = ast.unparse(each.func).rpartition(".")[2]
+            skipped, where = _as_condition(each.args[0])
+            if name in {"skipif", "skipIf", "skipUnless"} and skipped == condition:
+                return (where != (name == "skipUnless")) == (positive == holds)
+    return False
+
+
+def _as_condition(test: ast.expr) -> tuple[str, bool]:
+    """Return a condition as it is written without a `not`, and whether it is without one."""
+    if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+        return ast.dump(test.operand), False
+    return ast.dump(test), True
 
 
 def _does_more(leaves: ast.stmt, function: Function) -> bool:
