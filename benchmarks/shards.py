@@ -216,7 +216,7 @@ def run(options: Sequence[str]) -> None:
         place = options[options.index("--on") :][:2] if "--on" in options else []
         subprocess.run([*call, "up", *options], cwd=source, check=True)
         try:
-            # The first of each way leaves the tests' durations, and has as many pods wait for the next.
+            # The first has all built and loaded, and leaves the tests' durations.
             of = {shards: [step(call, source, shards, options) for _ in range(TURNS + 1)][1:] for shards in (1, PARTS)}
         finally:
             subprocess.run([*call, "down", *place], cwd=source, check=False)
@@ -237,7 +237,7 @@ def step(call: Sequence[str], source: Path, shards: int, options: Sequence[str])
 
 
 def wait_until_quiet(source: Path) -> None:
-    """Wait until the pods of the run before are gone, and those that wait for the next are there, as after an edit."""
+    """Wait until the pods of the run before are gone, and the one for the next is there, as after an edit."""
     held = held_cluster.find(source)
     if held is None:
         return

@@ -26,17 +26,17 @@ NO_CLUSTER = '[ "$1" != volume ]'
 
 
 @pytest.fixture
-def load(tmp_path: Path) -> Callable[[str], list[str]]:
+def load(tmp_path: Path) -> Callable[..., list[str]]:
     """Return what loads two images, with a script in the place of `docker`, and returns all calls of the programs."""
     calls = tmp_path / "calls"
 
-    def call(docker: str) -> list[str]:
+    def call(docker: str, kubeconfig: str = "nowhere") -> list[str]:
         for name, script in {"docker": docker, "skopeo": "true"}.items():
             (tmp_path / name).write_text(
                 f'#!/bin/sh\necho {name} "$@" | tr "\\n" " " >> {calls}\necho >> {calls}\n{script}\n'
             )
             (tmp_path / name).chmod(0o755)
-        environment = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+        environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "KUBECONFIG": kubeconfig}
         subprocess.run(["sh", str(SCRIPT), *IMAGES], env=environment, check=True, timeout=60)
         return calls.read_text().splitlines()
 
@@ -48,7 +48,7 @@ def copied(calls: list[str]) -> list[list[str]]:
     return [call.split()[-2:] for call in calls if call.startswith("skopeo")]
 
 
-def test_one_node_that_is_started_again(load: Callable[[str], list[str]]) -> None:
+def test_one_node_that_is_started_again(load: Callable[..., list[str]]) -> None:
     """The registry has each image by repository and tag, and the node is told to pull it under its whole name."""
     calls = load(NODES % "floe-control-plane ")
     assert copied(calls) == [
@@ -61,8 +61,15 @@ def test_one_node_that_is_started_again(load: Callable[[str], list[str]]) -> Non
 
 
 @pytest.mark.parametrize("docker", [NODES % "floe-control-plane floe-worker ", NO_CLUSTER], ids=["several", "none"])
-def test_nodes_that_are_not_told(load: Callable[[str], list[str]], docker: str) -> None:
+def test_nodes_that_are_not_told(load: Callable[..., list[str]], docker: str) -> None:
     """With several nodes, or before there is one, images go to the registry alone."""
     calls = load(docker)
     assert len(copied(calls)) == 2
     assert not any("exec" in call for call in calls)
+
+
+def test_cluster_that_is_up(load: Callable[..., list[str]]) -> None:
+    """A node whose cluster is up is told nothing: what needs an image pulls it at once."""
+    calls = load(NODES % "floe-control-plane ", kubeconfig=__file__)
+    assert len(copied(calls)) == 2
+    assert not any("docker" in call.split()[0] for call in calls)

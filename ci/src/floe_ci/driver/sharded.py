@@ -308,9 +308,10 @@ class ShardedTests:
             self._lose(part, f"its pod {pod.metadata.name} was deleted while its tests ran")
         elif ended or self._succeeded(part.index):
             code = ended.exit_code if ended else 0
-            if (keeper and keeper.waiting) or (code in job.ENDED_WITH_POD and not part.signalled.is_told(pod)):
+            by_signal = code in job.ENDED_WITH_POD
+            if (keeper and keeper.waiting) or (by_signal and not part.signalled.is_told(pod)):
                 return
-            if code in job.ENDED_WITH_POD and (reason := pods.eviction(pod)):
+            if by_signal and (reason := pods.eviction(pod)):
                 raise job.failure_of(pod)(reason)
             found = job.TestsPod(pod, code)
             end = job.end_of(found, spec, self._others() if found.exit_code else (), took)

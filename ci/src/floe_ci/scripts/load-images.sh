@@ -12,6 +12,8 @@ while [ $# -gt 0 ]; do
   shift 3
 done
 
+# Where the cluster is up already, whoever needs an image pulls it at once.
+[ ! -e "${KUBECONFIG:-}" ] || exit 0
 # A node that is started again can pull long before its API is there. With several nodes it is not known yet which of
 # them will need an image. Nothing depends on it: what is not there is pulled when a pod needs it.
 node=floe-control-plane
