@@ -21,7 +21,7 @@ kind: ValidatingAdmissionPolicyBinding
 metadata: {name: broken}
 spec: {policyName: broken, validationActions: [Deny]}
 """
-"""Has the cluster's API make no namespace for any test; that of the services, which each run applies, may be applied."""
+"""Has the cluster's API make no namespace for any test; that of the services, which each run applies, may be."""
 
 How = Literal["deaf", "unselective", "refused"]
 """deaf: the Service leads to a port that nobody listens on. unselective: it keeps its endpoints, and tells of no pods.
