@@ -439,7 +439,7 @@ def failure_of(pod: V1Pod) -> type[RunError]:
 def job_pod(apis: Apis, spec: RunSpec) -> V1Pod | None:
     """Return the Job's pod, or None while there is none."""
     selector = f"{pods.JOB_NAME}={name_of(spec)}"
-    found = apis.core.list_namespaced_pod(spec.namespace, label_selector=selector).items
+    found = apis.pods(spec.namespace, selector)
     return found[0] if found else None
 
 

@@ -321,9 +321,7 @@ class ClusterRun:
     def _others(self) -> list[client.V1Pod]:
         """Return the services' pods, as far as the cluster tells."""
         try:
-            found = poll.in_time(
-                lambda: self._apis.core.list_namespaced_pod(self._spec.namespace).items, timeout=EVENTS
-            )
+            found = poll.in_time(lambda: self._apis.pods(self._spec.namespace), timeout=EVENTS)
         except (client.ApiException, urllib3.exceptions.HTTPError, poll.NotInTime):
             return []
         return [pod for pod in found if not pods.is_of_tests(pod)]
@@ -394,15 +392,15 @@ class Watcher:
                 follower.finish(max(over - time.monotonic(), 0.0))
 
     def _watch(self) -> None:
-        core, theirs = self._apis.core, addons.selector(self._spec)
+        theirs = addons.selector(self._spec)
         is_last = False
         while not is_last:
             is_last = self._over.wait(LOOK)
             try:
-                found = core.list_namespaced_pod(self._spec.namespace).items
+                found = self._apis.pods(self._spec.namespace)
                 self._follower.look([pod for pod in found if not job.is_of_another(pod, self._spec)])
                 for namespace, follower in self._beside.items():
-                    follower.look(core.list_namespaced_pod(namespace, label_selector=theirs).items)
+                    follower.look(self._apis.pods(namespace, theirs))
             except (client.ApiException, urllib3.exceptions.HTTPError, ValueError):
                 # The next look may succeed; the run itself notices a cluster that is gone, or that talks nonsense.
                 continue
