@@ -3976,6 +3976,15 @@ REFUSED = "def test_a(self):\n    try:\n        place(-1)\n    except OrderError
         (REFUSED.format(check="assert error is not None"), [Severity.WARNING]),
         (REFUSED.format(check="assert not error.retried"), [Severity.WARNING]),
         (REFUSED.format(check="fail(str(error))"), []),
+        (REFUSED.format(check="# some shops can never refuse\n        assert error.code == 2"), []),
+        (REFUSED.format(check="# the code that a shop has\n        assert error.code == 2"), [Severity.WARNING]),
+        (REFUSED.format(check="pass\n    except ShopError as error:\n        assert error.code == 2"), []),
+        (
+            REFUSED.format(check="assert error.code == 2").replace(
+                "    try", "    'Either succeeds, or says why.'\n    try"
+            ),
+            [],
+        ),
         (REFUSED.replace("place(-1)", "place(-1); fail('not refused')").format(check="assert error.code == 2"), []),
         (REFUSED.replace("place(-1)", "check_order(-1)").format(check="assert error.code == 2"), [Severity.NOTE]),
         (

@@ -69,7 +69,8 @@ def no_tests(audit: Audit) -> str:
     """Return which files can't be read, are plainly no tests, and are not shown as notes; nothing if there are none."""
     files = [finding.path for finding in audit.hidden if finding.rule == UNREADABLE]
     few = ", ".join(files[:_FEW]) + (", …" if len(files) > _FEW else "")
-    return f"{_several(len(files), 'file')} not read, and taken for no tests of the suite: {few}" if files else ""
+    taken = "no test" if len(files) == 1 else "no tests"
+    return f"{_several(len(files), 'file')} not read, and taken for {taken} of the suite: {few}" if files else ""
 
 
 def not_collected(audit: Audit) -> str:

@@ -425,7 +425,9 @@ class AssertionInExcept(Rule):
                     continue
                 if _fails_otherwise(node, function) or any(handler.type is None for handler in node.handlers):
                     continue
-                if any(map(_is_tolerated, node.handlers)) or _is_of_one_case(node, handled, function):
+                if any(_is_tolerated(each, module) for each in node.handlers) or _is_of_one_case(
+                    node, handled, function
+                ):
                     continue
                 if _is_sure_to_raise(node.body) or _is_made_to_raise(node, module):
                     continue
@@ -742,7 +744,14 @@ def _calls_check(body: Iterable[ast.stmt]) -> bool:
     return any(_CHECKS.search(ast.unparse(each).rpartition(".")[2].lower()) for each in called)
 
 
-_UNCERTAIN: Final = ("may or may not", "might or might not")
+_UNCERTAIN: Final = (
+    "may or may not",
+    "might or might not",
+    "either succeed",
+    "either pass",
+    "either work",
+    "either return",
+)
 """How a test says that an error depends on what it can't set."""
 
 
@@ -846,8 +855,21 @@ def _is_told_what_to_expect(node: ast.Try) -> bool:
     return not all(isinstance(each.value, ast.Constant) and isinstance(each.value.value, bool) for each in told)
 
 
-def _is_tolerated(handler: ast.ExceptHandler) -> bool:
-    """Tell whether an `except` lets only some errors pass, by their number, or goes on to a further try."""
+_FEW_WORDS: Final = 3
+_FOR_SOME: Final = re.compile(
+    r"\b(?:some|sometimes|may|might|can(?:not)?|never|only|either|depend\w*|if|unless|where)\b"
+)
+"""How comments say that an error comes in some cases only."""
+
+
+def _is_tolerated(handler: ast.ExceptHandler, module: Module) -> bool:
+    """Tell whether an `except` lets only some errors pass, as a number or a comment says, or goes on to another try."""
+    if all(isinstance(each, ast.Pass) for each in handler.body):
+        return True
+    first = handler.body[0]
+    said = module.comment_lines(handler.lineno, first.lineno)
+    if any(is_worded(text, _FEW_WORDS) and _FOR_SOME.search(text.lower()) for _, text in said):
+        return True
     leaves = isinstance(handler.body[-1], ast.Continue | ast.Break | ast.Return)
     return leaves or "errno" in names_in(handler) or any(isinstance(each, ast.Raise) for each in ast.walk(handler))
 
