@@ -30,21 +30,20 @@ from pages import ELSEWHERE, PAGES, ROOT, Block, blocks, commands, programs, typ
 pytestmark = pytest.mark.timeout(300)
 
 TOOLS = Path(sys.executable).parent
-SERVICES: Final = {
-    "docs/index.md",
-    "docs/guides/django.md",
-    "docs/guides/editors.md",
-    "docs/guides/local-testing.md",
-    "docs/guides/test-debugging.md",
-}
-"""Pages that begin with services of this machine: no test types all of their commands."""
+SERVICES = "tests/local/test_pages.py"
+"""Where pages are typed that begin with services of this machine."""
 CACHE: Final = ".cache"
 GUIDES: Final = "tests/functional/project/test_guides.py"
 OWN: Final = "tests/functional/project/test_pages.py"
 TYPED: Final = {
+    "docs/index.md": f"{SERVICES}::test_first_page",
     "docs/guides/audit.md": f"{OWN}::test_audit",
     "docs/guides/data-product.md": f"{OWN}::test_data_product",
+    "docs/guides/django.md": f"{SERVICES}::test_django",
+    "docs/guides/editors.md": f"{SERVICES}::test_editors",
+    "docs/guides/local-testing.md": f"{SERVICES}::test_local_testing",
     "docs/guides/performance.md": f"{OWN}::test_performance",
+    "docs/guides/test-debugging.md": f"{SERVICES}::test_test_debugging",
     "docs/guides/traceability.md": f"{OWN}::test_traceability",
 }
 """What types a page's commands, all but those that are typed elsewhere."""
@@ -60,7 +59,7 @@ READ: Final = {
     ("docs/guides/traceability.md", "markdown"): f"{OWN}::test_traceability",
     ("docs/guides/traceability.md", "yaml"): f"{OWN}::test_traceability",
     ("docs/guides/from-compose.md", "yaml"): "it is what the reader comes from",
-    ("docs/index.md", "text"): "it is what a run looks like",
+    ("docs/index.md", "text"): f"{SERVICES}::test_first_page",
 }
 """What reads, or runs, code of a page that is neither a command nor a table nor Python."""
 NAMES: Final = """
@@ -97,7 +96,7 @@ def there_is(test: str) -> bool:
 def test_each_command_is_typed() -> None:
     """Each command of each page is typed by a test of the page, or by the one that is told, or it is told why not."""
     untyped = {page: [each for each in commands(page) if each not in ELSEWHERE.get(page, {})] for page in PAGES}
-    assert {page for page, left in untyped.items() if left} == TYPED.keys() | SERVICES
+    assert {page for page, left in untyped.items() if left} == TYPED.keys()
     assert [(page, each) for page, told in ELSEWHERE.items() for each in told if each not in commands(page)] == []
     named = [where for told in (*ELSEWHERE.values(), TYPED, READ) for where in told.values()]
     assert [where for where in named if where.startswith("tests/") and not there_is(where)] == []
