@@ -14,6 +14,7 @@ from zipfile import ZipFile
 
 import pytest
 
+from pages import blocks
 from tests.local.conftest import DISTRIBUTIONS, ROOT, uv
 
 if TYPE_CHECKING:
@@ -109,17 +110,22 @@ def test_a_command_tells_its_version(clean: Clean, name: str) -> None:
 
 
 def test_the_main_job_runs_in_an_empty_folder(here: Here, clean: Clean, tmp_path: Path) -> None:
-    """A test in a folder that has nothing else, `init`, and the main job: it passes, and nothing of the run is left."""
+    """In a folder of tests and nothing else, `init` and the main job are all it takes, and nothing of a run is left."""
     folder = tmp_path / "empty"
-    (folder / "tests" / "unit").mkdir(parents=True)
-    (folder / "tests" / "unit" / "test_sum.py").write_text(TEST, encoding="utf-8")
+    (first,) = blocks("docs/index.md", "python")
+    tests = {"unit/test_sum.py": TEST, "integration/test_orders.py": first.text}
+    for name, text in tests.items():
+        (folder / "tests" / name).parent.mkdir(parents=True)
+        (folder / "tests" / name).write_text(text, encoding="utf-8")
+    (folder / "requirements.txt").write_text("psycopg[binary]\npytest\n", encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TMPDIR", str(here.temporary))
         patch.setenv("XDG_CACHE_HOME", str(here.cache))
         code, said = clean.run("floe-ci", "init", cwd=folder)
         assert code == 0, said
-        code, said = clean.run("floe-ci", "test", "--on", "local", "--tier", "unit", cwd=folder)
-    assert code == 0, said
-    assert "passed: tier unit, 1 passed" in said
-    assert sorted(path.name for path in folder.iterdir()) == ["floe-ci.toml", "results", "tests"]
+        for tier in ("unit", "integration"):
+            code, said = clean.run("floe-ci", "test", "--on", "local", "--tier", tier, cwd=folder)
+            assert code == 0, said
+            assert f"passed: tier {tier}, 1 passed" in said
+    assert {path.name for path in folder.iterdir()} == {"floe-ci.toml", "requirements.txt", "results", "tests"}
     assert here.wait_until_clean() == ([], [])

@@ -258,3 +258,34 @@ def test_tests_that_differ_in_each_process(here: Here) -> None:
     )
     code, said = here.run(*COMMAND, "--shards", "2")
     assert (code, "did not collect the same tests" in said) == (2, True), said
+
+
+OF_SERVICES = """
+import os
+
+import psycopg
+import pytest
+import redis
+
+@pytest.mark.parametrize("number", range(3))
+def test_settings(number):
+    host, port, user, database, password = (
+        os.environ[f"FLOE_POSTGRES_{name}"] for name in ("HOST", "PORT", "USER", "DATABASE", "PASSWORD")
+    )
+    with psycopg.connect(host=host, port=port, user=user, dbname=database, password=password) as connection:
+        assert connection.execute("show max_connections").fetchone() == ("300",)
+    variables = {name: os.environ[f"FLOE_REDIS_{name.upper()}"] for name in ("host", "port", "password")}
+    assert redis.Redis(**variables).config_get("maxmemory") == {"maxmemory": str(3 * 96 * 2**20)}
+"""
+
+
+def test_services_are_there_for_all_shards(here: Here) -> None:
+    """PostgreSQL takes the connections of each shard, and Redis its data."""
+    results = prepare(here, 'services = ["postgres", "redis"]\nshards = 3\n')
+    (here.repository / "tests" / "test_kinds.py").write_text(OF_SERVICES)
+    packages = 'install = ["psycopg[binary]", "pytest", "redis"]'
+    table = (here.repository / "pyproject.toml").read_text().replace('install = ["pytest"]', packages)
+    (here.repository / "pyproject.toml").write_text(table.replace('coverage = ["kinds"]\n', ""))
+    code, said = here.run(*COMMAND)
+    assert code == 0, said
+    assert len(list(junit.read(results / "junit.xml").cases)) == 3

@@ -35,7 +35,6 @@ STAYS: Final = f"{ENGINE}::test_cluster_that_stays"
 BUNDLE: Final = "tests/engine/test_bundle.py"
 EXISTING: Final = "tests/engine/test_existing_cluster.py"
 PLACES: Final = "tests/engine/test_three_places.py"
-INSTALLED: Final = "tests/local/test_installed.py"
 UPGRADE: Final = "tests/engine/test_chart_upgrade.py::test_release_is_upgraded"
 WORKFLOW: Final = "tests/functional/project/test_workflow.py"
 MAKEFILE: Final = "tests/unit/project/test_makefile.py"
@@ -109,7 +108,7 @@ ELSEWHERE: Final = {
         "floe-ci test --on cluster --context staging --push registry.example.com/team/runner:dev": (
             f"{EXISTING}::test_service_that_is_pushed"
         ),
-        "pip install '<this repository>/ci[local]'": f"{INSTALLED}::test_the_main_job_runs_in_an_empty_folder",
+        "pip install '<this repository>/ci[local]'": "tests/local/test_pages.py::test_first_page",
     },
     "docs/guides/test-debugging.md": {
         "kubectl get pods,jobs": STAYS,

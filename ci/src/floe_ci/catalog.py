@@ -16,6 +16,8 @@ from pydantic import AfterValidator, Field, model_validator
 from floe_ci import bundled
 from floe_ci.contract import CREDENTIALS_SECRET, LABEL_CONNECTION
 from floe_ci.errors import UserError, suggest
+from floe_ci.growth import PerShard
+from floe_ci.growth import faults as faults_of_growth
 from floe_ci.images import Reference
 from floe_ci.manifests import Manifests, read_documents
 from floe_ci.tables import Table, Text, Value, problem, read
@@ -87,6 +89,8 @@ class Description(Table):
     """The services that it can't be without."""
     clients: tuple[Text, ...] = ()
     """Packages that speak to it: who depends on one most likely needs it."""
+    per_shard: Mapping[str, PerShard] = Field(default_factory=dict)
+    """What each further shard of a run adds to its workloads, by their names."""
     local: Local | None = None
     """How it runs on this machine; None: by an entry point, or not at all."""
 
@@ -103,6 +107,8 @@ class Service:
     description: Description
     texts: Mapping[str, str]
     """The files that its `kustomization.yaml` names as resources."""
+    is_whole: bool = True
+    """Whether these are all of them: folders, and what is elsewhere, are not read."""
 
     @classmethod
     def read(cls, folder: Path, path: str) -> Self:
@@ -123,7 +129,7 @@ class Service:
             raise UserError(msg)
         resources = _resources(listed, f"{path}/{KUSTOMIZATION}")
         texts = {each: text for each in resources if (text := _file(folder / each)) is not None}
-        return cls(folder.name, path, folder, description, texts)
+        return cls(folder.name, path, folder, description, texts, len(texts) == len(resources))
 
     @property
     def is_of_package(self) -> bool:
@@ -188,7 +194,8 @@ class Catalog:
                 if need not in found
             ]
         if not problems:
-            problems = [fault for each in found.values() if not each.is_of_package for fault in _faults(catalog, each)]
+            own = [each for each in found.values() if not each.is_of_package]
+            problems = [fault for each in own for fault in (*_faults(catalog, each), *growth_faults(each))]
         if problems:
             plain = [each.removeprefix(f"{REPOSITORY}/") for each in problems]
             raise UserError.of(plain, "tool.floe-ci.service-folders")
@@ -231,12 +238,22 @@ class Catalog:
             raise UserError(msg)
         return f"{service.path}/image"
 
+    @property
+    def per_shard(self) -> dict[str, PerShard]:
+        """What each further shard of a run adds to the services' workloads, by the workloads' names."""
+        return per_shard(self.services.values())
+
     def suggested(self, packages: Iterable[str]) -> tuple[str, ...]:
         """Return the services that a repository with these dependencies most likely needs, first what others need."""
         known = set(packages)
         chosen = {name for name, each in self.services.items() if known.intersection(each.description.clients)}
         chosen |= {need for name in chosen for need in self.needs(name)}
         return tuple(sorted(chosen, key=lambda name: (len(self.needs(name)), name)))
+
+
+def per_shard(services: Iterable[Service]) -> dict[str, PerShard]:
+    """Return what each further shard of a run adds to the workloads of some services, by the workloads' names."""
+    return {name: each for service in services for name, each in service.description.per_shard.items()}
 
 
 @cache
@@ -261,6 +278,17 @@ def _faults(catalog: Catalog, service: Service) -> Iterator[str]:
     if local.port is None and len(service.ports) != 1:
         names = ", ".join(service.ports) or "none"
         yield f"{where}.port: is needed where the manifests don't have one Service ({names}): whose port it listens at"
+
+
+def growth_faults(service: Service) -> Iterator[str]:
+    """Yield what is wrong with what a service says of further shards: it is of no workload, or of what that lacks."""
+    where = f"{service.path}/{FILE}: per-shard"
+    workloads = [name for _, name in service.manifests.workloads()]
+    for name in service.description.per_shard:
+        if service.is_whole and name not in workloads:
+            yield f"{where}.{name}: the manifests have no workload of that name; {suggest(name, workloads)}"
+    for fault in faults_of_growth(service.manifests, service.description.per_shard):
+        yield f"{where}.{fault}"
 
 
 def _resources(kustomization: str, where: str) -> tuple[str, ...]:

@@ -36,7 +36,7 @@ from floe_ci.errors import UserError, shown, suggest
 from floe_ci.markers import marker_problem
 from floe_ci.shards import MOST as MOST_SHARDS
 from floe_ci.shards import Count, Schedule, Together
-from floe_ci.tables import RepositoryPath, Table, Text, Value, inside, problem, read, without_nul
+from floe_ci.tables import Quantity, RepositoryPath, Table, Text, Value, inside, problem, read, without_nul
 from floe_ci.templates import faults
 from floe_ci.tiers import TIERS, TierName, parse_tier
 from floe_ci.toml_files import OWN_FILE, TABLE, only_configuration_file, parse_toml, read_text
@@ -56,7 +56,6 @@ behind others that take no value, as in `-qt`."""
 _GROUP: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 _SCHEMA: Final = "$schema"
 """By this key a file tells an editor what may be in it."""
-_QUANTITY: Final = re.compile(r"(?=.*[1-9])\d+(\.\d+)?(m|k|[MGTP]|[KMGTP]i)?")
 OCI: Final = "oci://"
 """How the address of a chart in a registry begins."""
 _OCI: Final = re.compile(r"oci://[A-Za-z0-9.-]+(:[0-9]+)?(/[a-z0-9][a-z0-9._-]*)+")
@@ -125,13 +124,6 @@ def _known_tier(name: object) -> object:
         reason = f"unknown tier; {suggest(str(name), TIERS)}"
         raise problem(reason)
     return name
-
-
-def _quantity(text: str) -> str:
-    if not _QUANTITY.fullmatch(text):
-        reason = f"not an amount as Kubernetes writes it, such as '2', '500m', '512Mi' or '4Gi': {shown(text)}"
-        raise problem(reason)
-    return text
 
 
 def _variable_name(name: str) -> str:
@@ -219,7 +211,6 @@ Tier = Annotated[TierName, BeforeValidator(_known_tier)]
 Variable = Annotated[str, AfterValidator(_variable_name)]
 DebianPackage = Annotated[str, AfterValidator(_debian_package)]
 Seconds = Annotated[int, Field(strict=True, ge=1, le=LONGEST_TIME)]
-Quantity = Annotated[str, AfterValidator(_quantity)]
 Times = Annotated[int, Field(strict=True, ge=0, le=MOST_RETRIES)]
 ChartPath = Annotated[Text, AfterValidator(_chart_path)]
 Release = Annotated[Text, AfterValidator(_release)]

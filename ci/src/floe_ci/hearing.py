@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import IO, TYPE_CHECKING
 
 from floe_ci.local import messages
@@ -42,7 +43,14 @@ class Hearing:
                 case messages.TestEnds() as test:
                     progress.ended(test.test, test.outcome, test.seconds, test.message, test.done, test.total)
                 case messages.Judged() as judged:
-                    self.outcome = Outcome(judged.verdict, judged.exit_code, self._request.results, judged.summary)
+                    self.outcome = Outcome(
+                        judged.verdict,
+                        judged.exit_code,
+                        self._request.results,
+                        judged.summary,
+                        judged.problem,
+                        judged.began,
+                    )
                     progress.verdict(self.outcome)
                 case messages.Done() | messages.Refused() | messages.Up() as last:
                     return last
@@ -59,6 +67,8 @@ def finish_for(request: RunRequest, place: PlaceName, progress: Progress, proble
     folder = RunFolder.resume(request.results, run_id=request.run_id, tier=request.tier, place=place)
     end = End(problem=Problem("infrastructure", problem))
     outcome = results.finish(folder, request.tier, request.run_id, end, Timings(), None)
+    # Nobody knows whether tests had begun.
+    outcome = replace(outcome, began=True)
     progress.verdict(outcome)
     return outcome
 

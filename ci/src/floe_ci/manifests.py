@@ -1,10 +1,9 @@
 """Rendered Kubernetes manifests: what they refer to, and what a run changes in them."""
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any, ClassVar, Final, NamedTuple, Self
 
 import yaml
@@ -25,12 +24,10 @@ _TEMPLATE_PATHS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Where each kind keeps its pod template."""
 
-_QUANTITY: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)([A-Za-z]*)")
 _DEEP: Final = 400
 """Levels that whatever is done with a document has room for: the slow loader refuses one that is deeper."""
 _INDENT: Final = " -?:"
 """What a line of a block may begin with, a level or more each."""
-_CONNECTIONS: Final = re.compile(r"\A(max_connections=)([0-9]{1,6})\Z")
 
 
 class _KubectlScalars:
@@ -127,7 +124,7 @@ class Manifests:
 
     def images(self) -> tuple[str, ...]:
         """Return every image of the pod templates, sorted, each once."""
-        return tuple(sorted({item["image"] for item in _containers(self.documents) if item.get("image")}))
+        return tuple(sorted({item["image"] for item in containers(self.documents) if item.get("image")}))
 
     def credential_keys(self, secret_name: str) -> tuple[str, ...]:
         """Return every key that a `secretKeyRef` takes from that Secret, sorted."""
@@ -199,31 +196,9 @@ class Manifests:
     def with_images(self, mapping: Callable[[str], str]) -> Self:
         """Return the objects with each image replaced by what `mapping` makes of it."""
         documents = deepcopy(self.documents)
-        for item in _containers(documents):
+        for item in containers(documents):
             if item.get("image"):
                 item["image"] = mapping(item["image"])
-        return type(self)(documents)
-
-    def for_shards(self, count: int, limited: Collection[str] = ()) -> Self:
-        """Return the objects for so many shards: a PostgreSQL that says `max_connections=` takes those of each.
-
-        Each connection is a process, so the server may take as many times the memory, unless it is one of the workloads
-        that somebody has `limited`.
-        """
-        documents = deepcopy(self.documents)
-        for document in documents:
-            for item in _containers((document,)):
-                before = [str(argument) for argument in item.get("args") or ()]
-                after = [_CONNECTIONS.sub(lambda found: f"{found[1]}{int(found[2]) * count}", each) for each in before]
-                if after == before:
-                    continue
-                item["args"] = after
-                resources = item.get("resources") or {}
-                limits = resources.get("limits") or {}
-                if "memory" in limits and document["metadata"]["name"] not in limited:
-                    # Without a request of its own it would ask for all that it may take.
-                    resources["requests"] = {"memory": limits["memory"], **(resources.get("requests") or {})}
-                    limits["memory"] = _multiplied(str(limits["memory"]), count)
         return type(self)(documents)
 
     def to_yaml(self) -> str:
@@ -238,10 +213,14 @@ class Manifests:
         ]
 
 
-def _multiplied(quantity: str, count: int) -> str:
-    """Return so many times a quantity of Kubernetes, such as `512Mi`; what is none stays, for the cluster to refuse."""
-    found = _QUANTITY.fullmatch(quantity)
-    return f"{Decimal(found[1]) * count:f}{found[2]}" if found else quantity
+def containers(
+    documents: tuple[Document, ...], fields: tuple[str, ...] = ("initContainers", "containers")
+) -> Iterator[Document]:
+    """Yield the containers of the pod templates within `documents`, those of some fields."""
+    for template in _templates(documents):
+        spec = template.get("spec") or {}
+        for field in fields:
+            yield from spec.get(field) or []
 
 
 def _items(document: Located) -> list[Located]:
@@ -274,13 +253,6 @@ def _templates(documents: tuple[Document, ...]) -> Iterator[Document]:
             template = template.get(key) if isinstance(template, dict) else None
         if isinstance(template, dict):
             yield template
-
-
-def _containers(documents: tuple[Document, ...]) -> Iterator[Document]:
-    for template in _templates(documents):
-        spec = template.get("spec") or {}
-        for field in ("initContainers", "containers"):
-            yield from spec.get(field) or []
 
 
 def _find(value: object, key: str) -> Iterator[Document]:

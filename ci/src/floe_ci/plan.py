@@ -12,6 +12,7 @@ from floe_ci.catalog import Catalog
 from floe_ci.config import read_repository
 from floe_ci.driver.spec import RunSpec
 from floe_ci.errors import UserError
+from floe_ci.growth import grown
 from floe_ci.manifests import Manifests
 from floe_ci.shards import DURATIONS, known_durations
 
@@ -118,6 +119,10 @@ class Plan:
             raise UserError(msg)
         return count
 
+    def shards_of_services(self, auto: int) -> int:
+        """Return for how many shards services are made: no server bears any number; `auto` stands for that count."""
+        return min(auto if self.shards == "auto" else self.shards, MOST_MULTIPLIED)
+
     @property
     def schedule(self) -> Schedule:
         """Whether each part has its tests from the start, or is handed them as it becomes free."""
@@ -202,9 +207,10 @@ class Plan:
         )
 
     def _services_of_shards(self) -> Manifests:
-        count = AUTO if self.shards == "auto" else min(self.shards, MOST_MULTIPLIED)
-        limited = [name for name, given in self.tier.resources.items() if given.memory]
-        return self.services if count == 1 else self.services.for_shards(count, limited)
+        count = self.shards_of_services(AUTO)
+        # By the workloads' names: a tier's own Kustomize folder may bring a service that is here too.
+        fixed = {name: set(each.model_dump(exclude_none=True)) for name, each in self.tier.resources.items()}
+        return grown(self.services, count, self.catalog.per_shard, fixed)
 
 
 def namespace(request: RunRequest) -> str:

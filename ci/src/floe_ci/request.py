@@ -23,6 +23,11 @@ _HALVES: Final = re.compile(r"[\ud800-\udfff]")
 TOGETHER: Final = "--registry-user and --registry-password belong together: give both"
 
 
+def new_id() -> str:
+    """Return an id that no other run has."""
+    return uuid.uuid4().hex[:8]
+
+
 @dataclass(frozen=True)
 class RunRequest:
     """What the caller asks of a place."""
@@ -71,7 +76,13 @@ class RunRequest:
     """Seconds without a run after which a cluster that stays ends."""
     from_there: str = ""
     """What a command needs to find the repository from where this was asked: ` --source FOLDER`, or nothing."""
-    run_id: str = field(default_factory=lambda: uuid.uuid4().hex[:8])
+    run_id: str = field(default_factory=new_id)
+    earlier: tuple[str, ...] = ()
+    """What became of attempts before this one, a line each."""
+
+    def again(self, line: str) -> Self:
+        """Return the same for another attempt, as a run of its own, which tells a line of the one before."""
+        return replace(self, run_id=new_id(), earlier=(*self.earlier, line))
 
     def absolute(self) -> Self:
         """Return the same for a process that is elsewhere.

@@ -257,6 +257,8 @@ async def run(request: RunRequest, place: Place, told: Progress, interrupts: Int
     with interrupts.listening():
         async with anyio.create_task_group() as background:
             this = Run(request, folder, told, interrupts, background)
+            for line in request.earlier:
+                this.note(line)
             this.beside(lambda: grow(this))
             stay = Entrance(place, this)
             end = await live_through(this, stay)

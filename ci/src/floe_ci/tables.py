@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 _BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+")
+_QUANTITY: Final = re.compile(r"(?=.*[1-9])\d+(\.\d+)?(m|k|[MGTP]|[KMGTP]i)?")
 LONGEST_TEXT: Final = 100_000
 """Characters of one argument or variable: a process takes no more."""
 
@@ -80,10 +81,19 @@ def inside(path: str) -> str:
     return path
 
 
+def _quantity(text: str) -> str:
+    if not _QUANTITY.fullmatch(text):
+        reason = f"not an amount as Kubernetes writes it, such as '2', '500m', '512Mi' or '4Gi': {shown(text)}"
+        raise problem(reason)
+    return text
+
+
 Text = Annotated[str, Field(min_length=1, max_length=LONGEST_TEXT), AfterValidator(without_nul)]
 Value = Annotated[str, Field(max_length=LONGEST_TEXT), AfterValidator(without_nul)]
 """Of a variable or an argument: it may be empty."""
 RepositoryPath = Annotated[Text, AfterValidator(inside)]
+Quantity = Annotated[str, AfterValidator(_quantity)]
+"""Of Kubernetes: `"500m"`, `"512Mi"`."""
 Read = TypeVar("Read", bound=Table)
 
 

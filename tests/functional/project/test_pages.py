@@ -18,7 +18,9 @@ import click
 import floe_ci.cli
 import pytest
 import yaml
+from floe_ci.catalog import Description
 from floe_ci.config import read_repository
+from floe_ci.tables import read
 
 import floe_testing.cli
 from floe_testing.audit.config import AuditConfig
@@ -30,21 +32,20 @@ from pages import ELSEWHERE, PAGES, ROOT, Block, blocks, commands, programs, typ
 pytestmark = pytest.mark.timeout(300)
 
 TOOLS = Path(sys.executable).parent
-SERVICES: Final = {
-    "docs/index.md",
-    "docs/guides/django.md",
-    "docs/guides/editors.md",
-    "docs/guides/local-testing.md",
-    "docs/guides/test-debugging.md",
-}
-"""Pages that begin with services of this machine: no test types all of their commands."""
+SERVICES = "tests/local/test_pages.py"
+"""Where pages are typed that begin with services of this machine."""
 CACHE: Final = ".cache"
 GUIDES: Final = "tests/functional/project/test_guides.py"
 OWN: Final = "tests/functional/project/test_pages.py"
 TYPED: Final = {
+    "docs/index.md": f"{SERVICES}::test_first_page",
     "docs/guides/audit.md": f"{OWN}::test_audit",
     "docs/guides/data-product.md": f"{OWN}::test_data_product",
+    "docs/guides/django.md": f"{SERVICES}::test_django",
+    "docs/guides/editors.md": f"{SERVICES}::test_editors",
+    "docs/guides/local-testing.md": f"{SERVICES}::test_local_testing",
     "docs/guides/performance.md": f"{OWN}::test_performance",
+    "docs/guides/test-debugging.md": f"{SERVICES}::test_test_debugging",
     "docs/guides/traceability.md": f"{OWN}::test_traceability",
 }
 """What types a page's commands, all but those that are typed elsewhere."""
@@ -60,7 +61,7 @@ READ: Final = {
     ("docs/guides/traceability.md", "markdown"): f"{OWN}::test_traceability",
     ("docs/guides/traceability.md", "yaml"): f"{OWN}::test_traceability",
     ("docs/guides/from-compose.md", "yaml"): "it is what the reader comes from",
-    ("docs/index.md", "text"): "it is what a run looks like",
+    ("docs/index.md", "text"): f"{SERVICES}::test_first_page",
 }
 """What reads, or runs, code of a page that is neither a command nor a table nor Python."""
 NAMES: Final = """
@@ -97,7 +98,7 @@ def there_is(test: str) -> bool:
 def test_each_command_is_typed() -> None:
     """Each command of each page is typed by a test of the page, or by the one that is told, or it is told why not."""
     untyped = {page: [each for each in commands(page) if each not in ELSEWHERE.get(page, {})] for page in PAGES}
-    assert {page for page, left in untyped.items() if left} == TYPED.keys() | SERVICES
+    assert {page for page, left in untyped.items() if left} == TYPED.keys()
     assert [(page, each) for page, told in ELSEWHERE.items() for each in told if each not in commands(page)] == []
     named = [where for told in (*ELSEWHERE.values(), TYPED, READ) for where in told.values()]
     assert [where for where in named if where.startswith("tests/") and not there_is(where)] == []
@@ -152,8 +153,8 @@ def test_commands_within_texts_are_ours() -> None:
 
 
 TABLES: Final = [block for page in PAGES for block in blocks(page, "toml") if not block.text.startswith(EXAMPLE)]
-SHOWN: Final = ({"about", "local"}, {"requirements"})
-"""The keys of tables that other tests read: a service's own file, a document of requirements."""
+SHOWN: Final = ({"requirements"},)
+"""The keys of tables that other tests read: a document of requirements."""
 
 
 @pytest.mark.parametrize("block", TABLES, ids=str)
@@ -164,10 +165,10 @@ def test_tables_are_taken(block: Block, tmp_path: Path) -> None:
         shutil.copytree(ROOT / "examples" / name / "services", tmp_path / folder)
     tables = tomllib.loads(block.text)
     tool = tables.get("tool", {})
-    read = 0
+    read_tables = 0
     if "floe-ci" in tool:
         assert read_repository(tmp_path)[0].tiers
-        read += 1
+        read_tables += 1
     for model, name in (
         (AuditConfig, "audit"),
         (PerformanceConfig, "performance"),
@@ -175,9 +176,12 @@ def test_tables_are_taken(block: Block, tmp_path: Path) -> None:
     ):
         if name in tool.get("floe-testing", {}):
             assert read_settings(model, name, tmp_path) != model()
-            read += 1
+            read_tables += 1
+    if tables.keys() <= set(Description.model_json_schema()["properties"]):
+        assert read(Description, {"about": "a service"} | tables, str(block)).local or "per-shard" in tables
+        read_tables += 1
     groups = tables.get("project", {}).get("entry-points", {})
-    assert read == 1 or groups.keys() == {"floe_testing.audit_rules"} or tables.keys() in SHOWN
+    assert read_tables == 1 or groups.keys() == {"floe_testing.audit_rules"} or tables.keys() in SHOWN
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,13 @@ PROJECT = """
     paths = ["tests"]
 """
 
+BROKEN = {
+    "kustomization.yaml": "resources: [broken.yaml]",
+    "broken.yaml": "{apiVersion: v1, kind: Service, metadata: {name: broken}, spec: {ports: [{port: 80}]}}",
+    "service.toml": 'about = "a server that can\'t be started"\n[local]\ncommand = ["false"]\n',
+}
+"""The folder of a service."""
+
 pytestmark = [pytest.mark.requirement("REQ-647"), pytest.mark.timeout(900)]
 
 
@@ -150,7 +157,27 @@ def test_version_of_kubernetes_goes_where_it_is_taken(tmp_path: Path, place: str
     (tmp_path / "repository").mkdir()
     inputs = {"FLOE_CI": "echo", "PLACE": place, "TIER": "unit", "KUBERNETES": "1.31.6", "ARGUMENTS": "-x"}
     code, said = run("action.yml: Run the tests", tmp_path / "repository", **inputs)
-    assert (code, said) == (0, f"test --on {place} --tier unit --results results/unit -x {given}".strip() + "\n")
+    assert (code, said) == (
+        0,
+        f"test --on {place} --tier unit --results results/unit --attempts 3 -x {given}".strip() + "\n",
+    )
+
+
+def test_a_service_that_breaks_is_tried_again(job: Job) -> None:
+    """Where a service can't be started the run is begun again, twice, and its summary says why."""
+    service = job.repository / "services" / "broken"
+    service.mkdir(parents=True)
+    for name, text in BROKEN.items():
+        (service / name).write_text(text, encoding="utf-8")
+    table = '[tool.floe-ci]\nservice-folders = ["services"]\n' + dedent(PROJECT) + 'services = ["broken"]\n'
+    (job.repository / "pyproject.toml").write_text(table, encoding="utf-8")
+    code, said = job.test("--keyword", "passes")
+    assert code == 3, said
+    summary = (job.repository / "results" / "unit" / "summary.md").read_text(encoding="utf-8")
+    before = "the one before broke before its first test: "
+    assert [f"attempt {number} of 3; {before}" in summary for number in (2, 3, 4)] == [True, True, False]
+    code, said = job.test("--keyword", "passes", "--attempts=1")
+    assert (code, before in said) == (3, False)
 
 
 @pytest.mark.requirement("REQ-644.5")

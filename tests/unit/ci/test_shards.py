@@ -6,7 +6,6 @@ import json
 import random
 from datetime import UTC, datetime
 from importlib.util import module_from_spec, spec_from_file_location
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,7 +16,6 @@ from floe_ci.errors import UserError
 from floe_ci.folder import RunFolder
 from floe_ci.junit import Case, Result, Suite
 from floe_ci.live import LiveTests
-from floe_ci.manifests import Manifests
 from floe_ci.plan import Plan
 from floe_ci.request import RunRequest
 from floe_ci.results import finish
@@ -30,6 +28,7 @@ from floe_testing.measuring.models import ControlGroup, Performance, Phases, Tes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 
 @pytest.fixture(scope="module")
@@ -414,33 +413,6 @@ def test_places_that_cannot_hand_out() -> None:
     assert planned(table.format(1)).static_note() == planned("", shards=3).static_note() == ""
 
 
-POSTGRES = Path(__file__).parents[3] / "k8s" / "base" / "postgres" / "statefulset.yaml"
-
-
-def of_postgres(table: str, count: Any) -> tuple[str, str]:  # noqa: ANN401 - a count
-    """Return how many connections PostgreSQL takes in a run of so many shards, and how much memory."""
-    manifests = Manifests.parse(POSTGRES.read_text(encoding="utf-8"), "postgres")
-    spec = planned(table, shards=count).with_manifests(manifests, Manifests(())).spec()
-    (document,) = Manifests.parse(spec.services, "spec").documents
-    (container,) = document["spec"]["template"]["spec"]["containers"]
-    return container["args"][-1], container["resources"]["limits"]["memory"]
-
-
-@pytest.mark.parametrize(
-    ("count", "connections", "memory"),
-    [(1, 100, "512Mi"), (4, 400, "2048Mi"), (200, 2000, "10240Mi"), ("auto", 800, "4096Mi")],
-)
-def test_connections_follow_the_shards(count: Any, connections: int, memory: str) -> None:  # noqa: ANN401 - a count
-    """PostgreSQL takes the connections of each shard, and the memory for them, up to what one server bears."""
-    assert of_postgres("", count) == (f"max_connections={connections}", memory)
-
-
-def test_memory_that_somebody_has_set() -> None:
-    """The memory that a tier's table gives a server is for all of its connections."""
-    table = '[tool.floe-ci.tiers.unit.resources]\npostgres = { memory = "1Gi" }\n'
-    assert of_postgres(table, 4) == ("max_connections=400", "1Gi")
-
-
 def test_durations_last(tmp_path: Path) -> None:
     """What is known of tests outlives the run that follows in the same folder."""
     target = tmp_path / "results"
@@ -458,12 +430,3 @@ def test_durations_of_another_kind(tmp_path: Path, text: str) -> None:
     (tmp_path / "d.json").write_text(text)
     with pytest.raises(UserError, match=r"d\.json"):
         shards.known_durations(tmp_path / "d.json")
-
-
-def test_memory_that_is_asked_for_stays() -> None:
-    """A server that says only what it may take asks for that, and for no more where it may take that of each shard."""
-    pod = "spec: {containers: [{name: db, args: ['max_connections=10'], resources: {limits: {memory: 1Gi}}}]}"
-    text = f"{{kind: Pod, apiVersion: v1, metadata: {{name: db}}, {pod}}}"
-    (document,) = Manifests.parse(text, "db").for_shards(8).documents
-    (container,) = document["spec"]["containers"]
-    assert container["resources"] == {"limits": {"memory": "8Gi"}, "requests": {"memory": "1Gi"}}

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
+from floe_ci.cli.test import MOST_ATTEMPTS
 from floe_ci.contract import TIMEOUTS
 
 ROOT = Path(__file__).parents[3]
@@ -106,7 +107,13 @@ def test_a_job_lasts_longer_than_its_tests_may() -> None:
     assert limits.pop("tests.yml: test") == "${{ inputs.timeout-minutes }}"
     assert all(0 < limit <= 120 for limit in limits.values())
     default = WORKFLOWS["tests.yml"][True]["workflow_call"]["inputs"]["timeout-minutes"]["default"]
-    assert default * 60 >= TIMEOUTS["job"] + 2 * TIMEOUTS["services"]
+    assert default * 60 >= TIMEOUTS["job"] + (1 + MOST_ATTEMPTS) * TIMEOUTS["services"]
+
+
+def test_infrastructure_is_tried_again_twice() -> None:
+    """The action has floe-ci begin again what breaks before its tests, as often as it may, and the tests but once."""
+    command = named(ACTION["runs"]["steps"], "Run the tests")["run"]
+    assert (MOST_ATTEMPTS, f"--attempts {MOST_ATTEMPTS} " in command) == (3, True)
 
 
 @pytest.mark.requirement("T052")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 from click.core import ParameterSource
@@ -14,8 +14,12 @@ from floe_ci.signals import remembered
 from floe_ci.verdict import table
 
 if TYPE_CHECKING:
-    from floe_ci.request import PlaceName
+    from floe_ci.listeners import Progress
+    from floe_ci.places import Place
+    from floe_ci.request import PlaceName, RunRequest
     from floe_ci.verdict import Outcome
+
+MOST_ATTEMPTS: Final = 3
 
 
 @click.command("test", cls=inner_loop.Command)
@@ -41,13 +45,22 @@ if TYPE_CHECKING:
     help="static: each shard has its tests from the start; dynamic: it is handed them as it becomes free. "
     "[default: as configured]",
 )
+@click.option(
+    "--attempts",
+    type=click.IntRange(1, MOST_ATTEMPTS),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Begin again what broke before its first test for want of a service, a cluster or an engine, until there "
+    f"were N attempts, {MOST_ATTEMPTS} at most; not with --keep.",
+)
 @click.option("--keep", is_flag=True, help="Leave what a failed run used, and say how to look into it.")
 @click.option("--fresh", is_flag=True, help="Use nothing that `floe-ci up` has left.")
 @click.option("--results", type=options.FOLDER, help="Where the results go. [default: results/<tier>]")
 @options.source
 @options.of_cluster
 @options.as_json
-def command(*, place: PlaceName | None, timeout: int | None, as_json: bool, **given: Any) -> None:  # noqa: ANN401 - as click gives them
+def command(*, place: PlaceName | None, timeout: int | None, as_json: bool, attempts: int, **given: Any) -> None:  # noqa: ANN401 - as click gives them
     r"""Run a tier's tests against real services, and leave the results.
 
     Files, folders and tests that are named run in place of all of the tier's: floe-ci test tests/unit/test_a.py::test_b
@@ -60,10 +73,10 @@ def command(*, place: PlaceName | None, timeout: int | None, as_json: bool, **gi
     {codes}
     """
     with remembered():
-        carry_out(place=place, timeout=timeout, as_json=as_json, **given)
+        carry_out(place=place, timeout=timeout, as_json=as_json, attempts=attempts, **given)
 
 
-def carry_out(*, place: PlaceName | None, timeout: int | None, as_json: bool, **given: Any) -> None:  # noqa: ANN401 - as above
+def carry_out(*, place: PlaceName | None, timeout: int | None, as_json: bool, attempts: int, **given: Any) -> None:  # noqa: ANN401 - as above
     """Carry out the run, show what it came to, and exit with its code."""
     from floe_ci import places, selection  # noqa: PLC0415 - here and below: `--help` needs none of it
     from floe_ci.cli import overview, progress  # noqa: PLC0415
@@ -83,10 +96,25 @@ def carry_out(*, place: PlaceName | None, timeout: int | None, as_json: bool, **
         place, request = options.settle(request, place, told)
         if place != "local":
             selection.refuse_elsewhere(request.selection)
-        outcome = places.place(place).run(request, told)
+        outcome = attempt(places.place(place), request, told, attempts)
     if as_json:
         click.echo(json.dumps({"place": place, **overview.Overview.read(outcome.folder).as_json()}, indent=2))
     click.get_current_context().exit(outcome.exit_code)
+
+
+def attempt(place: Place, request: RunRequest, told: Progress, most: int) -> Outcome:
+    """Carry out the run, and begin it again where it broke before any test had begun, until there were `most` attempts.
+
+    Each is a run of its own; the last one's results say what became of those before.
+    """
+    outcome = place.run(request, told)
+    for number in range(2, most + 1):
+        if outcome.verdict != "errored" or outcome.began or request.keep:
+            break
+        why = (outcome.problem or outcome.reason).strip().splitlines()[0]
+        request = request.again(f"attempt {number} of {most}; the one before broke before its first test: {why}")
+        outcome = place.run(request, told)
+    return outcome
 
 
 command.help = (command.help or "").replace("\\b", "\b").format(codes=table().replace("\n", "\n    "))

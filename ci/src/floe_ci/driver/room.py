@@ -11,6 +11,8 @@ from kubernetes import client
 from kubernetes.utils import parse_quantity
 
 from floe_ci.driver import nodes
+from floe_ci.errors import UserError
+from floe_ci.manifests import containers
 from floe_ci.shards import MOST
 
 if TYPE_CHECKING:
@@ -20,9 +22,10 @@ if TYPE_CHECKING:
     from kubernetes.client import V1Node, V1ResourceQuota
 
     from floe_ci.driver.apis import Apis
-    from floe_ci.manifests import Document
+    from floe_ci.manifests import Document, Manifests
 
 ONE: Final = Decimal(1)
+NOTHING: Final = Decimal()
 
 
 @dataclass(frozen=True)
@@ -37,22 +40,30 @@ class Room:
     """The quota that leaves room for the fewest, and for what; empty: there is none."""
 
     @classmethod
-    def of(cls, apis: Apis, namespace: str, job: Document, stop: threading.Event | None = None) -> Room:
+    def of(
+        cls, apis: Apis, namespace: str, job: Document, services: Manifests, stop: threading.Event | None = None
+    ) -> Room:
         """Ask the cluster.
 
         Args:
             apis: The cluster's.
             namespace: Where the tests are.
             job: Makes their pods.
+            services: What the tests run beside, whose pods need not be there yet.
             stop: Ends it when it is set.
 
         Raises:
+            UserError: A quota leaves no room for the services; every one that doesn't is told.
             RunError: The cluster does not answer.
             Stopped: It was told to stop.
         """
         takers = apis.ask("nodes", lambda: nodes.ready(apis.core), stop=stop)
         quotas = apis.ask("quotas", lambda: quotas_of(apis, namespace), stop=stop)
-        pods, least = left(quotas, needs(job))
+        taken = needs_of_all(services)
+        if problems := short(quotas, taken):
+            msg = "; ".join(problems)
+            raise UserError(msg)
+        pods, least = left(quotas, needs(job), taken)
         return cls(processors(takers), pods, least)
 
     @property
@@ -94,24 +105,66 @@ def processors(takers: Iterable[V1Node]) -> int:
     return sum(int(parse_quantity((node.status.allocatable or {}).get("cpu", 0))) for node in takers)
 
 
-def needs(job: Document) -> dict[str, Decimal]:
-    """Return what a pod of a Job takes of a quota, by the quota's own names."""
+def needs(workload: Document) -> dict[str, Decimal]:
+    """Return what a pod of a workload takes of a quota, by the quota's own names."""
     found = dict[str, Decimal]()
-    for container in job["spec"]["template"]["spec"]["containers"]:
-        for what in ("requests", "limits"):
-            for name, amount in ((container.get("resources") or {}).get(what) or {}).items():
-                found[f"{what}.{name}"] = found.get(f"{what}.{name}", Decimal()) + parse_quantity(amount)
+    for container in containers((workload,), ("containers",)):
+        resources = container.get("resources") or {}
+        limits = resources.get("limits") or {}
+        # Who asks for nothing asks for all that it may take.
+        for what, amounts in (("requests", {**limits, **(resources.get("requests") or {})}), ("limits", limits)):
+            for name, amount in amounts.items():
+                found[f"{what}.{name}"] = found.get(f"{what}.{name}", NOTHING) + parse_quantity(amount)
     named = {name.removeprefix("requests."): amount for name, amount in found.items() if name.startswith("requests.")}
     return {**found, **named, "pods": ONE, "count/pods": ONE}
 
 
-def left(quotas: Iterable[V1ResourceQuota], needed: Mapping[str, Decimal]) -> tuple[int, str]:
-    """Return how many pods with such needs quotas leave room for, and which leaves the least, for what."""
+def needs_of_all(services: Manifests) -> dict[str, Decimal]:
+    """Return what the pods of all workloads take of a quota together, by the quota's own names."""
+    found = dict[str, Decimal]()
+    kept = services.workloads()
+    for document in services.documents:
+        if (document["kind"], document["metadata"]["name"]) in kept:
+            replicas = (document.get("spec") or {}).get("replicas", 1)
+            for name, amount in needs(document).items():
+                found[name] = found.get(name, NOTHING) + amount * replicas
+    return found
+
+
+def short(quotas: Iterable[V1ResourceQuota], taken: Mapping[str, Decimal]) -> list[str]:
+    """Return of which quotas the services would take more than there is, in words for a reader."""
+    return [
+        f"quota {quota.metadata.name} allows {hard} of {name}, and the services take {shown(name, taken[name])} "
+        "with so many shards: ask for fewer, or limit the services in `resources` of the tier"
+        for quota in quotas
+        for name, hard in (quota.status.hard or {}).items()
+        if is_for_services(quota) and taken.get(name, NOTHING) > parse_quantity(hard)
+    ]
+
+
+def left(
+    quotas: Iterable[V1ResourceQuota], needed: Mapping[str, Decimal], taken: Mapping[str, Decimal]
+) -> tuple[int, str]:
+    """Return how many pods with such needs quotas leave room for, and which leaves the least, for what.
+
+    The services' pods, which take some of it, may be there already or be yet to come.
+    """
     rooms = [(MOST, "")]
     for quota in quotas:
         used = quota.status.used or {}
         for name, hard in (quota.status.hard or {}).items():
             if needed.get(name):
-                free = parse_quantity(hard) - parse_quantity(used.get(name, 0))
+                own = taken.get(name, NOTHING) if is_for_services(quota) else NOTHING
+                free = parse_quantity(hard) - max(own, parse_quantity(used.get(name, 0)))
                 rooms.append((max(0, int(free / needed[name])), f"quota {quota.metadata.name} ({name})"))
     return min(rooms, key=lambda room: room[0])
+
+
+def shown(name: str, amount: Decimal) -> str:
+    """Return an amount of what a quota calls so, as a reader would write it."""
+    return f"{amount / 2**20:.0f}Mi" if name.endswith("memory") else f"{amount.normalize():f}"
+
+
+def is_for_services(quota: V1ResourceQuota) -> bool:
+    """Tell whether a quota is for all pods: one with scopes may be for those that end by themselves, as tests' do."""
+    return not (quota.spec and (quota.spec.scopes or quota.spec.scope_selector))

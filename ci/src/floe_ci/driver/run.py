@@ -144,6 +144,7 @@ class ClusterRun:
             apply: Whether they are applied, or known to be; the tests' pod is made in either case, to wait for them.
 
         Raises:
+            UserError: A quota leaves no room for the services of so many shards.
             RunError: One of them is refused, or does not become ready.
             OutOfMemory: One of them takes more memory than it may.
             Stopped: The run was told to stop.
@@ -333,7 +334,7 @@ class ClusterRun:
             return
         documents = job.prepare(spec, self._services).documents
         made = next(each for each in documents if each["kind"] == "Job")
-        room = Room.of(self._apis, spec.namespace, made, self._stop)
+        room = Room.of(self._apis, spec.namespace, made, self._services, self._stop)
         shards = room.wanted if spec.shards == "auto" else spec.shards
         at_once = room.at_once(shards)
         # Where tests are handed out, those that come when others have ended would find nothing left.

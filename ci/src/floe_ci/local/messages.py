@@ -116,6 +116,9 @@ class Judged(Message):
     verdict: Verdict
     exit_code: int
     summary: str
+    problem: str | None = None
+    began: bool = True
+    """Whether the tests' process was started."""
 
 
 @dataclass(frozen=True)
@@ -220,7 +223,15 @@ class Teller(ABC):
 
     def verdict(self, outcome: Outcome) -> None:
         """Tell that the results are in place."""
-        self.send(Judged(verdict=outcome.verdict, exit_code=outcome.exit_code, summary=outcome.summary))
+        self.send(
+            Judged(
+                verdict=outcome.verdict,
+                exit_code=outcome.exit_code,
+                summary=outcome.summary,
+                problem=outcome.problem,
+                began=outcome.began,
+            )
+        )
 
 
 class Channel(Teller):

@@ -150,7 +150,8 @@ async def processes(site: Site) -> list[Process]:
         await initial.keep(data)
     changed = f"ALTER USER \"{user}\" PASSWORD '{site.passwords['FLOE_POSTGRES_PASSWORD']}'\n"
     await run(single, environment, home, changed, account)
-    options = tuple(part for key, value in SETTINGS.items() for part in ("-c", f"{key}={value}"))
+    own = SETTINGS | {"max_connections": str(site.number(NAME, "max_connections"))}
+    options = tuple(part for key, value in own.items() for part in ("-c", f"{key}={value}"))
     address = ("--host", HOST, "--port", port, "--username", user, "--dbname", database)
     query = (str(binaries / "psql"), *address, "--quiet", "--no-psqlrc", "--command", "SELECT 1")
     return [

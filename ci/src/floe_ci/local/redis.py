@@ -38,7 +38,7 @@ async def processes(site: Site) -> list[Process]:
         "dir": f'"{home}"',
         "save": '""',
         "appendonly": "yes",
-        "maxmemory": "96mb",
+        "maxmemory": f"{site.number(NAME, 'maxmemory')}mb",
         "maxmemory-policy": "noeviction",
     }
     # A file, because an argument would show the password to whoever lists processes.

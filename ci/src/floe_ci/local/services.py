@@ -55,6 +55,7 @@ class Services:
         offered: tuple[Offered, ...],
         timeout: float,  # noqa: ASYNC109 - seconds, told in the error
         known: Callable[[tuple[str, ...]], None] = lambda _: None,
+        shards: int = 1,
     ) -> None:
         """Start services and wait until all are ready, each for `timeout` seconds at most.
 
@@ -62,6 +63,7 @@ class Services:
             offered: Which.
             timeout: In seconds.
             known: Takes the passwords, before anything can write one down.
+            shards: How many parts of the tests they have to serve at the same time.
 
         Raises:
             ServiceError: One of them can't be started, or isn't ready in time: the first that failed.
@@ -72,7 +74,7 @@ class Services:
         self.names = tuple(each.here.name for each in offered)
         self.pids.mkdir(exist_ok=True)
         self.logs.mkdir(parents=True, exist_ok=True)
-        site = Site.plan((each.service for each in offered), self._workspace.folder)
+        site = Site.plan((each.service for each in offered), self._workspace.folder, shards)
         self.variables, self.passwords = site.variables, tuple(site.passwords.values())
         known(self.passwords)
         await together(*(self._start(each.here, site, timeout) for each in offered))

@@ -100,8 +100,9 @@ class LocalStay:
         assert self._offer  # noqa: S101 - the story enters first
         jobs = [self._install()] if self._run.with_tests else []
         if isinstance(self._there, Services):
-            limit = self._offer.plan.config.timeouts.services
-            jobs.append(self._there.start(self._offer.offered, limit, self._run.folder.redactor.add))
+            plan = self._offer.plan
+            limit, count = plan.config.timeouts.services, plan.shards_of_services(usable_processors())
+            jobs.append(self._there.start(self._offer.offered, limit, self._run.folder.redactor.add, count))
         elif self._there:
             self._run.folder.redactor.add(self._there.passwords)
         if self._there:

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from floe_ci import contract
+from floe_ci.catalog import per_shard
 from floe_ci.errors import RunError, UserError
+from floe_ci.growth import PerShard, grown, setting
 from floe_ci.local.probes import HOST
 from floe_ci.manifests import Manifests
 
@@ -38,10 +40,15 @@ class Site:
     services: tuple[Service, ...]
 
     @classmethod
-    def plan(cls, services: Iterable[Service], folder: Path) -> Site:
-        """Choose free ports and new passwords for services."""
+    def plan(cls, services: Iterable[Service], folder: Path, shards: int = 1) -> Site:
+        """Choose free ports and new passwords for services, which take what so many shards ask of them.
+
+        Limits are a cluster's: here it is their settings alone that grow.
+        """
         chosen = tuple(services)
         manifests = Manifests(tuple(document for each in chosen for document in each.manifests.documents))
+        settings = {name: PerShard(settings=each.settings) for name, each in per_shard(chosen).items()}
+        manifests = grown(manifests, shards, settings)
         names = [name for each in chosen for name in each.ports]
         keys = manifests.credential_keys(contract.CREDENTIALS_SECRET)
         passwords = {key: secrets.token_urlsafe(24) for key in keys}
@@ -75,6 +82,17 @@ class Site:
         service = configmap.removesuffix("-connection")
         msg = f"services: one of them needs '{service}' too; add it to the tier's services"
         raise UserError(msg)
+
+    def number(self, workload: str, name: str) -> int:
+        """Return a number among the settings that the manifests give to a workload.
+
+        Raises:
+            LookupError: They give it none of that name.
+        """
+        found = setting(self.manifests, workload, name)
+        if found is None:
+            raise LookupError(workload, name)
+        return found
 
     def environment(self, container: Mapping[str, Any]) -> dict[str, str]:
         """Return the variables that a manifest gives to a container."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -9,9 +10,10 @@ import pytest
 from click.testing import CliRunner, Result
 from floe_ci import places
 from floe_ci.cli import main
-from floe_ci.ends import End
+from floe_ci.ends import End, Problem
 from floe_ci.folder import RunFolder
 from floe_ci.listeners import Step
+from floe_ci.live import LiveTests
 from floe_ci.places import Finding
 from floe_ci.results import finish
 from floe_ci.steps import Timings
@@ -40,6 +42,10 @@ class Somewhere:
     name: PlaceName = "local"
     exit_code: int = 1
     error: Exception | None = None
+    broken: list[str] = field(default_factory=list)
+    """Why a run breaks before its first test: one reason after the other, until there is none left."""
+    breaks_late: bool = False
+    """Whether it breaks while its first test runs."""
     findings: list[Finding] = field(default_factory=lambda: [Finding("thing", "here", "it is here")])
     requests: list[RunRequest] = field(default_factory=list)
 
@@ -57,10 +63,16 @@ class Somewhere:
         step = Step("tests", 1.0, 4.5)
         progress.end(step)
         folder = RunFolder.take(request.results, run_id="abc", tier=request.tier, place=self.name)
-        folder.write("junit.xml", JUNIT)
         timings = Timings()
         timings.record(step)
-        outcome = finish(folder, request.tier, "abc", End(exit_code=self.exit_code), timings, None)
+        broken = Problem("infrastructure", self.broken.pop(0)) if self.broken else None
+        live = LiveTests()
+        if self.breaks_late:
+            live.feed(json.dumps({"event": "collected", "count": 3}))
+        if not broken:
+            folder.write("junit.xml", JUNIT)
+        end = End(None if broken else self.exit_code, broken)
+        outcome = finish(folder, request.tier, "abc", end, timings, live)
         progress.verdict(outcome)
         return outcome
 

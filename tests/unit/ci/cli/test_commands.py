@@ -250,6 +250,53 @@ def test_debugger_is_refused_in_a_pod(call: Call, somewhere: Somewhere) -> None:
     assert not somewhere.requests
 
 
+GONE = "the engine is gone\nand more"
+"""Why a run broke: a line, and what follows it."""
+
+
+def test_what_broke_before_its_tests_is_begun_again(call: Call, somewhere: Somewhere) -> None:
+    """A run that broke before its first test is begun again as a run of its own, which tells of the one before."""
+    somewhere.broken = [GONE]
+    assert call("test", "--on", "local", "--attempts", "3").exit_code == 1
+    first, second = somewhere.requests
+    assert (first.earlier, len({first.run_id, second.run_id})) == ((), 2)
+    assert second.earlier == ("attempt 2 of 3; the one before broke before its first test: the engine is gone",)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "broken", "times"),
+    [
+        ((), 1, 1),
+        (("--attempts", "3"), 9, 3),
+        (("--attempts", "2"), 9, 2),
+        (("--attempts", "3", "--keep"), 9, 1),
+        (("--attempts", "3"), 0, 1),
+    ],
+    ids=["not-asked", "twice-at-most", "once", "kept-for-a-look", "tests-failed"],
+)
+def test_how_often_a_run_is_begun(
+    call: Call, somewhere: Somewhere, arguments: tuple[str, ...], broken: int, times: int
+) -> None:
+    """A run is begun again only where it was asked for, broke before its tests, and is not kept for a look."""
+    somewhere.broken = [GONE] * broken
+    assert call("test", "--on", "local", *arguments).exit_code == (3 if broken else 1)
+    assert len(somewhere.requests) == times
+
+
+def test_run_whose_tests_had_begun_is_not_begun_again(call: Call, somewhere: Somewhere) -> None:
+    """What broke while tests ran may have cost an hour, and have left something: it is told, and not done again."""
+    somewhere.broken, somewhere.breaks_late = [GONE], True
+    assert call("test", "--on", "local", "--attempts", "3").exit_code == 3
+    assert len(somewhere.requests) == 1
+
+
+def test_more_attempts_than_there_may_be_are_refused(call: Call, somewhere: Somewhere) -> None:
+    """Infrastructure that has broken three times is broken: more is no attempt of the option's."""
+    done = call("test", "--on", "local", "--attempts", "4")
+    assert (done.exit_code, somewhere.requests) == (2, [])
+    assert "--attempts" in done.stderr
+
+
 def test_results_are_beside_those_of_other_tiers(call: Call, somewhere: Somewhere) -> None:
     """Where nobody says otherwise, a tier's results are in a folder of its name."""
     call("test", "--on", "local", "--tier", "unit")

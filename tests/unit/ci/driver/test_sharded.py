@@ -8,6 +8,7 @@ import tarfile
 import threading
 import time
 from collections import Counter
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from floe_ci.driver import job, order, poll, sharded
 from floe_ci.driver.deploy import Given
 from floe_ci.driver.job_pods import INDEX
 from floe_ci.driver.pods import JOB_NAME, TESTS_JOB
-from floe_ci.driver.room import Room, left, needs
+from floe_ci.driver.room import Room, left, needs, needs_of_all, short
 from floe_ci.driver.sharded import HANDED_FILE, PART_FILE, ShardedTests
 from floe_ci.errors import RunError
 from floe_ci.live import LiveTests
@@ -401,7 +402,47 @@ def quota(hard: dict[str, str], used: dict[str, str]) -> client.V1ResourceQuota:
 )
 def test_room_in_a_quota(spec: RunSpec, hard: dict[str, str], used: dict[str, str], room: int) -> None:
     """A quota leaves room for as many pods as what is left of it has for what one of them takes."""
-    assert left([quota(hard, used)], needs(prepared(spec)))[0] == room
+    assert left([quota(hard, used)], needs(prepared(spec)), {})[0] == room
+
+
+SERVICES = Manifests.parse(
+    """
+{kind: Deployment, apiVersion: apps/v1, metadata: {name: web}, spec: {replicas: 3, template: {spec: {containers: [
+  {name: web, resources: {requests: {cpu: 100m}, limits: {cpu: "1", memory: 1Gi}}}, {name: beside}]}}}}
+---
+{kind: ConfigMap, apiVersion: v1, metadata: {name: web}}
+""",
+    "services",
+)
+"""Three pods, which take 3 GiB."""
+
+
+def test_services_take_of_a_quota() -> None:
+    """What services ask for, or may take where they ask for nothing, counts once for each of their pods."""
+    gibibytes = 3 * 2**30
+    expected = {"requests.cpu": Decimal("0.3"), "cpu": Decimal("0.3"), "limits.cpu": 3, "pods": 3, "count/pods": 3}
+    memory = dict.fromkeys(("memory", "requests.memory", "limits.memory"), gibibytes)
+    assert needs_of_all(SERVICES) == {**expected, **memory}
+
+
+def test_services_that_are_yet_to_come(spec: RunSpec) -> None:
+    """Pods of services take of a quota whether they are counted already or not; of one for tests they take nothing."""
+    needed, taken = needs(prepared(spec)), needs_of_all(SERVICES)
+    rooms = [left([quota({"pods": "10"}, {"pods": used})], needed, taken)[0] for used in ("0", "3", "5")]
+    assert rooms == [7, 7, 5]
+    of_tests = quota({"pods": "10"}, {"pods": "0"})
+    of_tests.spec = client.V1ResourceQuotaSpec(scopes=["Terminating"])
+    assert left([of_tests], needed, taken)[0] == 10
+    assert short([of_tests], taken) == []
+
+
+def test_services_that_a_quota_has_no_room_for() -> None:
+    """Services that take more than a quota allows are refused before anybody waits for them, with what would do."""
+    (told,) = short([quota({"limits.memory": "2Gi", "pods": "3"}, {})], needs_of_all(SERVICES))
+    assert told == (
+        "quota small allows 2Gi of limits.memory, and the services take 3072Mi with so many shards: "
+        "ask for fewer, or limit the services in `resources` of the tier"
+    )
 
 
 def test_auto() -> None:
