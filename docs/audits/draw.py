@@ -27,10 +27,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 HERE = Path(__file__).parent
-LISTS = ("packages.csv", *(f"packages-{number}.csv" for number in range(2, 9)))
+LISTS = ("packages.csv", *(f"packages-{number}.csv" for number in range(2, 10)))
 SEED = 20261128
 IN_A_DRAW = 20
-BEGINS = {13: 240, 14: 271, 15: 300, 16: 340, 17: 360, 18: 400, 19: 440, 20: 480, 21: 580, 22: 680}
+BEGINS = {13: 240, 14: 271, 15: 300, 16: 340, 17: 360, 18: 400, 19: 440, 20: 480, 21: 580, 22: 680, 23: 780}
 """Where later draws begin; they have up to twice as many packages, and the next one begins where they end."""
 A_HUNDRED = 20
 """The first draw of a hundred packages, all of which are read, however few of their findings are drawn."""
