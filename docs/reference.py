@@ -12,6 +12,7 @@ import floe_ci.cli
 from _pytest.fixtures import FixtureFunctionDefinition  # no public name leads to it
 from floe_ci import catalog, summary, verdict
 from floe_ci.config import RUN_VARIABLES, Chart, Config, RunnerConfig, TierConfig, Timeouts
+from floe_ci.growth import PerShard
 from floe_ci.local import variables
 
 import floe_testing.cli
@@ -154,6 +155,7 @@ def services() -> str:
         ("The file", catalog.Description),
         ("[local]", catalog.Local),
         ("[local.ready]", catalog.Ready),
+        ("[per-shard.WORKLOAD]", PerShard),
     ):
         parts += [f"### {title}", _keys(model)]
     return _page(parts)
@@ -189,7 +191,7 @@ def _keys(model: type[BaseModel]) -> str:
 
 def _is_table(field: FieldInfo) -> bool:
     """Return whether a field is a table that has rows of its own."""
-    models = (RunnerConfig, Timeouts, TierConfig, catalog.Local, catalog.Ready)
+    models = (RunnerConfig, Timeouts, TierConfig, catalog.Local, catalog.Ready, PerShard)
     return any(model.__name__ in str(field.annotation) for model in models)
 
 
@@ -210,8 +212,8 @@ def _type(annotation: Any) -> str:  # noqa: ANN401 - whatever a field is annotat
         return _type(inner[0])
     if origin is Literal:
         return " or ".join(map(str, inner))
-    if origin is tuple:
-        return f"list of {_type(inner[0])}s"
+    if origin in {tuple, dict}:
+        return f"list of {_type(inner[0])}s" if origin is tuple else f"table of {_type(inner[1])}s"
     if annotation is Chart:
         return "table"
     if annotation in TYPES:
