@@ -11,6 +11,7 @@ import floe_ci.cli
 from _pytest.fixtures import FixtureFunctionDefinition  # no public name leads to it
 from floe_ci import catalog, summary, verdict
 from floe_ci.config import RUN_VARIABLES, Chart, Config, RunnerConfig, TierConfig, Timeouts
+from floe_ci.growth import PerShard
 from floe_ci.local import variables
 from floe_ci.request import TAKEN
 from floe_ci.schema import descriptions, one_line
@@ -158,6 +159,7 @@ def services() -> str:
         ("The file", catalog.Description),
         ("[local]", catalog.Local),
         ("[local.ready]", catalog.Ready),
+        ("[per-shard.WORKLOAD]", PerShard),
     ):
         parts += [f"### {title}", _keys(model)]
     return _page(parts)
@@ -193,7 +195,7 @@ def _keys(model: type[BaseModel]) -> str:
 
 def _is_table(field: FieldInfo) -> bool:
     """Return whether a field is a table that has rows of its own."""
-    models = (RunnerConfig, Timeouts, TierConfig, catalog.Local, catalog.Ready)
+    models = (RunnerConfig, Timeouts, TierConfig, catalog.Local, catalog.Ready, PerShard)
     return any(model.__name__ in str(field.annotation) for model in models)
 
 
@@ -203,8 +205,8 @@ def _type(annotation: Any) -> str:  # noqa: ANN401 - whatever a field is annotat
         return _type(inner[0])
     if origin is Literal:
         return " or ".join(map(str, inner))
-    if origin is tuple:
-        return f"list of {_type(inner[0])}s"
+    if origin in {tuple, dict}:
+        return f"list of {_type(inner[0])}s" if origin is tuple else f"table of {_type(inner[1])}s"
     if annotation is Chart:
         return "table"
     if annotation in TYPES:

@@ -42,10 +42,9 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="module")
-def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the page of a run with something in each of its parts."""
-    folder = RunFolder.take(tmp_path_factory.mktemp("run") / "results", run_id="abc", tier="unit", place="local")
+def page_of(folder: Path, tests: int) -> Path:
+    """Return the page of a run of so many tests, with something in each of its parts."""
+    taken = RunFolder.take(folder / "results", run_id="abc", tier="unit", place="local")
     cases = [
         Case(
             f"tests.orders.test_orders_{number // 20}.TestOrders",
@@ -56,15 +55,21 @@ def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
             (("requirement", f"REQ-{number % 5}"),),
             (("system-out", "printed " * 60),),
         )
-        for number in range(100)
+        for number in range(tests)
     ]
-    folder.write("junit.xml", "".join(write([Suite("unit", cases)])))
-    folder.log("postgres.log").line("checkpoint " * 60)
+    taken.write("junit.xml", "".join(write([Suite("unit", cases)])))
+    taken.log("postgres.log").line("checkpoint " * 60)
     timings = Timings()
     for step in (Step("services", 0, 0.001), Step("tests", 0.001, 30)):
         timings.record(step)
-    finish(folder, "unit", "abc", End(exit_code=1, notes=("postgres: PostgreSQL's own server",)), timings, None)
-    return folder.path / FILE
+    finish(taken, "unit", "abc", End(exit_code=1, notes=("postgres: PostgreSQL's own server",)), timings, None)
+    return taken.path / FILE
+
+
+@pytest.fixture(scope="module")
+def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the page of a run of 100 tests."""
+    return page_of(tmp_path_factory.mktemp("run"), 100)
 
 
 @pytest.fixture
@@ -73,13 +78,13 @@ def show(browser: Browser, page_file: Path) -> Iterator[Callable[..., Page]]:
     said: list[str] = []
     contexts = []
 
-    def opened(**options: object) -> Page:
+    def opened(file: Path = page_file, **options: object) -> Page:
         context = browser.new_context(**options)
         contexts.append(context)
         page = context.new_page()
         page.on("console", lambda message: said.append(message.text))
         page.on("pageerror", lambda error: said.append(str(error)))
-        page.goto(page_file.as_uri())
+        page.goto(file.as_uri())
         return page
 
     yield opened
@@ -135,3 +140,16 @@ def test_search(show: Callable[..., Page]) -> None:
     assert page.locator("details.group tbody tr:visible").count() == 1
     page.get_by_label("Show tests whose").fill("")
     assert page.locator("details.group:visible").count() == 5
+
+
+@pytest.mark.parametrize(("tests", "seconds"), [(5_000, 1), (20_000, 4)])
+def test_thousands_of_tests(show: Callable[..., Page], tmp_path: Path, tests: int, seconds: float) -> None:
+    """The page of thousands of tests is there at once, and answers as soon when a test is looked for in it."""
+    page = show(page_of(tmp_path, tests))
+    shown = page.evaluate("performance.getEntriesByType('navigation')[0].domComplete") / 1000
+    page.get_by_label("Show tests whose").fill(f"[{tests - 1}-customer")
+    began = page.evaluate("performance.now()")
+    page.get_by_role("status").get_by_text("1 found").wait_for()
+    found = (page.evaluate("performance.now()") - began) / 1000
+    # Three times the bar, for a machine that is slow.
+    assert max(shown, found) <= 3 * seconds

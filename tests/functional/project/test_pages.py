@@ -12,7 +12,7 @@ import tomllib
 from importlib import import_module
 from pathlib import Path
 from queue import Queue
-from typing import Final
+from typing import ClassVar, Final
 
 import click
 import floe_ci.cli
@@ -28,6 +28,7 @@ from floe_testing.measuring.config import PerformanceConfig
 from floe_testing.settings import read_settings
 from floe_testing.traceability.config import TraceabilityConfig
 from pages import ELSEWHERE, PAGES, ROOT, Block, blocks, commands, programs, type_in
+from serving import HOST, Handler, Server, serving
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -75,8 +76,10 @@ from floe_testing.services import *
 """What a page's reader has imported already."""
 EXAMPLE: Final = "# examples/"
 """How a block begins that is a part of an example's file."""
-LEFT: Final = (EXAMPLE, "time.sleep(", "PostgresContainer")
-"""Signs of Python that is not run by itself: of an example, of what the audit finds, of where a reader comes from."""
+CONFTEST: Final = "floe_testing.register("
+LEFT: Final = (EXAMPLE, CONFTEST, "time.sleep(", "PostgresContainer")
+"""Signs of Python that is not run by itself: of an example or a suite, of what the audit finds, of where a reader comes
+from."""
 
 
 def types(folder: Path, *lines: str) -> str:
@@ -199,6 +202,31 @@ def test_python_runs(block: Block) -> None:
     names: dict[str, object] = {"queue": Queue()}
     exec(NAMES, names)  # noqa: S102 - as the page's reader does
     exec(block.text, names)  # noqa: S102 - the page's own
+
+
+class Shop(Handler):
+    """The service that the guide to fixtures speaks of."""
+
+    asked: ClassVar[list[str]] = []
+
+    def answer(self) -> None:
+        """Take what was asked, and with which token."""
+        self.asked.append(f"{self.command} {self.path.rpartition('/')[0]} {self.headers['Authorization']}")
+        self.send()
+
+    do_GET = do_PUT = do_DELETE = answer
+
+
+def test_service_of_a_suite(tmp_path: Path) -> None:
+    """A service that is registered as the guide says gives a test something of its own, and removes it afterwards."""
+    (conftest,) = [each for each in blocks("docs/guides/fixtures.md", "python") if CONFTEST in each.text]
+    (tmp_path / "conftest.py").write_text(conftest.text, encoding="utf-8")
+    test = "def test_orders(orders):\n    assert orders.startswith('test-')\n"
+    (tmp_path / "test_orders.py").write_text(test, encoding="utf-8")
+    with serving(Server(Shop)) as shop:
+        there = f"FLOE_ORDERS_HOST={HOST} FLOE_ORDERS_PORT={shop.server_port} FLOE_ORDERS_TOKEN=secret"
+        assert "1 passed" in types(tmp_path, f"{there} pytest -p no:cacheprovider test_orders.py")
+    assert Shop.asked == ["GET  secret", "PUT /shops secret", "DELETE /shops secret"]
 
 
 def test_settings_of_an_editor() -> None:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import click
 import floe_ci.cli
 import pytest
-from floe_ci.catalog import Catalog
+from floe_ci.catalog import Catalog, Local, Ready
 from floe_ci.config import Config, RunnerConfig, TierConfig, Timeouts, read_config
+from floe_ci.growth import PerShard
 from floe_ci.verdict import EXIT_CODES
 
 import floe_testing.conditions
@@ -78,6 +79,10 @@ def test_reference_has_the_rest(reference: dict[str, str]) -> None:
     """Each condition, exit code and service is in the reference."""
     for name in floe_testing.conditions.__all__:
         assert f"| `{name}` | " in reference["fixtures.md"]
+    for title, model in {"local": Local, "local.ready": Ready, "per-shard.WORKLOAD": PerShard}.items():
+        rows = reference["services.md"].partition(f"### [{title}]\n")[2].partition("###")[0]
+        keys = [field.alias for name, field in model.model_fields.items() if name != "ready"]
+        assert [key for key in keys if not re.search(rf"^\| `{key}` \| .+ \| .+ \| \S.* \|$", rows, re.MULTILINE)] == []
     for meaning in EXIT_CODES:
         assert f"| {', '.join(map(str, meaning.codes))} | {meaning.verdict} | " in reference["results.md"]
     for name, service in Catalog.of_package().services.items():

@@ -163,6 +163,33 @@ def test_version_of_kubernetes_goes_where_it_is_taken(tmp_path: Path, place: str
     )
 
 
+def test_a_repository_that_was_not_prepared(tmp_path: Path) -> None:
+    """The guide's workflow and what `init` writes are 15 lines at most, and by them the action runs a repository."""
+    repository = tmp_path / "repository"
+    files = {"tests/test_small.py": "def test_passes():\n    assert 1 + 1 == 2\n", "requirements-dev.txt": "pytest\n"}
+    guide = (ROOT / "docs/guides/github-actions.md").read_text(encoding="utf-8")
+    workflow = guide.partition("```yaml\n")[2].partition("```")[0].replace('["unit", "integration"]', '["unit"]')
+    for name, text in {**files, ".github/workflows/tests.yml": workflow}.items():
+        (repository / name).parent.mkdir(parents=True, exist_ok=True)
+        (repository / name).write_text(text, encoding="utf-8")
+    subprocess.run(["git", "init", "--quiet"], cwd=repository, check=True, timeout=60)
+    subprocess.run([str(TOOLS / "floe-ci"), "init"], cwd=repository, check=True, capture_output=True, timeout=60)
+    added = [
+        path for path in repository.rglob("*") if path.is_file() and ".git" not in path.relative_to(repository).parts
+    ]
+    written = [
+        path.read_text(encoding="utf-8") for path in added if path.relative_to(repository).as_posix() not in files
+    ]
+    assert len(written) == 3
+    assert sum(bool(line.strip()) for text in written for line in text.splitlines()) <= 15
+    call = yaml.safe_load(workflow)["jobs"]["tests"]["with"]
+    (tier,) = json.loads(call["tiers"])
+    there = {"FLOE_CI": str(TOOLS / "floe-ci"), "PLACE": "local", "TIER": tier, "KUBERNETES": "", "ARGUMENTS": ""}
+    code, said = run("action.yml: Run the tests", repository, **there)
+    assert code == 0, said
+    assert "passed: tier unit, 1 passed" in said
+
+
 def test_a_service_that_breaks_is_tried_again(job: Job) -> None:
     """Where a service can't be started the run is begun again, twice, and its summary says why."""
     service = job.repository / "services" / "broken"
