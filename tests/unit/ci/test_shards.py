@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 from datetime import UTC, datetime
 from importlib.util import module_from_spec, spec_from_file_location
@@ -422,6 +423,13 @@ def test_durations_last(tmp_path: Path) -> None:
     first.release()
     RunFolder.take(target, run_id="r2", tier="unit", place="local")
     assert shards.known_durations(target / shards.DURATIONS) == {"a": 2.0, "gone": 1.0}
+
+
+def test_durations_that_are_no_file(tmp_path: Path) -> None:
+    """A pipe that a table names is refused, and nobody waits for what is written into it."""
+    os.mkfifo(tmp_path / "d.json")
+    with pytest.raises(UserError, match=r"d\.json: is no file: name a copy of a run's durations\.json$"):
+        shards.known_durations(tmp_path / "d.json")
 
 
 @pytest.mark.parametrize("text", ["[]", '{"a": "x"}', '{"a": NaN}', "{"])
