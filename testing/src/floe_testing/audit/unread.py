@@ -11,9 +11,10 @@ _NAMED_TESTS: Final = re.compile(rb"\b(?:def|class)\s+\w*test", re.IGNORECASE)
 _OF_TESTS: Final = frozenset({"test", "tests", "testing"})
 _OF_DATA: Final = re.compile(
     r"(?:^|[-_.])(?:data|fixtures?|samples?|snippets?|templates?|resources?|assets|corpus|snapshots?|golden|expected"
-    r"|inputs?|outputs?|out|generated|testdata|datafiles|cookiecutters?)$"
+    r"|inputs?|outputs?|out|generated|testdata|datafiles|files|packages|testpackages|testmodules|cookiecutters?"
+    r"|broken|malformed|syntax_?errors?|(?:bad|invalid)_?syntax|unpars(?:e?able|ed))$"
 )
-"""How names of folders end whose files tests read or write."""
+"""How names of folders end whose files tests read or write, or say that these are not meant to be Python."""
 _TEMPLATE: Final = re.compile(rb"^\s*\{%.*%\}\s*$|\{\{\s*cookiecutter\.", re.MULTILINE)
 _PYTHON_2: Final = re.compile(
     rb"^\s*(?:print\s+(?:[\"'%]|\w+\s*(?:,|$))|exec\s+[\"'\w]|except\s+[\w.]+\s*,\s*\w+\s*:|raise\s+[\w.]+\s*,\s)",
@@ -32,7 +33,7 @@ def why_no_test(file: Path, relative: str) -> str:
     """
     folder = next((each for each in _below_tests(relative) if _OF_DATA.search(each.lower())), "")
     if folder:
-        return f"below a folder of data, {folder}"
+        return f"in a folder of data, {folder}"
     try:
         text = file.read_bytes()
     except OSError:
