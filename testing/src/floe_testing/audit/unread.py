@@ -17,10 +17,10 @@ _OF_DATA: Final = re.compile(
 """How names of folders end whose files tests read or write, or say that these are not meant to be Python."""
 _TEMPLATE: Final = re.compile(rb"^\s*\{%.*%\}\s*$|\{\{\s*cookiecutter\.", re.MULTILINE)
 _PYTHON_2: Final = re.compile(
-    rb"^\s*(?:print\s+(?:[\"'%]|\w+\s*(?:,|$))|exec\s+[\"'\w]|except\s+[\w.]+\s*,\s*\w+\s*:|raise\s+[\w.]+\s*,\s)",
+    rb"^\s*(?:print\s+(?:[\"'%]|\w+\s*(?:,|$))|exec\s+[\"'\w]|except\s+[\w.]+\s*,\s*[a-z_]+\s*:|raise\s+[\w.]+\s*,\s)",
     re.MULTILINE,
 )
-"""Statements that only Python 2 reads."""
+"""Statements that only Python 2 reads; `except A, B:` may be that of the newest Python."""
 _SEVERAL: Final = 2
 
 

@@ -3854,6 +3854,7 @@ BROKEN = "def test_a(:\n"
         ("tests/test_a.py", "{% if unit %}\ndef test_a():\n    assert total() == 7\n{% endif %}\n", Severity.NOTE),
         ("tests/test_a.py", "def test_a():\n    print 'a'\n    exec 'b'\n", Severity.NOTE),
         ("tests/test_a.py", "def test_a():\n    print 'a'\n    assert total() == 7\n", Severity.ERROR),
+        ("tests/test_a.py", "def test_a(:\n    except A, B:\n    except C, D:\n", Severity.ERROR),
     ],
 )
 def test_what_is_plainly_no_test(path: str, code: str, severity: Severity, repository: Repository) -> None:
