@@ -11,15 +11,16 @@ _NAMED_TESTS: Final = re.compile(rb"\b(?:def|class)\s+\w*test", re.IGNORECASE)
 _OF_TESTS: Final = frozenset({"test", "tests", "testing"})
 _OF_DATA: Final = re.compile(
     r"(?:^|[-_.])(?:data|fixtures?|samples?|snippets?|templates?|resources?|assets|corpus|snapshots?|golden|expected"
-    r"|inputs?|outputs?|out|generated|testdata|datafiles|cookiecutters?)$"
+    r"|inputs?|outputs?|out|generated|testdata|datafiles|files|packages|testpackages|testmodules|cookiecutters?"
+    r"|broken|malformed|syntax_?errors?|(?:bad|invalid)_?syntax|unpars(?:e?able|ed))$"
 )
-"""How names of folders end whose files tests read or write."""
+"""How names of folders end whose files tests read or write, or say that these are not meant to be Python."""
 _TEMPLATE: Final = re.compile(rb"^\s*\{%.*%\}\s*$|\{\{\s*cookiecutter\.", re.MULTILINE)
 _PYTHON_2: Final = re.compile(
-    rb"^\s*(?:print\s+(?:[\"'%]|\w+\s*(?:,|$))|exec\s+[\"'\w]|except\s+[\w.]+\s*,\s*\w+\s*:|raise\s+[\w.]+\s*,\s)",
+    rb"^\s*(?:print\s+(?:[\"'%]|\w+\s*(?:,|$))|exec\s+[\"'\w]|except\s+[\w.]+\s*,\s*[a-z_]+\s*:|raise\s+[\w.]+\s*,\s)",
     re.MULTILINE,
 )
-"""Statements that only Python 2 reads."""
+"""Statements that only Python 2 reads; `except A, B:` may be that of the newest Python."""
 _SEVERAL: Final = 2
 
 
@@ -32,7 +33,7 @@ def why_no_test(file: Path, relative: str) -> str:
     """
     folder = next((each for each in _below_tests(relative) if _OF_DATA.search(each.lower())), "")
     if folder:
-        return f"below a folder of data, {folder}"
+        return f"in a folder of data, {folder}"
     try:
         text = file.read_bytes()
     except OSError:

@@ -148,7 +148,7 @@ def test_files_that_are_no_tests_are_named_in_a_line(here: Repository) -> None:
     assert (result.exit_code, LEFT_OUT in result.output.splitlines()) == (0, True)
     assert LEFT_OUT in run("--output", "audit.txt").stderr.splitlines()
     shown = run("--level", "note").output
-    assert "FT000 not read, and taken for no test (below a folder of data, data): invalid syntax" in shown
+    assert "FT000 not read, and taken for no test (in a folder of data, data): invalid syntax" in shown
     assert LEFT_OUT not in shown
     here.write("tests/unit/test_more.py", "def test_a(:\n")
     result = run()

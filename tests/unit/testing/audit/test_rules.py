@@ -3848,9 +3848,13 @@ BROKEN = "def test_a(:\n"
         ("tests/unit/linter_fixtures/broken/test_a.py", BROKEN, Severity.NOTE),
         ("tests/data/shop/tests/test_a.py", BROKEN, Severity.NOTE),
         ("tests/charts-out/test_a.py", BROKEN, Severity.NOTE),
+        ("tests/testpackages/syntax_error/__init__.py", BROKEN, Severity.NOTE),
+        ("tests/syntax_error/test_a.py", BROKEN, Severity.NOTE),
+        ("tests/invalid/test_a.py", BROKEN, Severity.ERROR),
         ("tests/test_a.py", "{% if unit %}\ndef test_a():\n    assert total() == 7\n{% endif %}\n", Severity.NOTE),
         ("tests/test_a.py", "def test_a():\n    print 'a'\n    exec 'b'\n", Severity.NOTE),
         ("tests/test_a.py", "def test_a():\n    print 'a'\n    assert total() == 7\n", Severity.ERROR),
+        ("tests/test_a.py", "def test_a(:\n    except A, B:\n    except C, D:\n", Severity.ERROR),
     ],
 )
 def test_what_is_plainly_no_test(path: str, code: str, severity: Severity, repository: Repository) -> None:
@@ -3976,6 +3980,34 @@ REFUSED = "def test_a(self):\n    try:\n        place(-1)\n    except OrderError
         (REFUSED.format(check="assert error is not None"), [Severity.WARNING]),
         (REFUSED.format(check="assert not error.retried"), [Severity.WARNING]),
         (REFUSED.format(check="fail(str(error))"), []),
+        (REFUSED.format(check="assert True"), []),
+        (REFUSED.format(check="self.assertTrue(True, str(error))"), []),
+        (REFUSED.format(check="# the shop opens soon\n        assert error.code == 2"), []),
+        (REFUSED.format(check="assert shop.last == 'refused'"), [Severity.NOTE]),
+        (REFUSED.format(check="assert isinstance(error, ShopError)"), [Severity.NOTE]),
+        (REFUSED.format(check="self.assertIsInstance(error, ShopError)"), [Severity.NOTE]),
+        (REFUSED.format(check="text = str(error)\n        assert shop.last == text"), [Severity.WARNING]),
+        (REFUSED.replace("OrderError", "ImportError").format(check="assert 'pip' in str(error)"), [Severity.NOTE]),
+        (
+            REFUSED.format(check="assert error.code == 2\n    except Exception as error:\n        self.fail(error)"),
+            [Severity.NOTE],
+        ),
+        (
+            (
+                "def test_a():\n    def work():\n        try:\n            place(-1)\n"
+                "        except OrderError as error:\n            assert error.code == 2\n    run(work)\n"
+            ),
+            [Severity.NOTE],
+        ),
+        ("@given(orders())\n" + REFUSED.format(check="assert error.code == 2"), []),
+        (
+            (
+                "from nose.tools import assert_raises\ndef test_a():\n    with assert_raises(OrderError):\n"
+                "        place(-1)\n    try:\n        place(-1)\n    except OrderError as error:\n"
+                "        assert error.code == 2\n"
+            ),
+            [],
+        ),
         (REFUSED.format(check="# some shops can never refuse\n        assert error.code == 2"), []),
         (REFUSED.format(check="# the code that a shop has\n        assert error.code == 2"), [Severity.WARNING]),
         (REFUSED.format(check="pass\n    except ShopError as error:\n        assert error.code == 2"), []),

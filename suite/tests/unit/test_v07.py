@@ -1,0 +1,3 @@
+async def test_total(client):
+    response = await client.get("/orders")
+    data = response.json()

@@ -1,0 +1,4 @@
+def test_orders():
+    found = list_orders()
+    n = len(found)
+    assert n == 3

@@ -1,0 +1,3 @@
+from pytest import raises
+def test_a():
+    raises(Exception, place, -1)

