@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import inspect
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, get_args, get_origin
@@ -14,6 +13,8 @@ from floe_ci import catalog, summary, verdict
 from floe_ci.config import RUN_VARIABLES, Chart, Config, RunnerConfig, TierConfig, Timeouts
 from floe_ci.growth import PerShard
 from floe_ci.local import variables
+from floe_ci.request import TAKEN
+from floe_ci.schema import descriptions, one_line
 
 import floe_testing.cli
 import floe_testing.conditions
@@ -57,6 +58,9 @@ def commands() -> str:
             context = click.Context(command, info_name=path)
             usage = " ".join(command.collect_usage_pieces(context))
             parts += [f"## {path}", _paragraphs(command.help), f"```text\n{path} {usage}\n```", _options(command)]
+    places = [(f"`{each.option}`", f"`{each.where}`") for each in TAKEN.values() if each.option]
+    parts += ["## Options that are for some places only", _table(("option", "for"), places)]
+    parts.append("Where the place is named, one of another is refused; where it is not, it is left aside and told.")
     return _page(parts)
 
 
@@ -96,7 +100,7 @@ def fixtures() -> str:
     """Return the page of what floe-testing gives to tests: fixtures, markers, conditions."""
     rows = [row for name in PLUGINS for row in _fixtures(import_module(name))]
     conditions = [
-        (f"`{name}`", _given(_one_line(getattr(floe_testing.conditions, name).__doc__)))
+        (f"`{name}`", _given(one_line(getattr(floe_testing.conditions, name).__doc__)))
         for name in floe_testing.conditions.__all__
     ]
     markers = [(f"`{name}`", about) for name, _, about in (each.partition(": ") for each in _markers())]
@@ -180,7 +184,7 @@ def _options(command: click.Command) -> str:
 
 
 def _keys(model: type[BaseModel]) -> str:
-    about = _attribute_docstrings(model)
+    about = descriptions(model)
     rows = [
         (f"`{field.alias or name}`", _type(field.annotation), _default(field), about.get(name, ""))
         for name, field in model.model_fields.items()
@@ -193,17 +197,6 @@ def _is_table(field: FieldInfo) -> bool:
     """Return whether a field is a table that has rows of its own."""
     models = (RunnerConfig, Timeouts, TierConfig, catalog.Local, catalog.Ready, PerShard)
     return any(model.__name__ in str(field.annotation) for model in models)
-
-
-def _attribute_docstrings(model: type[BaseModel]) -> dict[str, str]:
-    """Return the text below each field of a class."""
-    (definition,) = ast.parse(inspect.getsource(model)).body
-    assert isinstance(definition, ast.ClassDef)  # noqa: S101 - for the type checker
-    found = {}
-    for field, after in zip(definition.body, definition.body[1:], strict=False):
-        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and isinstance(after, ast.Expr):
-            found[field.target.id] = _one_line(ast.literal_eval(after.value))
-    return found
 
 
 def _type(annotation: Any) -> str:  # noqa: ANN401 - whatever a field is annotated with
@@ -232,7 +225,7 @@ def _fixtures(module: ModuleType) -> Iterator[tuple[str, str, str]]:
     for name, fixture in vars(module).items():
         if isinstance(fixture, FixtureFunctionDefinition) and not name.startswith("_"):
             scope = str(fixture._fixture_function_marker.scope)  # noqa: SLF001 - pytest has no other way to ask
-            about = _given(_one_line(inspect.getdoc(fixture)))
+            about = _given(one_line(inspect.getdoc(fixture)))
             yield f"`{name}`", SCOPES.get(scope, f"the {scope}"), about
 
 
@@ -244,11 +237,6 @@ def _paragraphs(text: str | None) -> str:
     """Return a command's help; a paragraph that click is told to leave as it is stays so."""
     parts = inspect.cleandoc(text or "").partition("\f")[0].split("\n\n")
     return "\n\n".join(f"```text\n{part[1:].strip()}\n```" if part.startswith("\b") else part for part in parts)
-
-
-def _one_line(text: str | None) -> str:
-    """Return the first paragraph of a docstring."""
-    return " ".join(inspect.cleandoc(text or "").partition("\n\n")[0].split())
 
 
 def _given(text: str) -> str:

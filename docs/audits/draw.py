@@ -6,8 +6,9 @@ The packages of `packages.csv` are shuffled once, by a seed that never changes, 
 on, and each draw has twenty of them: the first for draw 1, the next for draw 2. Of its twenty, the first count whose
 source distribution holds tests: eight, and from draw 4 on as many more as it takes for 80 findings. All is run as it
 is, without settings: from draw 12 on, that is errors and warnings, of which there are fewer, so that from draw 13 on a
-draw may take forty packages, and begins behind the last one of the draw before. 80 of the findings are drawn, at most
-14 of them of one rule or one package, and are written to `draw-NUMBER.csv` beside this script, without a verdict.
+draw may take forty packages, and begins behind the last one of the draw before; from draw 20 on it has a hundred, and
+reads them all. 80 of the findings are drawn, at most 14 of them of one rule or one package, and are written to
+`draw-NUMBER.csv` beside this script, without a verdict.
 From draw 17 on one is drawn of those that the audit tells once, of one file, rule and message, and at most 20 are of
 one rule and 8 of one package, since six rules are left, and no package should decide a draw.
 Archives that are not in FOLDER are downloaded.
@@ -26,12 +27,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 HERE = Path(__file__).parent
-LISTS = ("packages.csv", *(f"packages-{number}.csv" for number in range(2, 8)))
+LISTS = ("packages.csv", *(f"packages-{number}.csv" for number in range(2, 10)))
 SEED = 20261128
 IN_A_DRAW = 20
-BEGINS = {13: 240, 14: 271, 15: 300, 16: 340, 17: 360, 18: 400, 19: 440}
+BEGINS = {13: 240, 14: 271, 15: 300, 16: 340, 17: 360, 18: 400, 19: 440, 20: 480, 21: 580, 22: 680, 23: 780}
 """Where later draws begin; they have up to twice as many packages, and the next one begins where they end."""
+A_HUNDRED = 20
+"""The first draw of a hundred packages, all of which are read, however few of their findings are drawn."""
 WITH_TESTS = 8
+TIME_LIMIT = 300
+"""Seconds, for the download of one package, and for the audit of one suite."""
 EIGHT_ONLY = 3
 """The last draw of eight packages, however few findings they had."""
 EVERY_LEVEL = 11
@@ -67,7 +72,8 @@ def write(number: int, suites: Iterator[Suite]) -> None:
     found: list[dict[str, str]] = []
     chosen: list[dict[str, str]] = []
     for suite in suites:
-        if len(names) >= WITH_TESTS and (number <= EIGHT_ONLY or len(chosen) == FINDINGS):
+        enough = len(names) >= WITH_TESTS and (number <= EIGHT_ONLY or len(chosen) == FINDINGS)
+        if enough and number < A_HUNDRED:
             break
         names.append(suite[0])
         found += audit(*suite, level="note" if number <= EVERY_LEVEL else "warning")
@@ -85,7 +91,7 @@ def packages(number: int) -> list[str]:
     """Return the names of the packages of a draw."""
     names = [name for each in LISTS for name in shuffled(HERE / each)]
     if number in BEGINS:
-        return names[BEGINS[number] : BEGINS[number] + 2 * IN_A_DRAW]
+        return names[BEGINS[number] :][: 100 if number >= A_HUNDRED else 2 * IN_A_DRAW]
     return names[IN_A_DRAW * (number - 1) : IN_A_DRAW * number]
 
 
@@ -114,7 +120,7 @@ def unpack(name: str, folder: Path) -> Path | None:
         shutil.rmtree(partial, ignore_errors=True)
         wanted = ["--no-deps", "--no-binary", name, name]
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--dest", str(partial), *wanted]
-        subprocess.run(command, check=False, capture_output=True)  # noqa: S603 - names of this folder's list
+        run(command)
         for archive in partial.glob("*.tar.gz"):
             with tarfile.open(archive) as sources:
                 sources.extractall(partial, filter="data")
@@ -138,9 +144,9 @@ def audit(name: str, root: Path, tests: list[Path], level: str) -> list[dict[str
     package, _, version = name.rpartition("-")
     command = [sys.executable, "-m", "floe_testing", "audit", *map(str, tests), "--root", str(root)]
     options = ["--format", "json", "--level", level, "--fail-on", "never", "--no-cache"]
-    done = subprocess.run([*command, *options], check=False, capture_output=True, text=True)  # noqa: S603 - as above
-    if done.returncode != 0:
-        print(f"{name}: {done.stderr.strip()}", file=sys.stderr)
+    done = run([*command, *options])
+    if done is None or done.returncode != 0:
+        print(f"{name}: {'not read in time' if done is None else done.stderr.strip()}", file=sys.stderr)
         return []
     return [
         {
@@ -152,6 +158,16 @@ def audit(name: str, root: Path, tests: list[Path], level: str) -> list[dict[str
         }
         for each in json.loads(done.stdout)["findings"]
     ]
+
+
+def run(command: list[str]) -> subprocess.CompletedProcess[str] | None:
+    """Run a command, and return what it came to; None where it took too long."""
+    try:
+        return subprocess.run(  # noqa: S603 - names of this folder's lists
+            command, check=False, capture_output=True, text=True, timeout=TIME_LIMIT
+        )
+    except subprocess.TimeoutExpired:
+        return None
 
 
 def choose(found: list[dict[str, str]], number: int) -> list[dict[str, str]]:

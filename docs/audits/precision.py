@@ -10,13 +10,17 @@ from pathlib import Path
 DRAWS = sorted(Path(__file__).parent.glob("draw-*.csv"))
 SHOWN_ONLY = 12
 """The first draw of what is shown by default."""
+SINCE = {"FT207": 17, "FT208": 20, "FT209": 23, "FT210": 20}
+"""The first draw since each rule that is an error or a warning was last mended."""
 VERDICTS = ("right", "wrong", "arguable")
 
 
 def main() -> None:
     """Print the tables."""
     found = {int(file.stem.removeprefix("draw-")): read(file) for file in DRAWS}
-    print("## Errors and warnings by rule\n")
+    print("## Errors and warnings since each rule was last mended\n")
+    print(table(since_mended(found)))
+    print("\n## Errors and warnings by rule\n")
     print(table([finding for number, findings in found.items() if number >= SHOWN_ONLY for finding in findings]))
     print("\n## All draws by rule\n")
     print(table([finding for findings in found.values() for finding in findings]))
@@ -35,6 +39,16 @@ def read(file: Path) -> list[dict[str, str]]:
         message = f"{file.name}: neither {', '.join(VERDICTS)}: {', '.join(unclear)}"
         raise ValueError(message)
     return findings
+
+
+def since_mended(found: dict[int, list[dict[str, str]]]) -> list[dict[str, str]]:
+    """Return the findings of rules that are errors or warnings, each of the draws since that rule was last mended."""
+    return [
+        finding
+        for number, findings in found.items()
+        for finding in findings
+        if SINCE.get(finding["rule"], number + 1) <= number
+    ]
 
 
 def table(findings: list[dict[str, str]]) -> str:

@@ -93,8 +93,9 @@ def removal(field: str) -> str:
 
 
 def message(case: ET.Element[Any]) -> str:
-    """Return why a test failed, in a line or a few, or nothing."""
-    return "\n".join(str(each.get("message")) for each in case if each.tag in {"failure", "error"})
+    """Return what a test says of its failure, or nothing."""
+    ends = [each for each in case if each.tag in {"failure", "error"}]
+    return "\n".join(f"{each.get('message')}\n{each.text}" for each in ends)
 
 
 @pytest.fixture(scope="module")

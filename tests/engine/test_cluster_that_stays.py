@@ -299,7 +299,7 @@ def test_status(shop: Shop) -> None:
 
 
 def test_services_that_change(restored: Shop) -> None:
-    """A manifest that was changed is deployed before the tests run; what is not there any more is another's affair."""
+    """A manifest that was changed is deployed before the tests run, over what somebody has changed by hand."""
     changed = WITH_OWN_SERVICE.replace(
         f"environment = {{ {ADDRESS}", f'manifests = ["settings.yaml"]\nenvironment = {{ COLOUR = "red", {ADDRESS}'
     )
@@ -309,7 +309,13 @@ def test_services_that_change(restored: Shop) -> None:
         "tests/integration/test_new.py", "import os\ndef test_colour():\n    assert os.environ['COLOUR'] == 'red'\n"
     )
     done = restored.test("-k", "colour")
+    assert done.returncode == 0, done.stderr
+    kubectl = ("shell", "--", "kubectl")
+    by_hand = restored.floe_ci(*kubectl, "patch", "configmap", "settings", '--patch={"data": {"a": "by hand"}}')
+    assert by_hand.returncode == 0, by_hand.stderr
+    restored.write("settings.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\ndata: {a: c}\n")
+    done = restored.test("-k", "colour")
     restored.write("pyproject.toml", WITH_OWN_SERVICE)
     assert done.returncode == 0, done.stderr
-    found = restored.floe_ci("shell", "--", "kubectl", "get", "configmap", "settings", "--output=name")
-    assert found.stdout.strip() == "configmap/settings", found.stderr
+    found = restored.floe_ci(*kubectl, "get", "configmap", "settings", "--output=jsonpath={.data.a}")
+    assert found.stdout.strip() == "c", found.stderr

@@ -73,6 +73,10 @@ def test_example_repository(dagger: Dagger, tmp_path: Path) -> None:  # noqa: AR
     (command,) = [each for each in commands("docs/guides/fastapi.md") if "--on dagger" in each]
     folder = tmp_path / "shop"
     shutil.copytree(ROOT / "examples" / "fastapi", folder, ignore=shutil.ignore_patterns(".*", "results"))
+    # Until the first release the framework is in no index.
+    shutil.copytree(ROOT / "testing", folder / "floe-testing", ignore=shutil.ignore_patterns("__pycache__"))
+    table = folder / "pyproject.toml"
+    table.write_text(table.read_text(encoding="utf-8").replace('"floe-testing[', '"./floe-testing['), encoding="utf-8")
     assert "passed: tier integration, 3 passed" in types(folder, command + HERE)
 
 

@@ -10,8 +10,10 @@ import socket
 import subprocess
 import threading
 import time
-from contextlib import suppress
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
@@ -19,12 +21,12 @@ from urllib.parse import urlsplit
 import pytest
 
 from faulted import LONGEST, Row, Started, first_line
+from repositories import Repository
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from faulted import Place
-    from repositories import Repository
 
 pytestmark = pytest.mark.timeout(1200)
 
@@ -55,7 +57,9 @@ spec:
   containers: [{name: web, image: "floe.local/runner:dev", volumeMounts: [{name: data, mountPath: /data}]}]
 """
 OURS = "floe.local/runner:dev"
-SHORT = "[tool.floe-ci.timeouts]\nservices = 60\n"
+AT_ONCE: Final = 4
+"""Runs at a time, of those whose fault harms no other."""
+SHORT = "[tool.floe-ci.timeouts]\nservices = 30\n"
 OPTIONS = 'pytest-args = ["-p", "no:cacheprovider"]\n'
 
 
@@ -160,7 +164,7 @@ FROM_THE_START = (
         3,
         "exceeded quota",
         manifest=QUOTA + "---\n" + service("command: [python, -m, http.server]"),
-        more="[tool.floe-ci.timeouts]\nservices = 120\n",
+        more="[tool.floe-ci.timeouts]\nservices = 60\n",
     ),
     Fault(
         "results-full",
@@ -173,41 +177,58 @@ FROM_THE_START = (
 )
 
 
+def start(  # noqa: PLR0913 - where, what, and how
+    place: Place,
+    repository: Repository,
+    results: Path,
+    fault: Fault,
+    *options: str,
+    kubeconfig: str = "",
+    environment: Mapping[str, str] | None = None,
+) -> Started:
+    """Start a run for a fault."""
+    image = place.image.replace(":faults", ":missing")
+    if fault.manifest:
+        repository.write("service.yaml", fault.manifest.replace("IMAGE-missing", image))
+    names = '["service.yaml"]' if fault.manifest else "[]"
+    # The image has other tests, of which some would be selected too.
+    paths = fault.tier or 'paths = ["tests/integration/test_faults.py"]\n'
+    table = f"[tool.floe-ci.tiers.integration]\nmanifests = {names}\n{paths}{fault.more}"
+    repository.write("pyproject.toml", table)
+    selected = () if fault.tier else ("--keyword", fault.keyword)
+    process = subprocess.Popen(
+        place.argv(results, *selected, *fault.options, *options, kubeconfig=kubeconfig),
+        cwd=repository.folder,
+        env=os.environ | (environment or {}),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    return Started(process, results, time.monotonic())
+
+
+def stop(started: Started) -> None:
+    """Kill a run that still goes on, and close its pipes."""
+    if started.process.poll() is None:
+        started.process.kill()
+    started.process.communicate(timeout=60)
+
+
 @pytest.fixture
 def begin(place: Place, repository: Repository, tmp_path: Path) -> Iterator[Callable[..., Started]]:
     """Yield what starts a run for a fault; one that still goes on in the end is killed."""
-    begun: list[Started] = []
+    with ExitStack() as stack:
+        numbers = count()
 
-    def start(
-        fault: Fault, *options: str, kubeconfig: str = "", environment: Mapping[str, str] | None = None
-    ) -> Started:
-        image = place.image.replace(":faults", ":missing")
-        if fault.manifest:
-            repository.write("service.yaml", fault.manifest.replace("IMAGE-missing", image))
-        names = '["service.yaml"]' if fault.manifest else "[]"
-        # The image has other tests, of which some would be selected too.
-        paths = fault.tier or 'paths = ["tests/integration/test_faults.py"]\n'
-        table = f"[tool.floe-ci.tiers.integration]\nmanifests = {names}\n{paths}{fault.more}"
-        repository.write("pyproject.toml", table)
-        selected = () if fault.tier else ("--keyword", fault.keyword)
-        results = tmp_path / f"results-{len(begun)}"
-        argv = place.argv(results, *selected, *fault.options, *options, kubeconfig=kubeconfig)
-        process = subprocess.Popen(
-            argv,
-            cwd=repository.folder,
-            env=os.environ | (environment or {}),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        begun.append(Started(process, results, time.monotonic()))
-        return begun[-1]
+        def begun(
+            fault: Fault, *options: str, kubeconfig: str = "", environment: Mapping[str, str] | None = None
+        ) -> Started:
+            results = tmp_path / f"results-{next(numbers)}"
+            started = start(place, repository, results, fault, *options, kubeconfig=kubeconfig, environment=environment)
+            stack.callback(stop, started)
+            return started
 
-    yield start
-    for each in begun:
-        if each.process.poll() is None:
-            each.process.kill()
-        each.process.communicate(timeout=60)  # closes its pipes, too
+        yield begun
 
 
 def end(  # noqa: PLR0913, PLR0917 - where, what, and how long
@@ -238,12 +259,33 @@ def end(  # noqa: PLR0913, PLR0917 - where, what, and how long
     )
 
 
+@pytest.fixture(scope="module")
+def rows(
+    place: Place, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Mapping[str, Future[Row]]]:
+    """Yield what comes of each fault that is there from the start, several at a time: most of each is waiting."""
+    chosen = [
+        item.callspec.params["fault"]
+        for item in request.session.items
+        if item.originalname == "test_fault_from_the_start"
+    ]
+
+    def row(fault: Fault) -> Row:
+        folder = tmp_path_factory.mktemp(fault.name)
+        started = start(place, Repository(folder / "repository"), folder / "results", fault)
+        try:
+            return end(place, started, fault.name, fault.what)
+        finally:
+            stop(started)
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        yield {fault.name: pool.submit(row, fault) for fault in chosen}
+
+
 @pytest.mark.parametrize("fault", FROM_THE_START, ids=lambda fault: fault.name)
-def test_fault_from_the_start(
-    fault: Fault, place: Place, begin: Callable[..., Started], record: Callable[[Row], None]
-) -> None:
+def test_fault_from_the_start(fault: Fault, rows: Mapping[str, Future[Row]], record: Callable[[Row], None]) -> None:
     """A fault that is there from the start ends with its verdict and its first cause, and leaves nothing."""
-    row = end(place, begin(fault), fault.name, fault.what)
+    row = rows[fault.name].result(LONGEST)
     record(row)
     assert row.exit_code == fault.code, row
     assert re.search(fault.said, row.seen), row
@@ -292,16 +334,16 @@ def test_signal(
     assert not row.left
 
 
-@pytest.mark.parametrize(("count", "name"), [(2, "two-at-once"), (8, "eight-at-once")])
+@pytest.mark.parametrize(("runs", "name"), [(2, "two-at-once"), (8, "eight-at-once")])
 def test_at_once(
-    count: int, name: str, place: Place, begin: Callable[..., Started], record: Callable[[Row], None]
+    runs: int, name: str, place: Place, begin: Callable[..., Started], record: Callable[[Row], None]
 ) -> None:
     """Runs at once in one cluster all pass, and nothing of any is left."""
-    fault = Fault(name, f"{count} runs at once", 0, "")
-    runs = [begin(fault) for _ in range(count)]
-    rows = [end(place, each, fault.name, fault.what) for each in runs]
+    fault = Fault(name, f"{runs} runs at once", 0, "")
+    begun = [begin(fault) for _ in range(runs)]
+    rows = [end(place, each, fault.name, fault.what) for each in begun]
     record(max(rows, key=lambda row: row.seconds))
-    assert [row.exit_code for row in rows] == [0] * count
+    assert [row.exit_code for row in rows] == [0] * runs
     assert not any(row.left for row in rows)
 
 
@@ -374,7 +416,7 @@ def test_node_recovers(  # noqa: PLR0913, PLR0917 - the fault, and what is neede
     assert not row.left
 
 
-PRESSED: Final = 60
+PRESSED: Final = 40
 """Seconds for which the node says that its disk is full."""
 PRESSURE: Final = f"""\
 cd /var/lib/kubelet; cp config.yaml /run/config.yaml

@@ -105,7 +105,10 @@ def test_member_of_a_workspace_has_its_lock_file(tmp_path: Path) -> None:
 
 
 def test_locked_pytest_stays(tmp_path: Path) -> None:
-    """What the runner adds, here and in its image, comes in versions that fit the locked pytest, which stays."""
+    """What the runner adds, here and in its image, comes in versions that fit the locked pytest, which stays.
+
+    In the image, where nothing can be written later, the plugins are compiled as pytest does it.
+    """
     source = tmp_path / "pinned"
     source.mkdir()
     (source / "pyproject.toml").write_text(PINNED)
@@ -128,6 +131,8 @@ def test_locked_pytest_stays(tmp_path: Path) -> None:
     assert {name: there[name] for name in found if name != "pinned"} == {
         name: version for name, version in found.items() if name != "pinned"
     }
+    rewritten = {each.name.partition(".")[0] for each in site.rglob("*-pytest-7.4.4.pyc")}
+    assert {"pytest_timeout", "engine"} <= rewritten, "what would be compiled anew in each of the tests' processes"
 
 
 def test_tool_that_fits_nothing_is_refused(tmp_path: Path) -> None:

@@ -14,14 +14,14 @@ metadata: {name: broken}
 spec:
   matchConstraints:
     resourceRules: [{apiGroups: [""], apiVersions: [v1], operations: [CREATE], resources: [namespaces]}]
-  validations: [{expression: "false", message: broken on purpose}]
+  validations: [{expression: "object.metadata.name == 'floe-test'", message: broken on purpose}]
 ---
 apiVersion: admissionregistration.k8s.io/v1
 kind: ValidatingAdmissionPolicyBinding
 metadata: {name: broken}
 spec: {policyName: broken, validationActions: [Deny]}
 """
-"""Has the cluster's API make no namespace for anybody."""
+"""Has the cluster's API make no namespace for any test; that of the services, which each run applies, may be."""
 
 How = Literal["deaf", "unselective", "refused"]
 """deaf: the Service leads to a port that nobody listens on. unselective: it keeps its endpoints, and tells of no pods.

@@ -82,15 +82,15 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class Server(ThreadingHTTPServer):
-    """A server on a free port, each connection in a thread of its own."""
+    """A server on a free port, or on the one that is named, each connection in a thread of its own."""
 
     daemon_threads = True
     block_on_close = False
     request_queue_size = 128
 
-    def __init__(self, handler: type[BaseHTTPRequestHandler]) -> None:
+    def __init__(self, handler: type[BaseHTTPRequestHandler], port: int = 0) -> None:
         """Listen."""
-        super().__init__((HOST, 0), handler)
+        super().__init__((HOST, port), handler)
 
     @property
     def url(self) -> str:

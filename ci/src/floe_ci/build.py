@@ -69,7 +69,7 @@ class Build:
         Raises:
             UserError: Something of it is wrong.
         """
-        request.require_place("dagger")
+        request.require_sound("dagger")
         bundle = Bundle.open(request.bundle, fresh=fresh) if request.bundle else None
         files, pinned = (PYPROJECT, OWN_FILE), "images/kustomization.yaml"
         *exist, images = await together(

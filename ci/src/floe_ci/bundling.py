@@ -85,7 +85,7 @@ async def put(bundle: Path, request: RunRequest, told: Progress) -> tuple[str, .
         UserError: The file is no bundle, or the registry doesn't take an image.
         RunError: The engine broke.
     """
-    request.require_place("dagger")
+    request.require_sound("dagger")
     targets = {name: Reference.parse(name).at(request.registry).canonical for name in Contents.read(bundle).images}
     steps = Timings(listener=told)
     pushed = []

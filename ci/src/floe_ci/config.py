@@ -39,7 +39,7 @@ from floe_ci.shards import Count, Schedule, Together
 from floe_ci.tables import Quantity, RepositoryPath, Table, Text, Value, inside, problem, read, without_nul
 from floe_ci.templates import faults
 from floe_ci.tiers import TIERS, TierName, parse_tier
-from floe_ci.toml_files import OWN_FILE, TABLE, only_configuration_file, parse_toml, read_text
+from floe_ci.toml_files import LARGEST_DOCUMENT, OWN_FILE, TABLE, only_configuration_file, parse_toml, read_text
 
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _DEBIAN_PACKAGE: Final = re.compile(r"[a-z0-9][a-z0-9+.-]+(:[a-z0-9-]+)?(=[A-Za-z0-9.+~:-]+)?")
@@ -291,7 +291,7 @@ class TierConfig(Table):
     """One tier: which tests it holds, and what must be there for them."""
 
     paths: Annotated[tuple[RepositoryPath, ...], AfterValidator(_some)] = ("tests",)
-    """Where its tests are; in a `Config` the default is `tests/<tier>`."""
+    """Where its tests are; in a file the default is `tests/<tier>`."""
     marker: Marker | None = None
     """The pytest marker expression that selects its tests."""
     services: tuple[Service, ...] = ()
@@ -325,7 +325,7 @@ class TierConfig(Table):
     resources: Mapping[str, Resources] = Field(default_factory=dict)
     """What runs in a cluster may take: a table for each workload by its name, and for the tests, `runner`."""
     nodes: Annotated[Literal[1, 3], BeforeValidator(_integer)] = 1
-    """The cluster's nodes; in a `Config` the default is 1, and 3 for e2e."""
+    """The cluster's nodes; in a file the default is 1, and 3 for e2e."""
 
     @field_validator("environment")
     @classmethod
@@ -417,6 +417,7 @@ class Config(Table):
     runner: RunnerConfig = RunnerConfig()
     timeouts: Timeouts = Timeouts()
     tiers: Mapping[Tier, TierConfig] = Field(default_factory=dict, validate_default=True)
+    """A table for each tier."""
 
     @field_validator("tiers", mode="before")
     @classmethod
@@ -471,10 +472,27 @@ def read_repository(folder: Path) -> tuple[Config, Catalog]:
         UserError: The file can't be read, is no TOML, or its table is wrong: every problem is told. Or one of its
             services is none.
     """
-    path = only_configuration_file(folder)
-    text = read_text(path) or ""
-    catalog = Catalog.of_package().with_folders(folder, service_folders(text, str(path)))
+    path, text = _configuration(folder)
+    catalog = _catalog_of(folder, path, text)
     return read_config(text, str(path), catalog), catalog
+
+
+def catalog_of(folder: Path) -> Catalog:
+    """Return the services that there are for a repository, whatever else its table says.
+
+    Raises:
+        UserError: The file that says where its own are can't be read or is no TOML, or one of them is none.
+    """
+    return _catalog_of(folder, *_configuration(folder))
+
+
+def _configuration(folder: Path) -> tuple[Path, str]:
+    path = only_configuration_file(folder)
+    return path, read_text(path, LARGEST_DOCUMENT) or ""
+
+
+def _catalog_of(folder: Path, path: Path, text: str) -> Catalog:
+    return Catalog.of_package().with_folders(folder, service_folders(text, str(path)))
 
 
 def service_folders(pyproject: str, where: str = "pyproject.toml") -> tuple[str, ...]:

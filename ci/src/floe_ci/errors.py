@@ -46,8 +46,13 @@ class NothingToRunError(UserError):
 
 def shown(value: object) -> str:
     """Return a value about as TOML writes it, short enough for one line."""
-    text = json.dumps(value, default=str, ensure_ascii=False)
+    text = "".join(map(_visible, json.dumps(value, default=str, ensure_ascii=False)))
     return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 1]}…"
+
+
+def _visible(char: str) -> str:
+    """Return a character as it can be seen in one line: one that turns the direction of writing is no such."""
+    return char if char.isprintable() else json.dumps(char)[1:-1]
 
 
 class RunError(Exception):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from shutil import which
 from subprocess import TimeoutExpired
 from typing import TYPE_CHECKING, Final
@@ -31,7 +32,7 @@ SIGNS: Final = ("pyproject.toml", OWN_FILE, "setup.py", "setup.cfg", "uv.lock", 
 
 def findings(source: Path) -> list[Finding]:
     """Return what there is of a repository in a folder: what is wrong with it is `broken`; nothing: it is none."""
-    if not (any((source / name).is_file() for name in SIGNS) or requirements_files(source)):
+    if not (any(os.path.lexists(source / name) for name in SIGNS) or requirements_files(source)):
         return []
     try:
         config, catalog = read_repository(source)

@@ -26,10 +26,15 @@ def cautiously(path: str, flags: int) -> int:
 def content_of(path: Path) -> bytes | None:
     """Return what a file holds; None where there is none that can be read, or something else than a file."""
     try:
-        with open(path, "rb", opener=_without_waiting) as file:
+        with open(path, "rb", opener=without_waiting) as file:
             return file.read() if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else None
     except (OSError, ValueError):
         return None
+
+
+def is_marked(content: bytes) -> bool:
+    """Return whether a text begins with the mark of its encoding."""
+    return content.startswith(tuple(_MARKED))
 
 
 def text_of(path: Path) -> str:
@@ -52,5 +57,6 @@ def variables_for_system(environment: Mapping[str, str]) -> dict[bytes, bytes]:
     return {for_system(name): for_system(value) for name, value in environment.items()}
 
 
-def _without_waiting(path: str, flags: int) -> int:
+def without_waiting(path: str, flags: int) -> int:
+    """Open a file, as an opener of `open`: a pipe without a writer is empty."""
     return os.open(path, flags | _WITHOUT_WAITING)

@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from floe_ci.errors import UserError
-from floe_ci.files import cautiously
+from floe_ci.files import cautiously, content_of
 from floe_ci.locks import lock_folder
 from floe_ci.redaction import Redactor, looks_compressed
 from floe_ci.shards import DURATIONS
@@ -429,8 +429,8 @@ def is_of_a_run(path: Path) -> bool:
 def read_run(path: Path) -> dict[str, Any] | None:
     """Return what `run.json` says, or None where there is none that a run wrote."""
     try:
-        run = json.loads((path / RUN).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        run = json.loads(content_of(path / RUN) or b"")
+    except (ValueError, RecursionError):
         return None
     return run if isinstance(run, dict) and isinstance(run.get("run_id"), str) and "state" in run else None
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import codecs
 import math
+import os
 import re
+import stat
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import IO, TYPE_CHECKING, Final, Literal
@@ -16,6 +18,7 @@ from xml.parsers import expat
 
 from floe_ci import contract
 from floe_ci.ansi import plain
+from floe_ci.files import without_waiting
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -225,7 +228,9 @@ class Counts:
 def read(path: Path) -> Document:
     """Read a JUnit file; whatever is in its place, what can be read of it is returned with the problem."""
     try:
-        with path.open("rb") as file:
+        with open(path, "rb", opener=without_waiting) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                return Document(problem="it can't be read: it is no file")
             document = _parsed(iter(lambda: file.read(_PIECE), b""))
             if document.problem:
                 # Once more, without what makes no XML: bytes of another encoding, control characters.

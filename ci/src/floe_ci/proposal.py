@@ -15,7 +15,15 @@ from floe_ci.declared import Declared, conda_problem, test_names, workspace_root
 from floe_ci.errors import UserError
 from floe_ci.excluded import RESULTS, has_own_results
 from floe_ci.tiers import TIERS
-from floe_ci.toml_files import OWN_FILE, TABLE, only_configuration_file, parse_toml, read_text, table_in
+from floe_ci.toml_files import (
+    LARGEST_DOCUMENT,
+    OWN_FILE,
+    TABLE,
+    only_configuration_file,
+    parse_toml,
+    read_text,
+    table_in,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -138,7 +146,7 @@ def write(repository: Path) -> tuple[Proposal, Path]:
             can't be written.
     """
     file = only_configuration_file(repository)
-    text = read_text(file)
+    text = read_text(file, LARGEST_DOCUMENT)
     if problem := conda_problem(repository):
         raise UserError(problem)
     if text is None:

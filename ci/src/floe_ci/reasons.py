@@ -16,6 +16,8 @@ _RULE: Final = re.compile(r"[=_\-!.]{3,}|[=_\-]{3,} .*[=_\-]{3,}|\d+ (?:passed|f
 """Lines that only part others, and pytest's own count."""
 _GATE: Final = re.compile(r"(?:FAIL|ERROR)\b.*|Coverage failure.*|.*\bExit: .*|INTERNALERROR> \S*(?:Error|Exception).*")
 """What a gate on the tests says, and what pytest says of its own end."""
+_USAGE: Final = re.compile(r"(?:ERROR: )?usage: .*\[options\]")
+UNKNOWN_ARGUMENT: Final = "leave it out of pytest-args and the call, or add the plugin that has it to the packages"
 _STAMP: Final = re.compile(r"^\d{4}-\d\d-\d\dT[\d:.]+Z ", re.MULTILINE)
 """The time that a cluster puts before each line."""
 _HEADLINE: Final = re.compile(r"E   \S|.*\berror: \S|\w*(?:Error|Exception): ")
@@ -40,6 +42,17 @@ def headline(said: str) -> str:
     lines = [line.strip() for line in said.splitlines()]
     told = [line for line in lines if _HEADLINE.match(line)] or [line for line in lines if _GATE.fullmatch(line)]
     return told[-1].removeprefix("E   ") if told else ""
+
+
+def without_headline(said: str, headline: str) -> str:
+    """Return what was said without the line that is told by itself, and without how pytest is called."""
+    lines = [line for line in said.splitlines() if line.strip().removeprefix("E   ") != headline]
+    return "\n".join(line for line in lines if not _USAGE.match(line.strip()))
+
+
+def remedy(headline: str) -> str:
+    """Return what to do about the line that tells most; empty: that is not known."""
+    return UNKNOWN_ARGUMENT if "unrecognized arguments: " in headline else ""
 
 
 def tail(path: Path) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Mapping  # noqa: TC003 - pydantic reads the annotation
+from collections.abc import Iterable, Mapping  # noqa: TC003 - pydantic reads the annotation
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Literal, Self, get_args
@@ -26,6 +26,47 @@ TOGETHER: Final = "--registry-user and --registry-password belong together: give
 def new_id() -> str:
     """Return an id that no other run has."""
     return uuid.uuid4().hex[:8]
+
+
+@dataclass(frozen=True)
+class Taken:
+    """Where something that is asked for means something."""
+
+    option: str
+    """As it is written; empty: it is the value itself."""
+    places: tuple[PlaceName, ...]
+    instead: str = "leave it out"
+    """What to do in another place."""
+    may_be_left: bool = True
+    """Whether a run without it is about what was asked for."""
+
+    @property
+    def where(self) -> str:
+        """The places, as they are asked for."""
+        return f"--on {' or '.join(self.places)}"
+
+
+_TERMINAL: Final = "elsewhere tests have no terminal; run them there, or look around with `floe-ci shell`"
+_CACHE: Final = "elsewhere pytest's cache of the last run is not kept; name the tests: floe-ci test PATH::TEST"
+_BUNDLE: Final = "`floe-ci bundle push` puts its images into a registry, for --on cluster with --registry"
+TAKEN: Final[Mapping[str, Taken]] = {
+    "registry": Taken("--registry", ("dagger", "cluster")),
+    "registry_user": Taken("--registry-user", ("dagger", "cluster")),
+    "registry_password": Taken("--registry-password", ("dagger", "cluster")),
+    "bundle": Taken("--bundle", ("dagger",), _BUNDLE),
+    "node_image": Taken("--node-image", ("dagger",)),
+    "kubernetes_version": Taken("--kubernetes-version", ("dagger",)),
+    "idle": Taken("--idle", ("dagger",)),
+    "kubeconfig": Taken("--kubeconfig", ("cluster",)),
+    "context": Taken("--context", ("cluster",)),
+    "image": Taken("--image", ("cluster",)),
+    "push": Taken("--push", ("cluster",)),
+    "images": Taken("--images", ("cluster",)),
+    "addons": Taken("--addon", ("cluster",)),
+    "interactive": Taken("", ("local",), _TERMINAL, may_be_left=False),
+    "remembers": Taken("", ("local",), _CACHE, may_be_left=False),
+}
+"""What a request may have that means something in some places only, by its name there; all else is for every place."""
 
 
 @dataclass(frozen=True)
@@ -111,18 +152,38 @@ class RunRequest:
             bundle=other.bundle,
         )
 
-    def require_place(self, place: PlaceName) -> None:
-        """Refuse what is for another place, or does not go together.
+    @property
+    def interactive(self) -> str:
+        """The option that makes pytest talk with who runs it; empty: none does."""
+        return self.selection.interactive
+
+    @property
+    def remembers(self) -> str:
+        """The option that goes by what an earlier run on this machine came to; empty: none does."""
+        return self.selection.remembers
+
+    def for_other_places(self, place: PlaceName) -> dict[str, Taken]:
+        """Return what is asked for and means nothing in a place, by its name here, each as it was written."""
+        unasked = RunRequest(source=self.source)
+        asked = {name: getattr(self, name) for name, taken in TAKEN.items() if place not in taken.places}
+        return {
+            name: replace(TAKEN[name], option=TAKEN[name].option or value)
+            for name, value in asked.items()
+            # A script may hand on what nobody has set.
+            if value and value != getattr(unasked, name)
+        }
+
+    def without(self, names: Iterable[str]) -> Self:
+        """Return the same as if some of it had not been asked for."""
+        unasked = RunRequest(source=self.source)
+        return replace(self, **{name: getattr(unasked, name) for name in names})
+
+    def require_sound(self, place: PlaceName) -> None:
+        """Refuse what does not go together in a place.
 
         Raises:
-            UserError: Something is.
+            UserError: Something doesn't.
         """
-        if self.bundle and place != "dagger":
-            msg = (
-                f"--bundle {self.bundle}: it is for --on dagger; "
-                "`floe-ci bundle push` puts its images into a registry, for --on cluster with --registry"
-            )
-            raise UserError(msg)
         self._require_credentials(place)
         if self.bundle and self.registry:
             msg = f"--bundle {self.bundle} and --registry {self.registry}: both have every image: give one of them"
@@ -135,9 +196,6 @@ class RunRequest:
         if not names:
             return
         require_secret(self.registry_password)
-        if place == "local":
-            msg = f"{names}: for --on dagger; with --on local no registry is asked"
-            raise UserError(msg)
         if place == "cluster" and not self.push:
             msg = f"{names}: with --on cluster only for --push; the cluster pulls, with credentials of its own"
             raise UserError(msg)

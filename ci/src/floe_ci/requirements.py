@@ -47,9 +47,10 @@ NO_LOCK_FILE: Final = (
     "run `uv lock` and commit the file, "
     'or name what to install: [tool.floe-ci.runner] install = [".[test]"]'
 )
+NAME_PACKAGES: Final = 'name what to install: [tool.floe-ci.runner] install = ["pytest"]'
 NO_PACKAGES: Final = (
     "uv.lock: there is no lock file, and nothing else says what the tests need: run `uv lock` and commit the file, "
-    'or name what to install: [tool.floe-ci.runner] install = ["pytest"]'
+    f"or {NAME_PACKAGES}"
 )
 MEMBER_ALONE: Final = (
     "uv.lock: this is a member of a workspace, whose lock file is in its root: "

@@ -281,7 +281,9 @@ def _problem(
         log = reasons.tail(_runner_log(folder.path / "logs"))
         said = reasons.of_gate(log) if judged.verdict is Verdict.FAILED else reasons.last_words(log)
         headline = reasons.headline(said) if judged.verdict in {Verdict.FAILED, Verdict.REFUSED} else ""
-        parts.append(f"{judged.reason}: {headline}" if headline else judged.reason)
+        told = f"{judged.reason}: {headline}" if headline else judged.reason
+        parts.append(f"{told}; {remedy}" if (remedy := reasons.remedy(headline)) else told)
+        said = reasons.without_headline(said, headline) if headline else said
     if document and document.problem:
         parts.append(f"junit.xml: {document.problem}; the tests that were told of before are kept")
     if live and live.broken and judged.verdict is not Verdict.FAILED:

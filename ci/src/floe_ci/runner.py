@@ -44,9 +44,16 @@ while [ $# -gt 0 ]; do
   shift 2
 done
 test -z "$pinned" || here install --constraint "$VIRTUAL_ENV/constraints.txt" $pinned \\
-  || here install --constraint "$VIRTUAL_ENV/constraints.txt" $fitting
+  || here install --constraint "$VIRTUAL_ENV/constraints.txt" $fitting || exit
+cd /
+env -u PYTHONDONTWRITEBYTECODE "$VIRTUAL_ENV/bin/python" -m pytest \\
+  -c /dev/null --noconftest --cov --version --version > /dev/null 2>&1 || :
 """
-"""Adds the tools that are missing, in their pinned or else in fitting versions; nothing that is there is changed."""
+"""Adds the tools that are missing, in their pinned or else in fitting versions; nothing that is there is changed.
+
+Then has pytest import its plugins: it rewrites their asserts, as every process would do anew where nothing can be
+written. What is wrong with a plugin is told where the tests run.
+"""
 USER = "1000:1000"
 ENVIRONMENT = "/opt/venv"
 COVERAGE_FILE = "/tmp/.coverage"  # noqa: S108 - in a container that one run owns

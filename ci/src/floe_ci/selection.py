@@ -176,26 +176,6 @@ def _tiers_of(test: PurePosixPath, tiers: Mapping[TierName, Sequence[str]]) -> l
     return [name for name, paths in tiers.items() if any(PurePosixPath(path).is_relative_to(test) for path in paths)]
 
 
-def refuse_elsewhere(chosen: Selection) -> None:
-    """Refuse what works only where the tests are processes of this machine.
-
-    Raises:
-        UserError: The selection has an option of that kind.
-    """
-    if chosen.interactive:
-        msg = (
-            f"{chosen.interactive}: a test in a pod has no terminal: run it with --on local, "
-            "or look around in the cluster with `floe-ci shell`"
-        )
-        raise UserError(msg)
-    if chosen.remembers:
-        msg = (
-            f"{chosen.remembers}: pytest's cache of the last run is not kept in a pod: run it with --on local, "
-            "or name the tests: floe-ci test PATH::TEST"
-        )
-        raise UserError(msg)
-
-
 def refuse_workers(tier: TierConfig, chosen: Selection, lock: str) -> None:
     """Refuse pytest-xdist's option where the lock file has no pytest-xdist, before anything is installed.
 

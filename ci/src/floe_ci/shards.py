@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import stat
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
@@ -119,8 +120,12 @@ def known_durations(path: Path) -> dict[str, float]:
         UserError: The file is of another kind.
     """
     try:
-        if path.stat().st_size > _LARGEST:
+        status = path.stat()
+        if status.st_size > _LARGEST:
             msg = f"{path}: is larger than {_LARGEST >> 20} MiB"
+            raise UserError(msg)
+        if not stat.S_ISREG(status.st_mode):
+            msg = f"{path}: is no file: name a copy of a run's {DURATIONS}"
             raise UserError(msg)
         return parse_durations(path.read_text(encoding="utf-8"), str(path))
     except FileNotFoundError:

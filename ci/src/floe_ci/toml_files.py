@@ -20,8 +20,12 @@ PYPROJECT: Final = "pyproject.toml"
 OWN_FILE: Final = "floe-ci.toml"
 """Has the table in a repository without a `pyproject.toml`, in the same form."""
 LARGEST_FILE: Final = 1 << 24
-"""Bytes of a `pyproject.toml`, many times what anybody has written by hand."""
+"""Bytes of a file that is searched, as lock files are."""
+LARGEST_DOCUMENT: Final = 1 << 20
+"""Bytes of a document of TOML, many times what anybody has written by hand: one of 10 MB takes minutes to parse."""
 _ENCODINGS: Final = {
+    b"\xff\xfe\0\0": "UTF-32",
+    b"\0\0\xfe\xff": "UTF-32",
     b"\xff\xfe": "UTF-16",
     b"\xfe\xff": "UTF-16",
     b"\xef\xbb\xbf": "UTF-8 with a byte order mark, which TOML does not have",
@@ -29,8 +33,8 @@ _ENCODINGS: Final = {
 _TOML_PLACE: Final = re.compile(r"(?P<what>.*) \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)")
 
 
-def read_text(path: Path) -> str | None:
-    """Return the text of a file that should be UTF-8; None where there is no such file.
+def read_text(path: Path, largest: int = LARGEST_FILE) -> str | None:
+    """Return the text of a file that should be UTF-8, of so many bytes at most; None where there is no such file.
 
     Raises:
         UserError: It is something else than a file, can't be read, is too large, or is not UTF-8.
@@ -48,8 +52,8 @@ def read_text(path: Path) -> str | None:
     if not stat.S_ISREG(status.st_mode):
         msg = f"{path}: is {'a folder' if stat.S_ISDIR(status.st_mode) else 'something else'}, where a file should be"
         raise UserError(msg)
-    if status.st_size > LARGEST_FILE:
-        msg = f"{path}: has {status.st_size} bytes, and may have {LARGEST_FILE}"
+    if status.st_size > largest:
+        msg = f"{path}: has {status.st_size} bytes, and may have {largest}: move what is no setting to other files"
         raise UserError(msg)
     try:
         return decode(path.read_bytes(), str(path))
@@ -123,9 +127,10 @@ def refuse_both(*there: str) -> None:
 
 
 def document_of(path: Path) -> dict[str, Any]:
-    """Return what a file says, and nothing where it is no TOML or not there: whoever the file is for tells that."""
+    """Return what a file says; nothing where it is no TOML, too large or not there: whoever it is for tells that."""
     with suppress(ValueError, RecursionError):
-        return tomllib.loads((content_of(path) or b"").decode())
+        content = content_of(path) or b""
+        return tomllib.loads(content.decode()) if len(content) <= LARGEST_DOCUMENT else {}
     return {}
 
 

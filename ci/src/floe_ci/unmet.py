@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Final
 from floe_ci import suites
 from floe_ci.declared import PROJECT_FILES, workspace_root
 from floe_ci.errors import UserError, suggest
-from floe_ci.files import text_of
-from floe_ci.requirements import install_arguments
-from floe_ci.toml_files import configuration_file, document_of, table_in, texts
+from floe_ci.files import content_of, is_marked, text_of
+from floe_ci.requirements import NAME_PACKAGES, install_arguments
+from floe_ci.toml_files import configuration_file, decode, document_of, parse_toml, table_in, texts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from floe_ci.config import Config, RunnerConfig, TierConfig
@@ -43,8 +43,9 @@ def refuse(source: Path, config: Config, tier: TierName, *, by_paths: bool) -> N
 
 
 def packages(source: Path, config: Config) -> list[str]:
-    """Return which files, projects, groups and extras are not there that the tests' packages are from."""
-    return list(dict.fromkeys([*_install(source, config.runner), *_locked(source, config.runner)]))
+    """Return what the packages of the tests are from and is not there, or can't be read."""
+    runner = config.runner
+    return list(dict.fromkeys([*_install(source, runner), *_locked(source, runner), *_settings(source)]))
 
 
 def tests(source: Path, config: Config) -> list[str]:
@@ -89,6 +90,8 @@ def _files(folder: Path, name: str, seen: frozenset[Path] = frozenset()) -> Iter
     if not os.path.isfile(path):  # noqa: PTH113 - it takes any text
         yield f"{name}: there is no such file"
     elif (found := path.resolve()) not in seen:
+        if not is_marked(content := content_of(path) or b""):
+            yield from _problems_of(decode, content, name)
         named = [each[2] for line in text_of(path).splitlines() if (each := _NESTED.fullmatch(line))]
         yield from (f"{name}: {each}" for inner in named for each in _files(path.parent, inner, seen | {found}))
 
@@ -113,6 +116,9 @@ def _project(source: Path, argument: str) -> Iterator[str]:
 def _locked(source: Path, runner: RunnerConfig) -> Iterator[str]:
     """Yield which groups and extras there are not of a project; of a workspace without one any member's would do."""
     pyproject, root = document_of(source / "pyproject.toml"), document_of(workspace_root(source) / "pyproject.toml")
+    lock = workspace_root(source) / "uv.lock"
+    if lock.is_file() and not (runner.install or lock.with_name("pyproject.toml").exists()):
+        yield f"{lock.name}: there is no pyproject.toml beside it, whose packages it would be: {NAME_PACKAGES}"
     project = table_in(pyproject, "project")
     if not project:
         return
@@ -124,6 +130,32 @@ def _locked(source: Path, runner: RunnerConfig) -> Iterator[str]:
         for name in names:
             if _normal(name) not in map(_normal, there):
                 yield f"[tool.floe-ci.runner] {key}: pyproject.toml has no '{name}'; {suggest(name, there)}"
+
+
+def _settings(source: Path) -> Iterator[str]:
+    """Yield what is wrong with the files that uv reads before it does anything, in the repository and its workspace."""
+    for name in (f"{folder}{file}" for folder in _folders(source) for file in ("uv.toml", ".python-version")):
+        if (content := content_of(source / name)) is not None:
+            yield from _problems_of(_parsed, content, name)
+
+
+def _folders(source: Path) -> list[str]:
+    """Return the folder of a repository and that of its workspace, as prefixes of names in them."""
+    root = workspace_root(source)
+    return [""] if root == source else ["", f"{root}{os.sep}"]
+
+
+def _parsed(content: bytes, name: str) -> None:
+    text = decode(content, name)
+    if name.endswith(".toml"):
+        parse_toml(text, name)
+
+
+def _problems_of(read: Callable[[bytes, str], object], content: bytes, name: str) -> Iterator[str]:
+    try:
+        read(content, name)
+    except UserError as error:
+        yield str(error)
 
 
 def _normal(name: str) -> str:

@@ -150,20 +150,10 @@ def test_charts_that_are_lacking() -> None:
     assert lacking.charts(without, read_config("").tier("integration")) == []
 
 
-@pytest.mark.parametrize(
-    ("place", "registry", "reason"),
-    [
-        ("local", "", r"it is for --on dagger; `floe-ci bundle push`"),
-        ("cluster", "", r"it is for --on dagger; `floe-ci bundle push`"),
-        ("dagger", "mirror.example.com", r"and --registry mirror\.example\.com: both have every image"),
-    ],
-)
-def test_bundle_elsewhere_is_refused(tmp_path: Path, place: str, registry: str, reason: str) -> None:
-    """A bundle that a place takes nothing from, or that a registry is named beside, is refused."""
-    asked = RunRequest(bundle=tmp_path / "bundle.tar", registry=registry)
-    with pytest.raises(UserError, match=reason):
-        asked.require_place(place)  # type: ignore[arg-type]
-    RunRequest(registry=registry).require_place(place)  # type: ignore[arg-type]
+def test_bundle_beside_a_registry_is_refused(tmp_path: Path) -> None:
+    """A bundle that a registry is named beside is refused: each has every image."""
+    with pytest.raises(UserError, match=r"and --registry mirror\.example\.com: both have every image"):
+        RunRequest(bundle=tmp_path / "bundle.tar", registry="mirror.example.com").require_sound("dagger")
 
 
 def test_images_that_are_lacking(tmp_path: Path) -> None:

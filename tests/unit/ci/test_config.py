@@ -397,6 +397,13 @@ def test_tables_of_others_are_theirs(text: str) -> None:
     ("content", "reason"),
     [
         ("[tool.floe-ci]\n".encode("utf-16"), "is UTF-16: save it as plain UTF-8"),
+        ("[tool.floe-ci]\n".encode("utf-32-le"), "not valid TOML: line 1, column 2"),
+        ("[tool.floe-ci]\n".encode("utf-32"), "is UTF-32: save it as plain UTF-8"),
+        (b"#" * (1 << 20) + b"\n", "has 1048577 bytes, and may have 1048576: move what is no "),
+        (
+            b"tool.floe-ci.coverage = '\xe2\x80\xae'",
+            'tool.floe-ci.coverage: must be a list of strings, not "\\u202e"; ',
+        ),
         (b"\xef\xbb\xbf[project]\n", "is UTF-8 with a byte order mark, which TOML does not have: "),
         ("[x]\n# mü\n".encode("latin-1"), "line 2: byte 0xfc is not UTF-8: save the file as UTF-8"),
         (bytes(range(256)), "line 2: byte 0x80 is not UTF-8"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from floe_ci.reasons import headline, last_words, of_gate, tail
+from floe_ci.reasons import headline, last_words, of_gate, tail, without_headline
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,6 +30,12 @@ GATE = "3 1 67%\nERROR: Coverage failure: total of 67 is less than fail-under=10
 def test_headline(said: str, line: str) -> None:
     """The line that tells most is what was raised, or which argument was refused; where none does, none is taken."""
     assert headline(said) == line
+
+
+def test_headline_is_said_once() -> None:
+    """What else was said stands without the line that is told by itself, and without how pytest is called."""
+    assert without_headline(USAGE, headline(USAGE)) == "  inifile: None"
+    assert without_headline(CONFTEST, headline(CONFTEST)).splitlines() == CONFTEST.splitlines()[:-1]
 
 
 def test_last_words() -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from floe_ci.errors import UserError
-from floe_ci.request import RunRequest
+from floe_ci.request import PLACES, TAKEN, RunRequest
 from floe_ci.selection import Selection
 
 if TYPE_CHECKING:
@@ -23,15 +24,13 @@ def test_password_itself_is_refused(place: PlaceName, given: str) -> None:
     """A password that is given in place of its address is refused, and nothing of it is repeated."""
     asked = RunRequest(registry=MIRROR, registry_user="ci", registry_password=given, push=f"{MIRROR}/runner:1")
     with pytest.raises(UserError, match=r"^--registry-password: must be the address of a secret: env:") as refused:
-        asked.require_place(place)
+        asked.require_sound(place)
     assert "hunter2" not in str(refused.value)
 
 
 @pytest.mark.parametrize(
     ("place", "given", "reason"),
     [
-        ("local", {"registry_user": "ci"}, "^--registry-user: .*--on local"),
-        ("local", {"registry_password": ADDRESS}, "^--registry-password: .*--on local"),
         ("cluster", {"registry_user": "ci", "registry_password": ADDRESS}, "^--registry-user and .* for --push"),
         ("cluster", {"registry_user": "ci", "push": "r.example.com/x:1"}, "belong together"),
         ("cluster", {"registry_password": ADDRESS, "push": "r.example.com/x:1"}, "belong together"),
@@ -43,13 +42,30 @@ def test_password_itself_is_refused(place: PlaceName, given: str) -> None:
 def test_credentials_that_nothing_asks_with(place: PlaceName, given: dict[str, str], reason: str) -> None:
     """A registry's user and password are refused where nothing would ask with them, or one without the other."""
     with pytest.raises(UserError, match=reason):
-        RunRequest(**{"registry": MIRROR, **given}).require_place(place)  # type: ignore[arg-type]
+        RunRequest(**{"registry": MIRROR, **given}).require_sound(place)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("place", "push"), [("dagger", ""), ("cluster", "r.example.com/x:1")])
 def test_credentials(place: PlaceName, push: str) -> None:
     """Both together go with a registry: in Dagger, and where a runner is built to be pushed for a cluster."""
-    RunRequest(registry=MIRROR, registry_user="ci", registry_password=ADDRESS, push=push).require_place(place)
+    RunRequest(registry=MIRROR, registry_user="ci", registry_password=ADDRESS, push=push).require_sound(place)
+
+
+def test_what_is_for_other_places() -> None:
+    """What is asked for is told where it means nothing; neither defaults are, nor what every place takes."""
+    asked = RunRequest(bundle=Path("b.tar"), context="c", idle=60.0, timeout=9, selection=Selection(options=("--sw",)))
+    assert {place: [*asked.for_other_places(place)] for place in PLACES} == {
+        "dagger": ["context", "remembers"],
+        "cluster": ["bundle", "idle", "remembers"],
+        "local": ["bundle", "idle", "context"],
+    }
+    assert asked.without(["bundle", "idle", "context"]) == replace(asked, bundle=None, idle=4 * 3600.0, context="")
+
+
+def test_only_what_a_request_has_is_for_some_places() -> None:
+    """Each name in the table of places is something that can be asked for, and is for some places."""
+    assert {name for name in TAKEN if not hasattr(RunRequest(), name)} == set()
+    assert all(0 < len(each.places) < len(PLACES) for each in TAKEN.values())
 
 
 def test_images_from_where_another_request_has_them() -> None:

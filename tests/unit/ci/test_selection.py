@@ -7,7 +7,6 @@ from floe_ci.selection import (
     Selection,
     belonging,
     pytest_arguments,
-    refuse_elsewhere,
     refuse_nothing,
     refuse_workers,
     selecting_arguments,
@@ -196,21 +195,6 @@ def test_run_is_remembered_in_a_cache() -> None:
     arguments = pytest_arguments(TIER, Config(), EVERYTHING, cache="/cache")
     assert option(arguments, "-o") == "cache_dir=/cache"
     assert "no:cacheprovider" not in arguments
-
-
-@pytest.mark.parametrize(
-    ("chosen", "reason"),
-    [
-        (Selection(options=("--pdb",)), r"^--pdb: a test in a pod has no terminal: run it with --on local, or .*shell"),
-        (Selection(pytest_args="-x --trace"), r"^--trace: a test in a pod has no terminal"),
-        (Selection(options=("--sw",)), r"^--sw: pytest's cache .* is not kept in a pod: run it with --on local"),
-    ],
-)
-def test_what_pods_do_not_have(chosen: Selection, reason: str) -> None:
-    """What needs a terminal, or a cache of the last run, is refused where tests are not processes of this machine."""
-    with pytest.raises(UserError, match=reason):
-        refuse_elsewhere(chosen)
-    refuse_elsewhere(Selection(options=("-x", "-n", "2")))
 
 
 NESTED = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 from datetime import UTC, datetime
 from importlib.util import module_from_spec, spec_from_file_location
@@ -258,7 +259,7 @@ def test_performance(folder: RunFolder) -> None:
             control_group=ControlGroup(version=2, cpu_seconds=1.5, peak_memory_bytes=number),
         )
         raw = folder.path.parent / "raw" / "shards" / str(number)
-        (raw / "performance.json").write_text(measured.model_dump_json())
+        (raw / "performance.json").write_text(measured.to_json())
     finished(folder, live, 0)
     found = read_performance(folder.path / "performance.json")
     assert (found.run_id, found.seconds, found.started_at.day) == ("r1", 7.0, 1)
@@ -276,7 +277,7 @@ def test_performance_of_a_shard_is_broken(folder: RunFolder, broken: str) -> Non
     """A shard whose measurements can't be read is left out of the whole, which has those of the others."""
     live = LiveTests()
     good = Performance(run_id="r1-2", started_at=datetime(2026, 1, 1, tzinfo=UTC), seconds=2.0, tests=())
-    for number, text in ((1, broken), (2, good.model_dump_json())):
+    for number, text in ((1, broken), (2, good.to_json())):
         account(folder, live, [f"t/a.py::t{number}"], [f"t/a.py::t{number}"], 0)
         (folder.path.parent / "raw" / "shards" / str(number) / "performance.json").write_text(text)
     assert finished(folder, live, 0).verdict is Verdict.PASSED
@@ -422,6 +423,13 @@ def test_durations_last(tmp_path: Path) -> None:
     first.release()
     RunFolder.take(target, run_id="r2", tier="unit", place="local")
     assert shards.known_durations(target / shards.DURATIONS) == {"a": 2.0, "gone": 1.0}
+
+
+def test_durations_that_are_no_file(tmp_path: Path) -> None:
+    """A pipe that a table names is refused, and nobody waits for what is written into it."""
+    os.mkfifo(tmp_path / "d.json")
+    with pytest.raises(UserError, match=r"d\.json: is no file: name a copy of a run's durations\.json$"):
+        shards.known_durations(tmp_path / "d.json")
 
 
 @pytest.mark.parametrize("text", ["[]", '{"a": "x"}', '{"a": NaN}', "{"])

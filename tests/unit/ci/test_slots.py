@@ -17,13 +17,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SCRIPTS = Path(floe_ci.__file__).parent / "scripts"
+PATIENCE = 60
+"""Seconds for a script that is started, or killed, on a busy machine."""
 DOCKERD = """#!/bin/sh
+tools=$(dirname "$0")
 while [ "$1" != --data-root ]; do shift; done
-until [ -e "$(dirname "$0")/registry-$$" ]; do sleep 0.01; done
+until [ -e "$tools/registry-$$" ]; do sleep 0.01; done
 echo "$2"
-exec cat "$(dirname "$0")/never"
+exec cat "$tools/never"
 """
-
+"""Starts nothing once it has said that it runs: a process of its own would hold the slot when it is killed."""
 
 REGISTRY = """#!/bin/sh
 exec 9>&-
@@ -71,7 +74,7 @@ class Volume:
         """Kill what runs."""
         for service in self.running:
             service.kill()
-            service.communicate(timeout=10)
+            service.communicate(timeout=PATIENCE)
 
 
 @pytest.fixture
@@ -93,7 +96,7 @@ def test_slot_of_a_run_that_was_killed(volume: Volume) -> None:
     volume.service()
     (volume.folder / slot / "docker" / "layer").touch()
     service.send_signal(signal.SIGKILL)
-    service.wait(timeout=10)
+    service.wait(timeout=PATIENCE)
     assert volume.service()[1] == slot
     assert (volume.folder / slot / "docker" / "layer").exists()
 
@@ -103,7 +106,7 @@ def test_no_slot_is_left(volume: Volume) -> None:
     assert len({volume.service()[1] for _ in range(8)}) == 8
     ninth, slot = volume.service()
     assert slot == ""
-    assert ninth.wait(timeout=10) == 1
+    assert ninth.wait(timeout=PATIENCE) == 1
     assert ninth.stderr
     assert "every slot of the cache volume is in use" in ninth.stderr.read()
 
@@ -119,7 +122,7 @@ def test_containers_of_before(volume: Volume, cluster: str, *, stays: bool) -> N
     """Docker finds none of the containers that the last run left in a slot, and all of a cluster that was kept."""
     service, slot = volume.service(cluster)
     service.kill()
-    service.wait(timeout=10)
+    service.wait(timeout=PATIENCE)
     container = volume.folder / slot / "docker" / "containers" / "node"
     container.mkdir(parents=True)
     assert volume.service(cluster)[1] == slot
@@ -130,7 +133,7 @@ def test_slot_that_can_not_be_cleared(volume: Volume) -> None:
     """Where what a run has left can't be put away, Docker begins with nothing, and the slot is of use."""
     service, slot = volume.service()
     service.kill()
-    service.wait(timeout=10)
+    service.wait(timeout=PATIENCE)
     (volume.folder / slot / "docker" / "volumes").mkdir(parents=True)
     (volume.folder / slot / "pristine").touch()  # no folder, as after a fault of the disk
     assert volume.service()[1] == slot
@@ -141,12 +144,12 @@ def test_named_cluster_is_forgotten(volume: Volume) -> None:
     """What a named cluster left is removed, but not while it runs; and what isn't there is named as such."""
     service, slot = volume.service("dev")
     refused = volume.script("forget-cluster.sh", "dev")
-    assert "cluster 'dev' is running" in refused.communicate(timeout=10)[1]
+    assert "cluster 'dev' is running" in refused.communicate(timeout=PATIENCE)[1]
     service.kill()
-    service.wait(timeout=10)
+    service.wait(timeout=PATIENCE)
     forgotten = volume.script("forget-cluster.sh", "dev")
-    forgotten.communicate(timeout=10)
+    forgotten.communicate(timeout=PATIENCE)
     assert forgotten.returncode == 0
     assert not (volume.folder / slot).exists()
     missing = volume.script("forget-cluster.sh", "dev")
-    assert "there is no cluster 'dev'" in missing.communicate(timeout=10)[1]
+    assert "there is no cluster 'dev'" in missing.communicate(timeout=PATIENCE)[1]

@@ -69,6 +69,47 @@ def test_packages_that_are_there(tmp_path: Path, runner: str) -> None:
     assert unmet.packages(tmp_path, read_repository(tmp_path)[0]) == []
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "problem"),
+    [
+        ("more.txt", b"a\n\xff\n", "[tool.floe-ci.runner] install: more.txt: line 2: byte 0xff is not UTF-8: save the"),
+        ("uv.toml", b"x=", "uv.toml: not valid TOML: line 1, column 3: Invalid value"),
+        ("uv.toml", "x=1".encode("utf-16"), "uv.toml: is UTF-16: save it as plain UTF-8"),
+        (".python-version", b"3.12\n\xe9", ".python-version: line 2: byte 0xe9 is not UTF-8: save the file as UTF-8"),
+    ],
+)
+def test_files_that_can_not_be_read(tmp_path: Path, name: str, content: bytes, problem: str) -> None:
+    """A file that uv would stop at is told with the place in it, and one that it reads in another encoding is not."""
+    write(
+        tmp_path, "install = ['-r more.txt', '-r marked.txt']", **{"more.txt": "", "uv.toml": "", ".python-version": ""}
+    )
+    (tmp_path / "marked.txt").write_bytes("pytest\n".encode("utf-16"))
+    config, _ = read_repository(tmp_path)
+    assert unmet.packages(tmp_path, config) == []
+    (tmp_path / name).write_bytes(content)
+    (told,) = unmet.packages(tmp_path, config)
+    assert told.startswith(problem)
+    assert "\n" not in told
+
+
+def test_settings_of_a_workspace(tmp_path: Path) -> None:
+    """The settings in a workspace's root are read for its members too, and told by where they are."""
+    workspace = {"pyproject.toml": "[tool.uv.workspace]\nmembers = ['a']\n", "uv.toml": "x="}
+    write(tmp_path, "", **{**workspace, "a/pyproject.toml": PROJECT})
+    member = tmp_path / "a"
+    (told,) = unmet.packages(member, read_repository(member)[0])
+    assert told.startswith(f"{tmp_path / 'uv.toml'}: not valid TOML: ")
+
+
+def test_lock_file_without_a_project(tmp_path: Path) -> None:
+    """A lock file is of no use without the project beside it; where something else says what to install, it is none."""
+    (tmp_path / "uv.lock").write_text("version = 1\n")
+    (told,) = unmet.packages(tmp_path, read_repository(tmp_path)[0])
+    assert told.startswith("uv.lock: there is no pyproject.toml beside it, whose packages it would be: name what to")
+    (tmp_path / "floe-ci.toml").write_text("[tool.floe-ci.runner]\ninstall = ['pytest']\n")
+    assert unmet.packages(tmp_path, read_repository(tmp_path)[0]) == []
+
+
 def test_paths(tmp_path: Path) -> None:
     """A path of the table that is not there is told; the usual folder of a tier only where no tier has tests."""
     write(tmp_path, "", **{"tests/unit/test_a.py": ""})

@@ -29,6 +29,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "results": "Show the results of a run, open their page, or compare two runs.",
     "doctor": "Tell what is here, what is missing, and what a run would use.",
     "init": "Write the table [tool.floe-ci] into a repository's pyproject.toml.",
+    "schema": "Print a JSON schema of the table [tool.floe-ci], for editors.",
     "completion": "Print the completion script of a shell.",
 }
 """Each command is a module of this package, which is imported when it is called."""

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
-from click.core import ParameterSource
 
 from floe_ci.errors import UserError
 from floe_ci.request import PLACES, PlaceName, RunRequest, require_utf8
@@ -24,21 +22,6 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 FOLDER: Final = click.Path(path_type=Path, file_okay=False)
-FOR_PLACES: Final[Mapping[str, tuple[PlaceName, ...]]] = {
-    "registry": ("dagger", "cluster"),
-    "node_image": ("dagger",),
-    "kubernetes_version": ("dagger",),
-    "idle": ("dagger",),
-    **dict.fromkeys(("kubeconfig", "context", "image", "push", "images", "addons"), ("cluster",)),
-}
-"""Options that mean something in some places only; `RunRequest.require_place` tells more of those that are not here."""
-WITH_REASONS: Final[Mapping[str, tuple[PlaceName, ...]]] = {
-    "bundle": ("dagger",),
-    "registry_user": ("dagger", "cluster"),
-    "registry_password": ("dagger", "cluster"),
-}
-"""Those that `RunRequest.require_place` refuses with a reason of their own where a place was asked for."""
-
 on = click.option(
     "--on",
     "place",
@@ -150,12 +133,12 @@ def settle(request: RunRequest, asked: PlaceName | None, told: Progress) -> tupl
 
     place = resolve(asked, told)
     request = fit(request, place, told, refuse=asked is not None)
-    request.require_place(place)
+    request.require_sound(place)
     return place, request
 
 
 def fit(request: RunRequest, place: PlaceName, told: Progress, *, refuse: bool) -> RunRequest:
-    """Return a request without the options of the current command that mean nothing in a place.
+    """Return a request without what means nothing in a place.
 
     Args:
         request: What is asked.
@@ -164,32 +147,17 @@ def fit(request: RunRequest, place: PlaceName, told: Progress, *, refuse: bool) 
         refuse: Whether to refuse it instead: who names a place and gives options of another contradicts himself.
 
     Raises:
-        UserError: Options of other places were given, and `refuse` is set; all of them are told.
+        UserError: Options of other places were given, and `refuse` is set, or it would be another run without them; all
+            of them are told.
     """
-    if refuse:
-        if given := _of_other_places(place, FOR_PLACES):
-            problems = [f"{option}: for --on {places}; leave it out" for option, places in given.values()]
-            raise UserError.of(problems, f"--on {place}")
-        return request
-    given = _of_other_places(place, {**FOR_PLACES, **WITH_REASONS})
+    given = request.for_other_places(place)
+    refused = {name: each for name, each in given.items() if refuse or not each.may_be_left}
+    if refused:
+        problems = [f"{each.option}: for {each.where}; {each.instead}" for each in refused.values()]
+        raise UserError.of(problems, f"--on {place}")
     if given:
-        told.note(f"left aside: {', '.join(f'{option} (for --on {places})' for option, places in given.values())}")
-        unasked = RunRequest()
-        request = replace(request, **{name: getattr(unasked, name) for name in given})
-    return request
-
-
-def _of_other_places(place: PlaceName, known: Mapping[str, tuple[PlaceName, ...]]) -> dict[str, tuple[str, str]]:
-    """Return which options were given that mean nothing in a place: each as it is written, and where it is for."""
-    context = click.get_current_context()
-    return {
-        each.name: (each.opts[0], " or ".join(known[each.name]))
-        for each in context.command.params
-        if each.name in known
-        and place not in known[each.name]
-        and context.get_parameter_source(each.name) is not ParameterSource.DEFAULT
-        and context.params[each.name]  # a script may hand on what nobody has set
-    }
+        told.note(f"left aside: {', '.join(f'{each.option} (for {each.where})' for each in given.values())}")
+    return request.without(given)
 
 
 def pairs(_ctx: click.Context, param: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -10,6 +11,7 @@ import click
 from floe_ci import junit
 from floe_ci.ansi import plain
 from floe_ci.errors import UserError
+from floe_ci.files import content_of
 from floe_ci.folder import read_run
 from floe_ci.junit import PROBLEM_SUITE, Counts, Document
 from floe_ci.locks import is_locked
@@ -62,11 +64,11 @@ class Overview:
         """
         refuse_unended(folder)
         try:
-            code = int((folder / "exit-code").read_text(encoding="ascii"))
-            timings = (folder / "timings.json").read_text(encoding="utf-8")
-        except (OSError, ValueError) as error:
-            msg = f"{folder}: no results of a run: {error}"
+            code = int(_text(folder, "exit-code"))
+        except ValueError:
+            msg = f"{folder}: no results of a run: exit-code holds no number"
             raise UserError(msg) from None
+        timings = _text(folder, "timings.json")
         measured = Measured.from_json(timings, str(folder / "timings.json"))
         document = junit.read(folder / "junit.xml")
         if document.problem:
@@ -154,6 +156,22 @@ def refuse_unended(folder: Path) -> None:
         msg = f"{folder}: {who} is still going on; its logs so far are in {folder / 'logs'}"
     else:
         msg = f"{folder}: {who} did not come to its end, so there is no verdict; its logs are in {folder / 'logs'}"
+    raise UserError(msg)
+
+
+def _text(folder: Path, name: str) -> str:
+    """Return the text of a file that a run leaves; a pipe in its place is not waited for.
+
+    Raises:
+        UserError: There is none.
+    """
+    try:
+        if (content := content_of(folder / name)) is not None:
+            return content.decode()
+        reason = "can't be read" if os.path.lexists(folder / name) else "is not there"
+    except UnicodeDecodeError:
+        reason = "is not UTF-8"
+    msg = f"{folder}: no results of a run: {name} {reason}"
     raise UserError(msg)
 
 

@@ -78,7 +78,7 @@ def command(*, place: PlaceName | None, timeout: int | None, as_json: bool, atte
 
 def carry_out(*, place: PlaceName | None, timeout: int | None, as_json: bool, attempts: int, **given: Any) -> None:  # noqa: ANN401 - as above
     """Carry out the run, show what it came to, and exit with its code."""
-    from floe_ci import places, selection  # noqa: PLC0415 - here and below: `--help` needs none of it
+    from floe_ci import places  # noqa: PLC0415 - here and below: `--help` needs none of it
     from floe_ci.cli import overview, progress  # noqa: PLC0415
 
     def judged(outcome: Outcome) -> None:
@@ -94,8 +94,6 @@ def carry_out(*, place: PlaceName | None, timeout: int | None, as_json: bool, at
     interactive = bool(request.selection.interactive)
     with progress.shown(live=not as_json, judged=judged, beside=interactive) as told:
         place, request = options.settle(request, place, told)
-        if place != "local":
-            selection.refuse_elsewhere(request.selection)
         outcome = attempt(places.place(place), request, told, attempts)
     if as_json:
         click.echo(json.dumps({"place": place, **overview.Overview.read(outcome.folder).as_json()}, indent=2))

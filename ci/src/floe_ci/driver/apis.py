@@ -8,6 +8,7 @@ import shlex
 import time
 from functools import cached_property
 from http import HTTPStatus
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import urlsplit
 
@@ -23,6 +24,8 @@ from floe_ci.errors import RunError
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from kubernetes.client import V1Pod
 
     from floe_ci.manifests import Document
 
@@ -44,6 +47,9 @@ MADE_ANEW: Final = "Job"
 """The kind whose objects can't be changed, and do their work again where they are made anew."""
 IMMUTABLE: Final = "field is immutable"
 """What the cluster says of a change that it does not take, whatever else it says."""
+
+KNOWN: Final = 1_000
+"""Pods that are remembered as they were read."""
 
 T = TypeVar("T")
 
@@ -75,6 +81,7 @@ class Apis:
         self.batch = client.BatchV1Api(self.api_client)
         self.discovery = client.DiscoveryV1Api(self.api_client)
         self._options = tuple(kubectl_options)
+        self._known: dict[tuple[str, str], V1Pod] = {}
 
     @classmethod
     def of_kubeconfig(cls, text: str, kubectl_options: Sequence[str] = ()) -> Apis:
@@ -95,6 +102,35 @@ class Apis:
     def dynamic(self) -> DynamicClient:
         """The client for objects of any kind; it asks the cluster for its kinds when it is first used."""
         return DynamicClient(self.api_client, cache_file=NO_FILE, discoverer=Discoverer)
+
+    def pods(self, namespace: str, selector: str = "") -> list[V1Pod]:
+        """Return the pods of a namespace that a label selects; nobody may change them.
+
+        One that is as it was is the object of the last time: to make one takes the client milliseconds of a processor,
+        and a run looks several times a second, beside the tests.
+
+        Raises:
+            ApiException: The cluster refuses.
+            HTTPError: It can't be reached.
+            ValueError: It answers with something else.
+        """
+        answer = self.core.list_namespaced_pod(namespace, label_selector=selector, _preload_content=False)
+        listed = json.loads(answer.data)
+        if not isinstance(listed, dict) or not isinstance(listed.get("items"), list):
+            msg = "the answer is no list of pods"
+            raise ValueError(msg)  # noqa: TRY004 - as the client does
+        return [self._pod(each) for each in listed["items"]]
+
+    def _pod(self, found: dict[str, Any]) -> V1Pod:
+        """Return a pod as an object."""
+        key = (found["metadata"].get("uid", ""), found["metadata"].get("resourceVersion", ""))
+        known = self._known.get(key) if all(key) else None
+        if known is None:
+            known = self.api_client.deserialize(SimpleNamespace(data=json.dumps(found)), "V1Pod")
+            if len(self._known) >= KNOWN:
+                self._known.clear()
+            self._known[key] = known
+        return known
 
     def command(self, *args: str) -> str:
         """Return a kubectl command to be pasted into a shell."""

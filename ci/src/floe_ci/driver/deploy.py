@@ -129,9 +129,12 @@ def read_secret(core: client.CoreV1Api, spec: RunSpec, name: str) -> dict[str, s
 def apply(apis: Apis, spec: RunSpec, manifests: Manifests, stop: threading.Event | None = None) -> None:
     """Apply manifests into the run's namespace, server-side; a Job of its own that has changed is made anew.
 
+    What somebody has changed there by hand is as the manifests have it again: the namespace is the run's.
+
     Raises:
         RunError: The cluster refused one of them.
         Stopped: It was told to stop.
     """
     own = labels(spec.run_id)
-    apis.apply(manifests.labelled(own).documents, namespace=spec.namespace, manager=MANAGER, owner=own, stop=stop)
+    documents = manifests.labelled(own).documents
+    apis.apply(documents, namespace=spec.namespace, manager=MANAGER, force=True, owner=own, stop=stop)

@@ -58,6 +58,7 @@ ENDED_WITH_POD: Final = frozenset({143, KILLED})
 """What a process exits with whose pod is deleted or evicted: SIGTERM at first, SIGKILL in the end."""
 TOLD: Final = 5.0
 """Seconds until it is known of a process that was ended by a signal whether its pod was evicted."""
+UNHEARD: Final = "the tests have ended, and not all that they told has come"
 TIMED_OUT: Final = 124
 """The exit code that `timeout` gives, for tests that ran into their deadline."""
 REMOVING: Final = 120.0
@@ -255,15 +256,13 @@ def send_to(  # noqa: PLR0913, PLR0917 - what is sent, and to whom
         raise NotStarted(msg) from error
 
 
-def wait_for_end(
-    apis: Apis, spec: RunSpec, succeeded: Callable[[], bool] = lambda: False, stop: threading.Event | None = None
-) -> TestsPod:
+def wait_for_end(apis: Apis, spec: RunSpec, ends: order.Ends, stop: threading.Event | None = None) -> TestsPod:
     """Wait until the test process has ended and return its pod, which lives on so that its results can be had.
 
     Args:
         apis: The cluster's.
         spec: What is run.
-        succeeded: Returns whether the pod itself has told that the tests succeeded.
+        ends: What the pod itself has told of the end of the tests.
         stop: Ends the wait when it is set.
 
     Raises:
@@ -285,13 +284,10 @@ def wait_for_end(
         seen[:] = [found]
         runner, keeper = (pods.container_state(found, name) for name in (RUNNER, KEEPER))
         refuse_unstarted(runner, keeper)
-        if (runner and runner.terminated) or succeeded():
+        if (runner and runner.terminated) or ends.has_succeeded(found.metadata.name):
             code = runner.terminated.exit_code if runner and runner.terminated else 0
-            if code in ENDED_WITH_POD and (untold := refuse_end_of_pod(apis, spec, found, signalled)):
-                return untold
             ended[:] = [TestsPod(found, code)]
-            # Tests can be over before the node has started the second container.
-            return f"container {KEEPER} has not started" if keeper and keeper.waiting else None
+            return untold_of_end(apis, spec, ended[-1], ends, signalled)
         reason = pods.failure(found)
         if reason or found.status.phase == "Failed":
             raise failed_pod(apis, spec, found, reason or pods.state(found))
@@ -384,6 +380,21 @@ def clear(apis: Apis, spec: RunSpec, *, timeout: float = CALL) -> None:
     apis.ask("what the tests have brought", delete, timeout=timeout)
 
 
+def untold_of_end(apis: Apis, spec: RunSpec, tests: TestsPod, ends: order.Ends, signalled: Signalled) -> str | None:
+    """Return what is still to be told of tests that have ended; None: nothing is.
+
+    Raises:
+        RunError: Somebody deleted or evicted their pod.
+    """
+    if tests.exit_code in ENDED_WITH_POD and (untold := refuse_end_of_pod(apis, spec, tests.pod, signalled)):
+        return untold
+    if spec.reporter and not ends.is_whole(tests.pod.metadata.name):
+        return UNHEARD
+    # Tests can be over before the node has started the second container.
+    keeper = pods.container_state(tests.pod, KEEPER)
+    return f"container {KEEPER} has not started" if keeper and keeper.waiting else None
+
+
 def refuse_end_of_pod(apis: Apis, spec: RunSpec, pod: V1Pod, signalled: Signalled) -> str | None:
     """Blame whoever deleted or evicted the pod for the signal that ended its tests, unless it was their deadline.
 
@@ -428,7 +439,7 @@ def failure_of(pod: V1Pod) -> type[RunError]:
 def job_pod(apis: Apis, spec: RunSpec) -> V1Pod | None:
     """Return the Job's pod, or None while there is none."""
     selector = f"{pods.JOB_NAME}={name_of(spec)}"
-    found = apis.core.list_namespaced_pod(spec.namespace, label_selector=selector).items
+    found = apis.pods(spec.namespace, selector)
     return found[0] if found else None
 
 

@@ -3,7 +3,8 @@
 The keeper unpacks the tests, which the runner finds as it would in its image: where they belong, and read-only. The
 order, by which the runner starts the test process, goes through a pipe with a name: nothing of it is left to be read.
 That it succeeded the runner tells where the reporter tells of tests, for a node takes a second to notice. A failure is
-told by the node, which knows by then what else ended.
+told by the node, which knows by then what else ended; that the process has ended the runner tells then too, for what it
+told of tests before may come after what the node says.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from floe_ci.driver.execute import run
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from floe_ci.driver.execute import Container
 
@@ -28,6 +29,10 @@ EVENTS: Final = f"{contract.RESULTS_DIR}/.floe-events.jsonl"
 """The file to which the tests' reporter writes what happens, a line each."""
 SUCCEEDED: Final = '{"event": "succeeded"}'
 """The line there by which the runner tells that the test process succeeded."""
+ENDED: Final = '{"event": "process ended"}'
+"""The last line there otherwise: nothing more is told after it."""
+HEARD: Final = 10.0
+"""Seconds for which that line is waited for when the node says that the process has ended."""
 MEMORY: Final = "/sys/fs/cgroup/memory.events"
 """Where a container reads how many of its processes were killed for the memory they took."""
 WAIT: Final = f"""\
@@ -47,14 +52,17 @@ for path, text in order.get("files", {{}}).items():
         file.write(text)
 running = subprocess.Popen(order["command"], env={{**os.environ, **order["environment"]}})
 code = running.wait()
+last = '{ENDED}'
 with suppress(OSError), open("{MEMORY}") as memory:
     if code == 0 and "oom_kill 0\\n" in memory.readlines():
-        with open("{EVENTS}", "a") as events:
-            print(file=events)
-            print('{SUCCEEDED}', file=events)
+        last = '{SUCCEEDED}'
+with suppress(OSError), open("{EVENTS}", "a") as events:
+    print(file=events)
+    print(last, file=events)
 os._exit(code if code >= 0 else 128 - code)
 """
-"""What the runner does: wait for its order, carry it out, and tell that it succeeded, if none of it was killed."""
+"""What the runner does: wait for its order, carry it out, and tell of its end: that it succeeded, if none of it was
+killed."""
 TAKE: Final = f"""\
 [ "$1" = 0 ] || head --bytes="$1" | tar --extract --gzip --directory {APP}
 until [ -p {ORDER_DIR}/order ]; do sleep 0.1; done
@@ -63,6 +71,34 @@ head --bytes="$2" > {ORDER_DIR}/order
 """What the keeper does with what is sent: the tests, then the order, each of so many bytes."""
 SENDING: Final = 120.0
 """Seconds that it may take."""
+
+
+class Ends:
+    """What pods have told of the ends of their test processes."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._succeeded: dict[str, bool] = {}
+        self._noticed: dict[str, float] = {}
+        self.changed: Callable[[], object] = lambda: None
+        """Is called when there is news."""
+
+    def take(self, pod: str, line: str) -> bool:
+        """Take a line of a pod's, if it is of its end; return whether it is."""
+        if line not in {SUCCEEDED, ENDED}:
+            return False
+        self._succeeded[pod] = line == SUCCEEDED
+        self.changed()
+        return True
+
+    def has_succeeded(self, pod: str) -> bool:
+        """Tell whether a pod's tests have succeeded, as it told itself."""
+        return self._succeeded.get(pod, False)
+
+    def is_whole(self, pod: str) -> bool:
+        """Tell of a process that has ended whether all that it told has come; after `HEARD` seconds no more will."""
+        now = time.monotonic()
+        return pod in self._succeeded or now - self._noticed.setdefault(pod, now) >= HEARD
 
 
 def have_wait(pod: dict[str, Any], runner: dict[str, Any], keeper: dict[str, Any], *, with_tests: bool) -> None:

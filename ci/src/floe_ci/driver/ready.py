@@ -51,7 +51,7 @@ def wait_for_services(  # noqa: PLR0913 - what is waited for, and where
 
     def observe() -> str | None:
         # The tests' pods wait beside them, and those of other runs.
-        there = apis.core.list_namespaced_pod(spec.namespace, label_selector=selector).items
+        there = apis.pods(spec.namespace, selector)
         # What is being deleted is nobody's affair any more: the pod of a Job that was made anew, say.
         found = [pod for pod in there if not pods.is_of_tests(pod) and not pod.metadata.deletion_timestamp]
         refuse_hopeless(apis, spec, found)
@@ -139,7 +139,7 @@ def job_state(apis: Apis, name: str, namespace: str) -> str | None:
     met = {condition.type: condition for condition in found.status.conditions or () if condition.status == "True"}
     if failed := met.get("Failed"):
         selector = f"{pods.JOB_NAME}={name}"
-        its_pods = apis.core.list_namespaced_pod(namespace, label_selector=selector).items
+        its_pods = apis.pods(namespace, selector)
         msg = f"Job {name} failed: {failed.message or failed.reason}\n{closer.look(apis, namespace, its_pods)}"
         raise RunError(msg.rstrip())
     if "Complete" in met:

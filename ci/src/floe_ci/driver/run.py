@@ -70,7 +70,7 @@ class ClusterRun:
             UserError: The services' manifests do not parse.
         """
         self._apis, self._spec, self._stop, self._feed = apis, spec, stop, feed
-        self._succeeded = set[str]()
+        self._ends = order.Ends()
         self._sharded: ShardedTests | None = None
         self._services = Manifests.parse(spec.services, "the rendered manifests")
         self._addons = Addons.parse(spec.addons)
@@ -183,7 +183,7 @@ class ClusterRun:
         while True:
             try:
                 began = job.send(self._apis, self._spec, self._given, self._stop)
-                ended = job.wait_for_end(self._apis, self._spec, lambda: bool(self._succeeded), self._stop)
+                ended = job.wait_for_end(self._apis, self._spec, self._ends, self._stop)
                 break
             except job.NotStarted as error:
                 if len(again) == job.AGAIN:
@@ -218,9 +218,7 @@ class ClusterRun:
         """
         self._begin()
         spec = self._spec
-        self._sharded = ShardedTests(
-            self._apis, spec, self._given, raw, self._has_succeeded, self._others, self._stop, queue
-        )
+        self._sharded = ShardedTests(self._apis, spec, self._given, raw, self._ends, self._others, self._stop, queue)
         return self._sharded.run()
 
     def combine(self, report: Path) -> str:
@@ -324,9 +322,7 @@ class ClusterRun:
     def _others(self) -> list[client.V1Pod]:
         """Return the services' pods, as far as the cluster tells."""
         try:
-            found = poll.in_time(
-                lambda: self._apis.core.list_namespaced_pod(self._spec.namespace).items, timeout=EVENTS
-            )
+            found = poll.in_time(lambda: self._apis.pods(self._spec.namespace), timeout=EVENTS)
         except (client.ApiException, urllib3.exceptions.HTTPError, poll.NotInTime):
             return []
         return [pod for pod in found if not pods.is_of_tests(pod)]
@@ -347,9 +343,6 @@ class ClusterRun:
         shards = shards if is_fixed else at_once
         self._spec = spec.model_copy(update={"shards": shards, "at_once": at_once})
 
-    def _has_succeeded(self, index: int) -> bool:
-        return any(pod.startswith(f"{job.name_of(self._spec)}-{index}-") for pod in tuple(self._succeeded))
-
     def _feed_of(self, spec: RunSpec) -> Callable[[str, str], Callable[[str], None] | None]:
         """Return what has the lines of the keeper, which are the reporter's, heard."""
         start = f"{job.name_of(spec)}-"
@@ -358,9 +351,9 @@ class ClusterRun:
         )
 
     def _hear(self, pod: str, start: str, line: str) -> None:
-        if line == order.SUCCEEDED:
-            self._succeeded.add(pod)
-        elif self.feeds:
+        if self._ends.take(pod, line):
+            return
+        if self.feeds:
             # The pods of an Indexed Job have their index in their names.
             index = int(pod.removeprefix(start).partition("-")[0])
             self.feeds[self._sharded.shard_of(index) if self._sharded else index](line)
@@ -400,15 +393,15 @@ class Watcher:
                 follower.finish(max(over - time.monotonic(), 0.0))
 
     def _watch(self) -> None:
-        core, theirs = self._apis.core, addons.selector(self._spec)
+        theirs = addons.selector(self._spec)
         is_last = False
         while not is_last:
             is_last = self._over.wait(LOOK)
             try:
-                found = core.list_namespaced_pod(self._spec.namespace).items
+                found = self._apis.pods(self._spec.namespace)
                 self._follower.look([pod for pod in found if not job.is_of_another(pod, self._spec)])
                 for namespace, follower in self._beside.items():
-                    follower.look(core.list_namespaced_pod(namespace, label_selector=theirs).items)
+                    follower.look(self._apis.pods(namespace, theirs))
             except (client.ApiException, urllib3.exceptions.HTTPError, ValueError):
                 # The next look may succeed; the run itself notices a cluster that is gone, or that talks nonsense.
                 continue

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from floe_ci import contract, reporter, shards
-from floe_ci.driver import job, nodes, pods, poll
+from floe_ci.driver import job, nodes, order, pods, poll
 from floe_ci.driver.execute import Broken, Container, run
 from floe_ci.driver.job_pods import JobPods
 from floe_ci.ends import Problem
@@ -113,7 +113,7 @@ class ShardedTests:
         spec: RunSpec,
         given: Given,
         raw: Path,
-        succeeded: Callable[[int], bool],
+        told: order.Ends,
         others: Callable[[], list[V1Pod]],
         stop: threading.Event | None = None,
         queue: Queue | None = None,
@@ -125,14 +125,14 @@ class ShardedTests:
             spec: What is run; its Job is made.
             given: What its tests are given.
             raw: Gets a folder for each shard, of what it left.
-            succeeded: Returns whether the pod of an index itself has told that its tests succeeded.
+            told: What the pods themselves have told of the ends of their tests.
             others: Returns the services' pods.
             stop: Ends it when it is set.
             queue: What they are handed, where they don't have their tests from the start.
         """
         assert isinstance(spec.shards, int)  # noqa: S101 - the cluster has been asked before
         self._apis, self._spec, self._given, self._raw = apis, spec, given, raw
-        self._succeeded, self._others, self._stop, self._queue = succeeded, others, stop, queue
+        self._told, self._others, self._stop, self._queue = told, others, stop, queue
         self._parts = [_Part(shard, nodes.Lost(apis)) for shard in shards.all_of(spec.shards)]
         self._moved = time.monotonic()
         self._made = spec.shards
@@ -154,6 +154,7 @@ class ShardedTests:
         pool, hands = ThreadPoolExecutor(AT_ONCE), ThreadPoolExecutor(AT_ONCE)
         try:
             with JobPods(self._apis, spec.namespace, selector, self._stop) as seen:
+                self._told.changed = seen.wake
                 if self._queue:
                     self._queue.changed = seen.wake
                 while any(part.state not in {"over", "kept"} for part in self._parts):
@@ -306,10 +307,12 @@ class ShardedTests:
         took = time.monotonic() - part.began
         if seen.is_gone(pod):
             self._lose(part, f"its pod {pod.metadata.name} was deleted while its tests ran")
-        elif ended or self._succeeded(part.index):
+        elif ended or self._told.has_succeeded(pod.metadata.name):
             code = ended.exit_code if ended else 0
             by_signal = code in job.ENDED_WITH_POD
             if (keeper and keeper.waiting) or (by_signal and not part.signalled.is_told(pod)):
+                return
+            if spec.reporter and not self._told.is_whole(pod.metadata.name):
                 return
             if by_signal and (reason := pods.eviction(pod)):
                 raise job.failure_of(pod)(reason)

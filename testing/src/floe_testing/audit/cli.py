@@ -18,8 +18,9 @@ from floe_testing.audit.reading import read_project
 from floe_testing.audit.registry import all_rules
 from floe_testing.audit.reports import RENDERERS
 from floe_testing.audit.reports.machine import MOST_RESULTS, too_many
-from floe_testing.audit.reports.terminal import explain, not_collected, not_shown, print_audit, summary
+from floe_testing.audit.reports.terminal import explain, no_tests, not_collected, print_audit, summary
 from floe_testing.audit.rule import Rule
+from floe_testing.audit.run import UNREADABLE
 from floe_testing.audit.run import audit as run_audit
 from floe_testing.errors import FloeTestingError
 from floe_testing.files import write_text
@@ -139,14 +140,17 @@ def _refuse_nothing(done: Audit, paths: Sequence[Path]) -> None:
     Raises:
         NothingToAuditError: Says why there was none.
     """
-    if done.tests or done.findings or done.known or done.suppressed:
+    unread = [each for each in done.findings if each.rule == UNREADABLE and each.severity is Severity.NOTE]
+    if done.tests or len(done.findings) > len(unread) or done.known or done.suppressed:
         return
     reasons = [f"no test was looked at in {', '.join(map(str, paths))}"]
+    if unread:
+        reasons.append(no_tests(done.at_level(Severity.WARNING)))
     if done.excluded:
         reasons.append(f"[tool.floe-testing.audit] exclude leaves out {done.excluded} files")
     if done.uncollected:
         reasons.append(not_collected(done))
-    elif not done.excluded:
+    elif not (done.excluded or unread):
         reasons.append(f"nothing there matches python_files: {' '.join(done.patterns)}")
     raise NothingToAuditError("; ".join(reasons))
 
@@ -170,8 +174,8 @@ def _write(  # noqa: PLR0913, PLR0917 - what to write, and all that tells how
         return
     write_text(output, rendered)
     click.echo(summary(done))
-    if done.hidden:
-        click.echo(not_shown(done))
+    if no_tests(done):
+        click.echo(no_tests(done), err=True)
     if done.uncollected:
         click.echo(not_collected(done), err=True)
 

@@ -20,7 +20,7 @@ Kind = Literal["test", "fixture", "setup", "helper", "module"]
 _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
 _IMPORTS: Final = (ast.Import, ast.ImportFrom)
 _WITH_TEXTS: Final = frozenset({ast.Constant, ast.arg})
-_SKIPPED: Final = frozenset({*_WITH_TEXTS, ast.Name, ast.alias, str, int, NoneType})
+_SKIPPED: Final = frozenset({*_WITH_TEXTS, ast.Name, ast.alias, str, int, bool, NoneType})
 """Leaves, which are most of a tree, and which no rule looks for but from their parents."""
 _KEPT: Final = frozenset(
     {

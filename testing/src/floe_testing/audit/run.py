@@ -21,11 +21,12 @@ from floe_testing.audit.project import PYPROJECT, Project
 from floe_testing.audit.registry import BrokenRuleError, all_rules, followed_rules
 from floe_testing.audit.rule import Rule
 from floe_testing.audit.suppression import apply_suppressions, find_in_toml, find_suppressions
+from floe_testing.audit.unread import NEEDED, why_no_test
 from floe_testing.suite.cache import Cache, Form, digest, freshness
 from floe_testing.suite.collection import CollectionRules, find_python_files, read_collection_rules
 from floe_testing.suite.definitions import Modules
 from floe_testing.suite.processes import read_each
-from floe_testing.suite.reading import ParsedModule, parse_module
+from floe_testing.suite.reading import ParsedModule, Problem, parse_module
 from floe_testing.suite.syntax import describe
 
 T = TypeVar("T")
@@ -35,10 +36,6 @@ _TESTS: Final = re.compile(
     rb"^class \w+\([^)]*TestCase\b[^)]*\):(?:.|\n)*?^    (?:async )?def test|^(?:async )?def test_", re.MULTILINE
 )
 """What a module has that pytest would find tests in, if it looked."""
-_FOR_ALL: Final = frozenset({"conftest.py", "__init__.py"})
-"""Files that the tests beside them can't do without."""
-_NAMED_TESTS: Final = re.compile(rb"\b(?:def|class)\s+\w*test", re.IGNORECASE)
-"""What stands in each file with tests, whether it is Python or not."""
 
 
 @dataclass(frozen=True)
@@ -111,13 +108,9 @@ def read_report(file: _File, root: Path, rules: CollectionRules, project: Projec
     """Return what is found in one file; one that can't be read is a finding."""
     parsed = parse_module(file.path, root, rules, modules, explains=False)
     if not isinstance(parsed, ParsedModule):
-        severity = Severity.ERROR if _may_have_tests(file.path) else Severity.NOTE
-        findings = [
-            Finding(each.path, each.line, 1, UNREADABLE, severity, f"not read: {each.message}")
-            for each in parsed.problems
-        ]
-        helper = not file.is_test and file.path.name not in _FOR_ALL
-        return ModuleReport(parsed.relative, findings=() if helper else tuple(findings))
+        helper = not file.is_test and file.path.name not in NEEDED
+        findings = () if helper else tuple(_not_read(file, each) for each in parsed.problems)
+        return ModuleReport(parsed.relative, findings=findings)
     if not file.is_test:
         parsed = replace(parsed, module=replace(parsed.module, tests=()), nodes={})
     try:
@@ -128,12 +121,13 @@ def read_report(file: _File, root: Path, rules: CollectionRules, project: Projec
         return ModuleReport(parsed.module.relative, findings=(finding,))
 
 
-def _may_have_tests(file: Path) -> bool:
-    """Tell whether there is a test in a file that is no Python, by its text: others may be what tests have written."""
-    try:
-        return file.name in _FOR_ALL or _NAMED_TESTS.search(file.read_bytes()) is not None
-    except OSError:
-        return True
+def _not_read(file: _File, problem: Problem) -> Finding:
+    """Return the finding of a file that can't be read: an error, but a note where it is plainly no test."""
+    why_not = why_no_test(file.path, problem.path)
+    if why_not:
+        message = f"not read, and taken for no test ({why_not}): {problem.message}"
+        return Finding(problem.path, problem.line, 1, UNREADABLE, Severity.NOTE, message)
+    return Finding(problem.path, problem.line, 1, UNREADABLE, Severity.ERROR, f"not read: {problem.message}")
 
 
 def _looked_at(parsed: ParsedModule, project: Project) -> ModuleReport:

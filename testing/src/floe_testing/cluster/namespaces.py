@@ -19,7 +19,13 @@ from floe_testing.waiting.polling import ConditionTimeoutError, PollingConfig, U
 _REMAINING = re.compile(r"(?P<plural>[a-z0-9-]+)\.(?P<group>[a-z0-9.-]*) has \d+ resource instances")
 """How a namespace's status names what is left in it: `configmaps. has 1 resource instances`."""
 _TEST = "floe.dev/test"
+REFUSED: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.UNPROCESSABLE_ENTITY})
+"""How an API answers who has no right to something, and what a policy of the cluster is against."""
 _LIMIT: Final = {"_request_timeout": REQUEST_TIMEOUT}
+
+
+class NamespaceRefusedError(FloeTestingError):
+    """The cluster makes, or deletes, no namespace for a test."""
 
 
 class NamespaceStuckError(FloeTestingError):
@@ -53,7 +59,7 @@ def create(api: CoreV1Api, name: str, run_id: str, test: str) -> None:
     """Make a namespace with the labels of a run, and a note of the test that it is for.
 
     Raises:
-        kubernetes.client.ApiException: The cluster refuses.
+        NamespaceRefusedError: The cluster refuses.
         ConditionTimeoutError: The API was busy all the time.
     """
     metadata = V1ObjectMeta(name=name, labels=labels(run_id), annotations={_TEST: test})
@@ -70,7 +76,12 @@ def made_by_tests(api: CoreV1Api, run_id: str | None = None) -> list[Namespace]:
 
 
 def delete(api: CoreV1Api, name: str) -> None:
-    """Have a namespace deleted, with all that is in it. One that is gone already is no error."""
+    """Have a namespace deleted, with all that is in it. One that is gone already is no error.
+
+    Raises:
+        NamespaceRefusedError: The cluster refuses.
+        ConditionTimeoutError: The API was busy all the time.
+    """
     _tell(f"namespace {name} is told to go", lambda: api.delete_namespace(name, **_LIMIT))
 
 
@@ -82,8 +93,15 @@ def _tell(description: str, command: Callable[[], object]) -> None:
             command()
         except ApiException as error:
             # A conflict says of a namespace that it is there, or on its way out: names are never used twice.
-            if error.status not in {HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT}:
+            if error.status in {HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT}:
+                return True
+            if error.status not in REFUSED:
                 raise
+            message = (
+                f"the cluster refused that {description}: {explain(error)}. The tests' account needs the right to make "
+                "and to delete namespaces, and no policy of the cluster may be against it"
+            )
+            raise NamespaceRefusedError(message) from error
         return True
 
     wait_for_condition(asking(description, look, None, "get namespaces", ""), PollingConfig(interval=0.3))

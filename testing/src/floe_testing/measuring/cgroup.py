@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -41,7 +42,7 @@ def since(begin: ControlGroup | None, end: ControlGroup | None) -> ControlGroup 
         for name in ("cpu_seconds", "throttled_seconds")
         if (before := getattr(begin, name)) is not None and (after := getattr(end, name)) is not None
     }
-    return end.model_copy(update=counted)
+    return replace(end, **counted)
 
 
 def _paths(membership: Path) -> dict[str, str]:

@@ -1,10 +1,14 @@
-"""What `performance.json` holds. Durations are in seconds, memory in bytes, CPU in seconds or in cores."""
+"""What `performance.json` holds. Durations are in seconds, memory in bytes, CPU in seconds or in cores.
 
+A session of tests writes it without pydantic, which takes half as long to import as pytest does, and makes a part of it
+of each test: nothing is frozen, which takes twice as long. Only who reads a file has it checked.
+"""
+
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from json import JSONEncoder
 from pathlib import Path
-from typing import Annotated, Final, Literal
-
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from typing import Any, ClassVar, Final, Literal
 
 from floe_testing.errors import FloeTestingError
 
@@ -15,18 +19,11 @@ class UnreadableResultsError(FloeTestingError):
     """Results are not there, or not what they should be."""
 
 
-def _in_a_zone(moment: datetime) -> datetime:
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+class _Part:
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"allow_inf_nan": False}
 
 
-Moment = Annotated[datetime, AfterValidator(_in_a_zone)]
-"""One that names no zone is UTC's."""
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
-
-
+@dataclass(kw_only=True)
 class Phases(_Part):
     """A figure for each phase of a test."""
 
@@ -40,6 +37,7 @@ class Phases(_Part):
         return self.setup + self.call + self.teardown
 
 
+@dataclass(kw_only=True)
 class TestPerformance(_Part):
     """One test."""
 
@@ -51,7 +49,7 @@ class TestPerformance(_Part):
     worker: str | None = None
     """The worker of pytest-xdist that ran it."""
     seconds: Phases
-    cpu_seconds: Phases = Phases()
+    cpu_seconds: Phases = field(default_factory=Phases)
     """Of the test process, and of the processes that it started and waited for."""
     peak_memory_bytes: int | None = None
     """The most that the test process held while this test ran; None where the kernel doesn't tell."""
@@ -61,6 +59,7 @@ class TestPerformance(_Part):
     """Its call took longer than its baseline, beyond what is tolerated."""
 
 
+@dataclass(kw_only=True)
 class ControlGroup(_Part):
     """The control group of the test process: in a pod, its container."""
 
@@ -75,6 +74,7 @@ class ControlGroup(_Part):
     memory_limit_bytes: int | None = None
 
 
+@dataclass(kw_only=True)
 class Consumer(_Part):
     """A pod or a node, as metrics.k8s.io has seen it."""
 
@@ -90,13 +90,14 @@ class Consumer(_Part):
     """As above."""
 
 
+@dataclass(kw_only=True)
 class Performance(_Part):
     """The whole file."""
 
     version: Literal[1] = 1
     run_id: str | None = None
     tier: str | None = None
-    started_at: Moment
+    started_at: datetime
     seconds: float
     """The session, from its start to its end."""
     tests: tuple[TestPerformance, ...]
@@ -107,15 +108,29 @@ class Performance(_Part):
     metrics_problem: str | None = None
     """Why pods or nodes are missing, where a cluster was asked for them."""
 
+    def to_json(self) -> str:
+        """Return what the file holds."""
+        return _ENCODER.encode(self)
+
+
+def _plain(part: object) -> object:
+    return part.isoformat() if isinstance(part, datetime) else vars(part)
+
+
+_ENCODER: Final = JSONEncoder(default=_plain, allow_nan=False)
+"""Made before there are tests, which may do to the module what they like."""
+
 
 def read_performance(file: Path) -> Performance:
-    """Return what a file holds.
+    """Return what a file holds; a time that names no zone is UTC's.
 
     Raises:
         UnreadableResultsError: It is not there, or something else.
     """
+    from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415 - see above
+
     try:
-        return Performance.model_validate_json(file.read_bytes())
+        found = TypeAdapter(Performance).validate_json(file.read_bytes())
     except OSError as error:
         message = f"{file}: can't be read: {error.strerror}"
         raise UnreadableResultsError(message) from None
@@ -124,3 +139,4 @@ def read_performance(file: Path) -> Performance:
         place = ".".join(map(str, first["loc"]))
         message = f"{file}: is no {FILE}: {f'{place}: ' if place else ''}{first['msg']}"
         raise UnreadableResultsError(message) from None
+    return found if found.started_at.tzinfo else replace(found, started_at=found.started_at.replace(tzinfo=UTC))

@@ -12,7 +12,11 @@ from floe_testing.results.plugin import results_dir
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from floe_testing.measuring.measure import Comparison
+
 _UPDATE: Final = "--update-baselines"
+_WORDS: Final = (b"floe-testing", b"performance")
+"""Of the table's name, in whatever way it is written."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -32,32 +36,45 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     folder = results_dir()
     update = bool(config.getoption(_UPDATE))
-    if not (folder or update or _is_configured(config.rootpath)):
+    file, baselines, comparison = None, dict[str, float](), None
+    if update or _may_be_configured(config.rootpath):
+        file, baselines, comparison = _read(config.rootpath, update=update)
+    if not (folder or file):
         return
-    from floe_testing.measuring import config as settings  # noqa: PLC0415 - not where nobody asks
-    from floe_testing.measuring.baselines import read_baselines  # noqa: PLC0415 - as above
-    from floe_testing.measuring.measure import Measuring  # noqa: PLC0415 - as above
+    from floe_testing.measuring.measure import Measuring  # noqa: PLC0415 - not where nobody asks
     from floe_testing.measuring.session import Reporting  # noqa: PLC0415 - as above
-    from floe_testing.settings import read_settings  # noqa: PLC0415 - as above
 
-    try:
-        wanted = read_settings(settings.PerformanceConfig, settings.TABLE, config.rootpath)
-        if update and not wanted.baseline:
-            message = f'{_UPDATE} needs a file: [tool.floe-testing.performance] baseline = "tests/baselines.json"'
-            raise pytest.UsageError(message)
-        file = config.rootpath / wanted.baseline if wanted.baseline else None
-        baselines = read_baselines(file) if file else {}
-    except FloeTestingError as error:
-        raise pytest.UsageError(str(error)) from None
-    config.pluginmanager.register(Measuring(wanted, {} if update else baselines), "floe-measuring")
-    if not hasattr(config, "workerinput") and (folder or file):
+    config.pluginmanager.register(Measuring(comparison), "floe-measuring")
+    if not hasattr(config, "workerinput"):
         reporting = Reporting(folder, file, baselines, update=update)
         config.pluginmanager.register(reporting, "floe-performance")
 
 
-def _is_configured(root: Path) -> bool:
-    # To look for a word is all that this costs those who don't measure.
+def _read(root: Path, *, update: bool) -> tuple[Path | None, dict[str, float], Comparison | None]:
+    """Return the file of the baselines, what it holds, and what compares with that; nothing where there is no file."""
+    from floe_testing.measuring import config as settings  # noqa: PLC0415 - it needs pydantic
+    from floe_testing.measuring.baselines import read_baselines  # noqa: PLC0415 - as above
+    from floe_testing.measuring.measure import Comparison  # noqa: PLC0415 - not where nobody asks
+    from floe_testing.settings import read_settings  # noqa: PLC0415 - as above
+
     try:
-        return b"tool.floe-testing.performance" in (root / "pyproject.toml").read_bytes()
+        wanted = read_settings(settings.PerformanceConfig, settings.TABLE, root)
+        if not wanted.baseline:
+            if update:
+                message = f'{_UPDATE} needs a file: [tool.floe-testing.performance] baseline = "tests/baselines.json"'
+                raise pytest.UsageError(message)
+            return None, {}, None
+        file = root / wanted.baseline
+        baselines = read_baselines(file)
+    except FloeTestingError as error:
+        raise pytest.UsageError(str(error)) from None
+    return file, baselines, None if update else Comparison(wanted, baselines)
+
+
+def _may_be_configured(root: Path) -> bool:
+    # To look for words is all that this costs those who compare nothing.
+    try:
+        text = (root / "pyproject.toml").read_bytes()
     except OSError:
         return False
+    return all(word in text for word in _WORDS)

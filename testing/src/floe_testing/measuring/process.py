@@ -12,6 +12,8 @@ from floe_testing.unpatched import clock, system
 _PROC: Final = Path("/proc/self")
 _LONGEST_STATUS: Final = 1 << 14
 _PEAK: Final = re.compile(rb"^VmHWM:\s*(\d+) kB", re.MULTILINE)
+_ABOUT: Final = 0.9
+"""The share of the peak that is the peak."""
 _FORGET_PEAK: Final = b"5"
 """What the kernel takes, in `clear_refs`, for: begin anew with the highest memory seen."""
 
@@ -68,10 +70,10 @@ class Meter:
         """Return above how many bytes what the kernel counts is the peak, as its text has it.
 
         Its count never falls below what the program held that this process was before it became Python: that is at most
-        what it says now.
+        what it says now. It may be a little less than what the text has: processors have not yet handed in all of it.
         """
         told, counted = self._told_peak(), _counted_peak()
-        return counted if told is not None and counted >= told else inf
+        return counted if told is not None and counted >= told * _ABOUT else inf
 
 
 def _cpu_seconds() -> float:

@@ -11,11 +11,10 @@ import pytest
 
 from floe_testing.contract import ENV_NAMESPACE, ENV_RUN_ID, ENV_TIER
 from floe_testing.errors import FloeTestingError
-from floe_testing.measuring.baselines import update_baselines
 from floe_testing.measuring.cgroup import read_control_group, since
 from floe_testing.measuring.cluster import Sampler, connect
 from floe_testing.measuring.measure import FIGURES
-from floe_testing.measuring.models import FILE, Performance
+from floe_testing.measuring.models import FILE, Performance, Phases, TestPerformance
 from floe_testing.measuring.summary import summary
 from floe_testing.results.document import beside
 from floe_testing.unpatched import clock, system
@@ -25,6 +24,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _LAST: Final = "teardown"
+_PHASES: Final = frozenset({"setup", "call", _LAST})
+"""pytest-xdist has one more, of a test whose worker is gone."""
 
 
 class Reporting:
@@ -46,8 +47,7 @@ class Reporting:
         self._notes: list[str] = []
         self._performance: Performance | None = None
         self._reports: dict[tuple[str, str | None], dict[str, pytest.TestReport]] = {}
-        # To make a model of each as it ends would take much of what a trivial test takes.
-        self._tests: list[dict[str, Any]] = []
+        self._tests: list[TestPerformance] = []
         self._stack = ExitStack()
         self._sampler = Sampler({})
 
@@ -63,9 +63,10 @@ class Reporting:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Note a phase, and with the last one the test."""
+        if report.when not in _PHASES:
+            return
         key = (report.nodeid, getattr(report, "worker_id", None))
-        phases = self._reports.setdefault(key, {})
-        phases[report.when or ""] = report
+        self._reports.setdefault(key, {})[report.when] = report
         if report.when == _LAST:
             self._tests.append(_test(key[1], self._reports.pop(key)))
             self._sampler.sample()
@@ -76,18 +77,16 @@ class Reporting:
         self._sampler.sample(now=True)
         self._stack.close()
         problems = self._sampler.problems
-        self._performance = Performance.model_validate(
-            {
-                "run_id": os.environ.get(ENV_RUN_ID),
-                "tier": os.environ.get(ENV_TIER),
-                "started_at": self._started_at,
-                "seconds": round(clock.perf_counter() - self._began, 3),
-                "tests": self._tests,
-                "control_group": since(self._group, read_control_group()),
-                "pods": self._sampler.consumers("pods"),
-                "nodes": self._sampler.consumers("nodes"),
-                "metrics_problem": "; ".join(f"{kind}: {why}" for kind, why in problems.items()) or None,
-            }
+        self._performance = Performance(
+            run_id=os.environ.get(ENV_RUN_ID),
+            tier=os.environ.get(ENV_TIER),
+            started_at=self._started_at,
+            seconds=round(clock.perf_counter() - self._began, 3),
+            tests=tuple(self._tests),
+            control_group=since(self._group, read_control_group()),
+            pods=self._sampler.consumers("pods"),
+            nodes=self._sampler.consumers("nodes"),
+            metrics_problem="; ".join(f"{kind}: {why}" for kind, why in problems.items()) or None,
         )
         try:
             self._write(self._performance)
@@ -117,30 +116,37 @@ class Reporting:
         if self._folder:
             self._folder.mkdir(parents=True, exist_ok=True)
             file = self._folder / FILE
-            text = performance.model_dump_json(indent=1) + "\n"
+            text = performance.to_json() + "\n"
             system.close(system.write_file(beside(file), text.encode()))
             system.replace(beside(file), file)
         if self._file and self._update:
+            from floe_testing.measuring.baselines import update_baselines  # noqa: PLC0415 - it needs pydantic
+
             number = update_baselines(self._file, self._baselines, performance.tests)
             self._notes.append(f"baselines of {number} tests written to {self._file}")
         elif self._file and not self._baselines:
             self._notes.append(f"there are no baselines in {self._file} yet; --update-baselines writes them")
 
 
-def _test(worker: str | None, reports: Mapping[str, pytest.TestReport]) -> dict[str, Any]:
-    """Return a `TestPerformance` that is still to be made."""
-    figures: dict[str, dict[str, Any]] = {when: getattr(report, FIGURES, {}) for when, report in reports.items()}
-    outcomes = {report.outcome for report in reports.values()}
+def _test(worker: str | None, reports: Mapping[str, pytest.TestReport]) -> TestPerformance:
+    seconds, cpu, outcomes = dict[str, float](), dict[str, float](), set[str]()
+    figures: dict[str, Any] = {}
+    for when, report in reports.items():
+        of_phase = getattr(report, FIGURES, {})
+        seconds[when] = round(report.duration, 6)
+        if of_phase:
+            cpu[when] = round(of_phase["cpu_seconds"], 6)
+        outcomes.add(report.outcome)
+        figures |= of_phase
     # A plugin that repeats tests has outcomes of its own.
     failed = outcomes - {"passed", "skipped"}
-    call = figures.get("call", {})
-    return {
-        "id": reports[_LAST].nodeid,
-        "outcome": "failed" if failed else "skipped" if "skipped" in outcomes else "passed",
-        "worker": worker,
-        "seconds": {when: round(report.duration, 6) for when, report in reports.items()},
-        "cpu_seconds": {when: round(figure["cpu_seconds"], 6) for when, figure in figures.items() if figure},
-        "peak_memory_bytes": figures[_LAST].get("peak_memory_bytes"),
-        "baseline_seconds": call.get("baseline_seconds"),
-        "slower": call.get("slower", False),
-    }
+    return TestPerformance(
+        id=reports[_LAST].nodeid,
+        outcome="failed" if failed else "skipped" if "skipped" in outcomes else "passed",
+        worker=worker,
+        seconds=Phases(**seconds),
+        cpu_seconds=Phases(**cpu),
+        peak_memory_bytes=figures.get("peak_memory_bytes"),
+        baseline_seconds=figures.get("baseline_seconds"),
+        slower=figures.get("slower", False),
+    )

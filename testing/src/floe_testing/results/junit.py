@@ -13,7 +13,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from xml.etree import ElementTree as ET
-from xml.sax.saxutils import escape, quoteattr
 
 import pytest
 from _pytest.junitxml import LogXML, bin_xml_escape, mangle_test_address
@@ -24,6 +23,10 @@ from floe_testing.unpatched import clock, system
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from _pytest.junitxml import _NodeReporter
+    from _pytest.nodeid import NodeId
+    from _pytest.reports import BaseReport
 
     from floe_testing.results.output import Output
 
@@ -60,6 +63,10 @@ class StreamingLog(LogXML):
         self._lock = threading.RLock()
         self._problem: OSError | None = None
         """Why the file is not whole at the session's end."""
+        self._last: tuple[object, _NodeReporter] | None = None
+        """What pytest asked for last, and what it got."""
+        self._recorded: tuple[_NodeReporter, dict[str, str]] | None = None
+        """Whose attributes were noted last, and what they were."""
 
     def pytest_sessionstart(self) -> None:
         """Write the file without a test, so that a session that can't write it fails before its first test."""
@@ -107,9 +114,24 @@ class StreamingLog(LogXML):
                 self._finished.append(self.node_reporter(report).to_xml())
                 self._settle()
 
+    def node_reporter(self, report: BaseReport | NodeId | str) -> _NodeReporter:
+        """Return what makes a test's element. pytest asks up to four times with each report, and reads its id each time."""
+        if self._last is None or self._last[0] is not report:
+            self._last = report, super().node_reporter(report)
+        return self._last[1]
+
+    def _opentestcase(self, report: pytest.TestReport | pytest.CollectReport) -> _NodeReporter:
+        """Note a test's attributes. pytest does so with its call and with its teardown, whose attributes are the same."""
+        reporter = self.node_reporter(report)
+        if self._recorded != (reporter, reporter.attrs):
+            reporter.record_testreport(report)
+            self._recorded = reporter, dict(reporter.attrs)
+        return reporter
+
     def finalize(self, report: pytest.TestReport) -> None:
         """Take the element of a test that has ended."""
         reporter = self.node_reporter(report)
+        self._last = None
         super().finalize(report)
         self._finished.append(reporter.to_xml())
 
@@ -198,7 +220,10 @@ def _streams(output: Output) -> str:
         "system-out": output.get("log", "") + output.get("stdout", ""),
         "system-err": output.get("stderr", ""),
     }
-    return "".join(f"<{tag}>{escape(bin_xml_escape(text))}</{tag}>" for tag, text in streams.items() if text)
+    elements = {tag: ET.Element(tag) for tag, text in streams.items() if text}
+    for tag, element in elements.items():
+        element.text = bin_xml_escape(streams[tag])
+    return "".join(map(_to_text, elements.values()))
 
 
 def _to_text(element: ET.Element) -> str:
@@ -211,4 +236,8 @@ def _to_text(element: ET.Element) -> str:
 
 
 def _quoted(value: str) -> str:
-    return f'"{value}"' if _PLAIN.fullmatch(value) else quoteattr(bin_xml_escape(value))
+    if _PLAIN.fullmatch(value):
+        return f'"{value}"'
+    # What `xml.sax` has for this loads all that speaks HTTP.
+    element = ET.tostring(ET.Element("of", value=bin_xml_escape(value)), encoding="unicode")
+    return element.removeprefix("<of value=").removesuffix(" />")

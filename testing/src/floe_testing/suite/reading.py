@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar, Final, TypeAlias
 
@@ -398,7 +399,7 @@ def _may_name(unread: Unread) -> bool:
 
 
 def _put_on(body: Iterable[ast.stmt], scope: Scope) -> Iterator[Unread]:
-    """Yield the statements of a module or class that put a marker on something by calling it."""
+    """Yield the statements of a module or class that put a marker on something as they run."""
     for statement in body:
         if isinstance(statement, ast.ClassDef):
             yield from _put_on(statements(statement.body), scope)
@@ -409,9 +410,23 @@ def _put_on(body: Iterable[ast.stmt], scope: Scope) -> Iterator[Unread]:
             ):
                 if (scope.names.resolve(marker.func) or "").startswith("pytest.mark."):
                     yield scope.unread(call)
+            case ast.Assign(targets=[ast.Attribute(attr="pytestmark")], value=value):
+                yield scope.unread(value)
+            case ast.Expr(
+                value=ast.Call(func=ast.Name(id="setattr"), args=[_, ast.Constant(value="pytestmark"), value])
+            ):
+                yield scope.unread(value)
             case ast.For(body=inner) | ast.While(body=inner):
-                calls = [next(_calls_in(each), None) for each in inner]
-                yield from (scope.unread(each) for each in calls if each is not None and "mark" in ast.unparse(each))
+                found = (scope.unread(call) for each in inner for call in _applied_in(each))
+                yield from (each for each in found if "mark" in f"{each.code}{each.behind}")
+
+
+def _applied_in(statement: ast.stmt) -> Iterator[ast.expr]:
+    """Yield what may put a marker on something in a loop: the decorators of a definition, the first call of others."""
+    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        yield from statement.decorator_list
+    else:
+        yield from islice(_calls_in(statement), 1)
 
 
 def _calls_in(statement: ast.stmt) -> Iterator[ast.Call]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,7 @@ from floe_ci.cli import COMMANDS
 from floe_ci.errors import RunError, UserError
 from floe_ci.places import choice
 from floe_ci.places.choice import Choice
-from floe_ci.request import RunRequest
+from floe_ci.request import TAKEN, RunRequest
 from floe_ci.selection import Selection
 
 if TYPE_CHECKING:
@@ -242,14 +243,6 @@ def test_options_of_pytest_are_passed_on(call: Call, somewhere: Somewhere) -> No
     )  # fmt: skip
 
 
-def test_debugger_is_refused_in_a_pod(call: Call, somewhere: Somewhere) -> None:
-    """What needs this machine is refused in another place before that is asked for anything."""
-    told = call("test", "--on", "dagger", "--pdb")
-    assert told.exit_code == 2
-    assert "--pdb: a test in a pod has no terminal: run it with --on local" in told.stderr
-    assert not somewhere.requests
-
-
 GONE = "the engine is gone\nand more"
 """Why a run broke: a line, and what follows it."""
 
@@ -395,8 +388,35 @@ def test_bundle_is_for_dagger(call: Call, somewhere: Somewhere, command: str) ->
     """A bundle is refused where nothing is taken from it, before the place is asked for anything."""
     told = call(command, "--on", "local", "--bundle", "bundle.tar")
     assert told.exit_code == 2
-    assert "--bundle bundle.tar: it is for --on dagger" in told.output + told.stderr
+    assert "--on local: --bundle: for --on dagger; `floe-ci bundle push` puts its images into a registry" in told.stderr
     assert not somewhere.requests
+
+
+@pytest.mark.parametrize("place", ["dagger", "cluster", None])
+@pytest.mark.parametrize(
+    ("option", "reason"),
+    [
+        ("--pdb", "--pdb: for --on local; elsewhere tests have no terminal"),
+        ("--lf", "--lf: for --on local; elsewhere pytest's cache of the last run is not kept"),
+    ],
+)
+def test_option_without_which_it_is_another_run(  # noqa: PLR0913, PLR0917 - two parameters, and what is used
+    call: Call, somewhere: Somewhere, monkeypatch: pytest.MonkeyPatch, place: str | None, option: str, reason: str
+) -> None:
+    """A debugger, or the tests of the last run, are refused where they can't be had, also where no place was named."""
+    monkeypatch.setattr("floe_ci.places.choice.choose", lambda: Choice("dagger", "an engine"))
+    told = call("test", option, *(["--on", place] if place else []))
+    assert told.exit_code == 2
+    assert f"floe-ci: --on {place or 'dagger'}: {reason}" in told.stderr
+    assert not somewhere.requests
+
+
+def test_help_says_where_an_option_is_for(call: Call) -> None:
+    """What only one place takes says so in the help of `test`, by the table that it is refused by."""
+    told = " ".join(call("test", "--help").stdout.split())
+    for option in ("--bundle", "--kubeconfig", "--context", "--image", "--images", "--addon"):
+        (taken,) = (each for each in TAKEN.values() if each.option == option)
+        assert re.search(rf"{option} [^ ]+ For {taken.where}[:.]", told), option
 
 
 def test_no_bundle_is_pushed(call: Call, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -85,6 +86,23 @@ def test_repository_that_would_be_refused(
     assert reason in told.output
 
 
+@pytest.mark.parametrize("name", ["pyproject.toml", "floe-ci.toml"])
+@pytest.mark.parametrize("kind", ["pipe", "folder", "link to itself", "link to nothing"])
+def test_what_is_no_file_would_be_refused(
+    call: Call, somewhere: Somewhere, tmp_path: Path, name: str, kind: str
+) -> None:
+    """Whatever else stands under the name of a repository's file is told, as a run tells it."""
+    match kind:
+        case "pipe":
+            os.mkfifo(tmp_path / name)
+        case "folder":
+            (tmp_path / name).mkdir()
+        case _:
+            (tmp_path / name).symlink_to(name if kind == "link to itself" else "nothing")
+    told = call("doctor", "--source", str(tmp_path))
+    assert (told.exit_code, "the repository  would be refused" in told.output) == (2, True), somewhere
+
+
 def test_repository_that_can_be_tested(call: Call, somewhere: Somewhere, tmp_path: Path) -> None:
     """A repository that says what to install is fine, and a service that this machine can't run is told."""
     (tmp_path / "tests" / "e2e").mkdir(parents=True)
@@ -103,8 +121,9 @@ def test_helm(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_he
     """Where a tier has charts, the doctor tells whether Helm is here, without which a run in Dagger still does."""
     pytest.importorskip("uv", reason="there is no uv, as in the image of the test runner")
     (tmp_path / "tests" / "e2e").mkdir(parents=True)
-    (tmp_path / "uv.lock").touch()
-    (tmp_path / "floe-ci.toml").write_text('[tool.floe-ci.tiers.e2e]\ncharts = [{ path = "charts/app" }]\n')
+    (tmp_path / "floe-ci.toml").write_text(
+        '[tool.floe-ci.runner]\ninstall = ["pytest"]\n[tool.floe-ci.tiers.e2e]\ncharts = [{ path = "charts/app" }]\n'
+    )
     monkeypatch.setenv("PATH", str(tmp_path))
     if is_here:
         (tmp_path / "helm").write_text("#!/bin/sh\n", encoding="utf-8")

@@ -114,14 +114,41 @@ def test_run_that_goes_on(call: Call, tmp_path: Path) -> None:
     assert "did not come to its end, so there is no verdict" in told.stderr
 
 
-@pytest.mark.parametrize("content", [{}, {"exit-code": "x", "timings.json": "{}", "junit.xml": ""}])
+@pytest.mark.parametrize(
+    "content",
+    [
+        {},
+        {"exit-code": "x", "timings.json": "{}", "junit.xml": ""},
+        {"exit-code": "0", "timings.json": "\udcff", "junit.xml": ""},
+    ],
+)
 def test_other_folder(call: Call, tmp_path: Path, content: dict[str, str]) -> None:
     """A folder that holds something else is refused by name."""
     for name, text in content.items():
-        (tmp_path / name).write_text(text)
+        (tmp_path / name).write_text(text, errors="surrogateescape")
     told = call("results", "show", str(tmp_path))
     assert told.exit_code == 2
     assert told.stderr.startswith(f"floe-ci: {tmp_path}: no results of a run")
+
+
+@pytest.mark.parametrize("name", ["run.json", "exit-code", "timings.json", "junit.xml"])
+@pytest.mark.parametrize("kind", ["pipe", "folder", "device", "link to itself"])
+def test_what_is_no_file_is_not_waited_for(call: Call, tmp_path: Path, name: str, kind: str) -> None:
+    """A pipe, a folder, a device or a circle of links in the place of a file ends the command with that file's name."""
+    file = make(tmp_path / "r") / name
+    file.unlink(missing_ok=True)
+    match kind:
+        case "pipe":
+            os.mkfifo(file)
+        case "folder":
+            file.mkdir()
+        case _:
+            file.symlink_to("/dev/zero" if kind == "device" else name)
+    told = call("results", "show", str(tmp_path / "r"))
+    # Without a record of its own a run has ended.
+    assert told.exit_code == (0 if name == "run.json" else 2), told.output
+    assert "Errno" not in told.output
+    assert name == "run.json" or name in told.stderr
 
 
 @pytest.mark.parametrize("junit", ["", PASSED[:-20], "<html/>", "no xml", "<testsuites/>"])

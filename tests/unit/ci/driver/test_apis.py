@@ -278,3 +278,32 @@ def test_kinds_are_asked_for_once(api: ApiServer) -> None:
     api.objects["/apis/apps/v1"] = known
     Apis(api.apis.api_client.configuration).resource(DEPLOYMENT)
     assert len(asked) == 1
+
+
+def test_pods_as_they_were(api: ApiServer) -> None:
+    """A pod is made an object of once, until it changes; as an object it is what the client makes of it."""
+    listed = client.V1PodList(
+        items=[
+            client.V1Pod(
+                metadata=client.V1ObjectMeta(name=name, uid=name, resource_version="1", labels={"app": name}),
+                status=client.V1PodStatus(phase="Pending"),
+            )
+            for name in ("web", "db")
+        ]
+    )
+    api.objects["/api/v1/namespaces/ns/pods"] = lambda: listed
+    web, db = api.apis.pods("ns", "app")
+    assert [web, db] == api.apis.core.list_namespaced_pod("ns").items
+    listed.items[0].metadata.resource_version, listed.items[0].status.phase = "2", "Running"
+    changed, same = api.apis.pods("ns", "app")
+    assert (changed.status.phase, web.status.phase) == ("Running", "Pending")
+    assert same is db
+    assert "labelSelector=app" in api.asked[0]
+
+
+@pytest.mark.parametrize("said", [[], {}, {"items": None}])
+def test_no_list_of_pods(api: ApiServer, said: object) -> None:
+    """An API that talks nonsense is told of as one, and not taken for one without pods."""
+    api.objects["/api/v1/namespaces/ns/pods"] = lambda: said
+    with pytest.raises(ValueError, match="no list of pods"):
+        api.apis.pods("ns")

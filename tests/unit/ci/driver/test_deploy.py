@@ -121,10 +121,11 @@ def test_environment_of_unknown_variables(api: ApiServer, run_spec: Callable[...
 
 
 def test_apply(api: ApiServer, run_spec: Callable[..., RunSpec]) -> None:
-    """Manifests are applied by the server, into the run's namespace, labelled, and under this project's name."""
+    """Manifests are applied by the server, into the run's namespace, labelled, over what others have changed there."""
     deploy.apply(api.apis, run_spec(), SERVICES)
     assert api.applied == list(SERVICES.labelled(deploy.labels("abc")).documents)
     assert all("/namespaces/ns/" in change and "fieldManager=floe-ci" in change for change in api.changes)
+    assert all("force=True" in change for change in api.changes)
 
 
 class Migration:

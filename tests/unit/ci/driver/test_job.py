@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from floe_ci.config import Timeouts
-from floe_ci.driver import job
+from floe_ci.driver import job, order
 from floe_ci.driver.deploy import Given
 from floe_ci.driver.pods import JOB_NAME, TESTS_JOB
 from floe_ci.driver.poll import Stopped
@@ -327,24 +327,54 @@ def test_keeper_that_is_told_to_end(keeper: subprocess.Popen[str], tmp_path: Pat
 def test_end(api: ApiServer, spec: RunSpec, exit_code: int) -> None:
     """The wait ends with the test process, while the pod lives on."""
     api.objects[PODS] = pods(state("results", None), state("runner", exit_code))
-    found = job.wait_for_end(api.apis, spec)
+    found = job.wait_for_end(api.apis, spec, order.Ends())
     assert job.end_of(found, spec, (), 1).exit_code == exit_code
 
 
 def test_success_that_the_pod_tells(api: ApiServer, spec: RunSpec) -> None:
     """Tests that told of their success are not waited for until their node has noticed; those that did not are."""
-    answers = iter([pods(state("results", None), state("runner", None))] * 3)
-    api.objects[PODS] = lambda: next(answers, pods(state("results", None), state("runner", 0)))
-    tells = iter([False, True])
-    found = job.wait_for_end(api.apis, spec, lambda: next(tells))
+    ends, running = order.Ends(), pods(state("results", None), state("runner", None))
+    looks = iter(range(3))
+
+    def look() -> client.V1PodList:
+        if next(looks) == 1:
+            assert ends.take(running.items[0].metadata.name, order.SUCCEEDED)
+        return running
+
+    api.objects[PODS] = look
+    found = job.wait_for_end(api.apis, spec, ends)
     assert job.end_of(found, spec, (), 1) == job.TestsEnd(0)
-    assert len(list(answers)) == 1
+    assert len(list(looks)) == 1
+
+
+def test_what_tests_told_last(api: ApiServer, run_spec: Callable[..., RunSpec]) -> None:
+    """Tests that have ended, as their node says, are waited for until all is here that they told."""
+    ends, ended = order.Ends(), pods(state("results", None), state("runner", 1))
+    looks = iter(range(3))
+
+    def look() -> client.V1PodList:
+        if next(looks) == 1:
+            assert ends.take(ended.items[0].metadata.name, order.ENDED)
+        return ended
+
+    api.objects[PODS] = look
+    assert job.wait_for_end(api.apis, run_spec(reporter="print(1)\n"), ends).exit_code == 1
+    assert len(list(looks)) == 1
+
+
+def test_tests_that_can_tell_no_more(
+    api: ApiServer, run_spec: Callable[..., RunSpec], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A runner that was killed before it told of the end is not waited for without end."""
+    monkeypatch.setattr(order, "HEARD", 0.1)
+    api.objects[PODS] = pods(state("results", None), state("runner", 3))
+    assert job.wait_for_end(api.apis, run_spec(reporter="print(1)\n"), order.Ends()).exit_code == 3
 
 
 def test_end_of_the_other_container(api: ApiServer, spec: RunSpec) -> None:
     """The code of the container that keeps the pod is not taken for the tests'."""
     api.objects[PODS] = pods(state("results", 3), state("runner", 0))
-    assert job.end_of(job.wait_for_end(api.apis, spec), spec, (), 1).exit_code == 0
+    assert job.end_of(job.wait_for_end(api.apis, spec, order.Ends()), spec, (), 1).exit_code == 0
 
 
 def test_results_can_not_be_had_yet(api: ApiServer, spec: RunSpec) -> None:
@@ -353,7 +383,7 @@ def test_results_can_not_be_had_yet(api: ApiServer, spec: RunSpec) -> None:
     over = state("runner", 0)
     answers = iter([pods(over, starting), pods(over, starting), pods(over, state("results", None))])
     api.objects[PODS] = lambda: next(answers)
-    job.wait_for_end(api.apis, spec)
+    job.wait_for_end(api.apis, spec, order.Ends())
     assert next(answers, None) is None
 
 
@@ -361,10 +391,10 @@ def test_evicted(api: ApiServer, spec: RunSpec) -> None:
     """A pod that is evicted ends the wait with the node's message; for memory, that is whose affair it is."""
     api.objects[PODS] = pods(phase="Failed", reason="Evicted", message="The node was low on resource: memory.")
     with pytest.raises(OutOfMemory, match="was evicted: The node was low on resource: memory"):
-        job.wait_for_end(api.apis, spec)
+        job.wait_for_end(api.apis, spec, order.Ends())
     api.objects[PODS] = pods(phase="Failed", reason="Evicted", message="The node was low on resource: disk.")
     with pytest.raises(RunError, match="was evicted") as raised:
-        job.wait_for_end(api.apis, spec)
+        job.wait_for_end(api.apis, spec, order.Ends())
     assert raised.value.kind == "infrastructure"
 
 
@@ -372,14 +402,14 @@ def test_failed_without_containers(api: ApiServer, spec: RunSpec) -> None:
     """A pod that failed before its containers began ends the wait."""
     api.objects[PODS] = pods(phase="Failed", reason="UnexpectedAdmissionError")
     with pytest.raises(RunError, match="floe-test-runner-x: Failed"):
-        job.wait_for_end(api.apis, spec)
+        job.wait_for_end(api.apis, spec, order.Ends())
 
 
 def test_deadline_of_the_pod(api: ApiServer, spec: RunSpec) -> None:
     """A pod that ran into its deadline took too long."""
     api.objects[PODS] = pods(phase="Failed", reason="DeadlineExceeded", message="Pod was active too long")
     with pytest.raises(TimedOut, match="Pod was active too long") as raised:
-        job.wait_for_end(api.apis, spec)
+        job.wait_for_end(api.apis, spec, order.Ends())
     assert raised.value.kind == "timeout"
 
 
@@ -395,7 +425,7 @@ def test_pod_that_is_deleted(api: ApiServer, spec: RunSpec, reason: str, kind: t
     with pytest.raises(
         RunError, match=r"pod is gone \(so it was\); it was last seen as floe-test-runner-x: Running"
     ) as raised:
-        job.wait_for_end(api.apis, spec)
+        job.wait_for_end(api.apis, spec, order.Ends())
     assert type(raised.value) is kind
 
 
@@ -408,10 +438,10 @@ def test_pod_that_is_being_deleted(api: ApiServer, spec: RunSpec, code: int) -> 
     path = "/apis/batch/v1/namespaces/ns/jobs/floe-test-runner/status"
     api.objects[path] = client.V1Job(status=client.V1JobStatus())
     with pytest.raises(RunError, match=r"^the Job's pod was deleted; it was last seen as floe-test-runner-x"):
-        job.wait_for_end(api.apis, spec)
+        job.wait_for_end(api.apis, spec, order.Ends())
     late = client.V1JobCondition(type="FailureTarget", status="True", reason=job.DEADLINE, message="too long")
     api.objects[path] = client.V1Job(status=client.V1JobStatus(conditions=[late]))
-    assert job.wait_for_end(api.apis, spec).exit_code == code
+    assert job.wait_for_end(api.apis, spec, order.Ends()).exit_code == code
 
 
 @pytest.mark.usefixtures("clock")
@@ -425,7 +455,7 @@ def test_pod_that_is_evicted(api: ApiServer, spec: RunSpec, code: int) -> None:
     api.objects[PODS] = lambda: next(answers, out)
     api.objects["/api/v1/namespaces/ns/events"] = client.CoreV1EventList(items=[])
     with pytest.raises(RunError, match=r"^pod floe-test-runner-x was evicted: the node was low on") as raised:
-        job.wait_for_end(api.apis, spec)
+        job.wait_for_end(api.apis, spec, order.Ends())
     assert raised.value.kind == "infrastructure"
 
 
@@ -433,7 +463,7 @@ def test_pod_that_is_evicted(api: ApiServer, spec: RunSpec, code: int) -> None:
 def test_signal_that_nobody_tells_of(api: ApiServer, spec: RunSpec) -> None:
     """Tests that a signal ended for a reason of their own have their exit code, when no more is said of their pod."""
     api.objects[PODS] = pods(state("runner", 143), running(job.KEEPER))
-    assert job.wait_for_end(api.apis, spec).exit_code == 143
+    assert job.wait_for_end(api.apis, spec, order.Ends()).exit_code == 143
 
 
 def test_no_pod(api: ApiServer, spec: RunSpec) -> None:
@@ -442,7 +472,7 @@ def test_no_pod(api: ApiServer, spec: RunSpec) -> None:
     api.objects["/api/v1/namespaces/ns/events"] = client.CoreV1EventList(items=[])
     brief = spec.model_copy(update={"timeouts": Timeouts.model_construct(job=0, services=0)})
     with pytest.raises(RunError, match=r"^tests: not there after 0 s; last seen: the Job has no pod yet$") as raised:
-        job.wait_for_end(api.apis, brief)
+        job.wait_for_end(api.apis, brief, order.Ends())
     assert raised.value.kind == "infrastructure"
 
 
@@ -457,7 +487,7 @@ def test_no_pod_for_a_quota(api: ApiServer, spec: RunSpec) -> None:
     api.objects["/api/v1/namespaces/ns/events"] = client.CoreV1EventList(items=[said])
     brief = spec.model_copy(update={"timeouts": Timeouts.model_construct(job=0, services=0)})
     with pytest.raises(RunError, match=r"the Job has no pod yet \(FailedCreate: exceeded quota: few\)"):
-        job.wait_for_end(api.apis, brief)
+        job.wait_for_end(api.apis, brief, order.Ends())
 
 
 def test_tests_that_do_not_end(api: ApiServer, spec: RunSpec) -> None:
@@ -465,7 +495,7 @@ def test_tests_that_do_not_end(api: ApiServer, spec: RunSpec) -> None:
     api.objects[PODS] = pods(state("runner", None))
     brief = spec.model_copy(update={"timeouts": Timeouts.model_construct(job=0, services=0)})
     with pytest.raises(TimedOut):
-        job.wait_for_end(api.apis, brief)
+        job.wait_for_end(api.apis, brief, order.Ends())
 
 
 @pytest.mark.usefixtures("clock")
@@ -479,7 +509,7 @@ def test_lost_node(api: ApiServer, spec: RunSpec, monkeypatch: pytest.MonkeyPatc
     )
     api.objects["/api/v1/nodes"] = client.V1NodeList(items=[node])
     with pytest.raises(RunError, match="was lost with its node: node worker is not Ready: Kubelet stopped posting"):
-        job.wait_for_end(api.apis, spec)
+        job.wait_for_end(api.apis, spec, order.Ends())
 
 
 def test_stop(api: ApiServer, spec: RunSpec) -> None:
@@ -487,7 +517,7 @@ def test_stop(api: ApiServer, spec: RunSpec) -> None:
     stop = threading.Event()
     api.objects[PODS] = lambda: stop.set() or pods(state("runner", None))
     with pytest.raises(Stopped):
-        job.wait_for_end(api.apis, spec, stop=stop)
+        job.wait_for_end(api.apis, spec, order.Ends(), stop)
 
 
 def ended(code: int, reason: str = "Error") -> job.TestsPod:
@@ -591,7 +621,7 @@ def test_end_of_a_pod_that_can_not_start(api: ApiServer, spec: RunSpec) -> None:
     )
     api.objects["/api/v1/namespaces/ns/events"] = client.CoreV1EventList(items=[warning])
     with pytest.raises(RunError) as raised:
-        job.wait_for_end(api.apis, spec)
+        job.wait_for_end(api.apis, spec, order.Ends())
     assert str(raised.value).splitlines() == [
         "pod floe-test-runner-x, container runner: ImagePullBackOff",
         "floe-test-runner-x, last warning: Failed: manifest unknown",
@@ -609,4 +639,4 @@ def test_container_that_a_node_could_not_start(api: ApiServer, spec: RunSpec, co
             each.state = client.V1ContainerState(terminated=ended)
     api.objects[PODS] = found
     with pytest.raises(job.NotStarted, match="could not start the tests' pod: unable to freeze"):
-        job.wait_for_end(api.apis, spec)
+        job.wait_for_end(api.apis, spec, order.Ends())

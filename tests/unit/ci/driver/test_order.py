@@ -95,14 +95,14 @@ def test_end_while_it_waits(pod: Path) -> None:
     ("script", "memory", "code", "told"),
     [
         ("pass", "oom 0\noom_kill 0\noom_group_kill 0\n", 0, [order.SUCCEEDED]),
-        ("raise SystemExit(1)", "oom_kill 0\n", 1, []),
-        ("pass", "oom 1\noom_kill 1\noom_group_kill 0\n", 0, []),
-        ("pass", None, 0, []),
-        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "oom_kill 0\n", 137, []),
+        ("raise SystemExit(1)", "oom_kill 0\n", 1, [order.ENDED]),
+        ("pass", "oom 1\noom_kill 1\noom_group_kill 0\n", 0, [order.ENDED]),
+        ("pass", None, 0, [order.ENDED]),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "oom_kill 0\n", 137, [order.ENDED]),
     ],
 )
-def test_success_is_told(pod: Path, script: str, memory: str | None, code: int, told: list[str]) -> None:
-    """The runner ends with the code of the tests, and tells that they succeeded, if none was killed for memory."""
+def test_end_is_told(pod: Path, script: str, memory: str | None, code: int, told: list[str]) -> None:
+    """The runner ends with the code of the tests, and tells that, or of success, if none was killed for memory."""
     if memory is not None:
         Path(there(pod, order.MEMORY)).write_text(memory, encoding="utf-8")
     events = Path(there(pod, order.EVENTS))

@@ -7,6 +7,7 @@ import json
 import tarfile
 import threading
 import time
+from collections import Counter
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from floe_ci import reporter, shards
 from floe_ci.config import Timeouts
-from floe_ci.driver import job, poll, sharded
+from floe_ci.driver import job, order, poll, sharded
 from floe_ci.driver.deploy import Given
 from floe_ci.driver.job_pods import INDEX
 from floe_ci.driver.pods import JOB_NAME, TESTS_JOB
@@ -89,6 +90,9 @@ class Cluster:
         self.pods = {index: pod(index, RUNNING) for index in range(3)}
         self.then: dict[int, client.V1Pod | None] = {index: pod(index, ended(0)) for index in range(3)}
         self.released: list[list[str]] = []
+        self.ends = order.Ends()
+        for index in range(4):
+            self.ends.take(f"{TESTS_JOB}-{index}-x", order.ENDED)
         api.run = self.run
         api.objects[PODS] = self.listing
         self._sent = 0
@@ -149,14 +153,41 @@ def run(
 ) -> tuple[ShardedTests, list[ShardEnd]]:
     """Run the shards to their ends."""
     given = Given((), {}, ("tests",), {})
-    tests = ShardedTests(there.api.apis, spec, given, raw, lambda _: False, list, stop, queue)
+    tests = ShardedTests(there.api.apis, spec, given, raw, there.ends, list, stop, queue)
     return tests, tests.run()
+
+
+class Late(order.Ends):
+    """Is told of the end of a pod's tests when it has been asked for it."""
+
+    def __init__(self) -> None:
+        """Count how often that is."""
+        super().__init__()
+        self.asked: Counter[str] = Counter()
+
+    def is_whole(self, pod: str) -> bool:
+        """Answer, and have the pod tell it."""
+        is_told = super().is_whole(pod)
+        self.asked[pod] += 1
+        self.take(pod, order.ENDED)
+        return is_told
 
 
 def prepared(spec: RunSpec) -> dict[str, Any]:
     """Return the Job of a run."""
     (found,) = [each for each in job.prepare(spec, NOTHING).documents if each["kind"] == "Job"]
     return found
+
+
+def test_what_tests_told_last(
+    there: Cluster, spec: RunSpec, tmp_path: Path, orders: list[tuple[str, Given, dict[str, str]]]
+) -> None:
+    """The results of tests that have ended, as their node says, are fetched when all is here that they told."""
+    there.ends = late = Late()
+    there.then[1] = pod(1, ended(1))
+    _, ends = run(there, spec, tmp_path)
+    assert [end.exit_code for end in ends] == [0, 1, 0]
+    assert late.asked == {name: 2 for name, *_ in orders}
 
 
 def test_indexed_job(spec: RunSpec) -> None:

@@ -123,7 +123,7 @@ def test_output(form: str, here: Repository) -> None:
     """Each form is written to a file, with a summary on the terminal, or to the standard output."""
     result = run("--format", form, "--output", "out/audit.txt")
     assert result.exit_code == 1
-    assert result.output == "1 tests in 1 modules: 1 warnings\n"
+    assert result.output == "1 test in 1 module: 1 warning\n"
     written = (here.root / "out" / "audit.txt").read_text(encoding="utf-8")
     assert "FT401" in written
     direct = run("--format", form, "--root", str(here.root))
@@ -134,7 +134,33 @@ def test_output_tells_what_it_leaves_out(here: Repository) -> None:
     """Beside a file, the terminal says how many notes are not in it."""
     here.write("tests/unit/test_orders.py", LENGTH)
     result = run("--format", "json", "--output", "audit.json")
-    assert result.output == "1 tests in 1 modules: nothing found\n1 notes not shown: --level note\n"
+    assert result.output == "1 test in 1 module: 1 note not shown: --level note\n"
+
+
+LEFT_OUT = "1 file not read, and taken for no test of the suite: tests/unit/data/test_lines.py"
+
+
+def test_files_that_are_no_tests_are_named_in_a_line(here: Repository) -> None:
+    """A broken file among the data of tests fails nothing, and is named; one that is a test is an error, and fails."""
+    here.write("tests/unit/test_orders.py", "def test_a(shop):\n    assert shop.open == 1\n")
+    here.write("tests/unit/data/test_lines.py", "def test_a(:\n")
+    result = run()
+    assert (result.exit_code, LEFT_OUT in result.output.splitlines()) == (0, True)
+    assert LEFT_OUT in run("--output", "audit.txt").stderr.splitlines()
+    shown = run("--level", "note").output
+    assert "FT000 not read, and taken for no test (below a folder of data, data): invalid syntax" in shown
+    assert LEFT_OUT not in shown
+    here.write("tests/unit/test_more.py", "def test_a(:\n")
+    result = run()
+    assert (result.exit_code, "FT000 unreadable: 1 error" in result.output.splitlines()) == (1, True)
+
+
+def test_nothing_but_files_that_are_no_tests(here: Repository) -> None:
+    """Where nothing was looked at but data that can't be read, that is no success, and says so."""
+    (here.root / "tests/unit/test_orders.py").unlink()
+    here.write("tests/unit/data/test_lines.py", "def test_a(:\n")
+    result = run()
+    assert (result.exit_code, LEFT_OUT in result.stderr) == (2, True)
 
 
 def test_baseline(here: Repository) -> None:
@@ -142,7 +168,7 @@ def test_baseline(here: Repository) -> None:
     written = run("--baseline", "audit.json", "--write-baseline")
     assert (written.exit_code, written.output) == (0, "1 findings are in audit.json now\n")
     again = run("--baseline", "audit.json")
-    assert (again.exit_code, again.output) == (0, "1 tests in 1 modules: nothing found; 1 in the baseline\n")
+    assert (again.exit_code, again.output) == (0, "1 test in 1 module: nothing found; 1 in the baseline\n")
     here.write("tests/unit/test_more.py", SLEEP)
     assert run("--baseline", "audit.json").exit_code == 1
     assert len(json.loads((here.root / "audit.json").read_text(encoding="utf-8"))["findings"]) == 1

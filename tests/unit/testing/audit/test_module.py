@@ -168,3 +168,28 @@ def test_functions_of_a_class(tmp_path: Path) -> None:
     assert [each.symbol for each in module.functions_in("Shop")] == ["Shop.open", "Shop.Till.count"]
     assert [each.symbol for each in module.functions_in("Shop.Till")] == ["Shop.Till.count"]
     assert list(module.functions_in("")) == []
+
+
+def test_every_kind_of_node_is_walked(tmp_path: Path) -> None:
+    """Whatever the syntax has, constants that are no nodes among it, is walked: a pattern of `True`, say."""
+    module = look(
+        tmp_path,
+        """
+        async def test_a(shop):
+            match shop.total():
+                case True | None | -1 | 1.5 | 1j | b"x":
+                    assert shop.open
+                case {"a": 1, **rest} | [1, *rest]:
+                    assert rest
+                case Order(x=1, y=False) as order:
+                    assert order
+            async with shop as first, shop:
+                found = [each async for each in first if (name := each)]
+            try:
+                del found[1:2, ...]
+            except* ValueError:
+                lambda a, /, b, *c, d=1, **e: f"{a!r:>{10}}"
+        """,
+    )
+    assert [function.name for function in module.functions] == ["test_a"]
+    assert len(list(module.functions[0].all(ast.Assert))) == 3

@@ -61,7 +61,7 @@ def printed(done: Audit) -> str:
 def test_terminal(done: Audit) -> None:
     """Findings stand by rule, the most severe first, each on a line that starts with its place; the end counts."""
     assert printed(done).splitlines() == [
-        "FT000: 1 error",
+        "FT000 unreadable: 1 error",
         "tests/integration/test_ü.py:1:1: FT000 not read: invalid syntax",
         "",
         "FT204 tautology: 1 error",
@@ -73,7 +73,7 @@ def test_terminal(done: Audit) -> None:
         "FT203 length-only: 1 note",
         "tests/unit/test_orders.py:9:5: FT203 all that is checked is a length",
         "",
-        "3 tests in 2 modules: 2 errors, 1 warnings, 1 notes; 1 suppressed with a reason",
+        "3 tests in 2 modules: 2 errors, 1 warning, 1 note; 1 suppressed with a reason",
     ]
 
 
@@ -167,11 +167,10 @@ def test_terminal_of_a_level(done: Audit) -> None:
     """Findings below the level are not shown, and the last line counts them and says how to see them."""
     lines = printed(done.at_level(Severity.WARNING)).splitlines()
     assert [line for line in lines if "FT203" in line] == []
-    assert lines[-2:] == [
-        "3 tests in 2 modules: 2 errors, 1 warnings; 1 suppressed with a reason",
-        "1 notes not shown: --level note",
-    ]
-    assert printed(done.at_level(Severity.ERROR)).splitlines()[-1] == "1 warnings, 1 notes not shown: --level note"
+    told = "3 tests in 2 modules: 2 errors, 1 warning, and 1 note not shown: --level note; 1 suppressed with a reason"
+    assert lines[-2:] == ["", told]
+    least = printed(done.at_level(Severity.ERROR)).splitlines()[-1]
+    assert least.startswith("3 tests in 2 modules: 2 errors, and 1 warning, 1 note not shown: --level note")
     assert printed(done.at_level(Severity.NOTE)) == printed(done)
 
 
@@ -186,15 +185,15 @@ def test_other_reports_of_a_level(done: Audit, repository: Repository) -> None:
     (run,) = json.loads(sarif)["runs"]
     assert [result["ruleId"] for result in run["results"]] == ["FT000", "FT401", "FT204"]
     (told,) = run["invocations"][0]["toolExecutionNotifications"]
-    assert told == {"level": "note", "message": {"text": "1 notes not shown: --level note"}}
+    assert told == {"level": "note", "message": {"text": "1 note not shown: --level note"}}
     assert Sarif.model_validate_json(sarif)
-    assert "1 notes not shown: --level note." in render_markdown(shown, repository.project()).splitlines()
+    assert "1 note not shown: --level note." in render_markdown(shown, repository.project()).splitlines()
 
 
 def test_terminal_when_there_is_nothing(repository: Repository) -> None:
     """Without findings there is the count alone."""
     repository.write("tests/unit/test_a.py", "def test_a(shop):\n    assert shop.open == 1\n")
-    assert printed(repository.audit()) == "1 tests in 1 modules: nothing found\n"
+    assert printed(repository.audit()) == "1 test in 1 module: nothing found\n"
 
 
 def test_json(done: Audit, repository: Repository) -> None:

@@ -344,6 +344,19 @@ MORE = {
         "def test_a(a, b):\n    a==b; b==a\n    assert a.kind == 1\n",
         [("FT208", 2), ("FT208", 2)],
     ),
+    "FT208 an expectation that checks": ("def test_a(a):\n    expect(a.total) == 1\n    a.total.should == 1\n", []),
+    "FT208 a call that checks nothing": (
+        "def test_a(a):\n    total(a) == 1\n    a.total == 1\n",
+        [("FT208", 2), ("FT208", 3)],
+    ),
+    "FT210 sets of parameters": (
+        (
+            "from parameterized import parameterized\nclass TestA:\n    @parameterized.expand(ORDERS)\n"
+            "    def test_a(self, order):\n        assert order.total == 1\n"
+            "    @parameterized.expand(REFUSED)\n    def test_a(self, order):\n        assert order.total == 0\n"
+        ),
+        [],
+    ),
     "FT208 isinstance": ("def test_a(a):\n    isinstance(a, int)\n    assert a == 1\n", [("FT208", 2)]),
     "FT301 the mock is looked at": (
         (
@@ -3802,57 +3815,49 @@ def test_helper_that_is_no_python(repository: Repository) -> None:
     assert [(finding.rule, finding.path) for finding in repository.audit().findings] == [("FT000", "tests/test_b.py")]
 
 
+def unread(repository: Repository) -> dict[str, Severity]:
+    """Return the files that can't be read, and how severe that is."""
+    return {finding.path: finding.severity for finding in repository.audit().findings if finding.rule == "FT000"}
+
+
 def test_output_of_tests_that_is_no_python(repository: Repository) -> None:
     """A file of a test's name without a test, as tests write them, is a note; one that tests need is an error."""
     output = "'a': 1\n"
     repository.write("tests/test_b.py", "def test_b(:\n")
-    for path in ("out/test_a.py", "conftest.py", "__init__.py"):
+    for path in ("written/test_a.py", "conftest.py", "__init__.py"):
         repository.write(f"tests/{path}", output)
-    found = {finding.path: finding.severity for finding in repository.audit().findings if finding.rule == "FT000"}
-    assert found == {
-        "tests/out/test_a.py": Severity.NOTE,
+    assert unread(repository) == {
+        "tests/written/test_a.py": Severity.NOTE,
         "tests/test_b.py": Severity.ERROR,
         "tests/conftest.py": Severity.ERROR,
         "tests/__init__.py": Severity.ERROR,
     }
 
 
-@pytest.mark.parametrize(
-    ("params", "asked", "severity"),
-    [
-        ("(params=ORDERS)", "order", Severity.NOTE),
-        ("(params=ORDERS)", "order.lines[0]", Severity.NOTE),
-        ("(params=ORDERS)", "shop.Order(order).lines", Severity.NOTE),
-        ("(params=ORDERS)", "shop.total(order)", Severity.WARNING),
-        ("", "order.lines", Severity.WARNING),
-    ],
-)
-def test_return_that_a_fixture_asks_for(params: str, asked: str, severity: Severity, repository: Repository) -> None:
-    """Of what a fixture has parameters for there may be nothing to check; what the code makes of it must be there."""
-    code = (
-        f"import pytest\n@pytest.fixture{params}\ndef order(request):\n    return 7\n"
-        f"def test_a(order):\n    lines = {asked}\n    if not lines:\n        return\n    assert place(order) == 7\n"
-    )
-    repository.write("tests/unit/test_orders.py", code)
-    found = [finding for finding in repository.audit().findings if finding.rule == "FT702"]
-    assert [finding.severity for finding in found] == [severity]
+BROKEN = "def test_a(:\n"
 
 
 @pytest.mark.parametrize(
-    ("path", "severity"),
+    ("path", "code", "severity"),
     [
-        ("testshop/orders.py", Severity.NOTE),
-        ("test_shop/orders.py", Severity.WARNING),
-        ("shop/testing/orders.py", Severity.WARNING),
+        ("tests/test_a.py", BROKEN, Severity.ERROR),
+        ("tests/orders/test_a.py", BROKEN, Severity.ERROR),
+        ("data/tests/test_a.py", BROKEN, Severity.ERROR),
+        ("tests/database/test_a.py", BROKEN, Severity.ERROR),
+        ("tests/data/test_a.py", BROKEN, Severity.NOTE),
+        ("tests/unit/linter_fixtures/broken/test_a.py", BROKEN, Severity.NOTE),
+        ("tests/data/shop/tests/test_a.py", BROKEN, Severity.NOTE),
+        ("tests/charts-out/test_a.py", BROKEN, Severity.NOTE),
+        ("tests/test_a.py", "{% if unit %}\ndef test_a():\n    assert total() == 7\n{% endif %}\n", Severity.NOTE),
+        ("tests/test_a.py", "def test_a():\n    print 'a'\n    exec 'b'\n", Severity.NOTE),
+        ("tests/test_a.py", "def test_a():\n    print 'a'\n    assert total() == 7\n", Severity.ERROR),
     ],
 )
-def test_plain_errors_of_code_that_is_called_like_tests(path: str, severity: Severity, repository: Repository) -> None:
-    """A package whose name only begins like that of tests is code, whose plain exceptions have no other type."""
-    repository.write(path, "def check(amount):\n    if amount < 0:\n        raise Exception('negative')\n")
-    code = "import pytest\ndef test_a():\n    with pytest.raises(Exception):\n        place(-1)\n"
-    repository.write("tests/unit/test_orders.py", code)
-    found = [finding for finding in repository.audit().findings if finding.rule == "FT205"]
-    assert [finding.severity for finding in found] == [severity]
+def test_what_is_plainly_no_test(path: str, code: str, severity: Severity, repository: Repository) -> None:
+    """A file that can't be read is an error, unless it is of data that tests have, a template, or wholly Python 2."""
+    repository.write("tests/test_b.py", "def test_b():\n    assert total(7) == 7\n")
+    repository.write(path, code)
+    assert unread(repository) == {path: severity}
 
 
 def test_copied_models(repository: Repository) -> None:
@@ -3939,6 +3944,8 @@ def in_block(name: str) -> str:
         (in_block("country"), Severity.ERROR),
         (in_block("tractor"), Severity.ERROR),
         (in_block("traction"), Severity.ERROR),
+        ("def test_comparing_does_not_crash(order):\n    order == None\n", Severity.NOTE),
+        ("def test_comparing(order):\n    order.total == None\n", Severity.ERROR),
         (
             (
                 "def test_a():\n    try:\n        main(['--bad'])\n    except SystemExit as exited:\n"
@@ -3946,23 +3953,48 @@ def in_block(name: str) -> str:
             ),
             Severity.WARNING,
         ),
-        (
-            (
-                "def test_a(shop):\n    if not shop.open:\n        print('closed')\n        return\n"
-                "    assert shop.total() == 7\n"
-            ),
-            Severity.WARNING,
-        ),
-        (
-            (
-                "def test_a(shop):\n    if not shop.open:\n        shop.ring()\n        return\n"
-                "    assert shop.total() == 7\n"
-            ),
-            Severity.NOTE,
-        ),
     ],
 )
 def test_what_is_sure(code: str, severity: Severity, repository: Repository) -> None:
     """What a rule can't be sure of is a note, and only that: not what has a name, an exit or a branch like it."""
     repository.write("tests/unit/test_orders.py", code)
     assert [finding.severity for finding in repository.audit().findings] == [severity]
+
+
+REFUSED = "def test_a(self):\n    try:\n        place(-1)\n    except OrderError as error:\n        {check}\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "severity"),
+    [
+        (REFUSED.format(check="assert 'negative' in str(error)"), [Severity.WARNING]),
+        (REFUSED.format(check="assert error is None"), []),
+        (REFUSED.format(check="assert not error, 'refused'"), []),
+        (REFUSED.format(check="self.assertIsNone(error)"), []),
+        (REFUSED.format(check="self.assertEqual(1, 0, str(error))"), []),
+        (REFUSED.format(check="assert 'refused' == ''"), []),
+        (REFUSED.format(check="assert error is not None"), [Severity.WARNING]),
+        (REFUSED.format(check="assert not error.retried"), [Severity.WARNING]),
+        (REFUSED.format(check="fail(str(error))"), []),
+        (REFUSED.format(check="# some shops can never refuse\n        assert error.code == 2"), []),
+        (REFUSED.format(check="# the code that a shop has\n        assert error.code == 2"), [Severity.WARNING]),
+        (REFUSED.format(check="pass\n    except ShopError as error:\n        assert error.code == 2"), []),
+        (
+            REFUSED.format(check="assert error.code == 2").replace(
+                "    try", "    'Either succeeds, or says why.'\n    try"
+            ),
+            [],
+        ),
+        (REFUSED.replace("place(-1)", "place(-1); fail('not refused')").format(check="assert error.code == 2"), []),
+        (REFUSED.replace("place(-1)", "check_order(-1)").format(check="assert error.code == 2"), [Severity.NOTE]),
+        (
+            REFUSED.replace("place(-1)", "self.assertRaises(OrderError, place, -1)").format(check="assert error.code"),
+            [],
+        ),
+    ],
+)
+def test_where_nothing_need_be_raised(code: str, severity: list[Severity], repository: Repository) -> None:
+    """An `except` that must not be entered, and a `try` that fails by itself, are no check that may be passed by."""
+    repository.write("tests/unit/test_orders.py", code)
+    found = [finding.severity for finding in repository.audit().findings if finding.rule == "FT209"]
+    assert found == severity

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
@@ -30,7 +30,7 @@ VERSION_2 = {
     "memory.peak": "104857600",
     "memory.max": "2147483648",
 }
-FIGURES = {
+FIGURES: dict[str, Any] = {
     "cpu_seconds": 2.5,
     "throttled_seconds": 0.5,
     "peak_memory_bytes": 104857600,
@@ -54,7 +54,7 @@ def read(folder: Path, membership: str) -> ControlGroup | None:
 
 @pytest.mark.parametrize(("version", "files"), [(1, VERSION_1), (2, VERSION_2)])
 @pytest.mark.parametrize("path", ["/", "/kubepods/pod1/of-the-machine"])
-def test_container(tmp_path: Path, version: int, files: Mapping[str, str], path: str) -> None:
+def test_container(tmp_path: Path, version: Literal[1, 2], files: Mapping[str, str], path: str) -> None:
     """In a container, the group is what is mounted, also where its path is that of the machine."""
     write(tmp_path, files)
     found = read(tmp_path, f"4:memory:{path}\n3:cpu,cpuacct:{path}\n0::{path}\n")

@@ -176,6 +176,19 @@ def test_marker_names_requirements(repository: Repository, lines: list[str], ids
         (3, ["def test_a(): ...", "test_b = pytest.mark.requirement('REQ-001')(test_a)"]),
         (4, ["def test_a(): ...", "for each in [test_a]:", "    pytest.mark.requirement('REQ-001')(each)"]),
         (
+            5,
+            [
+                "REQ = pytest.mark.requirement",
+                "for each in IDS:",
+                "    pass",
+                "    @REQ(each)",
+                "    def test_a(): ...",
+            ],
+        ),
+        (4, ["from shared import covers", "for each in IDS:", "    @covers(each)", "    def test_a(): ..."]),
+        (3, ["def test_a(): ...", "test_a.pytestmark = [pytest.mark.requirement('REQ-001')]"]),
+        (3, ["def test_a(): ...", "setattr(test_a, 'pytestmark', [pytest.mark.requirement('REQ-001')])"]),
+        (
             4,
             [
                 "def cases():",

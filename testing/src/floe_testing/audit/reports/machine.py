@@ -10,21 +10,14 @@ from urllib.parse import quote
 from floe_testing.audit.model import Audit, Finding, Severity
 from floe_testing.audit.project import Project
 from floe_testing.audit.registry import all_rules, followed_rules
+from floe_testing.audit.reports.own import OWN
 from floe_testing.audit.reports.terminal import not_shown
 from floe_testing.audit.rule import Rule
-from floe_testing.audit.run import UNREADABLE
-from floe_testing.audit.suppression import NO_REASON, UNUSED
 
 DISTRIBUTION: Final = "floe-testing"
 _SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
 MOST_RESULTS: Final = 25_000
 """GitHub refuses a run with more results."""
-_OWN: Final = {
-    UNREADABLE: ("unreadable", "A file that is no Python can't be looked at."),
-    NO_REASON: ("suppression-without-reason", "A comment that silences a rule says why, after the bracket."),
-    UNUSED: ("unused-suppression", "A comment that silences nothing hides what comes later."),
-}
-"""What the audit says of itself, without a rule behind it."""
 
 
 def render_json(audit: Audit, project: Project) -> str:
@@ -54,7 +47,7 @@ def render_sarif(audit: Audit, project: Project) -> str:  # noqa: ARG001 - as th
     shown = list(audit.findings)
     if len(shown) > MOST_RESULTS:
         shown = sorted(shown, key=lambda finding: -finding.severity.rank)[:MOST_RESULTS]
-    rules = [_own_rule(key, *words) for key, words in _OWN.items()] + [_sarif_rule(rule) for rule in all_rules()]
+    rules = [_own_rule(key, *words) for key, words in OWN.items()] + [_sarif_rule(rule) for rule in all_rules()]
     places = {rule["id"]: place for place, rule in enumerate(rules)}
     driver = {
         "name": DISTRIBUTION,

@@ -11,7 +11,9 @@ from rich.text import Text
 from floe_testing.audit.model import Audit, Example, Finding, Severity
 from floe_testing.audit.registry import all_rules
 from floe_testing.audit.reports.alike import alike, told_once
+from floe_testing.audit.reports.own import OWN
 from floe_testing.audit.rule import Rule
+from floe_testing.audit.run import UNREADABLE
 
 _STYLES: Final = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
 _FEW: Final = 3
@@ -27,7 +29,7 @@ def print_audit(audit: Audit, console: Console, limit: int = 0) -> None:
         console: Where to print.
         limit: How many lines of one rule to print, and how many places on one of them; 0: all.
     """
-    names = {rule.id: rule.name for rule in all_rules()}
+    names = {rule.id: rule.name for rule in all_rules()} | {key: name for key, (name, _) in OWN.items()}
     for rule, findings in _by_rule(audit.findings):
         heading = (rule, _style(_worst(findings)))
         told = f" {names.get(rule, '')}".rstrip()
@@ -41,9 +43,9 @@ def print_audit(audit: Audit, console: Console, limit: int = 0) -> None:
         if left:
             console.print(Text(f"… and {left} more: --limit 0 shows all", style="dim"), soft_wrap=True)
         console.print()
-    console.print(Text(summary(audit), style="bold" if audit.findings else "green"), soft_wrap=True)
-    if audit.hidden:
-        console.print(Text(not_shown(audit), style="dim"), soft_wrap=True)
+    console.print(Text(summary(audit), style="bold" if audit.findings or audit.hidden else "green"), soft_wrap=True)
+    if no_tests(audit):
+        console.print(Text(no_tests(audit), style="yellow"), soft_wrap=True)
     if audit.uncollected:
         console.print(Text(not_collected(audit), style="yellow"), soft_wrap=True)
 
@@ -63,6 +65,14 @@ def _style(severity: Severity) -> str:
     return f"bold {_STYLES[severity]}"
 
 
+def no_tests(audit: Audit) -> str:
+    """Return which files can't be read, are plainly no tests, and are not shown as notes; nothing if there are none."""
+    files = [finding.path for finding in audit.hidden if finding.rule == UNREADABLE]
+    few = ", ".join(files[:_FEW]) + (", …" if len(files) > _FEW else "")
+    taken = "no test" if len(files) == 1 else "no tests"
+    return f"{_several(len(files), 'file')} not read, and taken for {taken} of the suite: {few}" if files else ""
+
+
 def not_collected(audit: Audit) -> str:
     """Return which modules look like tests, and are none by pytest's settings."""
     few = ", ".join(audit.uncollected[:_FEW]) + (", …" if len(audit.uncollected) > _FEW else "")
@@ -73,28 +83,26 @@ def not_collected(audit: Audit) -> str:
 def not_shown(audit: Audit) -> str:
     """Return how many findings are below the level that is shown, and how to see them."""
     least = min((finding.severity for finding in audit.hidden), key=lambda severity: severity.rank)
-    return f"{_counted(audit.hidden)} not shown: --level {least}"
-
-
-def _counted(findings: Sequence[Finding]) -> str:
-    """Return how many findings there are of each severity, the most severe first."""
-    return ", ".join(f"{number} {severity}s" for severity, number in _by_severity(findings))
+    return f"{_numbered(audit.hidden)} not shown: --level {least}"
 
 
 def _numbered(findings: Sequence[Finding]) -> str:
-    """Return how many there are of each severity as a sentence says it: `1 error, 2 notes`."""
-    return ", ".join(f"{number} {severity}{'s' * (number > 1)}" for severity, number in _by_severity(findings))
-
-
-def _by_severity(findings: Sequence[Finding]) -> list[tuple[Severity, int]]:
+    """Return how many findings there are of each severity, the most severe first: `1 error, 2 notes`."""
     count = Counter(finding.severity for finding in findings)
-    return [(severity, count[severity]) for severity in reversed(Severity) if count[severity]]
+    return ", ".join(_several(count[severity], severity) for severity in reversed(Severity) if count[severity])
+
+
+def _several(number: int, name: str) -> str:
+    """Return a number with what it counts: `1 error`, `2 notes`."""
+    return f"{number} {name}{'' if number == 1 else 's'}"
 
 
 def summary(audit: Audit) -> str:
     """Return how much was looked at, and what was found, in a line."""
-    found = _counted(audit.findings) or "nothing found"
-    parts = [f"{audit.tests} tests in {len(audit.modules)} modules: {found}"]
+    found = [_numbered(audit.findings)] if audit.findings else []
+    found += [not_shown(audit)] if audit.hidden else []
+    looked_at = f"{_several(audit.tests, 'test')} in {_several(len(audit.modules), 'module')}"
+    parts = [f"{looked_at}: {', and '.join(found) or 'nothing found'}"]
     parts += [f"{len(audit.suppressed)} suppressed with a reason"] if audit.suppressed else []
     parts += [f"{len(audit.known)} in the baseline"] if audit.known else []
     parts += [f"{audit.gone} in the baseline are gone: write it anew"] if audit.gone else []

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from floe_testing.audit.checks import checks
-from floe_testing.audit.look import is_said, is_worded, keyword, names_in, parametrized
+from floe_testing.audit.look import is_worded, keyword
 from floe_testing.audit.model import Example, Finding, Severity
 from floe_testing.audit.module import Call, Function, Module
 from floe_testing.audit.rule import Rule
@@ -89,7 +89,7 @@ class SilentSkip(Rule):
 
     id = "FT702"
     name = "silent-skip"
-    severity = Severity.WARNING
+    severity = Severity.NOTE
     reason = (
         "The test returns before it has checked anything, and counts as passed. Use `pytest.skip` with a reason, so "
         "that the report shows what did not run."
@@ -103,46 +103,6 @@ class SilentSkip(Rule):
                     return
                 store.upload("orders.csv")
                 assert store.names() == ["orders.csv"]
-        """),
-    )
-    arguable = (
-        Example("""
-            import pytest
-
-            @pytest.mark.parametrize("order", ORDERS)
-            def test_total(order):
-                if not order.lines:
-                    return
-                assert order.total() == 7
-        """),
-        Example("""
-            import pytest
-
-            @pytest.fixture(params=ORDERS)
-            def order(request):
-                return Order(request.param)
-
-            def test_total(order):
-                lines = order.lines
-                if not lines:
-                    return
-                assert order.total() == 7
-        """),
-        Example("""
-            from hypothesis import given, strategies
-
-            @given(strategies.builds(Order))
-            def test_total(order):
-                if not order.lines:
-                    return
-                assert order.total() > 0
-        """),
-        Example("""
-            def test_total(shop):
-                if shop.is_remote:
-                    play_remotely(shop, total=7)
-                    return
-                assert shop.order(1).total() == 7
         """),
     )
     good = (
@@ -175,8 +135,7 @@ class SilentSkip(Rule):
                 if _is_marked(statement, function, holds=early):
                     continue
                 if leaves is not None and early:
-                    sure = not (_is_of_parameters(statement, module, function) or _does_more(leaves, function))
-                    yield self.finding(module, leaves, "returns before anything is checked", function, sure=sure)
+                    yield self.finding(module, leaves, "returns before anything is checked", function)
                 else:
                     yield self.finding(module, statement, "checks nothing where this does not hold", function)
 
@@ -238,30 +197,8 @@ def _leaves(statement: ast.stmt, module: Module, function: Function) -> ast.stmt
     return None
 
 
-def _is_of_parameters(statement: ast.stmt, module: Module, function: Function) -> bool:
-    """Tell whether a condition asks for what the test is given, of which there may be nothing to check."""
-    drawn = function.parameters if any("given(" in ast.unparse(each) for each in _decorators_of(function)) else ()
-    fixtures = (each for each in module.functions if each.kind == "fixture" and each.name in function.parameters)
-    varied = (each.name for each in fixtures if any(map(_has_parameters, _decorators_of(each))))
-    given = {*parametrized(function), *drawn, *varied}
-    for each in function.own(ast.Assign):
-        if names_in(each.value) & given and _is_part(each.value):
-            given |= set().union(*map(names_in, each.targets))
-    return isinstance(statement, ast.If) and bool(names_in(statement.test) & given)
-
-
 def _decorators_of(function: Function) -> list[ast.expr]:
     return [] if isinstance(function.node, ast.Module) else function.node.decorator_list
-
-
-def _has_parameters(decorator: ast.expr) -> bool:
-    return isinstance(decorator, ast.Call) and any(each.arg == "params" for each in decorator.keywords)
-
-
-def _is_part(value: ast.expr) -> bool:
-    """Tell whether a value is a part of another, or an object made of it, and not what the code came to."""
-    calls = (each for each in ast.walk(value) if isinstance(each, ast.Call))
-    return all(ast.unparse(call.func).rpartition(".")[2][:1].isupper() for call in calls)
 
 
 def _is_marked(statement: ast.stmt, function: Function, *, holds: bool) -> bool:
@@ -284,12 +221,6 @@ def _as_condition(test: ast.expr) -> tuple[str, bool]:
     if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
         return ast.dump(test.operand), False
     return ast.dump(test), True
-
-
-def _does_more(leaves: ast.stmt, function: Function) -> bool:
-    """Tell whether something is done before a `return`, which may be the other way to check, and not only told."""
-    body: list[ast.stmt] = getattr(next(function.ancestors(leaves)), "body", [])
-    return not all(each is leaves or is_said(each) for each in body)
 
 
 def _is_of_kind(test: ast.expr) -> bool:
