@@ -120,8 +120,13 @@ class Plan:
         return count
 
     def shards_of_services(self, auto: int) -> int:
-        """Return for how many shards services are made: no server bears any number; `auto` stands for that count."""
-        return min(auto if self.shards == "auto" else self.shards, MOST_MULTIPLIED)
+        """Return for how many shards services are made; `auto` stands for that count.
+
+        It is what the table says at least, for services that stay may be made for a run of some tests. No server bears
+        any number.
+        """
+        counts = [auto if each == "auto" else each for each in (self.shards, self.tier.shards)]
+        return min(max(counts), MOST_MULTIPLIED)
 
     @property
     def schedule(self) -> Schedule:

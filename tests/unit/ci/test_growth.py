@@ -72,6 +72,14 @@ def test_postgres(count: Any, connections: int, memory: str, cpu: str) -> None: 
     assert found["resources"]["limits"] == {"memory": memory, "cpu": cpu}
 
 
+@pytest.mark.parametrize(("asked", "connections"), [(0, 400), (1, 400), (6, 600), ("auto", 800)])
+def test_table_says_the_least(asked: Any, connections: int) -> None:  # noqa: ANN401 - a count
+    """Services are made for the shards of the table also for a run of one part, and for more where it has more."""
+    table = "[tool.floe-ci.tiers.unit]\nshards = 4\n"
+    found = container(of_tier(CATALOG.services["postgres"].manifests, asked, table))
+    assert found["args"][-1] == f"max_connections={connections}"
+
+
 def test_redis() -> None:
     """Redis may keep the data of each shard, and half of what it may take is left for what it does with them."""
     found = container(of_tier(CATALOG.services["redis"].manifests, 3))

@@ -18,7 +18,8 @@ from floe_ci.tasks import in_thread
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from floe_ci.held_cluster import Held
+    from floe_ci.driver.spec import RunSpec
+    from floe_ci.held_cluster import Deployed, Held
     from floe_ci.listeners import Step
     from floe_ci.request import RunRequest
     from floe_ci.run import Run
@@ -61,18 +62,12 @@ class HeldStay(DrivenStay):
         self._use.enter_context(held_cluster.using(held))
         if not tests.key or tests.key != held.deployed.key:
             held = await self._refresh(run.request, Heard(run))
-        there = held.deployed
-        plan = plan.with_manifests(
-            Manifests.parse(there.services, "the cluster's services"),
-            Manifests.parse(there.job, "the runner's Job"),
-            Addons.parse(there.addons),
-        )
         began = datetime.now(UTC).replace(microsecond=0)
-        brought = {"runner_image": there.runner_image, "tests": tests.packed, "since": began, "durations": known}
+        brought = {"tests": tests.packed, "since": began, "durations": known}
         # The one that waits is one pod.
         if tests.packed and plan.shards == 1 and (suffix := self._ahead()):
             brought |= {"suffix": suffix, "is_ahead": True}
-        spec = plan.spec(namespace=held.namespace).model_copy(update=brought)
+        spec = spec_beside(plan, held.deployed, held.namespace).model_copy(update=brought)
         self._driven = Driven(run, Apis.of_kubeconfig(held.kubeconfig.read_text(encoding="utf-8")), spec)
 
     async def services(self) -> None:
@@ -99,6 +94,17 @@ class HeldStay(DrivenStay):
         held, stop = self._held, self._run.interrupts.stop
         assert held  # noqa: S101 - it has been found, or brought up
         return await in_thread(lambda: held_cluster.refresh(held, request, told, stop))
+
+
+def spec_beside(plan: Plan, there: Deployed, namespace: str) -> RunSpec:
+    """Return what a run does beside services that are there: these stay as they are, however many shards it has."""
+    known = plan.with_manifests(
+        Manifests.parse(there.services, "the cluster's services"),
+        Manifests.parse(there.job, "the runner's Job"),
+        Addons.parse(there.addons),
+    )
+    made = {"services": there.services, "runner_image": there.runner_image}
+    return known.spec(namespace=namespace).model_copy(update=made)
 
 
 class Heard:
