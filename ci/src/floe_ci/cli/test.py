@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     "--shards",
     metavar="N|auto",
     callback=options.shards,
-    help="Run N parts of the tests at the same time, each in a process or pod of its own; auto: one a processor. "
+    help="Run N parts of the tests at the same time, each in a process, a container or a pod; auto: one a processor. "
     "[default: as configured]",
 )
 @click.option(
