@@ -33,9 +33,11 @@ PACKAGES = {
     "pluggy": "1.7.0",
     "requests": "2.34.2",
     "rq": "3.0.0",
+    "simplejson": "4.3.0",
     "structlog": "26.1.0",
     "tablib": "3.10.0",
     "tinydb": "4.9.0",
+    "wcwidth": "0.9.4",
 }
 CLONED = {"griffe": ("https://github.com/mkdocstrings/griffe", "2.2.0")}
 """Repositories and their tags."""

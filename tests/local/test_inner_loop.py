@@ -37,6 +37,21 @@ def test_stops():
     breakpoint()
 """
 TEST = "tests/unit/test_orders.py::test_"
+BESIDE_SERVICES = """
+import os
+import pytest
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_table(postgres, number):
+    postgres.execute("CREATE TABLE t (i int)")
+    assert os.environ["DATABASE_URL"].startswith("postgresql://")
+
+
+def test_stops():
+    url = os.environ["DATABASE_URL"]
+    assert not url
+"""
 PATIENCE = 120
 """Seconds for a run with a debugger."""
 
@@ -76,7 +91,9 @@ def test_last_failed_tests_are_remembered(unit: Here) -> None:
 
 def test_debugger_has_the_terminal(unit: Here) -> None:
     """With `--pdb` a `breakpoint()` stops in the terminal of who called, is answered there, and no line disturbs it."""
-    said, code = in_terminal(unit, "p answer + 1\nc\n", "test", "--on", "local", "--pdb", f"{TEST}stops")
+    said, code = in_terminal(
+        unit, "p answer + 1\nc\n", "-m", "floe_ci", "test", "--on", "local", "--pdb", f"{TEST}stops"
+    )
     assert code == 0, said
     asked = said[said.index("(Pdb)") : said.index("1 passed")]
     assert "\n42" in asked.replace("\r", "")
@@ -117,14 +134,40 @@ def test_up_needs_no_packages(here_kept: Here) -> None:
     assert (code, "services are up" in said) == (0, True), said
 
 
+def test_workers_and_debugger_of_plain_pytest(here_kept: Here) -> None:
+    """Beside services that are up, workers of plain pytest have databases of their own, and `--pdb` stops."""
+    here = here_kept
+    pyproject = here.repository / "pyproject.toml"
+    pyproject.write_text(pyproject.read_text().replace(', "minio"', ""))
+    (here.repository / "tests" / "test_workers.py").write_text(BESIDE_SERVICES)
+    code, said = here.run("up", "--on", "local")
+    assert code == 0, said
+    pytest_options = ("-m", "pytest", "-p", "no:cacheprovider", "tests/test_workers.py")
+    said, code = in_terminal(here, "", *pytest_options, "-n", "2", "-k", "table", "--verbose")
+    assert (code, "6 passed" in said) == (0, True), said
+    assert "[gw0]" in said
+    assert "[gw1]" in said
+    said, code = in_terminal(here, "p 'in', url.partition(':')[0]\nc\n", *pytest_options, "--pdb", "-k", "stops")
+    assert (code, "('in', 'postgresql')" in said) == (1, True), said
+
+
+def test_debugger_in_place_of_the_workers_of_a_tier(unit: Here) -> None:
+    """Where a tier's tests run in workers, `--pdb` stops in a process without, which has the terminal."""
+    table = unit.repository / "pyproject.toml"
+    text = table.read_text().replace('["pytest"]', '["pytest", "pytest-xdist"]')
+    table.write_text(f'{text}[tool.floe-ci.tiers.unit]\npytest-args = ["-n2"]\n')
+    said, code = in_terminal(unit, "p answer\nc\n", "-m", "floe_ci", "test", "--on", "local", "--pdb", f"{TEST}stops")
+    assert (code, "\n41" in said.replace("\r", "")) == (0, True), said
+
+
 def in_terminal(here: Here, typed: str, *arguments: str) -> tuple[str, int]:
-    """Run `floe-ci` in a terminal, type a text when the debugger asks, and return all that was shown and the code."""
+    """Run Python in a terminal, type a text when the debugger asks, and return all that was shown and the code."""
     pid, terminal = pty.fork()
     if pid == 0:
         os.chdir(here.repository)
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("FLOE_", "COV_"))}
         environment |= {"TMPDIR": str(here.temporary), "XDG_CACHE_HOME": str(here.cache), "TERM": "dumb"}
-        os.execve(sys.executable, [sys.executable, "-m", "floe_ci", *arguments], environment)  # noqa: S606
+        os.execve(sys.executable, [sys.executable, *arguments], environment)  # noqa: S606
     said, typed_at = b"", 0
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:

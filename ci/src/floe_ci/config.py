@@ -311,7 +311,7 @@ class TierConfig(Table):
     retries: Times = 0
     """How often a test that failed is tried again; one that passes then is told as flaky."""
     shards: Annotated[Count, BeforeValidator(_count)] = 1
-    """Into how many parts its tests are split, each run by a process or pod of its own; `"auto"`: one a processor."""
+    """Into how many parts its tests are split, each run in a process, container or pod; `"auto"`: one a processor."""
     schedule: Schedule = "static"
     """Whether each shard has its tests from the start, or is handed them as it becomes free."""
     keep_together: Together = "test"

@@ -53,13 +53,19 @@ class Declared:
     def of(cls, repository: Path) -> Declared:
         """Read the files of a repository, and those of its packages below; one that can't be read is none."""
         pyproject = document_of(repository / "pyproject.toml")
-        members = _members(repository, pyproject)
+        members = members_of(repository)
         install = _installed(repository)
         if not install or (members and not table_in(pyproject, "project")):
             below = members or _projects_below(repository)
             install = [*(_at(each, folder, repository) for folder in below for each in _installed(folder)), *install]
         named = chain.from_iterable(map(_named_in, [repository, *members]))
         return cls(tuple(dict.fromkeys(install)), tuple(dict.fromkeys(filter(None, map(_package, named)))))
+
+
+def members_of(root: Path) -> list[Path]:
+    """Return the folders of a uv workspace's members, whatever is in them; none where there is no workspace."""
+    workspace = table_in(document_of(root / "pyproject.toml"), "tool", "uv", "workspace")
+    return sorted(_matches(workspace, "members", root) - _matches(workspace, "exclude", root))
 
 
 def workspace_root(source: Path) -> Path:
@@ -247,11 +253,6 @@ def _named_in(folder: Path) -> Iterator[str]:
     for name in requirements_files(folder):
         yield from text_of(folder / name).splitlines()
     yield from conda.requirements(folder)
-
-
-def _members(repository: Path, pyproject: dict[str, Any]) -> list[Path]:
-    workspace = table_in(pyproject, "tool", "uv", "workspace")
-    return sorted(_matches(workspace, "members", repository) - _matches(workspace, "exclude", repository))
 
 
 def _projects_below(repository: Path) -> list[Path]:

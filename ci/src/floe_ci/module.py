@@ -32,7 +32,9 @@ Tier = Annotated[str, Doc("Which tests: unit, integration or e2e")]
 PytestArgs = Annotated[str, Doc("Further arguments for pytest, as on its command line")]
 Keyword = Annotated[str, Doc("Run the tests whose name matches this expression, like pytest's -k")]
 Marker = Annotated[str, Doc("Run the tests whose markers match this expression, like pytest's -m")]
-Shards = Annotated[str, Doc("Run so many parts of the tests, each in a pod of its own; auto: one a processor")]
+Shards = Annotated[
+    str, Doc("Run so many parts of the tests, each in a pod or a container of its own; auto: one a processor")
+]
 Schedule = Annotated[
     str, Doc("static: each shard has its tests from the start; dynamic: it is handed them as it becomes free")
 ]

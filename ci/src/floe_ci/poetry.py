@@ -13,6 +13,8 @@ _BETWEEN: Final = re.compile(r"\s*,\s*|(?<=[\w*])\s+(?=[<>=!~^])")
 """What stands between two ranges: a comma, or to Poetry a space as well."""
 _SCP: Final = re.compile(r"((?:[\w.-]+@)?[\w.-]+):(?!//)/?(.+)")
 """Git's short form of an address, as `git@github.com:a/b.git`."""
+_NAME: Final = re.compile(r"[A-Za-z0-9]([\w.-]*[A-Za-z0-9])?", re.ASCII)
+"""A package's; another key would be an option of the installer's, or a file of arguments."""
 _COMPARED: Final = re.compile(r"(===?|~=|!=|[<>]=?)\s*(\d[\w.*]*)")
 _MARKERS: Final = (
     "os_name", "platform_machine", "platform_system", "python_version", "python_full_version", "sys_platform"
@@ -21,11 +23,14 @@ _MARKERS: Final = (
 
 
 def requirements(table: dict[str, Any]) -> list[str]:
-    """Return a table of dependencies as requirements; those that are wanted only for an extra are left out."""
+    """Return a table of dependencies as requirements.
+
+    Those that are wanted only for an extra are left out, and so are keys that are no names of packages.
+    """
     return [
         _requirement(name, wanted)
         for name, listed in table.items()
-        if name.lower() != "python"
+        if name.lower() != "python" and _NAME.fullmatch(name)
         # Several, each for other interpreters or systems.
         for wanted in (listed if isinstance(listed, list) else [listed])
         if not (isinstance(wanted, dict) and wanted.get("optional") is True)

@@ -16,6 +16,8 @@ from floe_ci.tiers import TierName  # noqa: TC001 - pydantic reads the annotatio
 
 PlaceName = Literal["dagger", "cluster", "local"]
 PLACES: Final[tuple[PlaceName, ...]] = get_args(PlaceName)
+WHERE_AN_ENGINE_IS: Final = "where an engine or a container runtime is"
+"""What any advice to use Dagger says: without one it is of no use."""
 SECRET: Final = re.compile(r"[a-z][a-z0-9+]*://.")
 """How Dagger's addresses of secrets begin."""
 _HALVES: Final = re.compile(r"[\ud800-\udfff]")

@@ -31,6 +31,7 @@ REMEMBERING: Final = ("--lf", "--last-failed", "--ff", "--failed-first", "--sw",
 NO_COVERAGE: Final = "--no-cov"
 WORKERS_NEED: Final = "workers need pytest-xdist in the repository"
 _WORKERS: Final = re.compile(r"-n(?:$|=?\d|=?auto|=?logical)|--numprocesses\b")
+_NUMBER: Final = re.compile(r"(?:-n|--numprocesses)[ =]?(\d+)(?: |$)")
 _WORKERS_UNKNOWN: Final = re.compile(r"unrecognized arguments: (?:.* )?(?:-n|--numprocesses)")
 _XDIST: Final = re.compile(r'^name = "pytest-xdist"$', re.MULTILINE)
 _NOT_IMPORTABLE: Final = re.compile(r"^E\s+(ModuleNotFoundError|SyntaxError|IndentationError): ", re.MULTILINE)
@@ -132,6 +133,8 @@ def selecting_arguments(tier: TierConfig, chosen: Selection, cache: str = "") ->
         *(("-m", " and ".join(markers)) if markers else ()),
         *(("-k", chosen.keyword) if chosen.keyword else ()),
         *tier.pytest_args,
+        # A debugger has the terminal of one process: what the tier wants of all of its tests is not meant.
+        *(("-n0",) if chosen.interactive and _has_workers(tier.pytest_args) else ()),
         *chosen.extra,
     )
 
@@ -174,6 +177,24 @@ def _tiers_of(test: PurePosixPath, tiers: Mapping[TierName, Sequence[str]]) -> l
     if deepest >= 0:
         return [name for name, depth in depths.items() if depth == deepest]
     return [name for name, paths in tiers.items() if any(PurePosixPath(path).is_relative_to(test) for path in paths)]
+
+
+def refuse_debugger_of_workers(chosen: Selection) -> None:
+    """Refuse a debugger that the caller asks for beside workers, which have no terminal.
+
+    Raises:
+        UserError: It is so.
+    """
+    if chosen.interactive and _has_workers(chosen.extra):
+        msg = f"{chosen.interactive}: workers have no terminal: leave out -n, or have -n 0"
+        raise UserError(msg)
+
+
+def _has_workers(arguments: Sequence[str]) -> bool:
+    """Return whether the last of pytest-xdist's options asks for workers by number: with `auto` a debugger has none."""
+    with_next = zip(arguments, (*arguments[1:], ""), strict=False)
+    asked = [found for pair in with_next if (found := _NUMBER.match(" ".join(pair)))]
+    return bool(asked) and int(asked[-1][1]) > 0
 
 
 def refuse_workers(tier: TierConfig, chosen: Selection, lock: str) -> None:

@@ -45,7 +45,7 @@ class Measured:
             UserError: It is none, or something in it is of another type.
         """
         try:
-            given = json.loads(text)
+            given = _table(json.loads(text), "it")
             started_at = datetime.fromisoformat(_text(given, "started_at"))
             first = given["time_to_first_test_seconds"]
             return cls(
@@ -54,12 +54,15 @@ class Measured:
                 started_at if started_at.tzinfo else started_at.replace(tzinfo=UTC),
                 _seconds(given, "total_seconds"),
                 None if first is None else _seconds(given, "time_to_first_test_seconds"),
-                tuple(map(_step_of, given["steps"])),
+                tuple(_step_of(_table(each, "a step")) for each in _list(given, "steps")),
             )
         except KeyError as error:
-            msg = f"{where}: not a record of timings: {error} is missing"
-        except (ValueError, TypeError, AttributeError, RecursionError) as error:
-            msg = f"{where}: not a record of timings: {error}"
+            reason = f"{error} is missing"
+        except RecursionError:
+            reason = "its lists are nested too deeply"
+        except (ValueError, TypeError) as error:
+            reason = str(error)
+        msg = f"{where}: not a record of timings: {reason}"
         raise UserError(msg) from None
 
 
@@ -69,6 +72,20 @@ def _text(given: dict[str, Any], name: str) -> str:
         msg = f"{name}: must be a text"
         raise TypeError(msg)
     return str(given[name])
+
+
+def _table(given: object, what: str) -> dict[str, Any]:
+    if not isinstance(given, dict):
+        msg = f"{what} must be an object of JSON"
+        raise TypeError(msg)
+    return given
+
+
+def _list(given: dict[str, Any], name: str) -> list[object]:
+    if not isinstance(given[name], list):
+        msg = f"{name}: must be a list"
+        raise TypeError(msg)
+    return list(given[name])
 
 
 def _seconds(given: dict[str, Any], name: str) -> float:

@@ -7,8 +7,8 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from floe_ci import suites
-from floe_ci.declared import PROJECT_FILES, workspace_root
-from floe_ci.errors import UserError, suggest
+from floe_ci.declared import PROJECT_FILES, members_of, workspace_root
+from floe_ci.errors import UserError, shown, suggest
 from floe_ci.files import content_of, is_marked, text_of
 from floe_ci.requirements import NAME_PACKAGES, install_arguments
 from floe_ci.toml_files import configuration_file, decode, document_of, parse_toml, table_in, texts
@@ -45,7 +45,11 @@ def refuse(source: Path, config: Config, tier: TierName, *, by_paths: bool) -> N
 def packages(source: Path, config: Config) -> list[str]:
     """Return what the packages of the tests are from and is not there, or can't be read."""
     runner = config.runner
-    return list(dict.fromkeys([*_install(source, runner), *_locked(source, runner), *_settings(source)]))
+    return list(
+        dict.fromkeys(
+            [*_install(source, runner), *_locked(source, runner), *_settings(source), *_workspace(source, runner)]
+        )
+    )
 
 
 def tests(source: Path, config: Config) -> list[str]:
@@ -137,6 +141,22 @@ def _settings(source: Path) -> Iterator[str]:
     for name in (f"{folder}{file}" for folder in _folders(source) for file in ("uv.toml", ".python-version")):
         if (content := content_of(source / name)) is not None:
             yield from _problems_of(_parsed, content, name)
+
+
+def _workspace(source: Path, runner: RunnerConfig) -> Iterator[str]:
+    """Yield what is wrong with the members of a workspace, all of which uv reads to install one project of it."""
+    if runner.install and not any(argument.startswith(".") for argument in install_arguments(runner)):
+        return
+    root = workspace_root(source)
+    names: dict[str, Path] = {}
+    for file in (folder / "pyproject.toml" for folder in (root, *members_of(root))):
+        where = os.path.relpath(file, source)
+        yield from _problems_of(_parsed, content_of(file) or b"", where)
+        name = table_in(document_of(file), "project").get("name")
+        other = names.setdefault(_normal(name), file) if isinstance(name, str) else file
+        if other != file:
+            told = os.path.relpath(other, source)
+            yield f"{where}: the workspace has a project {shown(name)} already, in {told}: give one another name"
 
 
 def _folders(source: Path) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from typing import TYPE_CHECKING
@@ -68,6 +69,14 @@ def test_poetry(tmp_path: Path) -> None:
         "u @ git+ssh://git@github.com/a/b.git@x", "/abs/z", "w @ git+ssh://git@example.com:22/w",
     )  # fmt: skip
     assert {"psycopg", "a", "k"} <= set(declared.packages)
+
+
+@pytest.mark.parametrize("name", ["-r x", "--index-url=x", "@args", "a b", "./a", "a;b", "é"])
+def test_poetry_key_that_is_no_name(tmp_path: Path, name: str) -> None:
+    """A key that is no package's name is no requirement, which an installer might take for an option."""
+    dependencies = f"[tool.poetry.group.test.dependencies]\n{json.dumps(name)} = '*'\npytest = '*'\n"
+    (tmp_path / "pyproject.toml").write_text(f"[tool.poetry]\npackage-mode = false\n{dependencies}")
+    assert Declared.of(tmp_path).install == ("pytest",)
 
 
 def test_poetry_without_a_package(tmp_path: Path) -> None:

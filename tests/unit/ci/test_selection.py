@@ -7,6 +7,7 @@ from floe_ci.selection import (
     Selection,
     belonging,
     pytest_arguments,
+    refuse_debugger_of_workers,
     refuse_nothing,
     refuse_workers,
     selecting_arguments,
@@ -252,6 +253,27 @@ def test_workers_need_their_package(options: tuple[str, ...]) -> None:
 def test_other_options_need_no_workers(options: tuple[str, ...]) -> None:
     """What asks for no workers is not refused for them."""
     assert not workers_refused(options, "")
+
+
+@pytest.mark.parametrize("workers", [("-n", "4"), ("-n4",), ("--numprocesses=4",), ("-n0", "--numprocesses", "2")])
+def test_debugger_beside_workers(workers: tuple[str, ...]) -> None:
+    """A debugger beside workers is refused where the caller asks for both; the workers of the tier give way to it."""
+    with pytest.raises(UserError, match=r"^--pdb: workers have no terminal: leave out -n, or have -n 0$"):
+        refuse_debugger_of_workers(Selection(options=("--pdb", *workers)))
+    refuse_debugger_of_workers(Selection(options=workers))
+    tier = TierConfig(pytest_args=workers)
+    assert selecting_arguments(tier, Selection(options=("--pdb",)))[-2:] == ("-n0", "--pdb")
+    assert selecting_arguments(tier, Selection(options=("-x",)))[-1 - len(workers) :] == (*workers, "-x")
+
+
+@pytest.mark.parametrize(
+    "workers", [(), ("-n", "0"), ("-n", "auto"), ("-n4", "-n0"), ("--no-cov", "4"), ("-k", "-n"), ("-n",)]
+)
+def test_debugger_without_workers(workers: tuple[str, ...]) -> None:
+    """Where no worker is asked for by number in the end, a debugger is as welcome as ever."""
+    refuse_debugger_of_workers(Selection(options=("--pdb", *workers)))
+    arguments = selecting_arguments(TierConfig(pytest_args=workers), Selection(options=("--pdb",)))
+    assert arguments[-1 - len(workers) :] == (*workers, "--pdb")
 
 
 def test_workers_that_pytest_does_not_know() -> None:

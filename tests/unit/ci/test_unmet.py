@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from floe_ci import unmet
-from floe_ci.config import read_repository
+from floe_ci.config import read_config, read_repository
 from floe_ci.errors import UserError
 
 if TYPE_CHECKING:
@@ -99,6 +99,26 @@ def test_settings_of_a_workspace(tmp_path: Path) -> None:
     member = tmp_path / "a"
     (told,) = unmet.packages(member, read_repository(member)[0])
     assert told.startswith(f"{tmp_path / 'uv.toml'}: not valid TOML: ")
+
+
+@pytest.mark.parametrize(
+    ("member", "problem"),
+    [
+        (b"[project\n", "b/pyproject.toml: not valid TOML: line 1, column 9"),
+        (PROJECT.encode("utf-16"), "b/pyproject.toml: is UTF-16: save it as plain UTF-8"),
+        (PROJECT.encode(), 'b/pyproject.toml: the workspace has a project "a" already, in a/pyproject.toml: give'),
+    ],
+)
+def test_member_that_can_not_be_installed(tmp_path: Path, member: bytes, problem: str) -> None:
+    """A member of the workspace that uv would stop at is told, where a project of that is installed."""
+    workspace = {"pyproject.toml": "[tool.uv.workspace]\nmembers = ['*']\n", "b/pyproject.toml": ""}
+    write(tmp_path, "", **{**workspace, "a/pyproject.toml": PROJECT})
+    assert unmet.packages(tmp_path, read_config("")) == []
+    (tmp_path / "b" / "pyproject.toml").write_bytes(member)
+    for table in ("", "[tool.floe-ci.runner]\ninstall = ['./a']"):
+        (told,) = unmet.packages(tmp_path, read_config(table))
+        assert told.startswith(problem)
+    assert unmet.packages(tmp_path, read_config("[tool.floe-ci.runner]\ninstall = ['pytest']")) == []
 
 
 def test_lock_file_without_a_project(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import click
 
 from floe_ci.cli import options
 from floe_ci.errors import UserError
+from floe_ci.request import WHERE_AN_ENGINE_IS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,8 +30,8 @@ def command(*, source: Path, command_line: tuple[str, ...]) -> None:
     held = held_cluster.find(source)
     if held is None:
         msg = (
-            f"no cluster is up for {source.resolve()}: `floe-ci up --on dagger` brings one up, and "
-            "`floe-ci test --keep` leaves that of a failed run; `floe-ci status` lists what is up"
+            f"no cluster is up for {source.resolve()}: `floe-ci up --on dagger` brings one up {WHERE_AN_ENGINE_IS}, "
+            "and `floe-ci test --keep` leaves that of a failed run; `floe-ci status` lists what is up"
         )
         raise UserError(msg)
     if not command_line:

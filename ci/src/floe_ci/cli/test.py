@@ -36,7 +36,7 @@ MOST_ATTEMPTS: Final = 3
     "--shards",
     metavar="N|auto",
     callback=options.shards,
-    help="Run N parts of the tests at the same time, each in a process or pod of its own; auto: one a processor. "
+    help="Run N parts of the tests at the same time, each in a process, a container or a pod; auto: one a processor. "
     "[default: as configured]",
 )
 @click.option(

@@ -10,6 +10,7 @@ from floe_ci import contract
 from floe_ci.config import expand_environment
 from floe_ci.errors import UserError
 from floe_ci.local import lookup
+from floe_ci.request import WHERE_AN_ENGINE_IS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from floe_ci.plan import Plan
     from floe_ci.shards import Shard
 
-ELSEWHERE: Final = "run it with --on dagger or --on cluster"
+ELSEWHERE: Final = f"run it with --on cluster, or {WHERE_AN_ENGINE_IS} with --on dagger"
 
 
 @dataclass(frozen=True)

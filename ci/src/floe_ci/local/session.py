@@ -24,7 +24,7 @@ from floe_ci.local.processes import ended_after, spawn
 from floe_ci.local.services import Services
 from floe_ci.local.workspace import Workspace
 from floe_ci.plan import Plan
-from floe_ci.selection import refuse_workers
+from floe_ci.selection import refuse_debugger_of_workers, refuse_workers
 from floe_ci.tasks import in_thread, together
 from floe_ci.toml_files import read_text
 from floe_ci.work_queue import WorkQueue
@@ -76,6 +76,7 @@ class LocalStay:
         request = self._run.request
         with self._run.step("configure"):
             plan = Plan.read(request)
+            refuse_debugger_of_workers(request.selection)
             self._offer = offer = Offer.of(plan)
             # Without tests nothing is installed, so a repository need not say what.
             self._packages = environments.of_tests(request.source, plan.config) if self._run.with_tests else None

@@ -14,6 +14,7 @@ from floe_ci.errors import RunError, UserError
 from floe_ci.hearing import Hearing, finish_for, signals_to
 from floe_ci.local import messages, standby
 from floe_ci.places import Finding
+from floe_ci.request import WHERE_AN_ENGINE_IS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,7 +80,12 @@ class LocalPlace:
     @staticmethod
     def _lacking() -> Finding | None:
         if sys.platform == "win32":
-            return Finding("operating system", "missing", "Windows has no process groups", "use WSL, or --on dagger")
+            return Finding(
+                "operating system",
+                "missing",
+                "Windows has no process groups",
+                f"use WSL, or {WHERE_AN_ENGINE_IS} --on dagger",
+            )
         lacking = [name for name in NEEDED if find_spec(name) is None]
         return Finding("packages", "missing", ", ".join(lacking), EXTRA) if lacking else None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -191,9 +192,10 @@ def test_contradiction(call: Call, tmp_path: Path) -> None:
     ],
 )
 def test_record_of_other_types(call: Call, tmp_path: Path, change: dict[str, object]) -> None:
-    """A record of timings in which something is of another type is refused by its name."""
+    """A record of timings in which something is of another type is refused by its name, in words for a reader."""
     told = call("results", "show", str(make(tmp_path / "r", timings=TIMINGS | change)))
     assert told.exit_code == 2
+    assert re.search(r"must be|Invalid isoformat", told.stderr)
     assert told.stderr.startswith(f"floe-ci: {tmp_path}/r/timings.json: not a record of timings: ")
 
 
@@ -209,9 +211,10 @@ def test_record_of_other_types(call: Call, tmp_path: Path, change: dict[str, obj
     ],
 )
 def test_no_record(call: Call, tmp_path: Path, timings: str) -> None:
-    """Whatever stands in the place of the record, one line says so."""
+    """Whatever stands in the place of the record, one line says so, in words for a reader."""
     told = call("results", "show", str(make(tmp_path / "r", timings=timings or " ")))
     assert told.exit_code == 2
+    assert not re.search(r"subscript|indices|recursion", told.stderr)
     assert told.stderr.startswith(f"floe-ci: {tmp_path}/r/timings.json: not a record of timings: ")
 
 

@@ -35,7 +35,7 @@ def test_nothing_is_up(runner: CliRunner, tmp_path: Path) -> None:
     """Where no cluster is up the shell is refused, with what brings one up."""
     refused = runner.invoke(main, ["shell", "--source", str(tmp_path)])
     assert refused.exit_code == 2
-    assert "`floe-ci up --on dagger` brings one up" in refused.stderr
+    assert "`floe-ci up --on dagger` brings one up where an engine or a container runtime is" in refused.stderr
     assert "nothing is up" in runner.invoke(main, ["status"]).stdout
     assert json.loads(runner.invoke(main, ["status", "--json"]).stdout) == []
 

@@ -44,7 +44,9 @@ def test_folder_that_is_not_there(tmp_path: Path) -> None:
 
 def test_tier_of_several_nodes_needs_a_cluster(repository: Path) -> None:
     """The e2e tier is refused in one line that names the places where it runs."""
-    with pytest.raises(UserError, match=r"^tier e2e: it needs a cluster of 3 nodes; run it with --on dagger or"):
+    with pytest.raises(
+        UserError, match=r"^tier e2e: it needs a cluster of 3 nodes; run it with --on cluster, or where an engine "
+    ):
         read(repository, tier="e2e")
 
 
@@ -59,14 +61,16 @@ def test_charts_need_a_cluster(repository: Path) -> None:
     """A tier with charts is refused on this machine, and they are named."""
     table = '[tool.floe-ci.tiers.integration]\ncharts = [{ path = "charts/app" }]\n'
     (repository / "pyproject.toml").write_text(table)
-    with pytest.raises(UserError, match=r"its charts \(charts/app\) need Kubernetes; run it with --on dagger"):
+    with pytest.raises(UserError, match=r"its charts \(charts/app\) need Kubernetes; run it with --on cluster"):
         read(repository)
 
 
 def test_add_ons_need_a_cluster(repository: Path) -> None:
     """A tier with add-ons is refused on this machine, and they are named."""
     (repository / "pyproject.toml").write_text('[tool.floe-ci.tiers.integration]\naddons = ["deploy/operator"]\n')
-    with pytest.raises(UserError, match=r"its add-ons \(deploy/operator\) are of a cluster.*; run it with --on dagger"):
+    with pytest.raises(
+        UserError, match=r"its add-ons \(deploy/operator\) are of a cluster.*; run it with --on cluster"
+    ):
         read(repository)
 
 
