@@ -1,3 +1,0 @@
-async def test_total(client):
-    response = await client.get("/orders")
-    data = response.json()

@@ -1,4 +1,0 @@
-def test_orders():
-    found = list_orders()
-    n = len(found)
-    assert n == 3

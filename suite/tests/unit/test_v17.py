@@ -1,4 +1,0 @@
-import unittest
-class T(unittest.TestCase):
-    def test_a(self):
-        self.assertRaises(Exception, place, -1)

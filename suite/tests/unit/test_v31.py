@@ -1,2 +1,0 @@
-def test_save(store):
-    store.save("orders.csv", b"1")

@@ -1,2 +1,0 @@
-async def test_publish(producer):
-    await producer.send("orders", b"7")

@@ -1,4 +1,0 @@
-import shutil
-def test_a():
-    shutil.rmtree("/var/orders")
-    assert orders() == []
