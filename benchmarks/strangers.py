@@ -38,8 +38,12 @@ PACKAGES = {
     "tablib": "3.10.0",
     "tinydb": "4.9.0",
     "wcwidth": "0.9.4",
+    "zope_interface": "8.7",
 }
-CLONED = {"griffe": ("https://github.com/mkdocstrings/griffe", "2.2.0")}
+CLONED = {
+    "griffe": ("https://github.com/mkdocstrings/griffe", "2.2.0"),
+    "pooch": ("https://github.com/fatiando/pooch", "v1.9.0"),
+}
 """Repositories and their tags."""
 COUNTS = ("passed", "failed", "errored", "skipped")
 LIMIT = 1800

@@ -171,8 +171,8 @@ class RunRequest:
         return {
             name: replace(TAKEN[name], option=TAKEN[name].option or value)
             for name, value in asked.items()
-            # A script may hand on what nobody has set.
-            if value and value != getattr(unasked, name)
+            # A script may hand on what nobody has set, which is empty.
+            if value != getattr(unasked, name)
         }
 
     def without(self, names: Iterable[str]) -> Self:

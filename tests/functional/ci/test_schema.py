@@ -39,6 +39,11 @@ def test_is_a_schema(document: dict[str, Any]) -> None:
     assert document["$schema"] == Draft7Validator.META_SCHEMA["$schema"]
 
 
+def test_speaks_of_toml_only(document: dict[str, Any]) -> None:
+    """What TOML has not, which is null, is no choice that an editor would propose."""
+    assert "null" not in json.dumps(document)
+
+
 @pytest.mark.parametrize("path", [ROOT / "pyproject.toml", *TABLES], ids=lambda path: path.parent.name)
 def test_takes_what_a_run_takes(path: Path) -> None:
     """Nothing is underlined in the tables of repositories that are run, those with services of their own included."""

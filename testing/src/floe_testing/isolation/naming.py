@@ -60,7 +60,7 @@ def run_tag(run_id: str) -> str:
 
     An id that is longer or has other characters is hashed: no two runs may take each other's things for their own.
     """
-    return run_id if _TAG.fullmatch(run_id) else hashlib.sha256(run_id.encode()).hexdigest()[:12]
+    return run_id if _TAG.fullmatch(run_id) else hashlib.sha256(run_id.encode(errors="surrogatepass")).hexdigest()[:12]
 
 
 def unique_name(prefix: str, run_id: str) -> str:

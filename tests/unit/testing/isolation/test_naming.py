@@ -14,7 +14,7 @@ LONG = "a-prefix-that-is-longer-than-there-is-room-for-in-a-label-of-kubernetes"
 
 
 @pytest.mark.parametrize("prefix", ["test", "My Orders_2", "--x--", "", "täst", "1", LONG, f"{LONG[:26]}-x"])
-@pytest.mark.parametrize("run_id", ["1a2b3c4d", "16482920394", "PR #7 / attempt 2", "", "-"])
+@pytest.mark.parametrize("run_id", ["1a2b3c4d", "16482920394", "PR #7 / attempt 2", "", "-", "caf\udce9"])
 def test_name_is_a_label(prefix: str, run_id: str) -> None:
     """Whatever the prefix and the run are called, the name is a DNS label of at most 63 characters."""
     assert RFC_1123.fullmatch(unique_name(prefix, run_id))
