@@ -37,6 +37,21 @@ def test_service_of_a_repository(greeter: Here, locked: bool) -> None:  # noqa: 
     assert "GET /healthz" in log
 
 
+def test_pytest_is_loaded_while_services_start(greeter: Here) -> None:
+    """Pytest is started while a service is not ready yet, and runs its first test once it is."""
+    (greeter.repository / "services" / "greeter" / "image" / "uv.lock").unlink()
+    program = greeter.repository / "services" / "greeter" / "image" / "greeter.py"
+    # Here it is well as soon as the tests' reporter has a file to write to, and only then.
+    events = f"any(__import__('pathlib').Path({str(greeter.temporary)!r}).rglob('events.jsonl'))"
+    well = 'self.path == "/healthz"'
+    text = program.read_text()
+    assert well in text
+    program.write_text(text.replace(well, f"({well} and {events})"))
+    code, said = greeter.run("test", "--on", "local")
+    assert code == 0, said
+    assert "2 passed" in said
+
+
 def test_service_that_only_a_cluster_has(greeter: Here) -> None:
     """Where its folder says of no way to run without a container, that is told, with where it runs."""
     description = greeter.repository / "services" / "greeter" / "service.toml"

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-import yaml
-
 from floe_ci.files import text_of
 
 if TYPE_CHECKING:
@@ -26,9 +24,13 @@ def file_in(repository: Path) -> Path | None:
 def requirements(repository: Path) -> tuple[str, ...]:
     """Return the packages as requirements: conda's own under the same name, which is right for most of them."""
     file = file_in(repository)
+    if file is None:
+        return ()
+    import yaml  # noqa: PLC0415 - few have such a file
+
     try:
         # Everything is a text: nobody asks what a date in it means, and there may be no such day.
-        document = yaml.load(text_of(file), yaml.BaseLoader) if file else None  # noqa: S506 # nosec B506 - it makes no objects
+        document = yaml.load(text_of(file), yaml.BaseLoader)  # noqa: S506 # nosec B506 - it makes no objects
     except (yaml.YAMLError, RecursionError):
         return ()
     listed = document.get("dependencies") if isinstance(document, dict) else None

@@ -6,9 +6,8 @@ import json
 import math
 import threading
 from typing import TYPE_CHECKING, Any, Final, get_args
-from xml.sax.saxutils import quoteattr
 
-from floe_ci.junit import Case, Counts, Key, Outcome, Result, Suite, case_xml, write
+from floe_ci.junit import Case, Counts, Key, Outcome, Result, Suite, attributes, case_xml, write
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -136,8 +135,7 @@ class LiveTests:
         """Return a document of the tests that ended so far; `JunitFile` writes it for less, as it grows."""
         self._render()
         head, *_, end, last = write([Suite(tier)])
-        numbers = "".join(f" {name}={quoteattr(value)}" for name, value in self._totals().items())
-        suite = f"<testsuites>\n<testsuite name={quoteattr(tier)}{numbers}>\n"
+        suite = f"<testsuites>\n<testsuite{attributes(name=tier, **self._totals())}>\n"
         return "".join([head, suite, *self._rendered, end, last])
 
     def _part(self, event: dict[str, Any]) -> None:
@@ -245,7 +243,7 @@ class JunitFile:
     def _begin(self) -> None:
         """Write a document without tests."""
         head, _, _, *end = write([Suite(self._tier)])
-        opening = f"<testsuite name={quoteattr(self._tier)}>\n"
+        opening = f"<testsuite{attributes(name=self._tier)}>\n"
         self._folder.write("junit.xml", "".join([head, "<testsuites>\n", opening, *end]))
         self._end = "".join(end).encode()
         self._at = self._path.stat().st_size - len(self._end)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 import anyio
 import anyio.lowlevel
 
-from floe_ci import results, shards
+from floe_ci import shards
 from floe_ci.ends import End, Problem
 from floe_ci.errors import BrokenError, NothingToRunError, RunError, UserError, first_of
 from floe_ci.folder import RunFolder
@@ -346,6 +346,8 @@ async def finish(this: Run, stay: Entrance, end: End) -> tuple[Outcome, bool]:
     versions = this.versions | this.live.versions
     kept = kept_in(this, stay) if keep else ()
     end = replace(end, notes=(*this.notes, *notes), kept=kept, versions=versions, used=this.used)
+    from floe_ci import results  # noqa: PLC0415 - only the end of a run needs it
+
     outcome = await in_thread(
         lambda: results.finish(this.folder, this.request.tier, this.request.run_id, end, this.timings, this.live)
     )

@@ -67,6 +67,9 @@ class Suite:
         return {event["name"]: event["outcome"] for event in self.lines() if event["event"] == "ended"}
 
 
+GATE = "import os\nopen('loaded', 'w').close()\ndef test_x(): assert 'FLOE_CI_GATE' not in os.environ"
+
+
 @pytest.fixture
 def suite(tmp_path: Path) -> Suite:
     """Return a repository without tests."""
@@ -377,3 +380,21 @@ def test_coverage_has_nothing_of_ours(suite: Suite, workers: tuple[str, ...], mo
     assert done.returncode == 0, done.stdout
     files = ET.parse(suite.folder / "coverage.xml").iter("class")  # noqa: S314 - our own
     assert [file.attrib["filename"] for file in files] == ["test_one.py"]
+
+
+@pytest.mark.parametrize("opened", [True, False], ids=["opened", "left"])
+def test_gate(suite: Suite, *, opened: bool) -> None:
+    """A pytest that is started before services are ready loads tests once it is let go; left by who would, it ends."""
+    (suite.folder / "test_it.py").write_text(GATE)
+    reading, writing = os.pipe()
+    command = [sys.executable, "-m", "pytest", *PLAIN]
+    environment = {**suite.environment(suite.events), "FLOE_CI_GATE": str(reading)}
+    with subprocess.Popen(command, cwd=suite.folder, env=environment, pass_fds=[reading]) as started:
+        os.close(reading)
+        if opened:
+            os.write(writing, b"\n")
+        os.close(writing)
+        ended = started.wait(TIMEOUT)
+    assert (ended == 0) is opened
+    assert (suite.folder / "loaded").exists() is opened
+    assert suite.events.exists() is opened

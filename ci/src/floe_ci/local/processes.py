@@ -169,8 +169,9 @@ async def spawn(  # noqa: PLR0913, PLR0917 - what a process is made of
     output: int,
     account: Account | None = None,
     given: int = asyncio.subprocess.DEVNULL,
+    also: tuple[int, ...] = (),
 ) -> asyncio.subprocess.Process:
-    """Start a command in a session of its own, with file descriptors for what it prints and reads."""
+    """Start a command in a session of its own, with file descriptors for what it prints and reads, and others."""
     return await asyncio.create_subprocess_exec(
         command[0],
         *map(for_system, command[1:]),
@@ -184,6 +185,7 @@ async def spawn(  # noqa: PLR0913, PLR0917 - what a process is made of
         user=account.user if account else None,
         group=account.group if account else None,
         extra_groups=[] if account else None,
+        pass_fds=also,
     )
 
 

@@ -14,7 +14,7 @@ import anyio
 
 from floe_ci import contract, reporter, shards, unmet
 from floe_ci.ends import out_of_time
-from floe_ci.errors import BrokenError
+from floe_ci.errors import BrokenError, UserError
 from floe_ci.local import environments, kept, variables
 from floe_ci.local.combined import combine
 from floe_ci.local.files import cache
@@ -48,8 +48,12 @@ GRACE: Final = 30.0
 """Seconds that pytest has to write down what it knows, when its time is over."""
 HURRY: Final = 2.0
 """The same where somebody waits: the run was interrupted."""
+EVENTS: Final = "events.jsonl"
+"""In a shard's folder: what its reporter tells."""
+LOG: Final = "runner.log"
+"""The same, of what its pytest prints."""
 HANDED: Final = "handed.jsonl"
-"""In a shard's folder: what it is handed, where tests are handed out."""
+"""The same, of what it is handed, where tests are handed out."""
 FOLLOWING: Final = 0.2
 """Seconds between two looks at what processes have written."""
 KILLED: Final = 128
@@ -70,6 +74,7 @@ class LocalStay:
         self._python: Path | None = None
         self._following: list[Following | Logs] = []
         self._queue: WorkQueue | None = None
+        self._ahead: Ahead | None = None
 
     async def enter(self) -> None:
         """Read what is asked for, and find the services: those that are kept, or own ones in a folder of the run's."""
@@ -97,7 +102,7 @@ class LocalStay:
         self._there = there or Services(workspace, workspace.folder / "logs", self._run.timings)
 
     async def services(self) -> None:
-        """Start the services, while the packages of the tests are installed."""
+        """Start the services, while the packages of the tests are installed, and pytest is loaded."""
         assert self._offer  # noqa: S101 - the story enters first
         jobs = [self._install()] if self._run.with_tests else []
         if isinstance(self._there, Services):
@@ -108,7 +113,13 @@ class LocalStay:
             self._run.folder.redactor.add(self._there.passwords)
         if self._there:
             self._follow(self._there.logs)
-        await together(*jobs)
+        try:
+            await together(*jobs)
+        except BaseException:
+            if self._ahead:
+                with anyio.CancelScope(shield=True):
+                    await self._ahead.give_up()
+            raise
 
     async def tests(self) -> int:
         """Run pytest, a process for each shard, and follow what they write."""
@@ -134,16 +145,33 @@ class LocalStay:
 
     async def _shard(self, shard: Shard, live: LiveTests) -> int:
         """Run one shard's pytest, and return its exit code."""
+        assert self._offer  # noqa: S101 - the story enters first
+        limit, (folder, _) = self._offer.plan.config.timeouts.job, self._folders(shard)
+        child = self._ahead.let_go() if self._ahead else await self._started(shard)
+        self._run.beside(partial(in_thread, load_end))
+        self._follow(folder / LOG, shard.log)
+        heard = Following(folder / EVENTS, partial(self._queue.hear, shard.index) if self._queue else live.feed)
+        self._following.append(heard)
+        self._run.beside(heard.keep_on)
+        async with ended_after(child):
+            # Somebody who looks around has no haste.
+            live.process_code = await self._ended(child, None if self._terminal else limit)
+        if self._queue:
+            heard.look()
+            self._queue.end(shard.index, whole=live.exit_code is not None)
+        return live.process_code
+
+    async def _started(self, shard: Shard, gate: int | None = None) -> asyncio.subprocess.Process:
+        """Start one shard's pytest, which waits at a gate if it is given one."""
         offer, workspace, there = self._offer, self._workspace, self._there
         assert offer and workspace and there and self._python  # noqa: S101, PT018 - the story enters first
         plan = offer.plan
         folder, raw = self._folders(shard)
-        events, log = folder / "events.jsonl", folder / "runner.log"
-        events.touch()
+        (folder / EVENTS).touch()
         given = {
             **there.variables,
             contract.ENV_SERVICES_DIR: str(there.pids),
-            reporter.ENV_EVENTS: str(events),
+            reporter.ENV_EVENTS: str(folder / EVENTS),
         }
         environment = variables.environment(offer.of_shard(shard), self._python, folder, raw, given)
         path = os.pathsep.join(filter(None, (str(reporter.FOLDER), environment.get("PYTHONPATH"))))
@@ -161,26 +189,17 @@ class LocalStay:
             part.write_text(text, encoding="utf-8")
             environment[reporter.ENV_SHARD] = str(part)
             arguments = ("-p", reporter.SHARD, *arguments)
+        environment["PYTHONPATH"] = path
+        if gate is not None:
+            environment[reporter.ENV_GATE] = str(gate)
         command = (str(self._python / "bin" / "python"), "-m", "pytest", *arguments)
-        with log.open("wb") as output:
+        with (folder / LOG).open("wb") as output:
             reading, writing = self._terminal or (asyncio.subprocess.DEVNULL, output.fileno())
             if self._terminal:
                 output.write(HANDED_OVER)
                 output.flush()
-            child = await spawn(
-                command, environment | {"PYTHONPATH": path}, plan.request.source, writing, given=reading
-            )
-            self._follow(log, shard.log)
-            heard = Following(events, partial(self._queue.hear, shard.index) if self._queue else live.feed)
-            self._following.append(heard)
-            self._run.beside(heard.keep_on)
-            async with ended_after(child):
-                # Somebody who looks around has no haste.
-                live.process_code = await self._ended(child, None if self._terminal else plan.config.timeouts.job)
-            if self._queue:
-                heard.look()
-                self._queue.end(shard.index, whole=live.exit_code is not None)
-            return live.process_code
+            also = () if gate is None else (gate,)
+            return await spawn(command, environment, plan.request.source, writing, given=reading, also=also)
 
     def _hand_out(self) -> None:
         """Hand out to each shard what there is for it."""
@@ -258,6 +277,22 @@ class LocalStay:
         assert self._packages  # noqa: S101 - there are tests
         with self._run.step("install packages"):
             self._python = await environments.ready(self._packages)
+        await self._start_ahead()
+
+    async def _start_ahead(self) -> None:
+        """Start pytest while services start, where one process runs the tests: it takes as long to load."""
+        assert self._offer and self._there  # noqa: S101, PT018 - the story enters first
+        starting = isinstance(self._there, Services) and bool(self._there.variables)
+        if not starting or self._terminal or self._offer.plan.shards != 1:
+            return
+        (shard,) = shards.all_of(1)
+        gate, opening = os.pipe()
+        try:
+            self._ahead = Ahead(await self._started(shard, gate), opening)
+        except UserError:
+            os.close(opening)  # it is told when the tests are to begin
+        finally:
+            os.close(gate)
 
     async def _ended(self, child: asyncio.subprocess.Process, limit: int | None) -> int:
         try:
@@ -279,6 +314,27 @@ class LocalStay:
             following = Following(path, self._run.folder.log(name or path.name).line)
         self._following.append(following)
         self._run.beside(following.keep_on)
+
+
+class Ahead:
+    """A pytest that was started before services are ready: the reporter has it wait, before any of the tests' code."""
+
+    def __init__(self, child: asyncio.subprocess.Process, opening: int) -> None:
+        """Take the process, and the end of a pipe that it waits at the other end of."""
+        self._child, self._opening = child, opening
+
+    def let_go(self) -> asyncio.subprocess.Process:
+        """Let it begin with the tests, and return it."""
+        with suppress(BrokenPipeError):  # it has ended: its log and its exit code tell why
+            os.write(self._opening, b"\n")
+        os.close(self._opening)
+        return self._child
+
+    async def give_up(self) -> None:
+        """End it: there are no services for its tests."""
+        os.close(self._opening)
+        async with ended_after(self._child):
+            pass
 
 
 class Following:
@@ -370,6 +426,13 @@ def first_lines(offer: Offer) -> tuple[str, ...]:
     debian = offer.plan.config.runner.packages
     unmanaged = [f"Debian packages of the runner image are not installed here: {', '.join(debian)}"] if debian else []
     return (*here, *missing, *unmanaged)
+
+
+def load_end() -> None:
+    """Load what a run needs after its tests: while they run there is time for it."""
+    from floe_ci import report, results  # noqa: F401, PLC0415 - it is wanted later
+
+    report.load()
 
 
 def record(offer: Offer, services: Services) -> Kept:

@@ -34,8 +34,6 @@ INTERPRETER: Final = ("PYTHON", "LC_", "LANG", "TZ")
 """What variables begin with that an interpreter reads when it starts: one that has read others is of no use."""
 LATER: Final = (
     "floe_ci.local.__main__",
-    "floe_ci.report.content",
-    "floe_ci.report.history",
     "anyio._backends._asyncio",
 )
 """What a worker loads when it needs it."""
@@ -145,7 +143,7 @@ def load() -> None:
     for name in LATER:
         import_module(name)
     list(import_module("floe_ci.local.lookup").every())
-    import_module("floe_ci.report.render").templates()
+    import_module("floe_ci.local.session").load_end()
 
 
 def tell_ends(workers: dict[int, socket.socket]) -> None:

@@ -33,11 +33,17 @@ def write(folder: RunFolder, page: Page, measured: Measured, judged: Judgement) 
     Raises:
         OSError: One of them can't be written.
     """
-    # The template engine takes a while to import, and only the end of a run needs it.
-    from floe_ci.report import history, render  # noqa: PLC0415
-    from floe_ci.report.content import Content  # noqa: PLC0415
+    from floe_ci.report import history, render  # noqa: PLC0415 - see `load`
+    from floe_ci.report.content import Content  # noqa: PLC0415 - as above
 
     runs = [*history.read(folder.path), history.Entry.of(measured, judged, page.tests)]
     folder.write(HISTORY, history.text(runs))
     content = Content.of(page, measured, judged, runs[-history.MOST :], folder.redactor.text)
     folder.write(FILE, render.page(content))
+
+
+def load() -> None:
+    """Load what writes the page: its template engine takes a while, and only the end of a run needs it."""
+    from floe_ci.report import content, history, render  # noqa: F401, PLC0415 - they are wanted later
+
+    render.templates()

@@ -19,7 +19,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable
 
-VARIABLE = "FLOE_CI_EVENTS"
+VARIABLE, GATE = "FLOE_CI_EVENTS", "FLOE_CI_GATE"
 LONGEST_LINE = 8192
 """Bytes: a pipe or a log takes a line of this length whole."""
 NO_TERMINAL = "breakpoint() needs a terminal, and tests have none here: `floe-ci test --on local --pdb` hands them one"
@@ -27,6 +27,19 @@ _LONGEST_NAME, _LONGEST_MESSAGE, _LONGEST_TEXT = 1000, 1000, 6000
 _CUT = "[...]"
 _RETRIED = ("rerun", "retried")
 """The outcomes that plugins give to an attempt that isn't the last."""
+
+
+def wait_at_gate() -> None:
+    """Wait until services are ready, where pytest was started before; nothing of the tests has been loaded yet."""
+    gate = os.environ.pop(GATE, "")
+    if gate:
+        opened = os.read(int(gate), 1)
+        os.close(int(gate))
+        if not opened:
+            os._exit(1)  # whoever was to open it is gone
+
+
+wait_at_gate()
 
 
 def pytest_configure(config: pytest.Config) -> None:
