@@ -115,11 +115,11 @@ class Apis:
             ValueError: It answers with something else.
         """
         answer = self.core.list_namespaced_pod(namespace, label_selector=selector, _preload_content=False)
-        listed = json.loads(answer.data)
-        if not isinstance(listed, dict) or not isinstance(listed.get("items"), list):
-            msg = "the answer is no list of pods"
-            raise ValueError(msg)  # noqa: TRY004 - as the client does
-        return [self._pod(each) for each in listed["items"]]
+        try:
+            return [self._pod(each) for each in json.loads(answer.data)["items"]]
+        except (LookupError, TypeError, AttributeError) as error:
+            msg = f"the answer is no list of pods: {error}"
+            raise ValueError(msg) from error
 
     def _pod(self, found: dict[str, Any]) -> V1Pod:
         """Return a pod as an object."""
