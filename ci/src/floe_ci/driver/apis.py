@@ -48,7 +48,7 @@ MADE_ANEW: Final = "Job"
 IMMUTABLE: Final = "field is immutable"
 """What the cluster says of a change that it does not take, whatever else it says."""
 
-KNOWN: Final = 1_000
+KNOWN: Final = 200
 """Pods that are remembered as they were read."""
 
 T = TypeVar("T")
