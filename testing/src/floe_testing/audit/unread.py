@@ -10,7 +10,7 @@ from floe_testing.suite.syntax import parse
 NEEDED: Final = frozenset({"conftest.py", "__init__.py"})
 """Files that the tests beside them can't do without."""
 _NAMED_TESTS: Final = re.compile(
-    rb"\b(?:def|class)\s+\w*test|^\s*(?:from|import)\s[^#\n]*test|^<{7} ", re.IGNORECASE | re.MULTILINE
+    rb"\b(?:def|class)\s+\w*test|^[ \t]*(?:from|import)\s[^#\n]*test|^<{7} ", re.IGNORECASE | re.MULTILINE
 )
 """What stands in each file with tests, whether it is Python or not; and a conflict, which only sources have."""
 _FUNCTIONS: Final = re.compile(rb"\bdef\s+(\w+)")
