@@ -110,7 +110,7 @@ def read_report(file: _File, root: Path, rules: CollectionRules, project: Projec
     parsed = parse_module(file.path, root, rules, modules, explains=False)
     if not isinstance(parsed, ParsedModule):
         helper = not file.is_test and file.path.name not in NEEDED
-        findings = () if helper else tuple(_not_read(file, each) for each in parsed.problems)
+        findings = () if helper else tuple(_not_read(file, each, rules) for each in parsed.problems)
         return ModuleReport(parsed.relative, findings=findings)
     if not file.is_test:
         parsed = replace(parsed, module=replace(parsed.module, tests=()), nodes={})
@@ -122,9 +122,9 @@ def read_report(file: _File, root: Path, rules: CollectionRules, project: Projec
         return ModuleReport(parsed.module.relative, findings=(finding,))
 
 
-def _not_read(file: _File, problem: Problem) -> Finding:
+def _not_read(file: _File, problem: Problem, rules: CollectionRules) -> Finding:
     """Return the finding of a file that can't be read: an error, but a note where it is plainly no test."""
-    why_not = why_no_test(file.path, problem.path)
+    why_not = why_no_test(file.path, problem.path, rules)
     if why_not:
         message = f"not read, and taken for no test ({why_not}): {problem.message}"
         return Finding(problem.path, problem.line, 1, UNREADABLE, Severity.NOTE, message)

@@ -138,18 +138,18 @@ def test_output_tells_what_it_leaves_out(here: Repository) -> None:
     assert result.output == "1 test in 1 module: 1 note not shown: --level note\n"
 
 
-LEFT_OUT = "1 file not read, and taken for no test of the suite: tests/unit/data/test_lines.py"
+LEFT_OUT = "1 file not read, and taken for no test of the suite: tests/unit/testdata/test_lines.py"
 
 
 def test_files_that_are_no_tests_are_named_in_a_line(here: Repository) -> None:
     """A broken file among the data of tests fails nothing, and is named; one that is a test is an error, and fails."""
     here.write("tests/unit/test_orders.py", "def test_a(shop):\n    assert shop.open == 1\n")
-    here.write("tests/unit/data/test_lines.py", "def test_a(:\n")
+    here.write("tests/unit/testdata/test_lines.py", "def test_a(:\n")
     result = run()
     assert (result.exit_code, LEFT_OUT in result.output.splitlines()) == (0, True)
     assert LEFT_OUT in run("--output", "audit.txt").stderr.splitlines()
     shown = run("--level", "note").output
-    assert "FT000 not read, and taken for no test (in a folder of data, data): invalid syntax" in shown
+    assert "FT000 not read, and taken for no test (in a folder of data, testdata): invalid syntax" in shown
     assert LEFT_OUT not in shown
     here.write("tests/unit/test_more.py", "def test_a(:\n")
     result = run()
@@ -159,7 +159,7 @@ def test_files_that_are_no_tests_are_named_in_a_line(here: Repository) -> None:
 def test_nothing_but_files_that_are_no_tests(here: Repository) -> None:
     """Where nothing was looked at but data that can't be read, that is no success, and says so."""
     (here.root / "tests/unit/test_orders.py").unlink()
-    here.write("tests/unit/data/test_lines.py", "def test_a(:\n")
+    here.write("tests/unit/testdata/test_lines.py", "def test_a(:\n")
     result = run()
     assert (result.exit_code, LEFT_OUT in result.stderr) == (2, True)
 

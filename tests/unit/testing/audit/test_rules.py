@@ -3835,6 +3835,10 @@ def test_output_of_tests_that_is_no_python(repository: Repository) -> None:
 
 
 BROKEN = "def test_a(:\n"
+TAGGED = "{% if unit %}\ndef test_a():\n    assert total('{{ name }}') == {{ total }}\n{% endif %}\n"
+TEXT = 'TEXT = """\n{% if a %}\n{{ a }}\n{% endif %}\n"""\n'
+CONFLICT = "<<<<<<< HEAD\ntotal = 7\n=======\ntotal = 8\n>>>>>>> other\n"
+PRINTED = '"""How to\nprint orders\nprint totals\n"""\n'
 
 
 @pytest.mark.parametrize(
@@ -3842,18 +3846,31 @@ BROKEN = "def test_a(:\n"
     [
         ("tests/test_a.py", BROKEN, Severity.ERROR),
         ("tests/orders/test_a.py", BROKEN, Severity.ERROR),
-        ("data/tests/test_a.py", BROKEN, Severity.ERROR),
-        ("tests/database/test_a.py", BROKEN, Severity.ERROR),
-        ("tests/data/test_a.py", BROKEN, Severity.NOTE),
+        ("tests/output/test_a.py", BROKEN, Severity.ERROR),
+        ("tests/data/test_a.py", BROKEN, Severity.ERROR),
+        ("tests/data/test_a.py", "'a': 1\n", Severity.NOTE),
+        ("testdata/tests/test_a.py", BROKEN, Severity.ERROR),
+        ("tests/testdata/test_a.py", BROKEN, Severity.NOTE),
         ("tests/unit/linter_fixtures/broken/test_a.py", BROKEN, Severity.NOTE),
-        ("tests/data/shop/tests/test_a.py", BROKEN, Severity.NOTE),
-        ("tests/charts-out/test_a.py", BROKEN, Severity.NOTE),
+        ("tests/test-data/shop/tests/test_a.py", BROKEN, Severity.NOTE),
         ("tests/testpackages/syntax_error/__init__.py", BROKEN, Severity.NOTE),
         ("tests/syntax_error/test_a.py", BROKEN, Severity.NOTE),
         ("tests/invalid/test_a.py", BROKEN, Severity.ERROR),
-        ("tests/test_a.py", "{% if unit %}\ndef test_a():\n    assert total() == 7\n{% endif %}\n", Severity.NOTE),
-        ("tests/test_a.py", "def test_a():\n    print 'a'\n    exec 'b'\n", Severity.NOTE),
+        ("tests/fixtures/conftest.py", "def order(:\n", Severity.ERROR),
+        ("tests/fixtures/__init__.py", "def order(:\n", Severity.ERROR),
+        ("tests/test_a.py", CONFLICT, Severity.ERROR),
+        ("tests/test_a.py", "from pytest_bdd import scenarios\nscenarios('orders'\n", Severity.ERROR),
+        ("tests/test_a.py", TAGGED, Severity.NOTE),
+        ("tests/conftest.py", TAGGED, Severity.NOTE),
+        ("tests/test_a.py", TEXT + BROKEN, Severity.ERROR),
+        ("tests/test_a.py", TEXT + CONFLICT + "def test_a():\n    assert total == 7\n", Severity.ERROR),
+        ("tests/test_a.py", "'{% if'\n" + BROKEN + "'%}'\n", Severity.ERROR),
+        ("tests/test_a.py", "def test_a():\n    print 'a' % (\n        7)\n    if total(): exec 'b'\n", Severity.NOTE),
+        ("tests/test_a.py", "def test_a():\n    try: raise A, 'b'\n    except A, error: print error\n", Severity.NOTE),
         ("tests/test_a.py", "def test_a():\n    print 'a'\n    assert total() == 7\n", Severity.ERROR),
+        ("tests/test_a.py", PRINTED + BROKEN, Severity.ERROR),
+        ("tests/test_a.py", PRINTED + "def test_a():\n    print 'a'\n", Severity.ERROR),
+        ("tests/conftest.py", "print 'a'\nprint 'b'\n", Severity.ERROR),
         ("tests/test_a.py", "def test_a(:\n    except A, B:\n    except C, D:\n", Severity.ERROR),
     ],
 )
@@ -3862,6 +3879,13 @@ def test_what_is_plainly_no_test(path: str, code: str, severity: Severity, repos
     repository.write("tests/test_b.py", "def test_b():\n    assert total(7) == 7\n")
     repository.write(path, code)
     assert unread(repository) == {path: severity}
+
+
+def test_broken_test_of_another_name(repository: Repository) -> None:
+    """A broken function that the repository's own settings make a test is an error, whatever it is called."""
+    repository.write("pyproject.toml", '[tool.pytest.ini_options]\npython_functions = "check_*"\n')
+    repository.write("tests/test_a.py", "def check_a(:\n")
+    assert unread(repository) == {"tests/test_a.py": Severity.ERROR}
 
 
 def test_copied_models(repository: Repository) -> None:
