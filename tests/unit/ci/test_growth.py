@@ -11,7 +11,7 @@ from floe_ci.config import read_config
 from floe_ci.errors import UserError
 from floe_ci.growth import PerShard, grown, setting
 from floe_ci.local.site import Site
-from floe_ci.manifests import Document, Manifests
+from floe_ci.manifests import Document, Manifests, containers
 from floe_ci.plan import Plan
 from floe_ci.request import RunRequest
 
@@ -78,6 +78,17 @@ def test_table_says_the_least(asked: Any, connections: int) -> None:  # noqa: AN
     table = "[tool.floe-ci.tiers.unit]\nshards = 4\n"
     found = container(of_tier(CATALOG.services["postgres"].manifests, asked, table))
     assert found["args"][-1] == f"max_connections={connections}"
+
+
+def test_what_it_is_without_shards() -> None:
+    """A run of several shards knows what its services would be for one, where that is something else."""
+    postgres = CATALOG.services["postgres"].manifests
+    for shards, limits in ((3, ["1536Mi", "512Mi"]), (1, ["512Mi"])):
+        plan = Plan.of(RunRequest(tier="unit", run_id="r1", shards=shards), read_config(""))
+        spec = plan.with_manifests(postgres, Manifests(())).spec()
+        made = [text for text in (spec.services, spec.services_of_one) if text]
+        first = [next(containers(Manifests.parse(text, "spec").documents)) for text in made]
+        assert [each["resources"]["limits"]["memory"] for each in first] == limits
 
 
 def test_redis() -> None:
