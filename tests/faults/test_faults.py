@@ -278,8 +278,11 @@ def rows(
         finally:
             stop(started)
 
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    pool = ThreadPoolExecutor(AT_ONCE)
+    try:
         yield {fault.name: pool.submit(row, fault) for fault in chosen}
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 @pytest.mark.parametrize("fault", FROM_THE_START, ids=lambda fault: fault.name)

@@ -121,8 +121,8 @@ def test_soak(shop: Repository, tmp_path: Path, record: Callable[[Row], None]) -
         f"disk {after.disk / before.disk:.3f} times as much as after {SETTLED}"
     )
     assert [*first, *rest] == [(0, 10)] * RUNS
+    assert after.engine <= before.engine * GROWTH, what
+    assert after.holder <= before.holder * GROWTH, what
+    assert after.nodes <= before.nodes * GROWTH, what
+    assert after.disk <= before.disk * DISK, what
     record(Row("soak", what, first_line(last), verdict, 0, files, seconds, ()))
-    assert after.engine <= before.engine * GROWTH
-    assert after.holder <= before.holder * GROWTH
-    assert after.nodes <= before.nodes * GROWTH
-    assert after.disk <= before.disk * DISK

@@ -19,7 +19,7 @@ from tests.local.conftest import uv
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = [pytest.mark.requirement("REQ-648"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.requirement("REQ-648"), pytest.mark.timeout(2400)]
 
 TOOLS = Path(sys.executable).parent
 DOWN = "floe-ci down --on local"
@@ -125,7 +125,10 @@ def reader(tmp_path: Path, shared_cache: Path, request: pytest.FixtureRequest) -
         repository.mkdir()
         there = Reader(Path(folder), repository, shared_cache)
         yield there
-        there.types(f"{DOWN} || true")
+        # The first page begins a repository of its own.
+        for each in (repository, tmp_path / "orders"):
+            if each.is_dir():
+                there.types(f"{DOWN} || true", where=each)
 
 
 @pytest.fixture

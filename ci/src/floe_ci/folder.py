@@ -463,7 +463,7 @@ def attempt_folder(number: int) -> str:
 
 def is_of_a_run(path: Path) -> bool:
     """Return whether a folder holds the results of a run, of one that goes on or was killed too."""
-    return read_run(path) is not None or all((path / name).is_file() for name in MARKS)
+    return read_run(path) is not None or all(os.path.isfile(path / name) for name in MARKS)  # noqa: PTH113 - it takes any text
 
 
 def read_run(path: Path) -> dict[str, Any] | None:

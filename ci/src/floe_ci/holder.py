@@ -9,6 +9,8 @@ loaded.
 from __future__ import annotations
 
 import asyncio
+import ctypes
+import gc
 import shutil
 import signal
 import socket
@@ -162,6 +164,7 @@ class Holder:
                 spec = self._spec
                 with suppress(UserError, RunError):
                     await in_thread(lambda: self._make_ahead(spec))
+        give_back()
 
     def _wait_with(self, spec: RunSpec) -> None:
         """Let go of the pods that wait with what was there before, and have one wait with this."""
@@ -294,6 +297,13 @@ async def hold(asked: RunRequest) -> None:
             finally:
                 with anyio.CancelScope(shield=True):
                     await cluster.kill()
+
+
+def give_back() -> None:
+    """Give the memory that a run took back to the machine: a cluster stays for hours, and has many runs."""
+    gc.collect()
+    with suppress(AttributeError, OSError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)  # of the GNU C library alone
 
 
 def runner_on_every_node() -> Document:

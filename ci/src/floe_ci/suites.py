@@ -28,7 +28,7 @@ OF_DJANGO: Final = "test*.py"
 FOLDERS: Final = ("tests", "test")
 _NEVER: Final = frozenset({"build", "dist", "node_modules", "results", "site-packages", "venv", "__pycache__"})
 MOST_FILES: Final = 20_000
-"""How many files are looked at."""
+"""How many files and folders are looked at: who calls this in a home is not to wait for all that is in it."""
 
 
 def tier_of(repository: Path, *, has_services: bool) -> TierName:
@@ -156,6 +156,9 @@ def _files(folder: Path, named: re.Pattern[str] = _TEST_FILE) -> Iterator[Path]:
     """Yield the files of tests, or of other names, below a folder, of the first that are looked at."""
     left = MOST_FILES
     for where, inner, files in os.walk(folder):
+        left -= 1
+        if left <= 0:
+            return
         inner[:] = sorted(name for name in inner if _is_looked_into(name))
         for name in sorted(files)[:left]:
             left -= 1

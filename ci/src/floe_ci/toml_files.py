@@ -53,7 +53,8 @@ def read_text(path: Path, largest: int = LARGEST_FILE) -> str | None:
         msg = f"{path}: is {'a folder' if stat.S_ISDIR(status.st_mode) else 'something else'}, where a file should be"
         raise UserError(msg)
     if status.st_size > largest:
-        msg = f"{path}: has {status.st_size} bytes, and may have {largest}: move what is no setting to other files"
+        remedy = ": move what is no setting to other files" if largest == LARGEST_DOCUMENT else ""
+        msg = f"{path}: has {status.st_size} bytes, and may have {largest}{remedy}"
         raise UserError(msg)
     try:
         return decode(path.read_bytes(), str(path))

@@ -113,8 +113,11 @@ def _settings(tree: ast.Module) -> Iterator[str]:
 
 def _trees(repository: Path) -> Iterator[ast.Module]:
     """Yield what the modules of a repository are made of."""
-    left = MOST_FILES
+    left = folders = MOST_FILES
     for folder, inner, files in os.walk(repository):
+        folders -= 1
+        if not left or not folders:
+            return
         inner[:] = sorted(name for name in inner if not name.startswith(".") and name not in _NOT_CODE)
         for name in sorted(files):
             if name.endswith(".py") and left:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import stat
 import subprocess
+import weakref
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from types import SimpleNamespace
@@ -236,3 +238,23 @@ async def test_refresh_refuses_a_bundle_that_lacks_something(there: Held, monkey
     )
     with pytest.raises(UserError, match=r"^bundle .*bundle\.tar was made by another version"):
         await one.refresh(RunRequest(source=there.source), Lines())
+
+
+class Knot:
+    """Holds itself, as what a run leaves does."""
+
+    def __init__(self) -> None:
+        """Tie it."""
+        self.itself = self
+
+
+def test_memory_of_a_run_is_given_back() -> None:
+    """What a run has left that only holds itself is gone, without waiting for a collector that rarely comes."""
+    gc.disable()
+    try:
+        gone = weakref.ref(Knot())
+        assert gone() is not None
+        holder.give_back()
+        assert gone() is None
+    finally:
+        gc.enable()

@@ -91,3 +91,16 @@ def test_modules_of_the_same_name(tmp_path: Path, names: tuple[str, ...], option
     """Where pytest would take a module of one folder for another's, it gets the argument that tells them apart."""
     write(tmp_path, *names, pytest_ini=f"[pytest]\n{options}\n")
     assert suites.import_mode(tmp_path, ("a/tests", "b/tests")) == mode
+
+
+def test_search_has_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there are no tests, as in a home, the search ends before all folders that are below were looked into."""
+    write(tmp_path, *(f"{number:02}/{number:02}/notes.txt" for number in range(40)), "zz/test_a.py")
+    looked_at = []
+    monkeypatch.setattr(suites, "_is_looked_into", lambda name: looked_at.append(name) or True)
+    assert suites.are_there(tmp_path)
+    monkeypatch.setattr(suites, "MOST_FILES", 10)
+    looked_at.clear()
+    assert not suites.are_there(tmp_path)
+    # The names at the top, and one more for each folder that was looked into before.
+    assert len(looked_at) < 41 + 10

@@ -93,3 +93,14 @@ def test_settings_that_tests_of_django_run_with(tmp_path: Path, files: dict[str,
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(code)
     assert django_settings(tmp_path) == settings
+
+
+def test_search_has_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not every folder of a large tree is looked into for what code reads, those without code neither."""
+    for number in range(10):
+        (tmp_path / f"{number:02}").mkdir()
+    (tmp_path / "zz").mkdir()
+    (tmp_path / "zz" / "app.py").write_text("import os\nURL = os.environ['DATABASE_URL']\n")
+    assert environment(tmp_path, ["postgres"])
+    monkeypatch.setattr("floe_ci.wanted.MOST_FILES", 5)
+    assert not environment(tmp_path, ["postgres"])

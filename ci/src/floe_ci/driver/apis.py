@@ -52,7 +52,7 @@ MADE_ANEW: Final = "Job"
 IMMUTABLE: Final = "field is immutable"
 """What the cluster says of a change that it does not take, whatever else it says."""
 
-KNOWN: Final = 1_000
+KNOWN: Final = 200
 """Pods that are remembered as they were read."""
 
 T = TypeVar("T")
@@ -119,11 +119,11 @@ class Apis:
             ValueError: It answers with something else.
         """
         answer = self.core.list_namespaced_pod(namespace, label_selector=selector, _preload_content=False)
-        listed = json.loads(answer.data)
-        if not isinstance(listed, dict) or not isinstance(listed.get("items"), list):
-            msg = "the answer is no list of pods"
-            raise ValueError(msg)  # noqa: TRY004 - as the client does
-        return [self._pod(each) for each in listed["items"]]
+        try:
+            return [self._pod(each) for each in json.loads(answer.data)["items"]]
+        except (LookupError, TypeError, AttributeError) as error:
+            msg = f"the answer is no list of pods: {error}"
+            raise ValueError(msg) from error
 
     def _pod(self, found: dict[str, Any]) -> V1Pod:
         """Return a pod as an object."""

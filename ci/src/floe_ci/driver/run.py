@@ -328,7 +328,7 @@ class ClusterRun:
         """Return the services' pods, as far as the cluster tells."""
         try:
             found = poll.in_time(lambda: self._apis.pods(self._spec.namespace), timeout=EVENTS)
-        except (client.ApiException, urllib3.exceptions.HTTPError, poll.NotInTime):
+        except (client.ApiException, urllib3.exceptions.HTTPError, ValueError, poll.NotInTime):
             return []
         return [pod for pod in found if not pods.is_of_tests(pod)]
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import inspect
+import os
 import re
 import sys
 from collections import Counter, defaultdict
@@ -176,7 +177,7 @@ def version(project: Project, rules: CollectionRules) -> str:
 def _find_files(paths: Iterable[Path], rules: CollectionRules) -> tuple[list[_File], list[Path]]:
     """Return the tests, their `conftest.py`, and the modules beside and below them; and all that are no tests."""
     paths = list(paths)
-    named = {path.resolve() for path in paths if path.is_file()}
+    named = {path.resolve() for path in paths if os.path.isfile(path)}  # noqa: PTH113 - it takes any text
     files = find_python_files(paths, rules)
     tests = {file for file in files if file in named or rules.is_test_file(file)}
     folders = _test_folders(files, tests)

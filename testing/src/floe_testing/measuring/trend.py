@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict, dataclass
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -81,9 +82,10 @@ def _trend(name: str, before: Sequence[float], now: float, tolerance: Tolerance)
 
 
 def _files(place: Path) -> Iterator[Path]:
-    if place.is_file():
+    # These two take any text, also one that no file can be called.
+    if os.path.isfile(place):  # noqa: PTH113
         yield place
-    elif (place / FILE).is_file():
+    elif os.path.isfile(place / FILE):  # noqa: PTH113
         yield place / FILE
-    else:
+    elif os.path.isdir(place):  # noqa: PTH112
         yield from sorted(place.glob(f"*/{FILE}"))

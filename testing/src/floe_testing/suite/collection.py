@@ -85,7 +85,7 @@ def find_python_files(paths: Iterable[Path], rules: CollectionRules) -> list[Pat
         PathNameError: Names every test's path that is no text; what is no test is left out for it.
     """
     paths = list(paths)
-    missing = [str(path) for path in paths if not path.exists() and not path.is_symlink()]
+    missing = [str(path) for path in paths if not os.path.lexists(path)]
     if missing:
         message = f"no such file or folder: {', '.join(missing)}"
         raise NoSuchPathError(message)

@@ -285,6 +285,13 @@ def test_compare_with_nothing(call: Call, tmp_path: Path) -> None:
     assert told.stderr.startswith(f"floe-ci: {tmp_path}/none: no results of a run")
 
 
+def test_name_that_no_folder_can_have(call: Call) -> None:
+    """A name that is longer than the system takes is told like any other that is not there."""
+    told = call("results", "show", "x" * 300)
+    assert told.exit_code == 2
+    assert told.stderr.endswith("no results of a run: exit-code is not there\n")
+
+
 def test_open_without_a_page(call: Call, tmp_path: Path) -> None:
     """Results of an earlier version have no page, which is told, and what to do."""
     told = call("results", "open", str(make(tmp_path / "r")))

@@ -317,7 +317,7 @@ def test_pods_as_they_were(api: ApiServer) -> None:
     assert "labelSelector=app" in api.asked[0]
 
 
-@pytest.mark.parametrize("said", [[], {}, {"items": None}])
+@pytest.mark.parametrize("said", [[], {}, {"items": None}, {"items": [None]}, {"items": [{"kind": "Pod"}]}])
 def test_no_list_of_pods(api: ApiServer, said: object) -> None:
     """An API that talks nonsense is told of as one, and not taken for one without pods."""
     api.objects["/api/v1/namespaces/ns/pods"] = lambda: said

@@ -87,6 +87,7 @@ def test_a_baseline_has_notes_too(here: Repository) -> None:
     ("args", "message"),
     [
         (["nowhere", "tests", "neither"], "no such file or folder: nowhere, neither"),
+        (["x" * 300], "no such file or folder: xxx"),
         (["--explain", "FT40"], "no rule is called 'FT40'; did you mean 'FT40"),
         (["--write-baseline"], "--write-baseline needs --baseline"),
         (["--baseline", "none.json"], "none.json: can't be read"),

@@ -157,9 +157,14 @@ def test_every_problem_is_told(trend: Callable[..., Result], tmp_path: Path) -> 
     (tmp_path / "empty").mkdir()
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "performance.json").write_text('{"version": 2}', encoding="utf-8")
-    result = trend(tmp_path / "empty", tmp_path / "missing", tmp_path / "broken")
+    result = trend(tmp_path / "empty", tmp_path / "missing", tmp_path / "broken", tmp_path / ("x" * 300))
     assert result.exit_code == 2
-    for part in ("empty: holds no performance.json", "missing: holds no", "broken/performance.json: is no"):
+    for part in (
+        "empty: holds no performance.json",
+        "missing: holds no",
+        "xxx: holds no",
+        "broken/performance.json: is no",
+    ):
         assert part in result.output
 
 
