@@ -9,7 +9,6 @@ import click
 from click.core import ParameterSource
 
 from floe_ci.cli import inner_loop, options
-from floe_ci.folder import attempt_folder
 from floe_ci.shards import SCHEDULES
 from floe_ci.signals import remembered
 from floe_ci.verdict import table
@@ -107,6 +106,8 @@ def attempt(place: Place, request: RunRequest, told: Progress, most: int) -> Out
     Each is a run of its own; the last one's results say what became of those before, and have what they left. What
     would break on the same thing again is not begun again.
     """
+    from floe_ci.folder import attempt_folder  # noqa: PLC0415 - as above
+
     outcome = place.run(request, told)
     for number in range(2, most + 1):
         if outcome.verdict != "errored" or outcome.began or outcome.lasts or request.keep:
