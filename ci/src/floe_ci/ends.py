@@ -23,6 +23,8 @@ class Problem:
     """The step that it happened in."""
     signal: int | None = None
     """The signal that interrupted the run."""
+    lasts: bool = False
+    """Whether another attempt would break on it too."""
 
 
 def out_of_time(limit: float | None) -> Problem:
@@ -44,5 +46,7 @@ class End:
     """How to enter and to delete what was left for a look, a line each; none: nothing was left."""
     versions: Mapping[str, str] = field(default_factory=dict)
     """What the tests had around them, and in which version."""
+    earlier: tuple[str, ...] = ()
+    """What became of attempts before this one, a line each."""
     used: Mapping[str, Sequence[Mapping[str, object]]] = field(default_factory=dict)
     """What the run's `pods` and the `nodes` took, in the form of `performance.json`; none: the place doesn't tell."""

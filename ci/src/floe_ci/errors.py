@@ -59,6 +59,14 @@ class RunError(Exception):
     """A run that broke outside its tests; its text goes into the results."""
 
     kind: ClassVar[ProblemKind] = "infrastructure"
+    lasts: bool = False
+    """Whether another attempt would break on it too."""
+
+
+class LastingError(RunError):
+    """A run that broke on what another attempt would find as it was: a command, an image, a manifest, a right."""
+
+    lasts = True
 
 
 class BrokenError(RunError):

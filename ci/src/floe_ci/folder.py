@@ -37,6 +37,9 @@ MARKS: Final = ("exit-code", "timings.json")
 LOGS: Final = "logs"
 HISTORY: Final = "history.jsonl"
 """What earlier runs into the folder came to."""
+_FORMER: Final = ".former"
+_OF_AN_ATTEMPT: Final = ("summary.md", "events.txt", "timings.json", "pods")
+"""What tells of an attempt that broke, beside its logs."""
 LARGEST_HISTORY: Final = 1 << 20
 LASTING: Final = (HISTORY, DURATIONS)
 """The files that a new run leaves."""
@@ -75,8 +78,16 @@ class RunFolder:
         """What was copied from the tests, relative to the folder."""
 
     @classmethod
-    def take(cls, target: Path, *, run_id: str, tier: str, place: str) -> RunFolder:
+    def take(cls, target: Path, *, run_id: str, tier: str, place: str, attempts: int = 0) -> RunFolder:
         """Take a folder for a run's results, and remove those of an earlier run.
+
+        Args:
+            target: The folder.
+            run_id: The run's.
+            tier: The run's.
+            place: Where it runs.
+            attempts: How many there were before this one at the same; the last one's results are what is there, and
+                what tells why it broke stays below `logs/`.
 
         Raises:
             UserError: Something else is there, another run is using it, or it can't be written.
@@ -89,7 +100,7 @@ class RunFolder:
             folder = cls(path, {**run, "pid": os.getpid()}, lock)
             folder.named = target
             try:
-                folder._begin(target)
+                folder._begin(target, attempts)
             except BaseException:
                 folder._unlock()
                 raise
@@ -194,16 +205,40 @@ class RunFolder:
             f"{log.path.relative_to(self.path)}: it is not complete: {log.problem}" for log in self._logs if log.problem
         )
 
-    def _begin(self, target: Path) -> None:
+    def _begin(self, target: Path, attempts: int = 0) -> None:
         with contextlib.suppress(PermissionError):  # a folder of somebody else's, that all may write to
             self.path.chmod(_PRIVATE_FOLDER)
+        if attempts:
+            self._put_aside(attempts, target)
         # First, so that a folder that is half emptied is known for a run's.
         self.write(RUN, json.dumps(self._run, indent=2) + "\n")
         for name in ("exit-code", "summary.md", *(path.name for path in self.path.iterdir())):
-            if name != RUN and not (name in LASTING and _may_last(self.path / name, name)):
+            is_kept = name in LASTING and _may_last(self.path / name, name)
+            if name != RUN and not is_kept and not (attempts and name == LOGS):
                 _remove(self.path / name, target)
-        (self.path / LOGS).mkdir(mode=_PRIVATE_FOLDER)
+        (self.path / LOGS).mkdir(mode=_PRIVATE_FOLDER, exist_ok=True)
         self._set_aside()
+
+    def _put_aside(self, attempts: int, target: Path) -> None:
+        """Keep what the attempt before left that tells why it broke, and take it out of the history: it is no run."""
+        former, logs = self.path / _FORMER, self.path / LOGS
+        _remove(former, target)
+        if logs.is_dir() and not logs.is_symlink():
+            logs.rename(former)
+        former.mkdir(mode=_PRIVATE_FOLDER, exist_ok=True)
+        logs.mkdir(mode=_PRIVATE_FOLDER)
+        for before in map(attempt_folder, range(1, attempts)):
+            if (former / before).is_dir():
+                (former / before).rename(logs / before)
+        for name in _OF_AN_ATTEMPT:
+            if (self.path / name).exists() and not (former / name).exists():
+                (self.path / name).rename(former / name)
+        former.rename(logs / attempt_folder(attempts))
+        run_id = (read_run(self.path) or {}).get("run_id")
+        told = content_of(self.path / HISTORY) if _may_last(self.path / HISTORY, HISTORY) else None
+        lines = (told or b"").decode(errors="replace").splitlines(keepends=True)
+        if run_id and lines and json.dumps(run_id) in lines[-1]:
+            self.write(HISTORY, "".join(lines[:-1]))
 
     def _set_aside(self) -> None:
         with contextlib.suppress(OSError), self._whole(self.path / _RESERVED) as file:
@@ -419,6 +454,11 @@ def _prepared(target: Path) -> Path:
         msg = f"--results {target}: it holds something else than the results of a run; name another folder"
         raise UserError(msg)
     return path
+
+
+def attempt_folder(number: int) -> str:
+    """Return what the folder below `logs/` is called that has what an attempt left which was followed by another."""
+    return f"attempt-{number}"
 
 
 def is_of_a_run(path: Path) -> bool:

@@ -13,15 +13,21 @@ from floe_ci.manifests import Manifests, containers
 from floe_ci.tables import Quantity, Table, Text
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from floe_ci.manifests import Document
 
 _QUANTITY: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)([A-Za-z]*)")
 _CONNECTIONS: Final = "max_connections"
 """PostgreSQL's setting, which is known without a `service.toml`: in a repository's manifests, or those of a chart."""
-_IN_TEXT: Final = r"(?<![\w.-])({name}(?:\s*=\s*|\s+))([0-9]{{1,9}})"
-"""A setting as arguments have it: `max_connections=100`, `maxmemory 96mb`."""
+_OF_MYSQL: Final = re.compile("mysql(?!_fdw)|maria|percona", re.IGNORECASE)
+"""Names servers that have a setting of that name too, and whose connections are threads: these take far less."""
+_NAME: Final = r"(?<![\w.-])(?:--?|-[cDE])?{name}"
+"""A setting's name as arguments have it, with the dashes or the letter of an option before it."""
+_NUMBER: Final = r"[0-9]{1,18}(?![A-Za-z]*(?:[0-9_]|\.[0-9]))"
+"""A whole number to its end, with or without a unit behind it: not the start of `1.5gb`, of `1e9`, of `1_000`."""
+_VALUE: Final = re.compile(f"^(['\"]?)({_NUMBER})")
+"""A setting's number where it is an argument of its own."""
 
 
 class PerShard(Table):
@@ -86,10 +92,11 @@ def faults(services: Manifests, per_shard: Mapping[str, PerShard]) -> Iterator[s
             yield from (
                 f"{name}.{what}: its first container has no limit of that to begin with"
                 for what in ("cpu", "memory")
-                if getattr(growth, what) and what not in limits
+                if getattr(growth, what) and limits.get(what) is None
             )
             yield from (
-                f"{name}.settings.{each}: no argument or variable of its first container says {each}=NUMBER"
+                f"{name}.settings.{each}: no argument or variable of its first container "
+                f"says {each}=NUMBER or {each} NUMBER"
                 for each in (growth.settings if growth else ())
                 if _number(container, each) is None
             )
@@ -101,11 +108,16 @@ def _growing(document: Document, growth: PerShard | None) -> Iterator[tuple[Docu
         yield from ((container, growth) for container in _first(document))
         return
     for container in containers((document,)):
-        connections = _number(container, _CONNECTIONS)
+        connections = None if _is_of_mysql(container) else _number(container, _CONNECTIONS)
         if connections is not None:
             limits = (container.get("resources") or {}).get("limits") or {}
-            memory = str(limits["memory"]) if "memory" in limits else None
+            memory = None if limits.get("memory") is None else str(limits["memory"])
             yield container, PerShard.model_construct(memory=memory, settings={_CONNECTIONS: connections})
+
+
+def _is_of_mysql(container: Document) -> bool:
+    image = str(container.get("image"))
+    return "postgres" not in image and any(map(_OF_MYSQL.search, (image, *_arguments(container))))
 
 
 def _first(document: Document) -> tuple[Document, ...]:
@@ -117,27 +129,46 @@ def _number(container: Document, name: str) -> int | None:
     for variable in container.get("env") or ():
         if variable.get("name") == name and str(variable.get("value", "")).isdecimal():
             return int(variable["value"])
-    found = (_pattern(name).search(text) for text in _arguments(container))
-    return next((int(each[2]) for each in found if each), None)
+    found: list[int] = []
+
+    def noted(number: int) -> int:
+        found.append(number)
+        return number
+
+    _with_numbers(_arguments(container), name, noted)
+    return found[0] if found else None
 
 
 def _raise_setting(container: Document, name: str, more: int) -> None:
     for variable in container.get("env") or ():
         if variable.get("name") == name and str(variable.get("value", "")).isdecimal():
             variable["value"] = str(int(variable["value"]) + more)
+    raised = _with_numbers(_arguments(container), name, lambda number: number + more)
     for key in ("command", "args"):
         if container.get(key):
-            container[key] = [
-                _pattern(name).sub(lambda found: f"{found[1]}{int(found[2]) + more}", str(each))
-                for each in container[key]
-            ]
+            count = len(container[key])
+            container[key], raised = raised[:count], raised[count:]
+
+
+def _with_numbers(arguments: Iterable[str], name: str, made: Callable[[int], int]) -> list[str]:
+    """Return arguments with what is made of each number of a setting: within an argument, or in the next one."""
+    found = list[str]()
+    is_next = False
+    # Servers take both in the names of their options, where their files have one of them.
+    spelt = _NAME.format(name="[-_]".join(map(re.escape, re.split("[-_]", name))))
+    alone, within = re.compile(spelt), re.compile(rf"({spelt}(?:\s*=\s*|\s+)['\"]?)({_NUMBER})")
+    for argument in arguments:
+        pattern = _VALUE if is_next else within
+        found.append(pattern.sub(lambda each: f"{each[1]}{made(int(each[2]))}", argument))
+        is_next = alone.fullmatch(argument) is not None
+    return found
 
 
 def _raise_limit(container: Document, what: str, each: str, times: int) -> None:
     """Raise a limit, if there is one; what is asked for stays, and without it, what it was: the old limit."""
     resources: dict[str, Any] = container.get("resources") or {}
     limits = resources.get("limits") or {}
-    if what in limits:
+    if limits.get(what) is not None:
         resources["requests"] = {what: limits[what], **(resources.get("requests") or {})}
         limits[what] = _sum(str(limits[what]), each, times)
 
@@ -158,7 +189,3 @@ def _sum(quantity: str, each: str, times: int) -> str:
 def _arguments(container: Document) -> Iterator[str]:
     for key in ("command", "args"):
         yield from map(str, container.get(key) or ())
-
-
-def _pattern(name: str) -> re.Pattern[str]:
-    return re.compile(_IN_TEXT.format(name=re.escape(name)))

@@ -50,6 +50,7 @@ class Hearing:
                         judged.summary,
                         judged.problem,
                         judged.began,
+                        judged.lasts,
                     )
                     progress.verdict(self.outcome)
                 case messages.Done() | messages.Refused() | messages.Up() as last:

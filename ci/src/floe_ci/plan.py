@@ -190,13 +190,16 @@ class Plan:
 
         In a namespace that is given, other runs' tests may be.
         """
+        services = self._services_of_shards()
+        of_one = "" if services == self.services else self.services.with_images(image_of).to_yaml()
         return RunSpec(
             run_id=self.request.run_id,
             tier=self.request.tier,
             namespace=namespace or self.namespace,
             variables=self.variables(namespace=namespace or self.namespace),
             nodes=self.tier.nodes,
-            services=self._services_of_shards().with_images(image_of).to_yaml(),
+            services=services.with_images(image_of).to_yaml(),
+            services_of_one=of_one,
             addons=self.addons.with_images(image_of).to_yaml(),
             runner=self.job.to_yaml() if self.job.documents else "",
             runner_image=next(map(image_of, self.job.images()), ""),

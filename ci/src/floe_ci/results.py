@@ -138,6 +138,7 @@ def finish(  # noqa: PLR0913, PLR0917 - all that is known of a run
         problem=problem,
         run_id=run_id,
         kept=end.kept,
+        earlier=end.earlier,
         shards=[each.seconds for each in accounts] if len(accounts) > 1 else (),
         notes=(*end.notes, *folder.incomplete_logs()),
         versions={"floe-ci": version("floe-ci"), **end.versions},
@@ -148,9 +149,9 @@ def finish(  # noqa: PLR0913, PLR0917 - all that is known of a run
     folder.release()
     safe = folder.redactor.text
     began = end.exit_code is not None or bool(live and live.heard)
-    return Outcome(
-        judged.verdict, judged.exit_code, folder.named, safe(summary), safe(problem) if problem else None, began
-    )
+    lasts = end.problem is not None and end.problem.lasts
+    said = safe(problem) if problem else None
+    return Outcome(judged.verdict, judged.exit_code, folder.named, safe(summary), said, began, lasts)
 
 
 def accounts_of(folder: RunFolder, live: LiveTests | None, end: End) -> list[Account]:

@@ -252,13 +252,19 @@ async def run(request: RunRequest, place: Place, told: Progress, interrupts: Int
     Raises:
         UserError: The place for the results can't be taken; nothing was touched.
     """
-    folder = RunFolder.take(request.results, run_id=request.run_id, tier=request.tier, place=place.name)
+    folder = RunFolder.take(
+        request.results,
+        run_id=request.run_id,
+        tier=request.tier,
+        place=place.name,
+        attempts=len(request.earlier),
+    )
     interrupts = interrupts or Interrupts(told.note)
     with interrupts.listening():
         async with anyio.create_task_group() as background:
             this = Run(request, folder, told, interrupts, background)
-            for line in request.earlier:
-                this.note(line)
+            for line in request.earlier[-1:]:
+                told.note(line)
             this.beside(lambda: grow(this))
             stay = Entrance(place, this)
             end = await live_through(this, stay)
@@ -345,7 +351,8 @@ async def finish(this: Run, stay: Entrance, end: End) -> tuple[Outcome, bool]:
     await in_thread(lambda: remember_durations(this))
     versions = this.versions | this.live.versions
     kept = kept_in(this, stay) if keep else ()
-    end = replace(end, notes=(*this.notes, *notes), kept=kept, versions=versions, used=this.used)
+    end = replace(end, notes=(*this.notes, *notes), earlier=this.request.earlier, kept=kept)
+    end = replace(end, versions=versions, used=this.used)
     from floe_ci import results  # noqa: PLC0415 - only the end of a run needs it
 
     outcome = await in_thread(
@@ -409,8 +416,10 @@ def problem_of(error: BaseException, this: Run) -> Problem:
     match error:
         case BrokenError():
             return replace(error.problem, step=error.problem.step or step)
-        case UserError() | RunError():
+        case UserError():
             return Problem(error.kind, str(error), step)
+        case RunError():
+            return Problem(error.kind, str(error), step, lasts=error.lasts)
         case _:
             said = "".join(traceback.format_exception(error)).rstrip()
             text = f"{type(error).__name__}: {error}".rstrip(": ")

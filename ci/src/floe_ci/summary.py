@@ -49,6 +49,8 @@ class Page:
     run_id: str | None = None
     kept: Sequence[str] = ()
     """How to enter and to delete what was left."""
+    earlier: Sequence[str] = ()
+    """What became of attempts before this one."""
     notes: Sequence[str] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
     """What the tests had around them, and in which version."""
@@ -98,6 +100,7 @@ class Page:
             *([f"Run {_code(self.run_id)}"] if self.run_id else []),
             *_problem_block(self.problem),
             *_list("## What was left", self.kept),
+            *_list("## Attempts before this one", self.earlier),
             *_list("## Where the tests ran", (*self.notes, *further_notes)),
             *_suite_table(self.suites),
             *_balance(self.shards),

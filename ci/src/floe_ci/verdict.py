@@ -40,6 +40,8 @@ class Outcome:
     """What went wrong beside the tests, whole."""
     began: bool = True
     """Whether the tests' process was started."""
+    lasts: bool = False
+    """Whether another attempt would come to the same."""
 
     @property
     def reason(self) -> str:

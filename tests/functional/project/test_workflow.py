@@ -63,7 +63,7 @@ PROJECT = """
 BROKEN = {
     "kustomization.yaml": "resources: [broken.yaml]",
     "broken.yaml": "{apiVersion: v1, kind: Service, metadata: {name: broken}, spec: {ports: [{port: 80}]}}",
-    "service.toml": 'about = "a server that can\'t be started"\n[local]\ncommand = ["false"]\n',
+    "service.toml": 'about = "a server that never listens"\n[local]\ncommand = [COMMAND]\n',
 }
 """The folder of a service."""
 
@@ -190,21 +190,38 @@ def test_a_repository_that_was_not_prepared(tmp_path: Path) -> None:
     assert "passed: tier unit, 1 passed" in said
 
 
-def test_a_service_that_breaks_is_tried_again(job: Job) -> None:
-    """Where a service can't be started the run is begun again, twice, and its summary says why."""
-    service = job.repository / "services" / "broken"
+def has_service(repository: Path, command: str) -> None:
+    """Give a repository's tier a service that runs a command."""
+    service = repository / "services" / "broken"
     service.mkdir(parents=True)
     for name, text in BROKEN.items():
-        (service / name).write_text(text, encoding="utf-8")
-    table = '[tool.floe-ci]\nservice-folders = ["services"]\n' + dedent(PROJECT) + 'services = ["broken"]\n'
-    (job.repository / "pyproject.toml").write_text(table, encoding="utf-8")
+        (service / name).write_text(text.replace("COMMAND", command), encoding="utf-8")
+    table = '[tool.floe-ci]\nservice-folders = ["services"]\n[tool.floe-ci.timeouts]\nservices = 2\n'
+    table += dedent(PROJECT) + 'services = ["broken"]\n'
+    (repository / "pyproject.toml").write_text(table, encoding="utf-8")
+
+
+def test_a_service_that_is_not_there_is_tried_again(job: Job) -> None:
+    """Where a service isn't there in time the run is begun again, twice, and the results have what each left."""
+    has_service(job.repository, '"python", "-c", "import time; print(1, flush=True); time.sleep(999)"')
     code, said = job.test("--keyword", "passes")
     assert code == 3, said
-    summary = (job.repository / "results" / "unit" / "summary.md").read_text(encoding="utf-8")
-    before = "the one before broke before its first test: "
-    assert [f"attempt {number} of 3; {before}" in summary for number in (2, 3, 4)] == [True, True, False]
-    code, said = job.test("--keyword", "passes", "--attempts=1")
-    assert (code, before in said) == (3, False)
+    results = job.repository / "results" / "unit"
+    summary = (results / "summary.md").read_text(encoding="utf-8")
+    before = "broke before its first test: broken: not there after 2 s"
+    assert [f"attempt {number} of 3 {before}" in summary for number in (1, 2, 3)] == [True, True, False]
+    assert [said.count(f"attempt {number} of 3 {before}") for number in (1, 2)] == [1, 1]
+    left = [results / "logs" / folder / "broken.log" for folder in ("attempt-1", "attempt-2", ".")]
+    assert [path.read_text(encoding="utf-8") for path in left] == ["1\n"] * 3
+    assert len((results / "history.jsonl").read_text(encoding="utf-8").splitlines()) == 1
+
+
+def test_a_service_that_ends_by_itself_is_not_tried_again(job: Job) -> None:
+    """What would end in the next attempt too costs the time of one."""
+    has_service(job.repository, '"false"')
+    code, said = job.test("--keyword", "passes")
+    assert (code, "attempt" in said) == (3, False), said
+    assert "broken: ended 3 times before it was ready" in said
 
 
 @pytest.mark.requirement("REQ-644.5")

@@ -11,7 +11,7 @@ from floe_ci.config import read_config
 from floe_ci.errors import UserError
 from floe_ci.growth import PerShard, grown, setting
 from floe_ci.local.site import Site
-from floe_ci.manifests import Document, Manifests
+from floe_ci.manifests import Document, Manifests, containers
 from floe_ci.plan import Plan
 from floe_ci.request import RunRequest
 
@@ -80,6 +80,17 @@ def test_table_says_the_least(asked: Any, connections: int) -> None:  # noqa: AN
     assert found["args"][-1] == f"max_connections={connections}"
 
 
+def test_what_it_is_without_shards() -> None:
+    """A run of several shards knows what its services would be for one, where that is something else."""
+    postgres = CATALOG.services["postgres"].manifests
+    for shards, limits in ((3, ["1536Mi", "512Mi"]), (1, ["512Mi"])):
+        plan = Plan.of(RunRequest(tier="unit", run_id="r1", shards=shards), read_config(""))
+        spec = plan.with_manifests(postgres, Manifests(())).spec()
+        made = [text for text in (spec.services, spec.services_of_one) if text]
+        first = [next(containers(Manifests.parse(text, "spec").documents)) for text in made]
+        assert [each["resources"]["limits"]["memory"] for each in first] == limits
+
+
 def test_redis() -> None:
     """Redis may keep the data of each shard, and half of what it may take is left for what it does with them."""
     found = container(of_tier(CATALOG.services["redis"].manifests, 3))
@@ -117,23 +128,82 @@ def test_only_the_service_itself() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("arguments", "raised"),
+    [
+        (["--max_connections=151"], ["--max_connections=161"]),
+        (["--max-connections", "151"], ["--max-connections", "161"]),
+        (["server", "max_connections", "'151'", "151"], ["server", "max_connections", "'161'", "151"]),
+        (["-c", "max_connections='100'"], ["-c", "max_connections='110'"]),
+        (["-cmax_connections=100"], ["-cmax_connections=110"]),
+        (["server --max_connections 96mb\nlog 1"], ["server --max_connections 106mb\nlog 1"]),
+        (["max_connections 1073741824"], ["max_connections 1073741834"]),
+    ],
+)
+def test_setting_as_servers_take_it(arguments: list[str], raised: list[str]) -> None:
+    """A setting is found as an option, as an argument before its number, and its number is raised as a whole."""
+    manifests = Manifests.parse(MANIFESTS, "search")
+    container(manifests.documents[0])["command"], container(manifests.documents[0])["args"] = (
+        arguments[:1],
+        arguments[1:],
+    )
+    assert isinstance(setting(manifests, "search", "max_connections"), int)
+    found = container(grown(manifests, 2, {"search": PerShard(settings={"max_connections": 10})}).documents[0])
+    assert [*found["command"], *found["args"]] == raised
+
+
+@pytest.mark.parametrize(
+    "argument", ["threads=1_00", "threads 1.5gb", "threads 1e9", "threads 0x10", "my-threads 4", "--no.threads=4", "4"]
+)
+def test_what_is_no_whole_number_of_a_setting(argument: str) -> None:
+    """A number that goes on behind its digits stays as it is, as does that of another setting."""
+    manifests = Manifests.parse(MANIFESTS, "search")
+    container(manifests.documents[0])["command"] = [argument]
+    assert setting(manifests, "search", "threads") is None
+    found = container(grown(manifests, 2, {"search": PerShard(settings={"threads": 4})}).documents[0])
+    assert found["command"] == [argument]
+
+
 def test_one_shard_changes_nothing() -> None:
     """A run that is not split has the manifests as they are."""
     before = Manifests.parse(MANIFESTS, "search")
     assert grown(before, 1, {"search": PerShard(memory="256Mi")}) == before
 
 
-def test_postgres_of_somebody_else() -> None:
+@pytest.mark.parametrize("argument", ["max_connections=10", "-cmax_connections=10", "--max_connections=10"])
+def test_postgres_of_somebody_else(argument: str) -> None:
     """A PostgreSQL that nothing is said of takes the connections of each shard, and its memory as often.
 
     It asks for what it asked for, and for no more where it may take that of each shard.
     """
-    pod = "spec: {containers: [{name: db, args: ['max_connections=10'], resources: {limits: {memory: 1Gi}}}]}"
+    found = alone(argument, "{memory: 1Gi}")
+    assert found["args"] == [argument.replace("10", "80")]
+    assert found["resources"] == {"limits": {"memory": "8Gi"}, "requests": {"memory": "1Gi"}}
+
+
+@pytest.mark.parametrize(
+    ("image", "connections"),
+    [("mysql:8", 10), ("bitnami/mariadb", 10), ("percona/percona-distribution-postgresql", 80)],
+)
+def test_mysql_of_somebody_else(image: str, connections: int) -> None:
+    """A server whose connections are threads stays as it is, though its setting has the same name."""
+    assert alone("--max_connections=10", "{memory: 1Gi}", image)["args"] == [f"--max_connections={connections}"]
+
+
+def test_limit_that_is_null() -> None:
+    """A limit that is null is none, as for the cluster: there is nothing to raise."""
+    assert alone("max_connections=10", "{memory: null}")["resources"] == {"limits": {"memory": None}}
+
+
+def alone(argument: str, limits: str, image: str = "db") -> Any:  # noqa: ANN401 - a manifest's own
+    """Return the container of a pod with one argument, in a run of eight shards."""
+    pod = (
+        f"spec: {{containers: [{{name: db, image: '{image}', args: ['{argument}'], resources: {{limits: {limits}}}}}]}}"
+    )
     text = f"{{kind: Pod, apiVersion: v1, metadata: {{name: db}}, {pod}}}"
     (document,) = grown(Manifests.parse(text, "db"), 8, {}).documents
     (found,) = document["spec"]["containers"]
-    assert found["args"] == ["max_connections=80"]
-    assert found["resources"] == {"limits": {"memory": "8Gi"}, "requests": {"memory": "1Gi"}}
+    return found
 
 
 def test_on_this_machine(tmp_path: Path) -> None:
@@ -164,6 +234,7 @@ def test_bundled_services_say_what_they_have() -> None:
         (MANIFESTS.replace("name: search}", "name: finder}"), "the manifests have no workload of that name"),
         (MANIFESTS.replace(", memory: 1Gi", ""), r"its first container has no limit of that to begin with"),
         (MANIFESTS.replace('"threads=4"', '"threads"'), r"no argument or variable .* says threads=NUMBER"),
+        (MANIFESTS.replace("memory: 1Gi", "memory: null"), r"its first container has no limit of that to begin with"),
     ],
 )
 def test_service_that_says_what_it_lacks(tmp_path: Path, manifests: str, reason: str) -> None:

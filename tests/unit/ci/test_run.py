@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 from floe_ci.ends import Problem
-from floe_ci.errors import BrokenError, NothingToRunError, RunError, UserError
+from floe_ci.errors import BrokenError, LastingError, NothingToRunError, RunError, UserError
 from floe_ci.request import RunRequest
 from floe_ci.run import run, up
 from floe_ci.selection import Selection
@@ -247,6 +247,49 @@ def test_errors_that_explain_themselves(request_: RunRequest, error: Exception, 
     outcome = carried_out(Place({"tests": raising(error)}, junit=None), request_)
     assert (outcome.verdict, outcome.exit_code) == (verdict, code)
     assert str(error) in check_whole(outcome, request_)
+
+
+def test_attempts_before_stay_to_be_looked_at(request_: RunRequest) -> None:
+    """A further attempt keeps what those before left, tells of each in one place, and counts as one run with them."""
+
+    async def broken(run: Run) -> None:
+        log = run.folder.log("web.log")
+        log.line(f"words of {run.request.run_id}")
+        log.close()
+        msg = f"{run.request.run_id} broke"
+        raise RunError(msg)
+
+    carried_out(Place(), request_)
+    asked = replace(request_, run_id="one")
+    for number in (1, 2):
+        outcome = carried_out(Place({"services": broken}), asked)
+        assert outcome.lasts is False
+        asked = replace(asked.again(f"attempt {number} broke"), run_id=f"after {number}")
+    told = Told()
+    carried_out(Place(), asked, told)
+    logs = request_.results / "logs"
+    assert [(logs / f"attempt-{number}" / "web.log").read_text() for number in (1, 2)] == [
+        "words of one\n",
+        "words of after 1\n",
+    ]
+    assert {path.name for path in (logs / "attempt-2").iterdir()} == {
+        "web.log",
+        "summary.md",
+        "events.txt",
+        "timings.json",
+    }
+    assert not (logs / "web.log").exists()
+    summary = (request_.results / "summary.md").read_text()
+    assert "## Attempts before this one\n\n- attempt 1 broke\n- attempt 2 broke\n\n## Where the tests ran" in summary
+    assert 'id="earlier"' in (request_.results / "report.html").read_text()
+    assert [line for line in told.lines if line.startswith("attempt")] == ["attempt 2 broke"]
+    history = (request_.results / "history.jsonl").read_text().splitlines()
+    assert [json.loads(line)["run_id"] for line in history] == ["abc", "after 2"]
+
+
+def test_what_would_break_again_is_known(request_: RunRequest) -> None:
+    """What another attempt would find as it was is told apart from what may pass."""
+    assert carried_out(Place({"services": raising(LastingError("web: ended 3 times"))}), request_).lasts
 
 
 @pytest.mark.parametrize("step", ["enter", "services", "tests"])

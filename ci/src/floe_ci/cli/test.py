@@ -52,7 +52,7 @@ MOST_ATTEMPTS: Final = 3
     show_default=True,
     metavar="N",
     help="Begin again what broke before its first test for want of a service, a cluster or an engine, until there "
-    f"were N attempts, {MOST_ATTEMPTS} at most; not with --keep.",
+    f"were N attempts, {MOST_ATTEMPTS} at most; not what ends by itself or is refused, and not with --keep.",
 )
 @click.option("--keep", is_flag=True, help="Leave what a failed run used, and say how to look into it.")
 @click.option("--fresh", is_flag=True, help="Use nothing that `floe-ci up` has left.")
@@ -103,14 +103,18 @@ def carry_out(*, place: PlaceName | None, timeout: int | None, as_json: bool, at
 def attempt(place: Place, request: RunRequest, told: Progress, most: int) -> Outcome:
     """Carry out the run, and begin it again where it broke before any test had begun, until there were `most` attempts.
 
-    Each is a run of its own; the last one's results say what became of those before.
+    Each is a run of its own; the last one's results say what became of those before, and have what they left. What
+    would break on the same thing again is not begun again.
     """
+    from floe_ci.folder import attempt_folder  # noqa: PLC0415 - as above
+
     outcome = place.run(request, told)
     for number in range(2, most + 1):
-        if outcome.verdict != "errored" or outcome.began or request.keep:
+        if outcome.verdict != "errored" or outcome.began or outcome.lasts or request.keep:
             break
         why = (outcome.problem or outcome.reason).strip().splitlines()[0]
-        request = request.again(f"attempt {number} of {most}; the one before broke before its first test: {why}")
+        left = f"what it left is in logs/{attempt_folder(number - 1)}/"
+        request = request.again(f"attempt {number - 1} of {most} broke before its first test: {why}; {left}")
         outcome = place.run(request, told)
     return outcome
 

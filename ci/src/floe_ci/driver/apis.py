@@ -19,7 +19,7 @@ from kubernetes.dynamic import DynamicClient, LazyDiscoverer, Resource
 from kubernetes.dynamic.exceptions import ResourceNotFoundError
 
 from floe_ci.driver import poll
-from floe_ci.errors import RunError
+from floe_ci.errors import LastingError, RunError
 
 if TYPE_CHECKING:
     import threading
@@ -39,6 +39,10 @@ RECOVERY: Final = 60.0
 AWAY: Final = 30.0
 """Seconds without an answer, with calls that failed, after which an API is taken for gone."""
 UNKNOWN_YET: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
+LASTING: Final = frozenset({HTTPStatus.BAD_REQUEST, *UNKNOWN_YET, HTTPStatus.UNPROCESSABLE_ENTITY})
+"""How an API refuses what it would refuse another time too."""
+FOR_A_WHILE: Final = ("exceeded quota", "being terminated")
+"""What it says where others take the room, or the namespace of a former run goes."""
 CALL: Final = 60.0
 """Seconds for one call and its repetitions."""
 REMOVAL: Final = 120.0
@@ -197,7 +201,13 @@ class Apis:
             )
         except (client.ApiException, urllib3.exceptions.HTTPError) as error:
             msg = f"{what}: {explain(error)}"
-            raise RunError(msg) from error
+            raise (LastingError if self.will_last(error) else RunError)(msg) from error
+
+    def will_last(self, error: Exception) -> bool:
+        """Tell whether this API would refuse the same again: for what it is, or for who asks."""
+        if not isinstance(error, client.ApiException) or self.may_pass(error):
+            return False
+        return error.status in LASTING and not any(word in message_of(error.body) for word in FOR_A_WHILE)
 
     def may_pass(self, error: Exception) -> bool:
         """Tell whether a failure of this API may pass: one that was away knows nobody's rights for a moment."""
@@ -253,7 +263,7 @@ class Apis:
             return self.ask(name_of(document), read, stop=stop)
         except ResourceNotFoundError as error:
             msg = f"{name_of(document)}: {error}"
-            raise RunError(msg) from error
+            raise LastingError(msg) from error
 
     def apply(  # noqa: PLR0913 - what, where, and whose it is
         self,
@@ -300,7 +310,7 @@ class Apis:
                 self.ask(name_of(document), apply, stop=stop)
             except ResourceNotFoundError as error:
                 msg = f"{name_of(document)}: {error}"
-                raise RunError(msg) from error
+                raise LastingError(msg) from error
             except RunError as error:
                 can_be_anew = is_unchangeable_job(document, error.__cause__)
                 if not (can_be_anew and self._remove(document, namespace, owner, stop)):
@@ -492,4 +502,4 @@ def refuse_other_namespace(document: Document, namespace: str) -> None:
     if named and named != namespace:
         what = f"{name_of(document)} names the namespace {named}, and the run has one of its own"
         msg = f"{what}: leave it out, or have its file in the tier's addons"
-        raise RunError(msg)
+        raise LastingError(msg)

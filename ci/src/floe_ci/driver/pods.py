@@ -29,6 +29,11 @@ HOPELESS = frozenset(
 )
 """Reasons of a waiting container that no further waiting mends."""
 
+LASTING = frozenset({CRASH_LOOP, "CreateContainerConfigError", "ErrImageNeverPull", "InvalidImageName"})
+"""Those of them that are for what the manifest says, or for how the container itself ends."""
+REFUSALS = ("not found", "denied", "unauthorized")
+"""What a registry says of an image that it hasn't, or gives to others; and a runtime of a program that isn't there."""
+
 START_ERROR = "StartError"
 """How a container ended that the node's runtime could not start."""
 STARTS = 3
@@ -77,6 +82,15 @@ def failure(pod: V1Pod) -> str | None:
             said = f": {waiting.message}" if waiting.message else ""
             return f"pod {name}, container {status.name}: {waiting.reason}{said}{ended}"
     return out_of_memory(pod)
+
+
+def will_fail_again(pod: V1Pod) -> bool:
+    """Tell whether a pod that failed would do so in another attempt: by its own end, its image's name, its manifest."""
+    found = [status for status in statuses(pod) if status.state.waiting and not is_late(status)]
+    return any(
+        status.state.waiting.reason in LASTING or any(text in (status.state.waiting.message or "") for text in REFUSALS)
+        for status in found
+    )
 
 
 def eviction(pod: V1Pod) -> str | None:

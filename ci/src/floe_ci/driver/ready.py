@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from floe_ci.driver import closer, pods
 from floe_ci.driver.problems import OutOfMemory
-from floe_ci.errors import RunError
+from floe_ci.errors import LastingError, RunError
 
 if TYPE_CHECKING:
     import threading
@@ -94,7 +94,9 @@ def refuse_hopeless(apis: Apis, spec: RunSpec, found: Iterable[V1Pod]) -> None:
     hopeless = {reason: pod for pod in found if (reason := pods.failure(pod))}
     if hopeless:
         msg = f"{'; '.join(hopeless)}\n{closer.look(apis, spec.namespace, hopeless.values())}"
-        raise (OutOfMemory if any(map(pods.out_of_memory, hopeless.values())) else RunError)(msg)
+        if any(map(pods.out_of_memory, hopeless.values())):
+            raise OutOfMemory(msg)
+        raise (LastingError if any(map(pods.will_fail_again, hopeless.values())) else RunError)(msg)
 
 
 def rollout_state(apis: Apis, kind: str, name: str, namespace: str) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from http import HTTPStatus
@@ -12,7 +13,7 @@ from kubernetes.utils import parse_quantity
 
 from floe_ci.driver import nodes
 from floe_ci.errors import UserError
-from floe_ci.manifests import containers
+from floe_ci.manifests import Manifests, containers
 from floe_ci.shards import MOST
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from kubernetes.client import V1Node, V1ResourceQuota
 
     from floe_ci.driver.apis import Apis
-    from floe_ci.manifests import Document, Manifests
+    from floe_ci.manifests import Document
 
 ONE: Final = Decimal(1)
 NOTHING: Final = Decimal()
@@ -53,17 +54,12 @@ class Room:
             stop: Ends it when it is set.
 
         Raises:
-            UserError: A quota leaves no room for the services; every one that doesn't is told.
             RunError: The cluster does not answer.
             Stopped: It was told to stop.
         """
         takers = apis.ask("nodes", lambda: nodes.ready(apis.core), stop=stop)
         quotas = apis.ask("quotas", lambda: quotas_of(apis, namespace), stop=stop)
-        taken = needs_of_all(services)
-        if problems := short(quotas, taken):
-            msg = "; ".join(problems)
-            raise UserError(msg)
-        pods, least = left(quotas, needs(job), taken)
+        pods, least = left(quotas, needs(job), needs_of_all(services))
         return cls(processors(takers), pods, least)
 
     @property
@@ -110,11 +106,12 @@ def needs(workload: Document) -> dict[str, Decimal]:
     found = dict[str, Decimal]()
     for container in containers((workload,), ("containers",)):
         resources = container.get("resources") or {}
-        limits = resources.get("limits") or {}
+        limits = _said(resources.get("limits"))
         # Who asks for nothing asks for all that it may take.
-        for what, amounts in (("requests", {**limits, **(resources.get("requests") or {})}), ("limits", limits)):
+        asked = {**limits, **_said(resources.get("requests"))}
+        for what, amounts in (("requests", asked), ("limits", limits)):
             for name, amount in amounts.items():
-                found[f"{what}.{name}"] = found.get(f"{what}.{name}", NOTHING) + parse_quantity(amount)
+                found[f"{what}.{name}"] = found.get(f"{what}.{name}", NOTHING) + amount
     named = {name.removeprefix("requests."): amount for name, amount in found.items() if name.startswith("requests.")}
     return {**found, **named, "pods": ONE, "count/pods": ONE}
 
@@ -125,21 +122,66 @@ def needs_of_all(services: Manifests) -> dict[str, Decimal]:
     kept = services.workloads()
     for document in services.documents:
         if (document["kind"], document["metadata"]["name"]) in kept:
-            replicas = (document.get("spec") or {}).get("replicas", 1)
+            replicas = (document.get("spec") or {}).get("replicas")
+            # What is no number the cluster refuses.
+            count = replicas if isinstance(replicas, int) else 1
             for name, amount in needs(document).items():
-                found[name] = found.get(name, NOTHING) + amount * replicas
+                found[name] = found.get(name, NOTHING) + amount * count
     return found
 
 
-def short(quotas: Iterable[V1ResourceQuota], taken: Mapping[str, Decimal]) -> list[str]:
-    """Return of which quotas the services would take more than there is, in words for a reader."""
+def _said(amounts: Mapping[str, object] | None) -> dict[str, Decimal]:
+    """Return the amounts of a manifest that say something: null is nothing, and what is none the cluster refuses."""
+    found = dict[str, Decimal]()
+    for name, amount in (amounts or {}).items():
+        with suppress(ValueError):
+            found[name] = parse_quantity(amount)
+    return found
+
+
+def require_room(
+    apis: Apis, namespace: str, services: Manifests, of_one: str = "", stop: threading.Event | None = None
+) -> None:
+    """Refuse services that the quotas of their namespace have no room for.
+
+    Args:
+        apis: The cluster's.
+        namespace: Where they are to be, or are.
+        services: As they are for all shards.
+        of_one: What they would be for one, as YAML; empty: the same.
+        stop: Ends it when it is set.
+
+    Raises:
+        UserError: A quota has none; every one that hasn't is told, and whether fewer shards would do.
+        RunError: The cluster does not answer.
+        Stopped: It was told to stop.
+    """
+    quotas = apis.ask("quotas", lambda: quotas_of(apis, namespace), stop=stop)
+    taken = needs_of_all(services)
+    if over := exceeded(quotas, taken):
+        alone = needs_of_all(Manifests.parse(of_one, "the rendered manifests")) if of_one else taken
+        msg = "; ".join(in_words(quota, name, taken, alone) for quota, name in over)
+        raise UserError(msg)
+
+
+def exceeded(quotas: Iterable[V1ResourceQuota], taken: Mapping[str, Decimal]) -> list[tuple[V1ResourceQuota, str]]:
+    """Return of which quotas the services would take more than there is, and of what."""
     return [
-        f"quota {quota.metadata.name} allows {hard} of {name}, and the services take {shown(name, taken[name])} "
-        "with so many shards: ask for fewer, or limit the services in `resources` of the tier"
+        (quota, name)
         for quota in quotas
         for name, hard in (quota.status.hard or {}).items()
         if is_for_services(quota) and taken.get(name, NOTHING) > parse_quantity(hard)
     ]
+
+
+def in_words(quota: V1ResourceQuota, name: str, taken: Mapping[str, Decimal], alone: Mapping[str, Decimal]) -> str:
+    """Return for a reader that a quota has less of something than services take, or would take for one shard."""
+    hard = quota.status.hard[name]
+    told = f"quota {quota.metadata.name} allows {hard} of {name}, and the services take"
+    if alone.get(name, NOTHING) > parse_quantity(hard):
+        return f"{told} {shown(name, alone[name])} for one shard already: limit them in `resources` of the tier"
+    fewer = "ask for fewer, in the tier's table too, or limit the services in its `resources`"
+    return f"{told} {shown(name, taken[name])} with so many shards: {fewer}"
 
 
 def left(

@@ -17,7 +17,7 @@ from floe_ci.driver.apis import explain
 from floe_ci.driver.follow import LogFollower
 from floe_ci.driver.nodes import wait_for_nodes
 from floe_ci.driver.ready import wait_for_dns, wait_for_services
-from floe_ci.driver.room import Room
+from floe_ci.driver.room import Room, require_room
 from floe_ci.driver.sharded import ShardedTests
 from floe_ci.driver.usage import Usage
 from floe_ci.errors import RunError
@@ -151,9 +151,14 @@ class ClusterRun:
         """
         if follow:
             self._begin()
+        is_to_find = bool(self._spec.runner) and not self._spec.is_ahead
         if apply:
+            if is_to_find:
+                self._require_room()
             self._apply()
-        if self._spec.runner and not self._spec.is_ahead:
+        if is_to_find:
+            # A quota may be among what was applied.
+            self._require_room()
             self._find_room()
             # Its image is pulled, and its pod begun, while the services start.
             self.make_job()
@@ -326,6 +331,12 @@ class ClusterRun:
         except (client.ApiException, urllib3.exceptions.HTTPError, ValueError, poll.NotInTime):
             return []
         return [pod for pod in found if not pods.is_of_tests(pod)]
+
+    def _require_room(self) -> None:
+        """Refuse services that a quota has no room for: of so many shards nothing else would tell why."""
+        spec = self._spec
+        if spec.shards != 1:
+            require_room(self._apis, spec.namespace, self._services, spec.services_of_one, self._stop)
 
     def _find_room(self) -> None:
         """Find out how many shards there are to be, and how many at the same time."""

@@ -22,6 +22,8 @@ class RunSpec(BaseModel):
     nodes: int = Field(ge=1)
     services: str
     """The rendered manifests of the services, as YAML."""
+    services_of_one: str = ""
+    """What they would be for one shard; empty: the same."""
     addons: dict[str, str] = Field(default_factory=dict)
     """Those of the cluster's add-ons by their names: they name namespaces of their own."""
     addons_of_run: bool = False

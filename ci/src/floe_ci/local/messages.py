@@ -119,6 +119,8 @@ class Judged(Message):
     problem: str | None = None
     began: bool = True
     """Whether the tests' process was started."""
+    lasts: bool = False
+    """Whether another attempt would come to the same."""
 
 
 @dataclass(frozen=True)
@@ -230,6 +232,7 @@ class Teller(ABC):
                 summary=outcome.summary,
                 problem=outcome.problem,
                 began=outcome.began,
+                lasts=outcome.lasts,
             )
         )
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 import psutil
 
-from floe_ci.errors import CommandError, RunError
+from floe_ci.errors import CommandError, LastingError, RunError
 from floe_ci.files import for_system, variables_for_system
 from floe_ci.local.files import write_whole
 from floe_ci.local.probes import wait_until
@@ -102,15 +102,15 @@ class Keeper:
             reason = telling_line(said)
             last = said[-_SHOWN:] or "it printed nothing"
             msg = f"{error}{f': {reason}' if reason else ''}\n{last}"
-            raise RunError(msg) from None
+            raise (LastingError if isinstance(error, LastingError) else RunError)(msg) from None
 
     async def _state(self) -> str | None:
         if self._task and self._task.done() and (failure := self._task.exception()):
             msg = f"{self.process.name}: can't be started: {failure}"
-            raise RunError(msg)
+            raise LastingError(msg)
         if len(self._ends) >= HOPELESS:
             msg = f"{self.process.name}: ended {HOPELESS} times before it was ready, with {describe(self._ends[-1])}"
-            raise RunError(msg)
+            raise LastingError(msg)
         return await self.process.ready()
 
     async def _keep(self) -> None:

@@ -25,7 +25,7 @@ class ServiceError(RunError):
 
     def __init__(self, service: str, reason: RunError) -> None:
         """Take the service's name, and what went wrong with it."""
-        self.service = service
+        self.service, self.lasts = service, reason.lasts
         super().__init__(str(reason) if str(reason).startswith(f"{service}:") else f"{service}: {reason}")
 
 

@@ -129,6 +129,8 @@ class Content:
     problem: str
     first_cause: str
     kept: tuple[str, ...]
+    earlier: tuple[str, ...]
+    """What became of attempts before this one."""
     notes: tuple[str, ...]
     failures: tuple[Failure, ...]
     failed: int
@@ -185,6 +187,7 @@ class Content:
             problem=problem,
             first_cause=texts.line(safe(page.first_cause), _LONGEST_CAUSE),
             kept=tuple(texts.shown(safe(line)) for line in page.kept),
+            earlier=tuple(texts.shown(safe(line)) for line in page.earlier),
             notes=tuple(texts.shown(safe(line)) for line in page.notes),
             failures=failures,
             failed=len(bad),

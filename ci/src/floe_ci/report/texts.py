@@ -64,12 +64,14 @@ def logs(folder: Path, most: int) -> list[Log]:
         most: Of how many the end is read; the rest are only named.
     """
     root = folder / "logs"
-    found = sorted(
+    there = (
         os.path.join(place, name)  # noqa: PTH118 - as the walk gives it
         for place, _, names in os.walk(root)
         for name in names
         if not name.startswith(".")
     )
+    former = str(root / "attempt-")
+    found = sorted(there, key=lambda path: (path.startswith(former), path))
     made = []
     for number, path in enumerate(found[:_MOST_LOGS]):
         name = os.path.relpath(path, folder)

@@ -44,6 +44,8 @@ class Somewhere:
     error: Exception | None = None
     broken: list[str] = field(default_factory=list)
     """Why a run breaks before its first test: one reason after the other, until there is none left."""
+    lasts: bool = False
+    """Whether that would break another run too."""
     breaks_late: bool = False
     """Whether it breaks while its first test runs."""
     findings: list[Finding] = field(default_factory=lambda: [Finding("thing", "here", "it is here")])
@@ -65,7 +67,7 @@ class Somewhere:
         folder = RunFolder.take(request.results, run_id="abc", tier=request.tier, place=self.name)
         timings = Timings()
         timings.record(step)
-        broken = Problem("infrastructure", self.broken.pop(0)) if self.broken else None
+        broken = Problem("infrastructure", self.broken.pop(0), lasts=self.lasts) if self.broken else None
         live = LiveTests()
         if self.breaks_late:
             live.feed(json.dumps({"event": "collected", "count": 3}))

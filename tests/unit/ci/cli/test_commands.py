@@ -253,7 +253,8 @@ def test_what_broke_before_its_tests_is_begun_again(call: Call, somewhere: Somew
     assert call("test", "--on", "local", "--attempts", "3").exit_code == 1
     first, second = somewhere.requests
     assert (first.earlier, len({first.run_id, second.run_id})) == ((), 2)
-    assert second.earlier == ("attempt 2 of 3; the one before broke before its first test: the engine is gone",)
+    told = "attempt 1 of 3 broke before its first test: the engine is gone; what it left is in logs/attempt-1/"
+    assert second.earlier == (told,)
 
 
 @pytest.mark.parametrize(
@@ -279,6 +280,13 @@ def test_how_often_a_run_is_begun(
 def test_run_whose_tests_had_begun_is_not_begun_again(call: Call, somewhere: Somewhere) -> None:
     """What broke while tests ran may have cost an hour, and have left something: it is told, and not done again."""
     somewhere.broken, somewhere.breaks_late = [GONE], True
+    assert call("test", "--on", "local", "--attempts", "3").exit_code == 3
+    assert len(somewhere.requests) == 1
+
+
+def test_what_would_break_again_is_not_begun_again(call: Call, somewhere: Somewhere) -> None:
+    """A command that ends by itself, or a manifest that is refused, costs the minutes of one attempt."""
+    somewhere.broken, somewhere.lasts = [GONE] * 9, True
     assert call("test", "--on", "local", "--attempts", "3").exit_code == 3
     assert len(somewhere.requests) == 1
 

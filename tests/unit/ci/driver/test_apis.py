@@ -15,7 +15,7 @@ import urllib3
 from floe_ci.driver import apis as module
 from floe_ci.driver.apis import Apis, explain, may_pass
 from floe_ci.driver.poll import Stopped
-from floe_ci.errors import RunError
+from floe_ci.errors import LastingError, RunError
 from kubernetes import client
 
 if TYPE_CHECKING:
@@ -202,9 +202,25 @@ def test_apply(api: ApiServer) -> None:
 def test_apply_that_is_refused(api: ApiServer) -> None:
     """An object that the cluster refuses is named, with the cluster's words, and nothing is applied after it."""
     api.objects[f"PATCH {SERVICE_PATH}"] = HTTPStatus.UNPROCESSABLE_ENTITY
-    with pytest.raises(RunError, match=r"^Service web: the cluster refused it: no: 422 \(422\)$"):
+    with pytest.raises(LastingError, match=r"^Service web: the cluster refused it: no: 422 \(422\)$"):
         api.apis.apply([SERVICE, DEPLOYMENT], namespace="ns", manager="floe-ci")
     assert len(api.changes) == 1
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        (HTTPStatus.FORBIDDEN, 'services "web" is forbidden: exceeded quota: few'),
+        (HTTPStatus.FORBIDDEN, "unable to create new content in namespace ns because it is being terminated"),
+        HTTPStatus.CONFLICT,
+    ],
+)
+def test_refusal_for_a_while(api: ApiServer, refusal: object) -> None:
+    """What the cluster refuses for what others have just then may be there for another attempt."""
+    api.objects[f"PATCH {SERVICE_PATH}"] = refusal
+    with pytest.raises(RunError, match="the cluster refused it") as raised:
+        api.apis.apply([SERVICE], namespace="ns", manager="floe-ci")
+    assert not isinstance(raised.value, LastingError)
 
 
 @pytest.mark.usefixtures("clock")

@@ -75,6 +75,23 @@ def test_hopeless(reason: str) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("reason", "message", "lasts"),
+    [
+        ("CrashLoopBackOff", "back-off 10s", True),
+        ("InvalidImageName", None, True),
+        ("ImagePullBackOff", "Back-off pulling image: ErrImagePull: docker.io/library/nginxx:1: not found", True),
+        ("ImagePullBackOff", "pull access denied, repository does not exist or may require authorization", True),
+        ("ImagePullBackOff", "Back-off pulling image: ErrImagePull: i/o timeout", False),
+        ("CreateContainerError", "the disk is full", False),
+        ("CreateContainerConfigError", "failed to sync configmap cache: timed out", False),
+    ],
+)
+def test_pod_that_fails_again(reason: str, message: str | None, lasts: bool) -> None:  # noqa: FBT001 - a case
+    """What a manifest says, and how a container ends, stay as they are; a registry that is away comes back."""
+    assert pods.will_fail_again(pod(container(running()), container(waiting(reason, message)))) is lasts
+
+
 def test_crash_tells_how_it_ended() -> None:
     """A container that crashes again and again is told with the exit code of its last end."""
     crashing = container(waiting("CrashLoopBackOff"), last=terminated(3))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from floe_ci.config import Timeouts
 from floe_ci.driver import ready
-from floe_ci.errors import RunError
+from floe_ci.errors import LastingError, RunError
 from floe_ci.manifests import Manifests
 from kubernetes import client
 
@@ -226,8 +226,9 @@ def test_hopeless_service(well: ApiServer, crashing: client.V1Pod, run_spec: Cal
     """A pod that can't become ready any more ends the wait at once, with the last lines of the start that died."""
     well.objects[PODS] = client.V1PodList(items=[crashing])
     well.logs["web", True] = [b"no such database\n"]
-    message = waited(well, run_spec(timeouts=Timeouts(services=3600)))
-    assert message.startswith(
+    with pytest.raises(LastingError) as raised:
+        ready.wait_for_services(well.apis, run_spec(timeouts=Timeouts(services=3600)), SERVICES)
+    assert str(raised.value).startswith(
         "pod web-0, container web: CrashLoopBackOff; it last ended with exit code 1 (Error)\n"
         "web-0, container web, last lines of its log:\n    no such database\n"
     )

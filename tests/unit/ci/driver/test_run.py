@@ -134,6 +134,17 @@ def test_refusal(cluster: ApiServer, make: Callable[..., ClusterRun]) -> None:
         make().prepare()
 
 
+def test_quota_without_room(cluster: ApiServer, make: Callable[..., ClusterRun]) -> None:
+    """Services that a quota has no room for are refused before one of them is there."""
+    quota = client.V1ResourceQuota(
+        metadata=client.V1ObjectMeta(name="none"), status=client.V1ResourceQuotaStatus(hard={"pods": "0"}, used={})
+    )
+    cluster.objects[f"{NAMESPACE}/ns/resourcequotas"] = client.V1ResourceQuotaList(items=[quota])
+    with pytest.raises(UserError, match="quota none allows 0 of pods, and the services take 1 for one shard already"):
+        make(services=SERVICES, runner=MANIFESTS, shards=3).services(follow=False)
+    assert cluster.applied == []
+
+
 def test_wrong_environment(make: Callable[..., ClusterRun]) -> None:
     """An environment of variables that aren't there is the caller's to mend."""
     with pytest.raises(UserError, match="FLOE_WEP_HOST"):

@@ -13,17 +13,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 from floe_ci import reporter, shards
 from floe_ci.config import Timeouts
 from floe_ci.driver import job, order, poll, sharded
 from floe_ci.driver.deploy import Given
 from floe_ci.driver.job_pods import INDEX
 from floe_ci.driver.pods import JOB_NAME, TESTS_JOB
-from floe_ci.driver.room import Room, left, needs, needs_of_all, short
+from floe_ci.driver.room import Room, exceeded, left, needs, needs_of_all, require_room
 from floe_ci.driver.sharded import HANDED_FILE, PART_FILE, ShardedTests
-from floe_ci.errors import RunError
+from floe_ci.errors import RunError, UserError
 from floe_ci.live import LiveTests
-from floe_ci.manifests import Manifests
+from floe_ci.manifests import Manifests, containers
 from floe_ci.work_queue import WorkQueue
 from kubernetes import client
 
@@ -433,16 +434,41 @@ def test_services_that_are_yet_to_come(spec: RunSpec) -> None:
     of_tests = quota({"pods": "10"}, {"pods": "0"})
     of_tests.spec = client.V1ResourceQuotaSpec(scopes=["Terminating"])
     assert left([of_tests], needed, taken)[0] == 10
-    assert short([of_tests], taken) == []
+    assert exceeded([of_tests], taken) == []
 
 
-def test_services_that_a_quota_has_no_room_for() -> None:
-    """Services that take more than a quota allows are refused before anybody waits for them, with what would do."""
-    (told,) = short([quota({"limits.memory": "2Gi", "pods": "3"}, {})], needs_of_all(SERVICES))
-    assert told == (
-        "quota small allows 2Gi of limits.memory, and the services take 3072Mi with so many shards: "
-        "ask for fewer, or limit the services in `resources` of the tier"
+@pytest.mark.parametrize(
+    ("of_one", "told"),
+    [
+        ("", "3072Mi for one shard already: limit them in `resources` of the tier"),
+        (
+            SERVICES.to_yaml().replace("replicas: 3", "replicas: 2"),
+            (
+                "3072Mi with so many shards: "
+                "ask for fewer, in the tier's table too, or limit the services in its `resources`"
+            ),
+        ),
+    ],
+)
+def test_services_that_a_quota_has_no_room_for(api: ApiServer, of_one: str, told: str) -> None:
+    """Services that take more than a quota allows are refused with what would do: for one shard they may do too."""
+    api.objects["/api/v1/namespaces/ns/resourcequotas"] = client.V1ResourceQuotaList(
+        items=[quota({"limits.memory": "2Gi", "pods": "3"}, {})]
     )
+    with pytest.raises(UserError) as caught:
+        require_room(api.apis, "ns", SERVICES, of_one)
+    assert str(caught.value) == f"quota small allows 2Gi of limits.memory, and the services take {told}"
+
+
+@pytest.mark.parametrize("replicas", ["replicas: null", 'replicas: "3"', "paused: false"])
+def test_pods_that_are_not_counted(replicas: str) -> None:
+    """Where a manifest gives no number of pods there is one, and what it says of amounts is what is no null."""
+    limits = "{limits: {memory: null, cpu: 1GHz}, requests: {memory: 1Gi}}"
+    text = SERVICES.to_yaml().replace("replicas: 3", replicas)
+    manifests = Manifests.parse(text, "services")
+    next(containers(manifests.documents))["resources"] = yaml.safe_load(limits)
+    memory = dict.fromkeys(("memory", "requests.memory"), 2**30)
+    assert needs_of_all(manifests) == {"pods": 1, "count/pods": 1, **memory}
 
 
 def test_auto() -> None:

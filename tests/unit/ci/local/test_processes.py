@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
-from floe_ci.errors import RunError
+from floe_ci.errors import LastingError, RunError
 from floe_ci.local import processes
 from floe_ci.local.probes import wait_until
 from floe_ci.local.processes import Keeper, Process, describe, run
@@ -108,8 +108,9 @@ def test_process_that_never_gets_ready_is_told_with_its_log(tmp_path: Path) -> N
             await until(lambda: (tmp_path / "demo.log").exists() and bool((tmp_path / "demo.log").read_text()))
             await kept.wait_ready(timeout=0)
 
-    with pytest.raises(RunError, match=r"last seen: starting: no such table\nno such table"):
+    with pytest.raises(RunError, match=r"last seen: starting: no such table\nno such table") as caught:
         asyncio.run(story())
+    assert not isinstance(caught.value, LastingError)
 
 
 def test_process_that_ends_again_and_again_is_hopeless(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,7 +124,7 @@ def test_process_that_ends_again_and_again_is_hopeless(tmp_path: Path, monkeypat
             await kept.wait_ready(timeout=60)
 
     with pytest.raises(
-        RunError, match=r"ended 3 times before it was ready, with exit code 1: address in use\naddress in use"
+        LastingError, match=r"ended 3 times before it was ready, with exit code 1: address in use\naddress in use"
     ):
         asyncio.run(story())
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from floe_ci.catalog import Catalog
-from floe_ci.errors import RunError, UserError
+from floe_ci.errors import LastingError, RunError, UserError
 from floe_ci.local.lookup import local_service
 from floe_ci.local.offer import Offered
 from floe_ci.local.processes import telling_line
@@ -56,7 +56,13 @@ def test_first_cause_is_named(tmp_path: Path) -> None:
     services = Services(Folder(tmp_path), tmp_path / "logs", Timings())  # type: ignore[arg-type]
     with pytest.raises(ServiceError, match=r"^postgres: initdb: could not create directory$") as caught:
         asyncio.run(services.start((offered("minio", wait), offered("postgres", fail)), 5))
-    assert caught.value.service == "postgres"
+    assert (caught.value.service, caught.value.lasts) == ("postgres", False)
+
+
+def test_service_that_would_break_again_is_known() -> None:
+    """What is told of a service says whether another attempt would come to the same, as its cause does."""
+    causes = (RunError("not there"), LastingError("it ends"))
+    assert [ServiceError("web", cause).lasts for cause in causes] == [False, True]
 
 
 def test_folder_that_will_not_do_is_refused_before_anything_starts(tmp_path: Path) -> None:
