@@ -54,8 +54,11 @@ def heard(loop: AbstractEventLoop, number: int, take: Callable[[int], None]) -> 
         finally:
             signal.signal(number, before)
         return
+    handler = signal.getsignal(number)
     loop.add_signal_handler(number, take, number)
     try:
         yield
     finally:
         loop.remove_signal_handler(number)
+        # The loop leaves Python's own: a run that is begun again has to remember a signal like the first.
+        signal.signal(number, handler if handler is not None else signal.SIG_DFL)

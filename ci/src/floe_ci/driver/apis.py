@@ -142,7 +142,10 @@ class Apis:
 
     def close(self) -> None:
         """Close the connections that wait for another call."""
-        self.api_client.rest_client.pool_manager.clear()
+        manager = self.api_client.rest_client.pool_manager
+        for key in manager.pools.keys():  # noqa: SIM118 - it can't be iterated over otherwise
+            manager.pools[key].close()
+        manager.clear()
 
     def ask(
         self,
