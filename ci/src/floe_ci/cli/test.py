@@ -94,6 +94,8 @@ def carry_out(*, place: PlaceName | None, timeout: int | None, as_json: bool, at
     interactive = bool(request.selection.interactive)
     with progress.shown(live=not as_json, judged=judged, beside=interactive) as told:
         place, request = options.settle(request, place, told)
+        if attempts > 1 and request.keep:
+            told.note(f"--attempts {attempts}: what --keep leaves for a look is not begun again")
         outcome = attempt(places.place(place), request, told, attempts)
     if as_json:
         click.echo(json.dumps({"place": place, **overview.Overview.read(outcome.folder).as_json()}, indent=2))

@@ -273,8 +273,10 @@ def test_how_often_a_run_is_begun(
 ) -> None:
     """A run is begun again only where it was asked for, broke before its tests, and is not kept for a look."""
     somewhere.broken = [GONE] * broken
-    assert call("test", "--on", "local", *arguments).exit_code == (3 if broken else 1)
+    done = call("test", "--on", "local", *arguments)
+    assert done.exit_code == (3 if broken else 1)
     assert len(somewhere.requests) == times
+    assert ("what --keep leaves for a look is not begun again" in done.stderr) == ("--keep" in arguments)
 
 
 def test_run_whose_tests_had_begun_is_not_begun_again(call: Call, somewhere: Somewhere) -> None:
