@@ -73,7 +73,9 @@ def test_worker(source: Path) -> None:
 def test_worker_that_is_killed(source: Path) -> None:
     """Whoever asked is told how it ended, as of a process of its own."""
     with worker(source) as (process, _orders, told):
-        (one,) = process_of(source).children()
+        there = process_of(source)
+        wait_until("the worker", lambda: None if there.children() else "not there", timeout=60)
+        (one,) = there.children()
         one.send_signal(signal.SIGKILL)
         assert told.read() == ""
     assert process.wait() == -signal.SIGKILL
