@@ -104,6 +104,11 @@ class Function:
         every = [*given.posonlyargs, *given.args, *given.kwonlyargs, given.vararg, given.kwarg]
         return tuple(each.arg for each in every if each is not None)
 
+    @property
+    def decorators(self) -> list[ast.expr]:
+        """The function's own; those of its class are not among them."""
+        return [] if isinstance(self.node, ast.Module) else self.node.decorator_list
+
     @cached_property
     def _parents(self) -> Mapping[ast.AST, ast.AST]:
         return {child: node for node in ast.walk(self.node) for child in ast.iter_child_nodes(node)}

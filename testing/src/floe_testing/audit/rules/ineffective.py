@@ -324,8 +324,9 @@ class NeverAsserted(Rule):
                     and not (module.comment_at(statement.lineno) or _calls_own_operator(value, module, function))
                 ):
                     message = "looks like a check, and is without `assert`"
-                    tried = says(module, function, _ONLY_TRIED)
-                    sure = not (_looks_up(value) or _is_watched(function, statement) or tried)
+                    sure = not (
+                        _looks_up(value) or _is_watched(function, statement) or says(module, function, _ONLY_TRIED)
+                    )
                     yield self.finding(module, statement, message, function, sure=sure)
                 elif isinstance(value, ast.Call) and _asked_of_mock(value) and not has_other_mocks:
                     name = _asked_of_mock(value)
@@ -721,10 +722,8 @@ def _fails_otherwise(node: ast.Try, function: Function) -> bool:
 
 def _is_given(function: Function) -> bool:
     """Tell whether a test is one of a property, that Hypothesis makes up the values for."""
-    decorators = [] if isinstance(function.node, ast.Module) else function.node.decorator_list
-    return any(
-        isinstance(each, ast.Call) and ast.unparse(each.func).rpartition(".")[2] == "given" for each in decorators
-    )
+    calls = (each.func for each in function.decorators if isinstance(each, ast.Call))
+    return any(ast.unparse(each).rpartition(".")[2] == "given" for each in calls)
 
 
 def _is_about_error(
@@ -773,7 +772,10 @@ def _holds_always(node: ast.Assert | ast.Call, function: Function) -> bool:
 
 def _is_of_no_error(node: ast.Assert | ast.Call, errors: Iterable[str | None], function: Function) -> bool:
     """Tell whether what is asserted is that there is no error: `assert error is None`, `assert not error`."""
-    test = node.args[0] if _is_none_asserted(node) and isinstance(node, ast.Call) and node.args else None
+    test: ast.expr | None = None
+    match node:
+        case ast.Call(func=ast.Attribute(attr="assertIsNone" | "assertFalse"), args=[first, *_]):
+            test = first
     match asserted(node, function):
         case ast.UnaryOp(op=ast.Not(), operand=operand):
             test = operand
@@ -782,14 +784,17 @@ def _is_of_no_error(node: ast.Assert | ast.Call, errors: Iterable[str | None], f
     return isinstance(test, ast.Name) and test.id in errors
 
 
-def _is_none_asserted(node: ast.AST) -> bool:
-    return isinstance(node, ast.Call) and getattr(node.func, "attr", "") in {"assertIsNone", "assertFalse"}
+def _called_in(body: Iterable[ast.stmt]) -> Iterator[str]:
+    """Yield the names of what some statements call, without what they are reached by."""
+    for statement in body:
+        for each in ast.walk(statement):
+            if isinstance(each, ast.Call):
+                yield ast.unparse(each.func).rpartition(".")[2]
 
 
 def _holds_to_raise(body: Iterable[ast.stmt]) -> bool:
     """Tell whether some statements hold something else to raise, by `raises` or `assertRaises`."""
-    called = [each.func for statement in body for each in ast.walk(statement) if isinstance(each, ast.Call)]
-    return any(ast.unparse(each).rpartition(".")[2].startswith(_RAISES) for each in called)
+    return any(name.startswith(_RAISES) for name in _called_in(body))
 
 
 _CHECKS: Final = re.compile(r"^_*(?:check|verify|validate|ensure|expect|should|compare|assure)")
@@ -798,8 +803,7 @@ _CHECKS: Final = re.compile(r"^_*(?:check|verify|validate|ensure|expect|should|c
 
 def _calls_check(body: Iterable[ast.stmt]) -> bool:
     """Tell whether some statements call what, by its name, checks something itself."""
-    called = [each.func for statement in body for each in ast.walk(statement) if isinstance(each, ast.Call)]
-    return any(_CHECKS.search(ast.unparse(each).rpartition(".")[2].lower()) for each in called)
+    return any(_CHECKS.search(name.lower()) for name in _called_in(body))
 
 
 _UNCERTAIN: Final = (
@@ -1108,8 +1112,7 @@ def _makes_broad(function: Function) -> bool:
         if each.arg != "expected_exception"
         for name in names_in(each.value)
     }
-    decorators = [] if isinstance(function.node, ast.Module) else function.node.decorator_list
-    named |= {name for each in decorators for name in names_in(each)}
+    named |= {name for each in function.decorators for name in names_in(each)}
     return "Exception" in named or any(call.name in {"Exception", "BaseException"} for call in function.calls)
 
 

@@ -131,8 +131,7 @@ _PLAIN_BASES: Final = ("object", "TestCase", "IsolatedAsyncioTestCase")
 
 def _may_be_put_back_elsewhere(module: Module, function: Function) -> bool:
     """Tell whether a decorator, a base from elsewhere or a clean-up that a set-up registers may put things back."""
-    decorators = [] if isinstance(function.node, ast.Module) else function.node.decorator_list
-    for each in decorators:
+    for each in function.decorators:
         name = module.resolve(each.func if isinstance(each, ast.Call) else each, function)
         known = name.startswith(("pytest.", "unittest.", "$")) or "skip" in name.lower()
         if not known and name not in {"classmethod", "staticmethod"}:
@@ -179,8 +178,7 @@ def _is_put_back(node: ast.AST, root: str, module: Module, function: Function) -
         return True
     if (_takes_away(node) and _is_clean_up(node, root, function)) or _restores(node, function):
         return True
-    decorators = [] if isinstance(function.node, ast.Module) else function.node.decorator_list
-    elsewhere = any(word in ast.unparse(each).lower() for each in decorators for word in _ELSEWHERE)
+    elsewhere = any(word in ast.unparse(each).lower() for each in function.decorators for word in _ELSEWHERE)
     if elsewhere or any(call.last in _CLEANUPS for call in function.calls):
         return True
     thing = _thing(root)
@@ -234,8 +232,7 @@ def _is_clean_up(node: ast.AST, root: str, function: Function) -> bool:
 
 def _undoing(node: ast.AST, module: Module, function: Function) -> Iterator[ast.AST]:
     """Yield what may undo a change in a function: its decorators, what comes later, other fixtures of the module."""
-    if not isinstance(function.node, ast.Module):
-        yield from function.node.decorator_list
+    yield from function.decorators
     for tried in function.all(ast.Try):
         yield from tried.finalbody
     yield from (each.node for each in module.functions if each is not function and each.kind in {"fixture", "setup"})

@@ -197,16 +197,12 @@ def _leaves(statement: ast.stmt, module: Module, function: Function) -> ast.stmt
     return None
 
 
-def _decorators_of(function: Function) -> list[ast.expr]:
-    return [] if isinstance(function.node, ast.Module) else function.node.decorator_list
-
-
 def _is_marked(statement: ast.stmt, function: Function, *, holds: bool) -> bool:
     """Tell whether a marker skips the test, with its reason, where a condition holds, or does not."""
     if not isinstance(statement, ast.If):
         return False
     condition, positive = _as_condition(statement.test)
-    marked = [*_decorators_of(function), *(function.class_node.decorator_list if function.class_node else ())]
+    marked = [*function.decorators, *(function.class_node.decorator_list if function.class_node else ())]
     for each in marked:
         if isinstance(each, ast.Call) and each.args:
             name = ast.unparse(each.func).rpartition(".")[2]
