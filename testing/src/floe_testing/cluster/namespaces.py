@@ -19,7 +19,7 @@ from floe_testing.waiting.polling import ConditionTimeoutError, PollingConfig, U
 _REMAINING = re.compile(r"(?P<plural>[a-z0-9-]+)\.(?P<group>[a-z0-9.-]*) has \d+ resource instances")
 """How a namespace's status names what is left in it: `configmaps. has 1 resource instances`."""
 _TEST = "floe.dev/test"
-REFUSED: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.UNPROCESSABLE_ENTITY})
+_REFUSED: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.UNPROCESSABLE_ENTITY})
 """How an API answers who has no right to something, and what a policy of the cluster is against."""
 _LIMIT: Final = {"_request_timeout": REQUEST_TIMEOUT}
 
@@ -92,16 +92,15 @@ def _tell(description: str, command: Callable[[], object]) -> None:
         try:
             command()
         except ApiException as error:
+            if error.status in _REFUSED:
+                message = (
+                    f"the cluster refused that {description}: {explain(error)}. The tests' account needs the right to "
+                    "make and to delete namespaces, and no policy of the cluster may be against it"
+                )
+                raise NamespaceRefusedError(message) from error
             # A conflict says of a namespace that it is there, or on its way out: names are never used twice.
-            if error.status in {HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT}:
-                return True
-            if error.status not in REFUSED:
+            if error.status not in {HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT}:
                 raise
-            message = (
-                f"the cluster refused that {description}: {explain(error)}. The tests' account needs the right to make "
-                "and to delete namespaces, and no policy of the cluster may be against it"
-            )
-            raise NamespaceRefusedError(message) from error
         return True
 
     wait_for_condition(asking(description, look, None, "get namespaces", ""), PollingConfig(interval=0.3))
