@@ -330,6 +330,8 @@ async def finish(this: Run, stay: Entrance, end: End) -> tuple[Outcome, bool]:
     Returns:
         The outcome, and whether what the run made is to be kept for a look.
     """
+    from floe_ci import results  # noqa: PLC0415 - only the end of a run needs it
+
     notes: tuple[str, ...] = ()
     await in_thread(this.growing.close)
     try:
@@ -349,12 +351,14 @@ async def finish(this: Run, stay: Entrance, end: End) -> tuple[Outcome, bool]:
         end = replace(end, problem=interruption(this))
     keep = this.request.keep and this.interrupts.signal is None and bool(end.problem or end.exit_code)
     await in_thread(lambda: remember_durations(this))
-    versions = this.versions | this.live.versions
-    kept = kept_in(this, stay) if keep else ()
-    end = replace(end, notes=(*this.notes, *notes), earlier=this.request.earlier, kept=kept)
-    end = replace(end, versions=versions, used=this.used)
-    from floe_ci import results  # noqa: PLC0415 - only the end of a run needs it
-
+    end = replace(
+        end,
+        notes=(*this.notes, *notes),
+        earlier=this.request.earlier,
+        kept=kept_in(this, stay) if keep else (),
+        versions=this.versions | this.live.versions,
+        used=this.used,
+    )
     outcome = await in_thread(
         lambda: results.finish(this.folder, this.request.tier, this.request.run_id, end, this.timings, this.live)
     )

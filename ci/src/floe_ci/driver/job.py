@@ -388,11 +388,16 @@ def untold_of_end(apis: Apis, spec: RunSpec, tests: TestsPod, ends: order.Ends, 
     """
     if tests.exit_code in ENDED_WITH_POD and (untold := refuse_end_of_pod(apis, spec, tests.pod, signalled)):
         return untold
-    if spec.reporter and not ends.is_whole(tests.pod.metadata.name):
-        return UNHEARD
-    # Tests can be over before the node has started the second container.
-    keeper = pods.container_state(tests.pod, KEEPER)
-    return f"container {KEEPER} has not started" if keeper and keeper.waiting else None
+    return still_to_come(spec, tests.pod, ends)
+
+
+def still_to_come(spec: RunSpec, pod: V1Pod, ends: order.Ends) -> str | None:
+    """Return what a pod has yet to do before the results of its tests, which have ended, can be had; None: nothing."""
+    # Tests can be over before the node has started the second container, which tells of them.
+    keeper = pods.container_state(pod, KEEPER)
+    if keeper and keeper.waiting:
+        return f"container {KEEPER} has not started"
+    return UNHEARD if spec.reporter and not ends.is_whole(pod.metadata.name) else None
 
 
 def refuse_end_of_pod(apis: Apis, spec: RunSpec, pod: V1Pod, signalled: Signalled) -> str | None:

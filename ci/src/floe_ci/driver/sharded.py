@@ -302,7 +302,7 @@ class ShardedTests:
     def _end(self, part: _Part, seen: JobPods, pool: ThreadPoolExecutor) -> None:
         pod, spec = part.pod, self._spec
         assert pod  # noqa: S101 - it has its order
-        runner, keeper = (pods.container_state(pod, name) for name in (job.RUNNER, job.KEEPER))
+        runner = pods.container_state(pod, job.RUNNER)
         ended = runner.terminated if runner else None
         took = time.monotonic() - part.began
         if seen.is_gone(pod):
@@ -310,9 +310,7 @@ class ShardedTests:
         elif ended or self._told.has_succeeded(pod.metadata.name):
             code = ended.exit_code if ended else 0
             by_signal = code in job.ENDED_WITH_POD
-            if (keeper and keeper.waiting) or (by_signal and not part.signalled.is_told(pod)):
-                return
-            if spec.reporter and not self._told.is_whole(pod.metadata.name):
+            if (by_signal and not part.signalled.is_told(pod)) or job.still_to_come(spec, pod, self._told):
                 return
             if by_signal and (reason := pods.eviction(pod)):
                 raise job.failure_of(pod)(reason)
