@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from kubernetes.client import CoreV1Api, V1ConfigMap, V1ObjectMeta
 
+from floe_testing import PollingConfig, wait_for_condition
 from floe_testing.cluster import namespaces
 from floe_testing.cluster.namespaces import NamespaceStuckError
 from floe_testing.contract import ENV_RUN_ID
@@ -87,8 +88,14 @@ def stuck(kube: CoreV1Api, run_id: str) -> Iterator[str]:
 def test_stuck_finalizer_is_named(kube: CoreV1Api, stuck: str) -> None:
     """A namespace that doesn't go is a failure that names it, its test, the object that holds it and the finalizer."""
     namespaces.delete(kube, stuck)
+
+    def is_held() -> bool:
+        told = kube.read_namespace(stuck).status.conditions or ()
+        return any(each.type == "NamespaceFinalizersRemaining" and each.status == "True" for each in told)
+
+    wait_for_condition(is_held, PollingConfig(timeout=60, interval=0.5))
     with pytest.raises(NamespaceStuckError) as refused:
-        namespaces.wait_until_gone(kube, [stuck], timeout=15)
+        namespaces.wait_until_gone(kube, [stuck], timeout=1)
     assert f"namespace {stuck}, made by test_stuck_finalizer_is_named: " in str(refused.value)
     assert f"configmaps/kept waits for its finalizer {FINALIZER}" in str(refused.value)
 

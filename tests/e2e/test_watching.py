@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.requirement("REQ-642"), pytest.mark.timeout(540)]
 
 WAIT = PollingConfig(timeout=240, interval=0.5)
-"""The kubelet measures disks once a minute, and evicts a moment later."""
+"""The kubelet measures what a container has written every ten seconds, and evicts a moment later."""
 
 
 @pytest.fixture
@@ -43,12 +43,8 @@ def start(kube: CoreV1Api, namespace: str, script: str, *, image: str = "") -> N
             requests={"cpu": "10m", "memory": "16Mi", "ephemeral-storage": "1Mi"},
             limits={"cpu": "500m", "memory": "64Mi", "ephemeral-storage": "4Mi"},
         ),
-        volume_mounts=[client.V1VolumeMount(name="disk", mount_path="/disk")],
     )
-    disk = client.V1Volume(name="disk", empty_dir=client.V1EmptyDirVolumeSource(size_limit="2Mi"))
-    spec = client.V1PodSpec(
-        containers=[container], volumes=[disk], node_name=own.spec.node_name, termination_grace_period_seconds=0
-    )
+    spec = client.V1PodSpec(containers=[container], node_name=own.spec.node_name, termination_grace_period_seconds=0)
     kube.create_namespaced_pod(namespace, client.V1Pod(metadata=client.V1ObjectMeta(name="web"), spec=spec))
 
 
@@ -60,7 +56,7 @@ def start(kube: CoreV1Api, namespace: str, script: str, *, image: str = "") -> N
     [
         ("echo no such table; exit 3", "", "CrashLoopBackOff", "no such table"),
         ("true", "floe.local/nothing:dev", "(ErrImagePull|ImagePullBackOff)", "Failed to pull image"),
-        ("head -c 9000000 /dev/zero > /disk/file; sleep 300", "", "Evicted", "exceed"),
+        ("head -c 9000000 /dev/zero > /tmp/file; sleep 300", "", "Evicted", "exceed"),
         ("echo starting; exec python -c 'print(len(bytes([1]) * 300_000_000))'", "", "OOMKilled", "starting"),
     ],
     ids=["crash", "image", "disk", "memory"],
