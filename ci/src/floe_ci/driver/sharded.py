@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from kubernetes.client import V1Pod
+    from kubernetes.client import V1ContainerState, V1Pod
 
     from floe_ci.driver.apis import Apis
     from floe_ci.driver.deploy import Given
@@ -36,6 +36,10 @@ AT_ONCE: Final = 8
 """Orders that are sent, and results that are fetched, at the same time."""
 LOOK: Final = 1.0
 """Seconds until the states are looked at again where the cluster tells nothing new."""
+GLANCE: Final = 0.2
+"""Seconds between two tries to send a pod its tests before its node tells that it runs."""
+TRIES: Final = 20
+"""How often that is tried: a pod that is not there by then waits for its image, or for something else."""
 FETCHING: Final = 540.0
 """Seconds that the results of one pod may take."""
 DATA: Final = ".coverage"
@@ -91,7 +95,11 @@ class _Part:
     index: int = 0
     """That of its pod: the shard's own, as long as no other pod has to take its place."""
     state: str = "waiting"
-    """Then `sending`, `running`, `fetching`; then `kept`, or `releasing`; in the end `over`."""
+    """Then `sending`, `running`, `fetching`; in the end `kept`, or `over`. Or `trying`, and `waiting` again."""
+    tried: float = 0.0
+    """When its pod was sent the tests that had not told yet that it runs."""
+    tries: int = 0
+    """How often that was."""
     again: int = 0
     """How often another pod took the place of one that could not start."""
     began: float = 0.0
@@ -136,6 +144,7 @@ class ShardedTests:
         self._parts = [_Part(shard, nodes.Lost(apis)) for shard in shards.all_of(spec.shards)]
         self._moved = time.monotonic()
         self._made = spec.shards
+        self._released: list[Future[tuple[str, ...]]] = []
 
     def shard_of(self, index: int) -> int:
         """Return which shard, from 0, has the pod of an index."""
@@ -151,7 +160,7 @@ class ShardedTests:
         spec = self._spec
         selector = f"{pods.JOB_NAME}={job.name_of(spec)}"
         # What is handed out must not wait for results that are fetched.
-        pool, hands = ThreadPoolExecutor(AT_ONCE), ThreadPoolExecutor(AT_ONCE)
+        pool, hands, leaving = (ThreadPoolExecutor(AT_ONCE) for _ in range(3))
         try:
             with JobPods(self._apis, spec.namespace, selector, self._stop) as seen:
                 self._told.changed = seen.wake
@@ -160,12 +169,14 @@ class ShardedTests:
                 while any(part.state not in {"over", "kept"} for part in self._parts):
                     for part in self._parts:
                         part.pod = seen.get(part.index) or part.pod
-                        self._go_on(part, seen, pool)
+                        self._go_on(part, seen, pool, leaving)
                         self._hand_out(part, seen, hands)
-                    seen.look(LOOK)
+                    seen.look(GLANCE if any(_may_be_there(part) for part in self._parts) else LOOK)
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
             hands.shutdown(wait=False, cancel_futures=True)
+            # Nobody waits for it but who waits for the rest.
+            leaving.shutdown(wait=False)
         ends = [part.end for part in self._parts]
         if not any(part.began for part in self._parts):
             msg = f"no shard could begin: {ends[0].lost}"
@@ -186,6 +197,8 @@ class ShardedTests:
             if part.state == "kept" and part.pod:
                 notes += job.release(self._keeper(part.pod), stop)
                 part.state = "over"
+        for release in self._released:
+            notes += release.result()
         return tuple(notes)
 
     def data(self) -> dict[str, Path]:
@@ -202,23 +215,22 @@ class ShardedTests:
         """Return a container that is there still, with the tests and their packages."""
         return next((self._keeper(part.pod) for part in self._parts if part.state == "kept" and part.pod), None)
 
-    def _go_on(self, part: _Part, seen: JobPods, pool: ThreadPoolExecutor) -> None:
+    def _go_on(self, part: _Part, seen: JobPods, pool: ThreadPoolExecutor, leaving: ThreadPoolExecutor) -> None:
         """Have a part take its next step, where it can."""
         try:
             match part.state:
                 case "waiting":
                     self._begin(part, seen, pool)
-                case "sending" if part.work and part.work.done():
-                    part.began = part.work.result()
-                    part.state = "running"
+                case "sending" | "trying" if part.work and part.work.done():
+                    self._began(part, part.work.result())
+                case "sending" | "trying" if part.pod:
+                    # What it waits for may never come.
+                    self._refuse_failed(part.pod)
                 case "running":
                     self._end(part, seen, pool)
                 case "fetching" if part.work and part.work.done():
                     part.end.notes += part.work.result()
-                    self._let_go(part, pool)
-                case "releasing" if part.work and part.work.done():
-                    part.end.notes += part.work.result()
-                    part.state, self._moved = "over", time.monotonic()
+                    self._let_go(part, leaving)
         except job.NotStarted as error:
             if part.again == job.AGAIN or self._spec.at_once not in {0, self._spec.shards}:
                 self._lose(part, str(error))
@@ -268,16 +280,38 @@ class ShardedTests:
         if seen.is_gone(pod):
             self._lose(part, f"its pod {pod.metadata.name} was deleted before it had tests")
             return
+        states = self._refuse_failed(pod)
+        is_told = all(state and state.running for state in states)
+        send: Callable[..., float | None] = job.send_to if is_told else job.try_to_send
+        if is_told:
+            part.state, self._moved = "sending", time.monotonic()
+        else:
+            self._refuse_waiting(part, pods.state(pod))
+            if not _may_be_there(part) or time.monotonic() - part.tried < GLANCE:
+                return
+            part.state, part.tried, part.tries = "trying", time.monotonic(), part.tries + 1
+        given = self._given.to_shard(self._spec, part.shard)
+        part.work = self._submit(pool, seen, self._send, send, part.shard, pod, given)
+
+    def _began(self, part: _Part, began: float | None) -> None:
+        """Take that a part has its tests, or that its pod was not there to take them."""
+        if began is None:
+            part.state = "waiting"
+        else:
+            part.began, part.state, self._moved = began, "running", time.monotonic()
+
+    @staticmethod
+    def _refuse_failed(pod: V1Pod) -> list[V1ContainerState | None]:
+        """Return the states of a pod's containers.
+
+        Raises:
+            RunError: They will not begin.
+        """
         states = [pods.container_state(pod, name) for name in (job.RUNNER, job.KEEPER)]
         job.refuse_unstarted(*states)
         if reason := pods.failure(pod):
             raise job.failure_of(pod)(reason)
-        if not all(state and state.running for state in states):
-            self._refuse_waiting(part, pods.state(pod))
-            return
-        given = self._given.to_shard(self._spec, part.shard)
-        part.state, part.work = "sending", self._submit(pool, seen, self._send, part.shard, pod, given)
-        self._moved = time.monotonic()
+        return states
 
     def _begin_again(self, part: _Part, why: str) -> None:
         """Have the Job make one more pod, for a shard whose pod a node could not start: nothing has run in that."""
@@ -287,14 +321,14 @@ class ShardedTests:
         self._apis.ask(
             f"Job {name}", lambda: self._apis.batch.patch_namespaced_job(name, spec.namespace, more), stop=self._stop
         )
-        part.index, part.pod, part.state, part.again = self._made, None, "waiting", part.again + 1
+        part.index, part.pod, part.state, part.again, part.tries = self._made, None, "waiting", part.again + 1, 0
         part.end.notes += (f"{part.shard}: tried again: {why}",)
         self._made, self._moved = count, time.monotonic()
 
     def _refuse_waiting(self, part: _Part, state: str) -> None:
         """Give up a pod that waits while no other of the run moves on: nothing makes room for it."""
         limit = self._spec.timeouts.services
-        if any(each.state not in {"waiting", "over", "kept"} for each in self._parts):
+        if any(each.state not in {"waiting", "trying", "over", "kept"} for each in self._parts):
             self._moved = time.monotonic()
         elif time.monotonic() - self._moved > limit:
             self._lose(part, f"its pod did not begin in {limit} s: {state}")
@@ -327,15 +361,16 @@ class ShardedTests:
         else:
             part.lost_nodes.refuse(pod)
 
-    def _let_go(self, part: _Part, pool: ThreadPoolExecutor) -> None:
+    def _let_go(self, part: _Part, leaving: ThreadPoolExecutor) -> None:
         """Let a pod end whose results are here; the last one stays, for what all of them measured is combined there."""
         assert part.pod  # noqa: S101 - it had its tests
         if self._queue:
             self._queue.end(part.shard.index, whole=part.end.exit_code in PYTESTS_CODES)
         has_kept = any(each.state == "kept" for each in self._parts)
-        is_waited_for = any(each.state == "waiting" for each in self._parts)
+        is_waited_for = any(each.state in {"waiting", "trying"} for each in self._parts)
         if has_kept or is_waited_for:
-            part.state, part.work = "releasing", pool.submit(job.release, self._keeper(part.pod), self._stop)
+            self._released.append(leaving.submit(job.release, self._keeper(part.pod), self._stop))
+            part.state, self._moved = "over", time.monotonic()
         else:
             part.state = "kept"
 
@@ -347,7 +382,7 @@ class ShardedTests:
         if kind != RunError.kind:
             part.end.problem = Problem(kind, f"{part.shard}: {why}")
 
-    def _send(self, shard: Shard, pod: V1Pod, given: Given) -> float:
+    def _send(self, send: Callable[..., float | None], shard: Shard, pod: V1Pod, given: Given) -> float | None:
         part = shard.part(
             together=self._spec.keep_together,
             durations=DURATIONS_FILE,
@@ -357,7 +392,7 @@ class ShardedTests:
         files = {PART_FILE: part, DURATIONS_FILE: json.dumps(self._spec.durations)}
         own = {reporter.ENV_SHARD: PART_FILE, "COVERAGE_FILE": f"{contract.RESULTS_DIR}/{DATA}"}
         told = given.with_more(own, ("-p", reporter.SHARD))
-        return job.send_to(self._apis, self._spec, told, pod, self._stop, files)
+        return send(self._apis, self._spec, told, pod, self._stop, files)
 
     def _fetch(self, shard: Shard, pod: V1Pod, timeout: float, stop: threading.Event | None = None) -> tuple[str, ...]:
         folder = self._folder(shard)
@@ -374,3 +409,8 @@ class ShardedTests:
 
     def _keeper(self, pod: V1Pod) -> Container:
         return Container(self._apis, self._spec.namespace, pod.metadata.name, job.KEEPER)
+
+
+def _may_be_there(part: _Part) -> bool:
+    """Tell whether the pod of a part may run, though its node has not told."""
+    return part.state == "waiting" and part.pod is not None and bool(part.pod.spec.node_name) and part.tries < TRIES

@@ -9,6 +9,8 @@ import threading
 import time
 from collections import Counter
 from decimal import Decimal
+from functools import partial
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -101,7 +103,7 @@ class Cluster:
     def listing(self) -> client.V1PodList:
         """Return those that are there."""
         metadata = client.V1ListMeta(resource_version="1")
-        return client.V1PodList(items=[each for each in self.pods.values() if each], metadata=metadata)
+        return client.V1PodList(items=[each for each in list(self.pods.values()) if each], metadata=metadata)
 
     def run(self, command: list[str]) -> Iterable[tuple[int, bytes]]:
         """Take an order, hand results out, or let a pod end."""
@@ -146,6 +148,7 @@ def orders(monkeypatch: pytest.MonkeyPatch, there: Cluster) -> Iterator[list[tup
         return time.monotonic()
 
     monkeypatch.setattr(job, "send_to", send)
+    monkeypatch.setattr(job, "try_to_send", lambda *_: None)
     return given
 
 
@@ -231,7 +234,9 @@ def test_one_stays_for_coverage(spec: RunSpec, there: Cluster, orders: list[Any]
     """All pods but one are let go when their results are here: that one makes the report of what all covered."""
     tests, _ = run(there, spec, tmp_path)
     assert len(orders) == 3
-    assert len(there.released) == 2
+    poll.wait_until(
+        "two pods that are let go", lambda: None if len(there.released) == 2 else "others", timeout=10, interval=0.01
+    )
     assert tests.kept()
     assert tests.rest(timeout=10) == ()
     assert len(there.released) == 3
@@ -305,11 +310,32 @@ def test_pods_that_cannot_begin(spec: RunSpec, there: Cluster, tmp_path: Path) -
         run(there, spec, tmp_path)
 
 
+@pytest.mark.usefixtures("orders")
 def test_pods_that_wait_for_ever(spec: RunSpec, there: Cluster, tmp_path: Path) -> None:
     """Pods that nothing makes room for are given up when their time is over."""
     there.pods = {index: pod(index, PENDING, PENDING) for index in range(3)}
     with pytest.raises(RunError, match="no shard could begin: its pod did not begin in 1 s"):
         run(there, spec, tmp_path)
+
+
+def test_pods_whose_nodes_have_not_told(
+    spec: RunSpec, there: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pod has its tests as soon as it takes them: that it runs its node tells a second later."""
+    monkeypatch.setattr(sharded, "GLANCE", 0.01)
+    there.pods = {index: pod(index, PENDING, PENDING) for index in range(3)}
+    answers = {index: [HTTPStatus.NOT_FOUND, HTTPStatus.INTERNAL_SERVER_ERROR] for index in range(3)}
+
+    def answer(index: int) -> HTTPStatus | None:
+        if answers[index]:
+            return answers[index].pop(0)
+        there.pods[index] = pod(index, ended(0))
+        return None
+
+    for index in range(3):
+        there.api.objects[f"{PODS}/{TESTS_JOB}-{index}-x/exec"] = partial(answer, index)
+    _, ends = run(there, spec, tmp_path)
+    assert [(end.exit_code, end.lost, end.notes) for end in ends] == [(0, "", ())] * 3
 
 
 def test_told_to_stop(spec: RunSpec, there: Cluster, tmp_path: Path) -> None:
