@@ -73,6 +73,5 @@ class system:  # noqa: N801 - it stands for the module `os`
         Raises:
             OSError: It can't be written.
         """
-        while data:
-            written = cls.pwrite(descriptor, data, place)
+        while (written := cls.pwrite(descriptor, data, place)) < len(data):
             data, place = data[written:], place + written

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import ExitStack
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _LAST: Final = "teardown"
 _PHASES: Final = frozenset({"setup", "call", _LAST})
 """pytest-xdist has one more, of a test whose worker is gone."""
+_MORE: Final = frozenset({"peak_memory_bytes", "baseline_seconds", "slower"})
+"""What a report may tell beside its CPU seconds, by the names that a test's own figures have."""
 
 
 class Reporting:
@@ -46,7 +48,7 @@ class Reporting:
         self._update = update
         self._notes: list[str] = []
         self._performance: Performance | None = None
-        self._reports: dict[tuple[str, str | None], dict[str, pytest.TestReport]] = {}
+        self._running: dict[tuple[str, str | None], TestPerformance] = {}
         self._tests: list[TestPerformance] = []
         self._stack = ExitStack()
         self._sampler = Sampler({})
@@ -65,10 +67,14 @@ class Reporting:
         """Note a phase, and with the last one the test."""
         if report.when not in _PHASES:
             return
-        key = (report.nodeid, getattr(report, "worker_id", None))
-        self._reports.setdefault(key, {})[report.when] = report
+        nodeid, worker = report.nodeid, getattr(report, "worker_id", None)
+        test = self._running.get((nodeid, worker))
+        if test is None:
+            test = TestPerformance(id=nodeid, outcome="passed", worker=worker, seconds=Phases())
+            self._running[nodeid, worker] = test
+        _note(test, report.when, report)
         if report.when == _LAST:
-            self._tests.append(_test(key[1], self._reports.pop(key)))
+            self._tests.append(self._running.pop((nodeid, worker)))
             self._sampler.sample()
 
     @pytest.hookimpl(trylast=True)
@@ -128,25 +134,15 @@ class Reporting:
             self._notes.append(f"there are no baselines in {self._file} yet; --update-baselines writes them")
 
 
-def _test(worker: str | None, reports: Mapping[str, pytest.TestReport]) -> TestPerformance:
-    seconds, cpu, outcomes = dict[str, float](), dict[str, float](), set[str]()
-    figures: dict[str, Any] = {}
-    for when, report in reports.items():
-        of_phase = getattr(report, FIGURES, {})
-        seconds[when] = round(report.duration, 6)
-        if of_phase:
-            cpu[when] = round(of_phase["cpu_seconds"], 6)
-        outcomes.add(report.outcome)
-        figures |= of_phase
-    # A plugin that repeats tests has outcomes of its own.
-    failed = outcomes - {"passed", "skipped"}
-    return TestPerformance(
-        id=reports[_LAST].nodeid,
-        outcome="failed" if failed else "skipped" if "skipped" in outcomes else "passed",
-        worker=worker,
-        seconds=Phases(**seconds),
-        cpu_seconds=Phases(**cpu),
-        peak_memory_bytes=figures.get("peak_memory_bytes"),
-        baseline_seconds=figures.get("baseline_seconds"),
-        slower=figures.get("slower", False),
-    )
+def _note(test: TestPerformance, phase: str, report: pytest.TestReport) -> None:
+    """Note a phase of a test. Nothing here is done twice: it comes three times with every test."""
+    setattr(test.seconds, phase, round(report.duration, 6))
+    if report.outcome == "skipped":
+        test.outcome = "failed" if test.outcome == "failed" else "skipped"
+    elif report.outcome != "passed":
+        # A plugin that repeats tests has outcomes of its own.
+        test.outcome = "failed"
+    if figures := getattr(report, FIGURES, None):
+        setattr(test.cpu_seconds, phase, round(figures["cpu_seconds"], 6))
+        for name in _MORE & figures.keys():
+            setattr(test, name, figures[name])
