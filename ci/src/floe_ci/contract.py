@@ -16,6 +16,11 @@ ENV_NAMESPACE: Final = "FLOE_NAMESPACE"
 ENV_RESULTS_DIR: Final = "FLOE_RESULTS_DIR"
 ENV_SERVICES_DIR: Final = "FLOE_SERVICES_DIR"
 """Where services run as processes of this machine: a folder with the id of each, in `<service>.pid`."""
+ENV_GATE: Final = "FLOE_CI_GATE"
+"""Names the file descriptor at which a test process waits until its services are ready, when its plugins are loaded.
+
+A byte says that they are.
+"""
 
 TIMEOUTS: Final = {"job": 3600, "test": 300, "services": 600, "probe": 30, "migration": 300}
 """How long a thing may take, in seconds, unless the repository says otherwise."""

@@ -13,6 +13,8 @@ ENV_RUN_ID: Final = "FLOE_RUN_ID"
 ENV_TIER: Final = "FLOE_TIER"
 ENV_NAMESPACE: Final = "FLOE_NAMESPACE"
 ENV_RESULTS_DIR: Final = "FLOE_RESULTS_DIR"
+ENV_GATE: Final = "FLOE_CI_GATE"
+"""There while a test process waits for its services, before it loads anything of the tests."""
 ENV_SERVICES_DIR: Final = "FLOE_SERVICES_DIR"
 """Where services run as processes of this machine: a folder with the id of each, in `<service>.pid`."""
 

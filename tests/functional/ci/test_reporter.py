@@ -67,7 +67,19 @@ class Suite:
         return {event["name"]: event["outcome"] for event in self.lines() if event["event"] == "ended"}
 
 
-GATE = "import os\nopen('loaded', 'w').close()\ndef test_x(): assert 'FLOE_CI_GATE' not in os.environ"
+GATE = """
+import os, early
+open('loaded', 'w').close()
+def test_x():
+    assert early.has_waited == ['early']
+    assert 'FLOE_CI_GATE' not in os.environ
+"""
+EARLY = """
+import os
+has_waited = []
+def pytest_load_initial_conftests():
+    has_waited.extend(['early'] if 'FLOE_CI_GATE' in os.environ else ['late'])
+"""
 
 
 @pytest.fixture
@@ -384,10 +396,14 @@ def test_coverage_has_nothing_of_ours(suite: Suite, workers: tuple[str, ...], mo
 
 @pytest.mark.parametrize("opened", [True, False], ids=["opened", "left"])
 def test_gate(suite: Suite, *, opened: bool) -> None:
-    """A pytest that is started before services are ready loads tests once it is let go; left by who would, it ends."""
+    """A pytest that is started before services are ready loads tests once it is let go; left by who would, it ends.
+
+    Its plugins are loaded before, and may load more.
+    """
     (suite.folder / "test_it.py").write_text(GATE)
+    (suite.folder / "early.py").write_text(EARLY)
     reading, writing = os.pipe()
-    command = [sys.executable, "-m", "pytest", *PLAIN]
+    command = [sys.executable, "-m", "pytest", *PLAIN, "-p", "early"]
     environment = {**suite.environment(suite.events), "FLOE_CI_GATE": str(reading)}
     with subprocess.Popen(command, cwd=suite.folder, env=environment, pass_fds=[reading]) as started:
         os.close(reading)

@@ -191,7 +191,7 @@ class LocalStay:
             arguments = ("-p", reporter.SHARD, *arguments)
         environment["PYTHONPATH"] = path
         if gate is not None:
-            environment[reporter.ENV_GATE] = str(gate)
+            environment[contract.ENV_GATE] = str(gate)
         command = (str(self._python / "bin" / "python"), "-m", "pytest", *arguments)
         with (folder / LOG).open("wb") as output:
             reading, writing = self._terminal or (asyncio.subprocess.DEVNULL, output.fileno())

@@ -19,8 +19,6 @@ COVERAGE: Final = "coverage.json"
 """What it leaves: how coverage is measured, for `floe_ci_coverage.py`."""
 ENV_EVENTS: Final = "FLOE_CI_EVENTS"
 """Names the file that it tells of the tests in."""
-ENV_GATE: Final = "FLOE_CI_GATE"
-"""Names the file descriptor at which it waits before it lets pytest go on: a byte says that services are ready."""
 FOLDER: Final = Path(__file__).parent
 """Has to be on the tests' PYTHONPATH, or the plugin in another folder that is."""
 

@@ -29,17 +29,17 @@ _RETRIED = ("rerun", "retried")
 """The outcomes that plugins give to an attempt that isn't the last."""
 
 
-def wait_at_gate() -> None:
-    """Wait until services are ready, where pytest was started before; nothing of the tests has been loaded yet."""
+def pytest_load_initial_conftests() -> None:
+    """Wait until services are ready, where pytest was started before: plugins are loaded, and nothing of the tests is.
+
+    Those that load more while there is time do so before: of such functions, the first one that is known is called last.
+    """
     gate = os.environ.pop(GATE, "")
     if gate:
         opened = os.read(int(gate), 1)
         os.close(int(gate))
         if not opened:
             os._exit(1)  # whoever was to open it is gone
-
-
-wait_at_gate()
 
 
 def pytest_configure(config: pytest.Config) -> None:
