@@ -221,6 +221,8 @@ class Answering(Handler):
 
     def answer(self, what: object) -> None:
         """Send an object as JSON, or a refusal."""
+        if isinstance(what, client.V1PodList) and what.metadata is None:
+            what.metadata = client.V1ListMeta(resource_version="1")
         if isinstance(what, tuple):
             status, message = what
             self.send_json({"kind": "Status", "message": message}, status)

@@ -66,6 +66,8 @@ REMOVING: Final = 120.0
 """Seconds until a pod that could not start must be gone."""
 LOOK: Final = 0.2
 """Seconds between two looks at whether the tests have ended."""
+ASK: Final = 1.0
+"""Seconds until the cluster is asked again of tests that have not told of their end: that takes some of their time."""
 GLANCE: Final = 0.1
 """Seconds between two looks at whether the pod can be sent the tests."""
 MARK: Final = 10.0
@@ -318,8 +320,14 @@ def wait_for_end(apis: Apis, spec: RunSpec, ends: order.Ends, stop: threading.Ev
     ended: list[TestsPod] = []
     seen: list[V1Pod] = []
     lost, signalled = nodes.Lost(apis), Signalled()
+    asked = -ASK
 
     def observe() -> str | None:
+        nonlocal asked
+        now = time.monotonic()
+        if seen and not ended and not ends.is_told(seen[-1].metadata.name) and now - asked < ASK:
+            return pods.state(seen[-1])
+        asked = now
         found = job_pod(apis, spec)
         if found is None:
             if seen:

@@ -91,6 +91,10 @@ class Ends:
         self.changed()
         return True
 
+    def is_told(self, pod: str) -> bool:
+        """Tell whether a pod's tests have ended, as it told itself."""
+        return pod in self._succeeded
+
     def has_succeeded(self, pod: str) -> bool:
         """Tell whether a pod's tests have succeeded, as it told itself."""
         return self._succeeded.get(pod, False)

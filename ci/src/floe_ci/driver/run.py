@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Final, Self
 
@@ -20,6 +21,7 @@ from floe_ci.driver.ready import wait_for_dns, wait_for_services
 from floe_ci.driver.room import Room, require_room
 from floe_ci.driver.sharded import ShardedTests
 from floe_ci.driver.usage import Usage
+from floe_ci.driver.watched import WatchedPods
 from floe_ci.errors import RunError
 from floe_ci.manifests import Manifests
 
@@ -404,15 +406,20 @@ class Watcher:
                 follower.finish(max(over - time.monotonic(), 0.0))
 
     def _watch(self) -> None:
-        theirs = addons.selector(self._spec)
-        is_last = False
-        while not is_last:
-            is_last = self._over.wait(LOOK)
-            try:
-                found = self._apis.pods(self._spec.namespace)
-                self._follower.look([pod for pod in found if not job.is_of_another(pod, self._spec)])
+        ours = WatchedPods(self._apis, self._spec.namespace, goes_on=True)
+        theirs = {
+            namespace: WatchedPods(self._apis, namespace, addons.selector(self._spec), goes_on=True)
+            for namespace in self._beside
+        }
+        with ExitStack() as stack:
+            for each in (ours, *theirs.values()):
+                stack.enter_context(each)
+            is_last = False
+            while not is_last:
+                is_last = self._over.wait(LOOK)
+                if is_last:
+                    for each in (ours, *theirs.values()):
+                        each.ask()
+                self._follower.look([pod for pod in ours.all() if not job.is_of_another(pod, self._spec)])
                 for namespace, follower in self._beside.items():
-                    follower.look(self._apis.pods(namespace, theirs))
-            except (client.ApiException, urllib3.exceptions.HTTPError, ValueError):
-                # The next look may succeed; the run itself notices a cluster that is gone, or that talks nonsense.
-                continue
+                    follower.look(theirs[namespace].all())

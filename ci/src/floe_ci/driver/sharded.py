@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from floe_ci import contract, reporter, shards
 from floe_ci.driver import job, nodes, order, pods, poll
 from floe_ci.driver.execute import Broken, Container, run
-from floe_ci.driver.job_pods import JobPods
+from floe_ci.driver.watched import JobPods
 from floe_ci.ends import Problem
 from floe_ci.errors import RunError
 

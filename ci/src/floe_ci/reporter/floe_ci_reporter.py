@@ -32,7 +32,7 @@ _RETRIED = ("rerun", "retried")
 def pytest_load_initial_conftests() -> None:
     """Wait until services are ready, where pytest was started before: plugins are loaded, and nothing of the tests is.
 
-    Those that load more while there is time do so before: of such functions, the first one that is known is called last.
+    Those that load more while there is time do so before: of such functions, the first one known is called last.
     """
     gate = os.environ.pop(GATE, "")
     if gate:

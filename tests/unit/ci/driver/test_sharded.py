@@ -20,10 +20,10 @@ from floe_ci import reporter, shards
 from floe_ci.config import Timeouts
 from floe_ci.driver import job, order, poll, sharded
 from floe_ci.driver.deploy import Given
-from floe_ci.driver.job_pods import INDEX
 from floe_ci.driver.pods import JOB_NAME, TESTS_JOB
 from floe_ci.driver.room import Room, exceeded, left, needs, needs_of_all, require_room
 from floe_ci.driver.sharded import HANDED_FILE, PART_FILE, ShardedTests
+from floe_ci.driver.watched import INDEX
 from floe_ci.errors import RunError, UserError
 from floe_ci.live import LiveTests
 from floe_ci.manifests import Manifests, containers

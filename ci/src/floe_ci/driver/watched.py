@@ -1,8 +1,9 @@
-"""The pods of one Job, as the cluster tells of them: one watch, however many there are."""
+"""Pods as the cluster tells of them: one watch, however many there are, and nothing is asked where nothing changes."""
 
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, Self
 
@@ -28,15 +29,31 @@ AGAIN: Final = 1.0
 """Seconds before the cluster is asked again that did not answer."""
 
 
-class JobPods:
-    """The first pod of each index, as it was seen last; one that is gone stays known as gone."""
+class WatchedPods:
+    """The pods of a namespace that a label selects, as they were seen last; one that is gone stays known as gone."""
 
-    def __init__(self, apis: Apis, namespace: str, selector: str, stop: threading.Event | None = None) -> None:
-        """Prepare; the cluster is not asked yet."""
+    def __init__(
+        self,
+        apis: Apis,
+        namespace: str,
+        selector: str = "",
+        stop: threading.Event | None = None,
+        *,
+        goes_on: bool = False,
+    ) -> None:
+        """Prepare; the cluster is not asked yet.
+
+        Args:
+            apis: The cluster's.
+            namespace: Where they are.
+            selector: The label; empty: all.
+            stop: Ends it when it is set.
+            goes_on: Whether it asks again for ever where the cluster does not tell; as a rule whoever looks is told.
+        """
         self._apis, self._namespace, self._selector = apis, namespace, selector
-        self._stop = stop
+        self._stop, self._goes_on = stop, goes_on
         self._over = threading.Event()
-        self._pods: dict[int, V1Pod] = {}
+        self._there: dict[str, V1Pod] = {}
         self._gone: set[str] = set()
         self._changed = threading.Condition()
         self._news = True
@@ -68,9 +85,15 @@ class JobPods:
             if self._error:
                 raise self._error
 
-    def get(self, index: int) -> V1Pod | None:
-        """Return the pod of an index, as it was seen last; None: there has been none."""
-        return self._pods.get(index)
+    def all(self) -> list[V1Pod]:
+        """Return those that are there."""
+        return list(self._there.values())
+
+    def ask(self) -> None:
+        """Ask the cluster now, and once: what it does not tell may be told by the watch still."""
+        with suppress(client.ApiException, urllib3.exceptions.HTTPError, ValueError):
+            for pod in self._apis.pods(self._namespace, self._selector):
+                self._take(pod)
 
     def is_gone(self, pod: V1Pod) -> bool:
         """Tell whether the cluster has no such pod any more, or is about to have none."""
@@ -85,26 +108,36 @@ class JobPods:
     def _keep_on(self) -> None:
         try:
             while not self._over.is_set():
-                self._list()
-                self._watch()
-        except RunError as error:
-            self._error = error
+                try:
+                    self._list()
+                    self._watch()
+                except RunError as error:
+                    if not self._goes_on:
+                        self._error = error
+                        return
+                    self._over.wait(AGAIN)
         except poll.Stopped:
             pass
         finally:
             self.wake()
 
     def _list(self) -> None:
-        listing = self._apis.ask(
-            "the tests' pods",
-            lambda: self._apis.core.list_namespaced_pod(self._namespace, label_selector=self._selector),
-            stop=self._stop,
-        )
-        there = {pod.metadata.uid for pod in listing.items}
-        for pod in listing.items:
+        try:
+            listing = self._apis.ask(
+                "pods",
+                lambda: self._apis.core.list_namespaced_pod(self._namespace, label_selector=self._selector),
+                stop=self._stop,
+            )
+            version, found = listing.metadata.resource_version, {pod.metadata.uid: pod for pod in listing.items}
+        except (AttributeError, TypeError, ValueError) as error:
+            msg = f"pods: the answer is no list of them: {error}"
+            raise RunError(msg) from error
+        left = self._there.keys() - found.keys()
+        for pod in found.values():
             self._take(pod)
-        self._gone.update(pod.metadata.uid for pod in self._pods.values() if pod.metadata.uid not in there)
-        self._version = listing.metadata.resource_version
+        for uid in left:
+            self._lose(uid)
+        self._version = version
         self.wake()
 
     def _watch(self) -> None:
@@ -122,13 +155,13 @@ class JobPods:
                     pod = change["object"]
                     self._take(pod)
                     if change["type"] == "DELETED":
-                        self._gone.add(pod.metadata.uid)
+                        self._lose(pod.metadata.uid)
                     self._version = pod.metadata.resource_version
                     self.wake()
                 self._over.wait(GLANCE)
             except client.ApiException as error:
                 if error.status in {HTTPStatus.FORBIDDEN, HTTPStatus.UNAUTHORIZED} and not self._apis.may_pass(error):
-                    msg = f"the tests' pods: {explain(error)}"
+                    msg = f"pods: {explain(error)}"
                     raise RunError(msg) from error
                 self._over.wait(0 if error.status == HTTPStatus.GONE else AGAIN)
                 return
@@ -137,6 +170,27 @@ class JobPods:
                 return
 
     def _take(self, pod: V1Pod) -> None:
+        self._there[pod.metadata.uid] = pod
+
+    def _lose(self, uid: str) -> None:
+        self._there.pop(uid, None)
+        self._gone.add(uid)
+
+
+class JobPods(WatchedPods):
+    """The first pod of each index of one Job."""
+
+    def __init__(self, apis: Apis, namespace: str, selector: str, stop: threading.Event | None = None) -> None:
+        """Prepare; the cluster is not asked yet."""
+        super().__init__(apis, namespace, selector, stop)
+        self._pods: dict[int, V1Pod] = {}
+
+    def get(self, index: int) -> V1Pod | None:
+        """Return the pod of an index, as it was seen last; None: there has been none."""
+        return self._pods.get(index)
+
+    def _take(self, pod: V1Pod) -> None:
+        super()._take(pod)
         index = int((pod.metadata.annotations or {}).get(INDEX, -1))
         known = self._pods.get(index)
         # A cluster that is too old for one pod an index makes a second, for which nobody has an order.
