@@ -52,10 +52,6 @@ class NotBegun(Broken):
     """The command could not be begun, which may be otherwise in a moment."""
 
 
-class NotThere(Broken):
-    """There is no such container; of one that a node is about to make, there is not yet."""
-
-
 @dataclass(frozen=True)
 class Container:
     """A container of a pod, in which commands can be run."""
@@ -86,8 +82,7 @@ class Execution:
 
         Raises:
             NotBegun: The cluster refuses, or does not answer.
-            NotThere: There is no such container.
-            Broken: It did not take what it was given.
+            Broken: There is no such container, or it did not take what it was given.
         """
         url, options = connection(self._container, command, stdin=bool(given))
         self._socket = websocket.WebSocket(sslopt=options.pop("sslopt"), skip_utf8_validation=True)
@@ -96,7 +91,7 @@ class Execution:
         except websocket.WebSocketBadStatusException as error:
             said = message_of(getattr(error, "resp_body", None)) or str(error)
             msg = f"the cluster refused to run a command: {said}"
-            raise (NotThere if error.status_code == HTTPStatus.NOT_FOUND else NotBegun)(msg) from error
+            raise (Broken if error.status_code == HTTPStatus.NOT_FOUND else NotBegun)(msg) from error
         except (websocket.WebSocketException, OSError) as error:
             msg = f"no connection for a command: {error}"
             raise NotBegun(msg) from error

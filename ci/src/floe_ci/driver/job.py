@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,7 +12,7 @@ from kubernetes.client import ApiException
 from floe_ci import contract, reporter
 from floe_ci.driver import closer, events, nodes, order, pods, poll
 from floe_ci.driver.apis import CALL
-from floe_ci.driver.execute import Broken, Container, NotBegun, NotThere, run
+from floe_ci.driver.execute import Broken, Container, NotBegun, run
 from floe_ci.driver.fetch import fetch
 from floe_ci.driver.problems import OutOfMemory, TimedOut
 from floe_ci.ends import Problem
@@ -74,11 +73,12 @@ MARK: Final = 10.0
 """Seconds to tell the keeper to end."""
 KEEP: Final = f"""\
 trap 'kill $! 2>/dev/null; exit 0' TERM
-tail --lines=+1 --follow=name --retry {order.EVENTS} 2>/dev/null &
+tail --lines=+1 --follow=name --retry --sleep-interval=0.1 {order.EVENTS} 2>/dev/null &
 until [ -e {contract.RESULTS_DIR}/{COLLECTED} ]; do sleep 0.2; done
 kill $!
 """
-"""What the keeper does: tell what the reporter writes, until the results are out."""
+"""What the keeper does: tell what the reporter writes, until the results are out. Of a file that is not there in the
+beginning, `tail` looks every so often whether it has grown."""
 
 
 class NotStarted(RunError):  # noqa: N818 - what became of the pod, not of the run
@@ -241,65 +241,22 @@ def send_to(  # noqa: PLR0913, PLR0917 - what is sent, and to whom
         RunError: The cluster refuses.
         Stopped: It was told to stop.
     """
-    order_of = sender(apis, spec, given, pod, files, stop)
+    runner = next(each for each in pod.spec.containers if each.name == RUNNER)
+    own = {each.name for each in runner.env or ()}
+    environment = {name: value for name, value in given.environment.items() if name not in own}
+    keeper = Container(apis, spec.namespace, pod.metadata.name, KEEPER)
     try:
         # An API that is away for a moment is no reason to begin anew.
         return apis.ask(
             "the tests' order",
-            order_of,
+            lambda: order.send(keeper, spec.tests, command_of(spec, given.arguments), environment, stop, files=files),
             timeout=poll.PATIENCE + order.SENDING,
             is_passing=lambda error: isinstance(error, NotBegun),
             stop=stop,
         )
     except Broken as error:
-        raise not_sent(error) from error
-
-
-def try_to_send(  # noqa: PLR0913, PLR0917 - as above
-    apis: Apis,
-    spec: RunSpec,
-    given: Given,
-    pod: V1Pod,
-    stop: threading.Event | None = None,
-    files: Mapping[str, str] | None = None,
-) -> float | None:
-    """Send the tests to a pod that may not be there yet: a node tells of a container a second after it has begun.
-
-    Returns:
-        When they began, as a time of `time.monotonic`; None: nobody has taken them.
-
-    Raises:
-        NotStarted: It did not take all of them; nothing has run in it.
-        Stopped: It was told to stop.
-    """
-    try:
-        return sender(apis, spec, given, pod, files, stop)()
-    except (NotBegun, NotThere):
-        return None
-    except Broken as error:
-        raise not_sent(error) from error
-
-
-def sender(  # noqa: PLR0913, PLR0917 - as above
-    apis: Apis,
-    spec: RunSpec,
-    given: Given,
-    pod: V1Pod,
-    files: Mapping[str, str] | None,
-    stop: threading.Event | None,
-) -> Callable[[], float]:
-    """Return what sends the tests to a pod, with the order to run them, and says when they began."""
-    runner = next(each for each in pod.spec.containers if each.name == RUNNER)
-    own = {each.name for each in runner.env or ()}
-    environment = {name: value for name, value in given.environment.items() if name not in own}
-    keeper = Container(apis, spec.namespace, pod.metadata.name, KEEPER)
-    command = command_of(spec, given.arguments)
-    return partial(order.send, keeper, spec.tests, command, environment, stop, files=files)
-
-
-def not_sent(error: Broken) -> NotStarted:
-    """Return that the tests could not be sent, and why."""
-    return NotStarted(f"the tests could not be sent to their pod: {error}")
+        msg = f"the tests could not be sent to their pod: {error}"
+        raise NotStarted(msg) from error
 
 
 def wait_for_end(apis: Apis, spec: RunSpec, ends: order.Ends, stop: threading.Event | None = None) -> TestsPod:

@@ -33,8 +33,9 @@ ENDED: Final = '{"event": "process ended"}'
 """The last line there otherwise: nothing more is told after it."""
 HEARD: Final = 10.0
 """Seconds for which that line is waited for when the node says that the process has ended."""
-MEMORY: Final = "/sys/fs/cgroup/memory.events"
-"""Where a container reads how many of its processes were killed for the memory they took."""
+MEMORY: Final = ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control")
+"""Where a container reads how many of its processes were killed for the memory they took, by the kernel's version 2 of
+control groups and by version 1."""
 WAIT: Final = f"""\
 import json, os, signal, subprocess
 from contextlib import suppress
@@ -53,9 +54,10 @@ for path, text in order.get("files", {{}}).items():
 running = subprocess.Popen(order["command"], env={{**os.environ, **order["environment"]}})
 code = running.wait()
 last = '{ENDED}'
-with suppress(OSError), open("{MEMORY}") as memory:
-    if code == 0 and "oom_kill 0\\n" in memory.readlines():
-        last = '{SUCCEEDED}'
+for path in {MEMORY}:
+    with suppress(OSError), open(path) as memory:
+        if code == 0 and "oom_kill 0\\n" in memory.readlines():
+            last = '{SUCCEEDED}'
 with suppress(OSError), open("{EVENTS}", "a") as events:
     print(file=events)
     print(last, file=events)

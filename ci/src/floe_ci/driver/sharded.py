@@ -36,10 +36,6 @@ AT_ONCE: Final = 8
 """Orders that are sent, and results that are fetched, at the same time."""
 LOOK: Final = 1.0
 """Seconds until the states are looked at again where the cluster tells nothing new."""
-GLANCE: Final = 0.2
-"""Seconds between two tries to send a pod its tests before its node tells that it runs."""
-TRIES: Final = 20
-"""How often that is tried: a pod that is not there by then waits for its image, or for something else."""
 FETCHING: Final = 540.0
 """Seconds that the results of one pod may take."""
 DATA: Final = ".coverage"
@@ -95,11 +91,7 @@ class _Part:
     index: int = 0
     """That of its pod: the shard's own, as long as no other pod has to take its place."""
     state: str = "waiting"
-    """Then `sending`, `running`, `fetching`; in the end `kept`, or `over`. Or `trying`, and `waiting` again."""
-    tried: float = 0.0
-    """When its pod was sent the tests that had not told yet that it runs."""
-    tries: int = 0
-    """How often that was."""
+    """Then `sending`, `running`, `fetching`; in the end `kept`, or `over`."""
     again: int = 0
     """How often another pod took the place of one that could not start."""
     began: float = 0.0
@@ -171,7 +163,7 @@ class ShardedTests:
                         part.pod = seen.get(part.index) or part.pod
                         self._go_on(part, seen, pool, leaving)
                         self._hand_out(part, seen, hands)
-                    seen.look(GLANCE if any(_may_be_there(part) for part in self._parts) else LOOK)
+                    seen.look(LOOK)
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
             hands.shutdown(wait=False, cancel_futures=True)
@@ -198,7 +190,8 @@ class ShardedTests:
                 notes += job.release(self._keeper(part.pod), stop)
                 part.state = "over"
         for release in self._released:
-            notes += release.result()
+            # One that was told to stop has nothing to tell.
+            notes += () if release.exception() else release.result()
         return tuple(notes)
 
     def data(self) -> dict[str, Path]:
@@ -221,9 +214,10 @@ class ShardedTests:
             match part.state:
                 case "waiting":
                     self._begin(part, seen, pool)
-                case "sending" | "trying" if part.work and part.work.done():
-                    self._began(part, part.work.result())
-                case "sending" | "trying" if part.pod:
+                case "sending" if part.work and part.work.done():
+                    part.began = part.work.result()
+                    part.state = "running"
+                case "sending" if part.pod:
                     # What it waits for may never come.
                     self._refuse_failed(part.pod)
                 case "running":
@@ -281,24 +275,13 @@ class ShardedTests:
             self._lose(part, f"its pod {pod.metadata.name} was deleted before it had tests")
             return
         states = self._refuse_failed(pod)
-        is_told = all(state and state.running for state in states)
-        send: Callable[..., float | None] = job.send_to if is_told else job.try_to_send
-        if is_told:
-            part.state, self._moved = "sending", time.monotonic()
-        else:
+        # The keeper comes after the runner.
+        if not (all(state and state.running for state in states) or seen.has_started(pod, job.KEEPER)):
             self._refuse_waiting(part, pods.state(pod))
-            if not _may_be_there(part) or time.monotonic() - part.tried < GLANCE:
-                return
-            part.state, part.tried, part.tries = "trying", time.monotonic(), part.tries + 1
+            return
         given = self._given.to_shard(self._spec, part.shard)
-        part.work = self._submit(pool, seen, self._send, send, part.shard, pod, given)
-
-    def _began(self, part: _Part, began: float | None) -> None:
-        """Take that a part has its tests, or that its pod was not there to take them."""
-        if began is None:
-            part.state = "waiting"
-        else:
-            part.began, part.state, self._moved = began, "running", time.monotonic()
+        part.state, part.work = "sending", self._submit(pool, seen, self._send, part.shard, pod, given)
+        self._moved = time.monotonic()
 
     @staticmethod
     def _refuse_failed(pod: V1Pod) -> list[V1ContainerState | None]:
@@ -321,14 +304,14 @@ class ShardedTests:
         self._apis.ask(
             f"Job {name}", lambda: self._apis.batch.patch_namespaced_job(name, spec.namespace, more), stop=self._stop
         )
-        part.index, part.pod, part.state, part.again, part.tries = self._made, None, "waiting", part.again + 1, 0
+        part.index, part.pod, part.state, part.again = self._made, None, "waiting", part.again + 1
         part.end.notes += (f"{part.shard}: tried again: {why}",)
         self._made, self._moved = count, time.monotonic()
 
     def _refuse_waiting(self, part: _Part, state: str) -> None:
         """Give up a pod that waits while no other of the run moves on: nothing makes room for it."""
         limit = self._spec.timeouts.services
-        if any(each.state not in {"waiting", "trying", "over", "kept"} for each in self._parts):
+        if any(each.state not in {"waiting", "over", "kept"} for each in self._parts):
             self._moved = time.monotonic()
         elif time.monotonic() - self._moved > limit:
             self._lose(part, f"its pod did not begin in {limit} s: {state}")
@@ -367,7 +350,7 @@ class ShardedTests:
         if self._queue:
             self._queue.end(part.shard.index, whole=part.end.exit_code in PYTESTS_CODES)
         has_kept = any(each.state == "kept" for each in self._parts)
-        is_waited_for = any(each.state in {"waiting", "trying"} for each in self._parts)
+        is_waited_for = any(each.state == "waiting" for each in self._parts)
         if has_kept or is_waited_for:
             self._released.append(leaving.submit(job.release, self._keeper(part.pod), self._stop))
             part.state, self._moved = "over", time.monotonic()
@@ -382,7 +365,7 @@ class ShardedTests:
         if kind != RunError.kind:
             part.end.problem = Problem(kind, f"{part.shard}: {why}")
 
-    def _send(self, send: Callable[..., float | None], shard: Shard, pod: V1Pod, given: Given) -> float | None:
+    def _send(self, shard: Shard, pod: V1Pod, given: Given) -> float:
         part = shard.part(
             together=self._spec.keep_together,
             durations=DURATIONS_FILE,
@@ -392,7 +375,7 @@ class ShardedTests:
         files = {PART_FILE: part, DURATIONS_FILE: json.dumps(self._spec.durations)}
         own = {reporter.ENV_SHARD: PART_FILE, "COVERAGE_FILE": f"{contract.RESULTS_DIR}/{DATA}"}
         told = given.with_more(own, ("-p", reporter.SHARD))
-        return send(self._apis, self._spec, told, pod, self._stop, files)
+        return job.send_to(self._apis, self._spec, told, pod, self._stop, files)
 
     def _fetch(self, shard: Shard, pod: V1Pod, timeout: float, stop: threading.Event | None = None) -> tuple[str, ...]:
         folder = self._folder(shard)
@@ -409,8 +392,3 @@ class ShardedTests:
 
     def _keeper(self, pod: V1Pod) -> Container:
         return Container(self._apis, self._spec.namespace, pod.metadata.name, job.KEEPER)
-
-
-def _may_be_there(part: _Part) -> bool:
-    """Tell whether the pod of a part may run, though its node has not told."""
-    return part.state == "waiting" and part.pod is not None and bool(part.pod.spec.node_name) and part.tries < TRIES

@@ -184,10 +184,36 @@ class JobPods(WatchedPods):
         """Prepare; the cluster is not asked yet."""
         super().__init__(apis, namespace, selector, stop)
         self._pods: dict[int, V1Pod] = {}
+        self._started: set[tuple[str, str]] = set()
+
+    def __enter__(self) -> Self:
+        """Begin to watch, and to hear of what starts."""
+        threading.Thread(target=self._hear_of_starts, daemon=True).start()
+        return super().__enter__()
 
     def get(self, index: int) -> V1Pod | None:
         """Return the pod of an index, as it was seen last; None: there has been none."""
         return self._pods.get(index)
+
+    def has_started(self, pod: V1Pod, container: str) -> bool:
+        """Tell whether a node has said that it has started a container: it does so up to a second before the status."""
+        return (pod.metadata.uid, f"spec.containers{{{container}}}") in self._started
+
+    def _hear_of_starts(self) -> None:
+        """Take events, for as long as the cluster tells of them: whoever may not see them goes by the status."""
+        with suppress(client.ApiException, urllib3.exceptions.HTTPError, ValueError, AttributeError):
+            told = watch.Watch()
+            while not self._over.is_set():
+                for change in told.stream(
+                    self._apis.core.list_namespaced_event,
+                    self._namespace,
+                    field_selector="involvedObject.kind=Pod,reason=Started",
+                    timeout_seconds=AT_ONCE,
+                ):
+                    about = change["object"].involved_object
+                    self._started.add((about.uid, about.field_path))
+                    self.wake()
+                self._over.wait(GLANCE)
 
     def _take(self, pod: V1Pod) -> None:
         super()._take(pod)

@@ -33,14 +33,14 @@ def tests(tmp_path: Path) -> bytes:
 @pytest.fixture
 def pod(tmp_path: Path) -> Path:
     """Return the folder that stands for a pod's root."""
-    for name in (order.APP, order.ORDER_DIR, contract.RESULTS_DIR, PurePath(order.MEMORY).parent):
-        (tmp_path / f"pod{name}").mkdir(parents=True)
+    for name in (order.APP, order.ORDER_DIR, contract.RESULTS_DIR, *(PurePath(each).parent for each in order.MEMORY)):
+        (tmp_path / f"pod{name}").mkdir(parents=True, exist_ok=True)
     return tmp_path / "pod"
 
 
 def there(pod: Path, script: str) -> str:
     """Return a script as it is in that folder."""
-    for name in (order.APP, order.ORDER_DIR, contract.RESULTS_DIR, order.MEMORY):
+    for name in (order.APP, order.ORDER_DIR, contract.RESULTS_DIR, *order.MEMORY):
         script = script.replace(name, f"{pod}{name}")
     return script
 
@@ -101,10 +101,13 @@ def test_end_while_it_waits(pod: Path) -> None:
         ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "oom_kill 0\n", 137, [order.ENDED]),
     ],
 )
-def test_end_is_told(pod: Path, script: str, memory: str | None, code: int, told: list[str]) -> None:
+@pytest.mark.parametrize("file", order.MEMORY, ids=["v2", "v1"])
+def test_end_is_told(  # noqa: PLR0913, PLR0917 - a case is five
+    pod: Path, file: str, script: str, memory: str | None, code: int, told: list[str]
+) -> None:
     """The runner ends with the code of the tests, and tells that, or of success, if none was killed for memory."""
     if memory is not None:
-        Path(there(pod, order.MEMORY)).write_text(memory, encoding="utf-8")
+        Path(there(pod, file)).write_text(memory, encoding="utf-8")
     events = Path(there(pod, order.EVENTS))
     events.write_text('{"event": "half a li', encoding="utf-8")
     asked = json.dumps({"command": [sys.executable, "-c", script], "environment": {}}).encode()

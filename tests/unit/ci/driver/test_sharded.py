@@ -9,8 +9,6 @@ import threading
 import time
 from collections import Counter
 from decimal import Decimal
-from functools import partial
-from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +40,7 @@ if TYPE_CHECKING:
 
 RUNNER = Path(__file__).parents[4] / "k8s" / "runner"
 MANIFESTS = "\n---\n".join((RUNNER / name).read_text() for name in ("access.yaml", "job.yaml"))
-PODS = "/api/v1/namespaces/ns/pods"
+PODS, EVENTS = "/api/v1/namespaces/ns/pods", "/api/v1/namespaces/ns/events"
 NOTHING = Manifests(())
 RUNNING = client.V1ContainerState(running=client.V1ContainerStateRunning())
 PENDING = client.V1ContainerState(waiting=client.V1ContainerStateWaiting(reason="ContainerCreating"))
@@ -148,7 +146,6 @@ def orders(monkeypatch: pytest.MonkeyPatch, there: Cluster) -> Iterator[list[tup
         return time.monotonic()
 
     monkeypatch.setattr(job, "send_to", send)
-    monkeypatch.setattr(job, "try_to_send", lambda *_: None)
     return given
 
 
@@ -310,7 +307,6 @@ def test_pods_that_cannot_begin(spec: RunSpec, there: Cluster, tmp_path: Path) -
         run(there, spec, tmp_path)
 
 
-@pytest.mark.usefixtures("orders")
 def test_pods_that_wait_for_ever(spec: RunSpec, there: Cluster, tmp_path: Path) -> None:
     """Pods that nothing makes room for are given up when their time is over."""
     there.pods = {index: pod(index, PENDING, PENDING) for index in range(3)}
@@ -318,24 +314,21 @@ def test_pods_that_wait_for_ever(spec: RunSpec, there: Cluster, tmp_path: Path) 
         run(there, spec, tmp_path)
 
 
-def test_pods_whose_nodes_have_not_told(
-    spec: RunSpec, there: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_status_that_is_late(
+    spec: RunSpec, there: Cluster, tmp_path: Path, orders: list[tuple[str, Given, dict[str, str]]]
 ) -> None:
-    """A pod has its tests as soon as it takes them: that it runs its node tells a second later."""
-    monkeypatch.setattr(sharded, "GLANCE", 0.01)
+    """A pod has its tests when its node says that it has started it: in the pod's status that stands a second later."""
     there.pods = {index: pod(index, PENDING, PENDING) for index in range(3)}
-    answers = {index: [HTTPStatus.NOT_FOUND, HTTPStatus.INTERNAL_SERVER_ERROR] for index in range(3)}
-
-    def answer(index: int) -> HTTPStatus | None:
-        if answers[index]:
-            return answers[index].pop(0)
-        there.pods[index] = pod(index, ended(0))
-        return None
-
-    for index in range(3):
-        there.api.objects[f"{PODS}/{TESTS_JOB}-{index}-x/exec"] = partial(answer, index)
+    about = [
+        client.V1ObjectReference(kind="Pod", uid=str(index), field_path=f"spec.containers{{{job.KEEPER}}}")
+        for index in range(3)
+    ]
+    metadata = client.V1ObjectMeta(name="started", namespace="ns", resource_version="1")
+    events = [client.CoreV1Event(metadata=metadata, involved_object=each, reason="Started") for each in about]
+    there.api.objects[EVENTS] = client.CoreV1EventList(items=events)
     _, ends = run(there, spec, tmp_path)
     assert [(end.exit_code, end.lost, end.notes) for end in ends] == [(0, "", ())] * 3
+    assert len(orders) == 3
 
 
 def test_told_to_stop(spec: RunSpec, there: Cluster, tmp_path: Path) -> None:
