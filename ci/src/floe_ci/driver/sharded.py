@@ -47,6 +47,8 @@ HANDED_FILE: Final = f"{contract.RESULTS_DIR}/{job.HANDED}"
 HAND_OUT: Final = 'head --bytes="$1" >> "$2"'
 HANDING: Final = 30.0
 """Seconds that it may take to hand something out to a pod."""
+LINGERING: Final = 2.0
+"""Seconds for which a pod stays whose results are here: to take it down would slow those that end with it."""
 PYTESTS_CODES: Final = range(6)
 """The exit codes of a pytest that came to an end of its own."""
 
@@ -95,6 +97,8 @@ class _Part:
     again: int = 0
     """How often another pod took the place of one that could not start."""
     began: float = 0.0
+    kept: float = 0.0
+    """When its results were here."""
     work: Future[Any] | None = None
     handing: Future[Any] | None = None
     """What is on its way to it."""
@@ -161,8 +165,9 @@ class ShardedTests:
                 while any(part.state not in {"over", "kept"} for part in self._parts):
                     for part in self._parts:
                         part.pod = seen.get(part.index) or part.pod
-                        self._go_on(part, seen, pool, leaving)
+                        self._go_on(part, seen, pool)
                         self._hand_out(part, seen, hands)
+                    self._let_go(leaving)
                     seen.look(LOOK)
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
@@ -185,10 +190,12 @@ class ShardedTests:
         for part, work in zip(left, works, strict=True):
             error = work.exception()
             notes += [f"{part.shard}: {str(error) or 'stopped'}"] if error else work.result()
+        leaving = ThreadPoolExecutor(AT_ONCE)
         for part in self._parts:
             if part.state == "kept" and part.pod:
-                notes += job.release(self._keeper(part.pod), stop)
+                self._released.append(leaving.submit(job.release, self._keeper(part.pod), stop))
                 part.state = "over"
+        leaving.shutdown(wait=True)
         for release in self._released:
             # One that was told to stop has nothing to tell.
             notes += () if release.exception() else release.result()
@@ -208,7 +215,7 @@ class ShardedTests:
         """Return a container that is there still, with the tests and their packages."""
         return next((self._keeper(part.pod) for part in self._parts if part.state == "kept" and part.pod), None)
 
-    def _go_on(self, part: _Part, seen: JobPods, pool: ThreadPoolExecutor, leaving: ThreadPoolExecutor) -> None:
+    def _go_on(self, part: _Part, seen: JobPods, pool: ThreadPoolExecutor) -> None:
         """Have a part take its next step, where it can."""
         try:
             match part.state:
@@ -224,7 +231,7 @@ class ShardedTests:
                     self._end(part, seen, pool)
                 case "fetching" if part.work and part.work.done():
                     part.end.notes += part.work.result()
-                    self._let_go(part, leaving)
+                    self._keep(part)
         except job.NotStarted as error:
             if part.again == job.AGAIN or self._spec.at_once not in {0, self._spec.shards}:
                 self._lose(part, str(error))
@@ -344,18 +351,21 @@ class ShardedTests:
         else:
             part.lost_nodes.refuse(pod)
 
-    def _let_go(self, part: _Part, leaving: ThreadPoolExecutor) -> None:
-        """Let a pod end whose results are here; the last one stays, for what all of them measured is combined there."""
-        assert part.pod  # noqa: S101 - it had its tests
+    def _keep(self, part: _Part) -> None:
+        """Note that a part's results are here."""
         if self._queue:
             self._queue.end(part.shard.index, whole=part.end.exit_code in PYTESTS_CODES)
-        has_kept = any(each.state == "kept" for each in self._parts)
-        is_waited_for = any(each.state == "waiting" for each in self._parts)
-        if has_kept or is_waited_for:
-            self._released.append(leaving.submit(job.release, self._keeper(part.pod), self._stop))
-            part.state, self._moved = "over", time.monotonic()
-        else:
-            part.state = "kept"
+        part.state, part.kept = "kept", time.monotonic()
+        self._moved = part.kept
+
+    def _let_go(self, leaving: ThreadPoolExecutor) -> None:
+        """Let pods end whose results are here; one of them stays, for what all of them measured is combined there."""
+        is_waited_for = any(part.state == "waiting" for part in self._parts)
+        kept = [part for part in self._parts if part.state == "kept"]
+        for part in kept if is_waited_for else kept[1:]:
+            if part.pod and (is_waited_for or time.monotonic() - part.kept >= LINGERING):
+                self._released.append(leaving.submit(job.release, self._keeper(part.pod), self._stop))
+                part.state = "over"
 
     def _lose(self, part: _Part, why: str, kind: ProblemKind = RunError.kind) -> None:
         if self._queue:

@@ -227,14 +227,28 @@ def test_each_has_its_part(spec: RunSpec, there: Cluster, orders: list[Any], tmp
     assert sorted(path.parent.name for path in tmp_path.glob("shards/*/junit.xml")) == ["1", "2", "3"]
 
 
-def test_one_stays_for_coverage(spec: RunSpec, there: Cluster, orders: list[Any], tmp_path: Path) -> None:
+def test_one_stays_for_coverage(
+    spec: RunSpec, there: Cluster, orders: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """All pods but one are let go when their results are here: that one makes the report of what all covered."""
+    monkeypatch.setattr(sharded, "LINGERING", 0.0)
     tests, _ = run(there, spec, tmp_path)
     assert len(orders) == 3
-    poll.wait_until(
-        "two pods that are let go", lambda: None if len(there.released) == 2 else "others", timeout=10, interval=0.01
-    )
+
+    def observe() -> str | None:
+        return None if len(there.released) == 2 else f"{len(there.released)} are let go"
+
+    poll.wait_until("two pods that are let go", observe, timeout=10, interval=0.01)
     assert tests.kept()
+    assert tests.rest(timeout=10) == ()
+    assert len(there.released) == 3
+
+
+@pytest.mark.usefixtures("orders")
+def test_pods_that_end_together(spec: RunSpec, there: Cluster, tmp_path: Path) -> None:
+    """Pods that end at the same time are let go when all results are here."""
+    tests, _ = run(there, spec, tmp_path)
+    assert there.released == []
     assert tests.rest(timeout=10) == ()
     assert len(there.released) == 3
 
