@@ -153,13 +153,19 @@ def test_tests_that_take_too_long_are_stopped(here: Here) -> None:
 
 
 def test_services_that_are_up_are_used(here_kept: Here) -> None:
-    """Between `up` and `down` a run uses the services that are there, and a second `up` changes nothing."""
+    """Between `up` and `down` a run uses the services that are there, and a second `up` changes nothing.
+
+    A run of more processes than they were made for has services of its own.
+    """
     assert here_kept.run("up", "--on", "local")[0] == 0
     running = lasting(here_kept)
     assert here_kept.run("up", "--on", "local")[0] == 0
     code, said = here_kept.run("test", "--on", "local", "--keyword", "listens")
     assert code == 0, said
     assert "left running" in said
+    code, said = here_kept.run("test", "--on", "local", "--keyword", "POSTGRES or expanded", "--shards", "2")
+    assert code == 0, said
+    assert "own ones, since those that are up were made for 1 of 2 shards" in said
     assert lasting(here_kept) == running
     assert here_kept.run("down", "--on", "local")[0] == 0
     assert here_kept.wait_until_clean() == ([], [])

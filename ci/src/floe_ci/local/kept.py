@@ -45,6 +45,8 @@ class Kept(BaseModel):
     worker: int
     """The process that keeps them running, and ends them when it is asked to."""
     services: tuple[str, ...]
+    shards: int = 1
+    """How many of a run's processes they were made to serve."""
     variables: dict[str, str]
     """How they are reached, passwords included."""
     environment: dict[str, str]

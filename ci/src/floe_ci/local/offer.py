@@ -7,6 +7,7 @@ from string import Template
 from typing import TYPE_CHECKING, Final
 
 from floe_ci import contract
+from floe_ci.catalog import per_shard
 from floe_ci.config import expand_environment
 from floe_ci.errors import UserError
 from floe_ci.local import lookup
@@ -66,6 +67,11 @@ class Offer:
     def services(self) -> tuple[str, ...]:
         """The names of the services that this machine can run."""
         return tuple(each.service.name for each in self.offered)
+
+    @property
+    def grows(self) -> bool:
+        """Whether one of these services has other settings for each further shard."""
+        return any(each.settings for each in per_shard(each.service for each in self.offered).values())
 
     @property
     def environment(self) -> dict[str, str]:

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from floe_ci.shards import Shard
 
 IN_USE: Final = "services: those that `floe-ci up --on local` left running"
+TOO_FEW: Final = "services: own ones, since those that are up were made for {made} of {wanted} shards"
 LEFT: Final = (
     "services: left running; the next `floe-ci test --on local` uses them, `floe-ci down --on local` ends them"
 )
@@ -75,6 +76,7 @@ class LocalStay:
         self._following: list[Following | Logs] = []
         self._queue: WorkQueue | None = None
         self._ahead: Ahead | None = None
+        self._count = 1
 
     async def enter(self) -> None:
         """Read what is asked for, and find the services: those that are kept, or own ones in a folder of the run's."""
@@ -89,8 +91,12 @@ class LocalStay:
                 unmet.refuse(request.source, plan.config, request.tier, by_paths=not request.selection.tests)
             if self._packages and self._packages.lock:
                 refuse_workers(plan.tier, request.selection, read_text(self._packages.lock) or "")
+        self._count = plan.shards_of_services(usable_processors())
         there = kept.find(request.source) if self._run.with_tests and not request.fresh else None
         there = there if there and set(offer.services) <= set(there.services) else None
+        if there and offer.grows and there.shards < self._count:
+            self._run.note(TOO_FEW.format(made=there.shards, wanted=self._count))
+            there = None
         for line in (IN_USE,) if there else first_lines(offer):
             self._run.note(line)
         if not self._run.with_tests or (request.keep and not there):
@@ -106,9 +112,8 @@ class LocalStay:
         assert self._offer  # noqa: S101 - the story enters first
         jobs = [self._install()] if self._run.with_tests else []
         if isinstance(self._there, Services):
-            plan = self._offer.plan
-            limit, count = plan.config.timeouts.services, plan.shards_of_services(usable_processors())
-            jobs.append(self._there.start(self._offer.offered, limit, self._run.folder.redactor.add, count))
+            limit = self._offer.plan.config.timeouts.services
+            jobs.append(self._there.start(self._offer.offered, limit, self._run.folder.redactor.add, self._count))
         elif self._there:
             self._run.folder.redactor.add(self._there.passwords)
         if self._there:
@@ -261,7 +266,7 @@ class LocalStay:
     async def leave(self, *, keep: bool, hurry: bool) -> None:  # noqa: ARG002 - to kill is quick enough
         """End every process and remove the folder; or live on with the services, until this is cancelled."""
         if keep and self._make_known and self._offer and isinstance(self._there, Services) and self._there.names:
-            self._make_known(record(self._offer, self._there))
+            self._make_known(record(self._offer, self._there, self._count))
             self._channel.stay()
             return
         if self._workspace:
@@ -435,12 +440,13 @@ def load_end() -> None:
     report.load()
 
 
-def record(offer: Offer, services: Services) -> Kept:
-    """Return what a later run has to know of services."""
+def record(offer: Offer, services: Services, count: int) -> Kept:
+    """Return what a later run has to know of services that were made for so many shards."""
     return Kept(
         source=offer.plan.request.source,
         worker=os.getpid(),
         services=offer.services,
+        shards=count,
         variables=services.variables,
         environment=variables.beside(offer, {**services.variables, contract.ENV_SERVICES_DIR: str(services.pids)}),
         passwords=services.passwords,
