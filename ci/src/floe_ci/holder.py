@@ -363,6 +363,8 @@ async def listening() -> AsyncIterator[tuple[socket.socket, Path]]:
     try:
         with socket.socket(socket.AF_UNIX) as server:
             server.bind(str(folder / "holder"))
+            # The cluster is known a moment before orders are answered: until then they wait.
+            server.listen()
             yield server, folder / "holder"
     finally:
         shutil.rmtree(folder, ignore_errors=True)

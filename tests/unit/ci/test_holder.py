@@ -96,6 +96,22 @@ async def test_socket() -> None:
     assert not path.parent.exists()
 
 
+@pytest.mark.timeout(30)
+async def test_order_before_any_is_answered() -> None:
+    """An order that comes before its holder answers any waits for that."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(await reader.readline())
+        writer.close()
+
+    async with holder.listening() as (server, path):
+        reader, writer = await asyncio.open_unix_connection(path)
+        writer.write(b"order\n")
+        async with await asyncio.start_unix_server(answer, sock=server):
+            assert await reader.readline() == b"order\n"
+        writer.close()
+
+
 def test_namespace() -> None:
     """Other tools that take the kubeconfig are in the services' namespace."""
     given = {"contexts": [{"name": "kind-floe", "context": {"cluster": "kind-floe", "user": "kind-floe"}}]}
