@@ -401,7 +401,7 @@ def _wait_until_open(name: str, holder: subprocess.Popen[bytes], told: Progress,
         return said[-1] if said else "nothing yet"
 
     try:
-        wait_until(f"cluster {name}", observe, timeout=UP_TIMEOUT, interval=_LOOKING, stop=stop)
+        wait_until(f"cluster {name}", observe, timeout=UP_TIMEOUT, stop=stop)
     except RunError as error:
         raise UserError(_said(name, str(error))) from error
     return _record(name)

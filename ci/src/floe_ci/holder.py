@@ -22,6 +22,7 @@ import uuid
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -52,7 +53,7 @@ from floe_ci.steps import Timings
 from floe_ci.tasks import in_thread, together
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from anyio.abc import TaskGroup
 
@@ -275,7 +276,7 @@ async def hold(asked: RunRequest) -> None:
     """Bring a repository's cluster up, and hold it until this process is told to stop, or nobody uses it."""
     name = held_cluster.name_of(asked.source)
     with held_cluster.holding(name), explained():
-        async with of_this_machine(asked) as origin:
+        async with of_this_machine(asked) as origin, ended_early(name) as is_up:
             told = Lines()
             cluster, _ = await together(
                 bring_up(origin, asked, None, told, services=True),
@@ -292,11 +293,45 @@ async def hold(asked: RunRequest) -> None:
                     with explained():
                         await holder.refresh(asked, told)
                     async with await asyncio.start_unix_server(holder.answer, sock=server):
+                        await is_up()
                         await told_to_stop(name, asked.idle)
                     background.cancel_scope.cancel()
             finally:
                 with anyio.CancelScope(shield=True):
                     await cluster.kill()
+
+
+@asynccontextmanager
+async def ended_early(name: str) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+    """End what is done in here when this process is told to stop; yield what is called when that is heard elsewhere.
+
+    Raises:
+        UserError: It was told so.
+    """
+    waiting, is_over, is_told = anyio.CancelScope(), anyio.Event(), False
+
+    async def end() -> None:
+        nonlocal is_told
+        with waiting:
+            await told_to_stop(name, inf)
+            is_told = True
+            doing.cancel_scope.cancel()
+        is_over.set()
+
+    async def is_up() -> None:
+        waiting.cancel()
+        # Two that hear signals at a time would leave none.
+        await is_over.wait()
+
+    async with anyio.create_task_group() as doing:
+        doing.start_soon(end)
+        try:
+            yield is_up
+        finally:
+            waiting.cancel()
+    if is_told:
+        msg = "it was told to end before"
+        raise UserError(msg)
 
 
 def give_back() -> None:

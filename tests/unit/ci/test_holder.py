@@ -69,6 +69,19 @@ async def test_told(name: str) -> None:
     assert await ends(name, LONG)
 
 
+@pytest.mark.timeout(60)
+async def test_told_before_it_is_up(name: str) -> None:
+    """What comes up is ended when it is told so; what is up hears it elsewhere, and idleness is no reason before."""
+    os.utime(held_cluster.file(name, "use"), (0, 0))
+    async with holder.ended_early(name) as is_up:
+        await is_up()
+        held_cluster.file(name, "stop").touch()
+        assert await ends(name, LONG)
+    with pytest.raises(UserError, match="it was told to end before"):
+        async with holder.ended_early(name):
+            await anyio.sleep_forever()
+
+
 async def test_unused(name: str) -> None:
     """A cluster that nobody has used for long ends by itself."""
     os.utime(held_cluster.file(name, "use"), (0, 0))

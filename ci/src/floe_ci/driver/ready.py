@@ -48,6 +48,18 @@ def wait_for_services(  # noqa: PLR0913 - what is waited for, and where
     workloads, jobs, single = services.workloads(), services.jobs(), services.pods()
     selecting = services.selecting_services()
     waiting: list[V1Pod] = []
+    rolled_out: set[tuple[str, str]] = set()
+
+    def lacking() -> list[str]:
+        """Return what workloads still lack; of one that has rolled out the cluster is asked when all have."""
+        asked = [each for each in workloads if each not in rolled_out]
+        states = {each: rollout_state(apis, *each, spec.namespace) for each in asked}
+        rolled_out.update(each for each, state in states.items() if not state)
+        found = [state for state in states.values() if state]
+        if found or len(asked) == len(workloads):
+            return found
+        rolled_out.clear()
+        return lacking()
 
     def observe() -> str | None:
         # The tests' pods wait beside them, and those of other runs.
@@ -55,7 +67,7 @@ def wait_for_services(  # noqa: PLR0913 - what is waited for, and where
         # What is being deleted is nobody's affair any more: the pod of a Job that was made anew, say.
         found = [pod for pod in there if not pods.is_of_tests(pod) and not pod.metadata.deletion_timestamp]
         refuse_hopeless(apis, spec, found)
-        states = [rollout_state(apis, kind, name, spec.namespace) for kind, name in workloads]
+        states: list[str | None] = [*lacking()]
         states += [job_state(apis, name, spec.namespace) for name in jobs]
         states += [pod_state(apis, name, spec.namespace, found) for name in single]
         if not any(states):
