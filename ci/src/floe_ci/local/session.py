@@ -225,10 +225,11 @@ class LocalStay:
 
     async def _combine(self, all_shards: Sequence[Shard]) -> None:
         """Make one report of what the shards measured; that it can't be is told, and fails no test."""
-        offer, python = self._offer, self._python
-        assert offer and python and self._workspace  # noqa: S101, PT018 - the story enters first
+        offer, python, there = self._offer, self._python, self._there
+        assert offer and python and there and self._workspace  # noqa: S101, PT018 - the story enters first
         folders = [self._folders(shard) for shard in all_shards]
-        environment = variables.environment(offer, python, self._workspace.folder, self._raw, {})
+        given = {**there.variables, contract.ENV_SERVICES_DIR: str(there.pids)}
+        environment = variables.environment(offer, python, self._workspace.folder, self._raw, given)
         data = [folder / "tmp" / ".coverage" for folder, _ in folders]
         interpreter = python / "bin" / "python"
         try:
