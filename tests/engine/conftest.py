@@ -231,7 +231,7 @@ class Existing:
         where = ("--on", "cluster", "--kubeconfig", str(kubeconfig or self.kubeconfig))
         return [sys.executable, "-m", "floe_ci", command, *where, *rest]
 
-    def call(self, *args: str, kubeconfig: Path | None = None, where: Path | None = None, timeout: float = 400) -> Done:
+    def call(self, *args: str, kubeconfig: Path | None = None, where: Path | None = None, timeout: float = 700) -> Done:
         """Have `floe-ci` do something in this cluster, for the small repository if for no other."""
         return run(self.argv(*args, kubeconfig=kubeconfig), where or self.repository, timeout)
 
