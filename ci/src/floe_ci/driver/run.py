@@ -406,20 +406,19 @@ class Watcher:
                 follower.finish(max(over - time.monotonic(), 0.0))
 
     def _watch(self) -> None:
-        ours = WatchedPods(self._apis, self._spec.namespace, goes_on=True)
-        theirs = {
-            namespace: WatchedPods(self._apis, namespace, addons.selector(self._spec), goes_on=True)
-            for namespace in self._beside
-        }
+        selector = addons.selector(self._spec)
+        followed = [(self._follower, WatchedPods(self._apis, self._spec.namespace, goes_on=True))]
+        followed += [
+            (follower, WatchedPods(self._apis, namespace, selector, goes_on=True))
+            for namespace, follower in self._beside.items()
+        ]
         with ExitStack() as stack:
-            for each in (ours, *theirs.values()):
-                stack.enter_context(each)
+            for _, pods_there in followed:
+                stack.enter_context(pods_there)
             is_last = False
             while not is_last:
                 is_last = self._over.wait(LOOK)
-                if is_last:
-                    for each in (ours, *theirs.values()):
-                        each.ask()
-                self._follower.look([pod for pod in ours.all() if not job.is_of_another(pod, self._spec)])
-                for namespace, follower in self._beside.items():
-                    follower.look(theirs[namespace].all())
+                for follower, pods_there in followed:
+                    if is_last:
+                        pods_there.ask()
+                    follower.look([pod for pod in pods_there.all() if not job.is_of_another(pod, self._spec)])

@@ -140,6 +140,7 @@ class ShardedTests:
         self._parts = [_Part(shard, nodes.Lost(apis)) for shard in shards.all_of(spec.shards)]
         self._moved = time.monotonic()
         self._made = spec.shards
+        self._leaving = ThreadPoolExecutor(AT_ONCE)
         self._released: list[Future[tuple[str, ...]]] = []
 
     def shard_of(self, index: int) -> int:
@@ -156,7 +157,7 @@ class ShardedTests:
         spec = self._spec
         selector = f"{pods.JOB_NAME}={job.name_of(spec)}"
         # What is handed out must not wait for results that are fetched.
-        pool, hands, leaving = (ThreadPoolExecutor(AT_ONCE) for _ in range(3))
+        pool, hands = ThreadPoolExecutor(AT_ONCE), ThreadPoolExecutor(AT_ONCE)
         try:
             with JobPods(self._apis, spec.namespace, selector, self._stop) as seen:
                 self._told.changed = seen.wake
@@ -167,13 +168,11 @@ class ShardedTests:
                         part.pod = seen.get(part.index) or part.pod
                         self._go_on(part, seen, pool)
                         self._hand_out(part, seen, hands)
-                    self._let_go(leaving)
+                    self._let_go()
                     seen.look(LOOK)
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
             hands.shutdown(wait=False, cancel_futures=True)
-            # Nobody waits for it but who waits for the rest.
-            leaving.shutdown(wait=False)
         ends = [part.end for part in self._parts]
         if not any(part.began for part in self._parts):
             msg = f"no shard could begin: {ends[0].lost}"
@@ -190,12 +189,10 @@ class ShardedTests:
         for part, work in zip(left, works, strict=True):
             error = work.exception()
             notes += [f"{part.shard}: {str(error) or 'stopped'}"] if error else work.result()
-        leaving = ThreadPoolExecutor(AT_ONCE)
         for part in self._parts:
-            if part.state == "kept" and part.pod:
-                self._released.append(leaving.submit(job.release, self._keeper(part.pod), stop))
-                part.state = "over"
-        leaving.shutdown(wait=True)
+            if part.state == "kept":
+                self._release(part, stop)
+        self._leaving.shutdown(wait=True)
         for release in self._released:
             # One that was told to stop has nothing to tell.
             notes += () if release.exception() else release.result()
@@ -358,14 +355,19 @@ class ShardedTests:
         part.state, part.kept = "kept", time.monotonic()
         self._moved = part.kept
 
-    def _let_go(self, leaving: ThreadPoolExecutor) -> None:
+    def _let_go(self) -> None:
         """Let pods end whose results are here; one of them stays, for what all of them measured is combined there."""
         is_waited_for = any(part.state == "waiting" for part in self._parts)
         kept = [part for part in self._parts if part.state == "kept"]
         for part in kept if is_waited_for else kept[1:]:
-            if part.pod and (is_waited_for or time.monotonic() - part.kept >= LINGERING):
-                self._released.append(leaving.submit(job.release, self._keeper(part.pod), self._stop))
-                part.state = "over"
+            if is_waited_for or time.monotonic() - part.kept >= LINGERING:
+                self._release(part, self._stop)
+
+    def _release(self, part: _Part, stop: threading.Event | None) -> None:
+        """Let a pod end whose results are here; nobody waits for that but who waits for the rest."""
+        assert part.pod  # noqa: S101 - it had its tests
+        self._released.append(self._leaving.submit(job.release, self._keeper(part.pod), stop))
+        part.state = "over"
 
     def _lose(self, part: _Part, why: str, kind: ProblemKind = RunError.kind) -> None:
         if self._queue:

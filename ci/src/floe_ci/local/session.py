@@ -76,7 +76,6 @@ class LocalStay:
         self._following: list[Following | Logs] = []
         self._queue: WorkQueue | None = None
         self._ahead: Ahead | None = None
-        self._count = 1
 
     async def enter(self) -> None:
         """Read what is asked for, and find the services: those that are kept, or own ones in a folder of the run's."""
@@ -91,11 +90,10 @@ class LocalStay:
                 unmet.refuse(request.source, plan.config, request.tier, by_paths=not request.selection.tests)
             if self._packages and self._packages.lock:
                 refuse_workers(plan.tier, request.selection, read_text(self._packages.lock) or "")
-        self._count = plan.shards_of_services(usable_processors())
         there = kept.find(request.source) if self._run.with_tests and not request.fresh else None
         there = there if there and set(offer.services) <= set(there.services) else None
-        if there and offer.grows and there.shards < self._count:
-            self._run.note(TOO_FEW.format(made=there.shards, wanted=self._count))
+        if there and offer.grows and there.shards < (wanted := served(plan)):
+            self._run.note(TOO_FEW.format(made=there.shards, wanted=wanted))
             there = None
         for line in (IN_USE,) if there else first_lines(offer):
             self._run.note(line)
@@ -112,8 +110,9 @@ class LocalStay:
         assert self._offer  # noqa: S101 - the story enters first
         jobs = [self._install()] if self._run.with_tests else []
         if isinstance(self._there, Services):
-            limit = self._offer.plan.config.timeouts.services
-            jobs.append(self._there.start(self._offer.offered, limit, self._run.folder.redactor.add, self._count))
+            plan = self._offer.plan
+            limit, count = plan.config.timeouts.services, served(plan)
+            jobs.append(self._there.start(self._offer.offered, limit, self._run.folder.redactor.add, count))
         elif self._there:
             self._run.folder.redactor.add(self._there.passwords)
         if self._there:
@@ -174,8 +173,7 @@ class LocalStay:
         folder, raw = self._folders(shard)
         (folder / EVENTS).touch()
         given = {
-            **there.variables,
-            contract.ENV_SERVICES_DIR: str(there.pids),
+            **found(there),
             reporter.ENV_EVENTS: str(folder / EVENTS),
         }
         environment = variables.environment(offer.of_shard(shard), self._python, folder, raw, given)
@@ -228,8 +226,7 @@ class LocalStay:
         offer, python, there = self._offer, self._python, self._there
         assert offer and python and there and self._workspace  # noqa: S101, PT018 - the story enters first
         folders = [self._folders(shard) for shard in all_shards]
-        given = {**there.variables, contract.ENV_SERVICES_DIR: str(there.pids)}
-        environment = variables.environment(offer, python, self._workspace.folder, self._raw, given)
+        environment = variables.environment(offer, python, self._workspace.folder, self._raw, found(there))
         data = [folder / "tmp" / ".coverage" for folder, _ in folders]
         interpreter = python / "bin" / "python"
         try:
@@ -267,7 +264,7 @@ class LocalStay:
     async def leave(self, *, keep: bool, hurry: bool) -> None:  # noqa: ARG002 - to kill is quick enough
         """End every process and remove the folder; or live on with the services, until this is cancelled."""
         if keep and self._make_known and self._offer and isinstance(self._there, Services) and self._there.names:
-            self._make_known(record(self._offer, self._there, self._count))
+            self._make_known(record(self._offer, self._there))
             self._channel.stay()
             return
         if self._workspace:
@@ -441,15 +438,25 @@ def load_end() -> None:
     report.load()
 
 
-def record(offer: Offer, services: Services, count: int) -> Kept:
-    """Return what a later run has to know of services that were made for so many shards."""
+def served(plan: Plan) -> int:
+    """Return for how many shards a run's services are made on this machine."""
+    return plan.shards_of_services(usable_processors())
+
+
+def found(services: Services | Kept) -> dict[str, str]:
+    """Return the variables by which services are found, and their processes."""
+    return {**services.variables, contract.ENV_SERVICES_DIR: str(services.pids)}
+
+
+def record(offer: Offer, services: Services) -> Kept:
+    """Return what a later run has to know of services."""
     return Kept(
         source=offer.plan.request.source,
         worker=os.getpid(),
         services=offer.services,
-        shards=count,
+        shards=served(offer.plan),
         variables=services.variables,
-        environment=variables.beside(offer, {**services.variables, contract.ENV_SERVICES_DIR: str(services.pids)}),
+        environment=variables.beside(offer, found(services)),
         passwords=services.passwords,
         pids=services.pids,
         logs=services.logs,

@@ -109,6 +109,11 @@ class Function:
         """The function's own; those of its class are not among them."""
         return [] if isinstance(self.node, ast.Module) else self.node.decorator_list
 
+    @property
+    def all_decorators(self) -> list[ast.expr]:
+        """The function's own, and then those of its class."""
+        return [*self.decorators, *(self.class_node.decorator_list if self.class_node else ())]
+
     @cached_property
     def _parents(self) -> Mapping[ast.AST, ast.AST]:
         return {child: node for node in ast.walk(self.node) for child in ast.iter_child_nodes(node)}

@@ -346,7 +346,7 @@ def _helps(module: Module, function: Function) -> Iterator[str]:
     yield from (f"${name}" for name in function.parameters)
     yield from (call.name for call in function.calls)
     yield from (f"freeze_time {word}" for word in patched(module, function) if "time" in word)
-    for decorator in [*function.decorators, *(function.class_node.decorator_list if function.class_node else ())]:
+    for decorator in function.all_decorators:
         yield module.resolve(decorator.func if isinstance(decorator, ast.Call) else decorator, function)
 
 

@@ -202,8 +202,7 @@ def _is_marked(statement: ast.stmt, function: Function, *, holds: bool) -> bool:
     if not isinstance(statement, ast.If):
         return False
     condition, positive = _as_condition(statement.test)
-    marked = [*function.decorators, *(function.class_node.decorator_list if function.class_node else ())]
-    for each in marked:
+    for each in function.all_decorators:
         if isinstance(each, ast.Call) and each.args:
             name = ast.unparse(each.func).rpartition(".")[2]
             skipped, where = _as_condition(each.args[0])

@@ -325,11 +325,7 @@ def _is_network(call: Call) -> bool:
 
 
 def _has_stand_in(module: Module, function: Function) -> bool:
-    words = [*function.parameters, *(call.name for call in function.calls)]
-    if not isinstance(function.node, ast.Module):
-        words += [ast.unparse(decorator) for decorator in function.node.decorator_list]
-    if function.class_node is not None:
-        words += [ast.unparse(decorator) for decorator in function.class_node.decorator_list]
+    words = [*function.parameters, *(call.name for call in function.calls), *map(ast.unparse, function.all_decorators)]
     return any(stand_in in word.lower() for word in words for stand_in in _STANDS_IN) or any(
         is_patch(call.name) for each in module.functions if each.kind in {"fixture", "setup"} for call in each.calls
     )
