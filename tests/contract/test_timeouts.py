@@ -20,6 +20,8 @@ pytestmark = pytest.mark.requirement("REQ-646")
 
 K8S = Path(__file__).resolve().parents[2] / "k8s"
 PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
+STARVED = 300
+"""Seconds for which a machine with too much to do may leave a service no answer; a new start would make it worse."""
 
 
 @cache
@@ -69,6 +71,15 @@ def test_start_is_within_the_table(container: dict[str, Any]) -> None:
     assert budget < TIMEOUTS["services"]
     if has_a_schema(container):
         assert budget == TIMEOUTS["migration"]
+
+
+@pytest.mark.requirement("REQ-646.5")
+@pytest.mark.parametrize("container", containers())
+@pytest.mark.parametrize("probe", ["startupProbe", "livenessProbe"])
+def test_slow_service_is_not_started_anew(container: dict[str, Any], probe: str) -> None:
+    """A service that only is slow, for the machine is, is left to get there."""
+    limits = container[probe]
+    assert limits["failureThreshold"] * limits["periodSeconds"] >= STARVED
 
 
 def test_there_are_schemas() -> None:

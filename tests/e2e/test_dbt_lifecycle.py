@@ -74,6 +74,7 @@ def require_stopped(shop: DagsterClient, run: str) -> None:
 
 @pytest.mark.requirement("T20")
 @pytest.mark.journey("dbt")
+@pytest.mark.long
 def test_whole_life_with_postgresql(
     shop: DagsterClient, run: Callable[..., str], daily: Callable[[], list[tuple[str, int, str]]]
 ) -> None:

@@ -85,6 +85,7 @@ def stuck(kube: CoreV1Api, run_id: str) -> Iterator[str]:
     namespaces.wait_until_gone(kube, [name])
 
 
+@pytest.mark.long
 def test_stuck_finalizer_is_named(kube: CoreV1Api, stuck: str) -> None:
     """A namespace that doesn't go is a failure that names it, its test, the object that holds it and the finalizer."""
     namespaces.delete(kube, stuck)

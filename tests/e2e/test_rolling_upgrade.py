@@ -52,6 +52,7 @@ def used(config: DagsterConfig) -> Iterator[list[object]]:
 
 
 @pytest.mark.journey("upgrade")
+@pytest.mark.long
 def test_webserver_answers_while_it_is_upgraded(  # noqa: PLR0913, PLR0917 - a journey passes through every service
     dagster: DagsterClient,
     dagster_config: DagsterConfig,

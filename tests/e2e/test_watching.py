@@ -56,7 +56,9 @@ def start(kube: CoreV1Api, namespace: str, script: str, *, image: str = "") -> N
     [
         ("echo no such table; exit 3", "", "CrashLoopBackOff", "no such table"),
         ("true", "floe.local/nothing:dev", "(ErrImagePull|ImagePullBackOff)", "Failed to pull image"),
-        ("head -c 9000000 /dev/zero > /tmp/file; sleep 300", "", "Evicted", "exceed"),
+        pytest.param(
+            "head -c 9000000 /dev/zero > /tmp/file; sleep 300", "", "Evicted", "exceed", marks=pytest.mark.long
+        ),
         ("echo starting; exec python -c 'print(len(bytes([1]) * 300_000_000))'", "", "OOMKilled", "starting"),
     ],
     ids=["crash", "image", "disk", "memory"],

@@ -115,6 +115,7 @@ def test_add_on_for_the_run(existing: Existing, kettles: Repository) -> None:
     existing.wait_until_same(before)
 
 
+@pytest.mark.long
 def test_add_on_that_is_there(existing: Existing, kettles: Repository) -> None:
     """An add-on that the cluster has is refused as one to be made, used as one that is there, and stays."""
     definition = next(part for part in ADDON.split("---\n") if "CustomResourceDefinition" in part)

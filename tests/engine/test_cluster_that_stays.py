@@ -261,6 +261,7 @@ def test_nothing_is_left_of_a_run(shop: Shop) -> None:
     assert "secret/floe-credentials" in after
 
 
+@pytest.mark.long
 def test_pod_that_waits_in_vain(shop: Shop) -> None:
     """Where the pod that waited for the next run is gone, the run makes another, and says so."""
     assert len(left_in(shop))

@@ -98,6 +98,7 @@ def test_failed_run_can_be_kept_and_deleted(existing: Existing, repository: Repo
     existing.wait_until_same(before)
 
 
+@pytest.mark.long
 def test_service_that_is_pushed(existing: Existing, repository: Repository) -> None:
     """The runner and a service of the repository's own are built, pushed, pulled by what they are, and tested."""
     require_reachable_registry()
@@ -117,6 +118,7 @@ def test_service_that_is_pushed(existing: Existing, repository: Repository) -> N
 
 
 @pytest.mark.requirement("REQ-645")
+@pytest.mark.long
 def test_shards_come_to_what_one_pod_does(existing: Existing, tmp_path: Path) -> None:
     """Shards run each test once, on either schedule, cover what one pod does, and leave a suite of each."""
     before, found, covered = existing.inventory(), {}, {}
@@ -141,6 +143,7 @@ def test_shards_come_to_what_one_pod_does(existing: Existing, tmp_path: Path) ->
 
 
 @pytest.mark.requirement("REQ-645")
+@pytest.mark.long
 def test_durations_stay_in_the_cluster(existing: Existing, repository: Repository) -> None:
     """A ConfigMap that a tier names has what a run learned of its tests, and balances the next one's shards by it."""
     for path, text in SMALL.items():
@@ -201,7 +204,7 @@ def test_registry_that_does_not_answer(existing: Existing) -> None:
 
 
 @pytest.mark.requirement("REQ-645")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.long), signal.SIGTERM])
 def test_interrupted_run(existing: Existing, tmp_path: Path, number: signal.Signals) -> None:
     """A run that is told to stop leaves results within seconds, and a cluster that is soon as it was."""
     before, results = existing.inventory(), tmp_path / "results"
@@ -217,6 +220,7 @@ def test_interrupted_run(existing: Existing, tmp_path: Path, number: signal.Sign
     existing.wait_until_same(before)
 
 
+@pytest.mark.long
 def test_services_for_the_inner_loop(existing: Existing, tmp_path: Path) -> None:
     """`up` leaves the services, a run beside them touches none, and `down` removes them; each is right twice."""
     before = existing.inventory()

@@ -16,7 +16,7 @@ from floe_ci.tasks import together
 if TYPE_CHECKING:
     from conftest import Dagger
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
 
 @pytest.mark.requirement("REQ-645", "REQ-645.5")

@@ -407,7 +407,7 @@ async def listening() -> AsyncIterator[tuple[socket.socket, Path]]:
 
 async def told_to_stop(name: str, idle: float) -> None:
     """Wait until a signal or a file says so, or the cluster has not been used for `idle` seconds."""
-    stop = anyio.Event()
+    stop, file = anyio.Event(), held_cluster.file(name, "stop")
     with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with anyio.create_task_group() as waiting:
 
@@ -416,7 +416,7 @@ async def told_to_stop(name: str, idle: float) -> None:
                     stop.set()
 
             waiting.start_soon(hear)
-            while not stop.is_set() and not held_cluster.file(name, "stop").exists():
+            while not stop.is_set() and not file.exists():
                 used = held_cluster.unused_since(name)
                 if used is not None and time.time() - used > idle:
                     break

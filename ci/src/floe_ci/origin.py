@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -43,11 +44,13 @@ class Origin:
 
 @asynccontextmanager
 async def session() -> AsyncIterator[None]:
-    """Open a session with the engine; its own progress goes to a log of the user's.
+    """Open a session with the engine; what Dagger itself has to say goes to a log of the user's.
 
     Raises:
         RunError: There is no engine, and none could be started.
     """
+    # Its progress is read by nobody, and to draw it takes more of a processor than all else here: more with each step.
+    os.environ.setdefault("DAGGER_SILENT", "true")
     path = state() / "dagger.log"
     opened = False
     try:

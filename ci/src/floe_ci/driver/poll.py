@@ -18,6 +18,8 @@ GLANCE: Final = 0.05
 """Seconds between two glances at whether a wait was told to stop."""
 LEAST: Final = 2.0
 """Seconds that one look may take, however little time is left."""
+REST: Final = 5.0
+"""Seconds after which is looked again, however long the last look took."""
 
 T = TypeVar("T")
 
@@ -47,7 +49,7 @@ def wait_until(  # noqa: PLR0913 - what to wait for, and how long: each has its 
         what: What is waited for, for the message of a timeout.
         observe: Returns None when the wait is over, else the state in one line.
         timeout: Seconds after which the wait has failed.
-        interval: Seconds between two looks.
+        interval: Seconds between two looks; as long as a look took where that is longer, for then there is no room.
         is_passing: Tells whether a look that failed with this may succeed the next time.
         patience: Seconds for which looks may fail like that, one after the other.
         look: Returns what else to tell when the wait has failed.
@@ -61,7 +63,8 @@ def wait_until(  # noqa: PLR0913 - what to wait for, and how long: each has its 
     begun = answered = time.monotonic()
     state: str | None = "nothing yet"
     while True:
-        left = timeout - (time.monotonic() - begun)
+        asked = time.monotonic()
+        left = timeout - (asked - begun)
         try:
             state = in_time(observe, timeout=max(left, LEAST), stop=stop)
             answered = time.monotonic()
@@ -79,7 +82,7 @@ def wait_until(  # noqa: PLR0913 - what to wait for, and how long: each has its 
         if time.monotonic() - begun >= timeout:
             msg = f"{what}: not there after {timeout:g} s; last seen: {state}\n{look()}"
             raise TookTooLong(msg.rstrip())
-        pause(interval, stop)
+        pause(max(interval, min(time.monotonic() - asked, REST)), stop)
 
 
 class NotInTime(Exception):  # noqa: N818 - the caller tells what went wrong
