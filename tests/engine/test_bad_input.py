@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import signal
+import socket
+import subprocess
+import sys
+import time
 from typing import TYPE_CHECKING
 
 import pytest
+from floe_ci import engine_probe
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -95,3 +101,35 @@ def test_registry_that_does_not_answer(dagger: Dagger, repository: Repository, t
     wrong = ("--registry", "127.0.0.1:9")
     done = dagger.run("unit", repository.folder, tmp_path / "results", *wrong)
     told(done, 2, "127.0.0.1:9 does not answer", "connection refused")
+
+
+def test_engine_that_does_not_answer(
+    dagger: Dagger, repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An engine that is named and does not answer is told at once, and not tried for minutes."""
+    repository.write("tests/unit/test_it.py", PASSING)
+    monkeypatch.setenv(engine_probe.ENGINE_VARIABLE, "tcp://127.0.0.1:9")
+    done = dagger.run("unit", repository.folder, tmp_path / "results", timeout=60)
+    told(done, 3, "tcp://127.0.0.1:9 does not answer", "refused", engine_probe.ENGINE_VARIABLE)
+
+
+def test_interrupted_before_there_is_an_engine(
+    dagger: Dagger, repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that is told to end while it waits for an engine leaves its results within seconds."""
+    repository.write("tests/unit/test_it.py", PASSING)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv(engine_probe.ENGINE_VARIABLE, f"tcp://127.0.0.1:{silent.getsockname()[1]}")
+        options = ("--on", "dagger", "--tier", "unit", *dagger.registry, "--results", str(tmp_path / "results"))
+        command = [sys.executable, "-m", "floe_ci", "test", *options]
+        with subprocess.Popen(command, cwd=repository.folder, stderr=subprocess.PIPE, text=True) as run:
+            assert run.stderr
+            for line in run.stderr:
+                if "configure since" in line:
+                    break
+            run.send_signal(signal.SIGINT)
+            began = time.monotonic()
+            run.communicate(timeout=60)
+    assert run.returncode == 130
+    assert time.monotonic() - began < 15
+    assert "the run was interrupted by SIGINT" in (tmp_path / "results" / "summary.md").read_text()

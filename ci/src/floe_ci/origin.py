@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 import dagger
 from dagger import dag
 
-from floe_ci import bundled
+from floe_ci import bundled, dagger_cli
 from floe_ci.cluster import API_PORT
 from floe_ci.errors import RunError
 from floe_ci.excluded import inside, literal, patterns_for
@@ -49,19 +48,18 @@ async def session() -> AsyncIterator[None]:
     Raises:
         RunError: There is no engine, and none could be started.
     """
-    # Its progress is read by nobody, and to draw it takes more of a processor than all else here: more with each step.
-    os.environ.setdefault("DAGGER_SILENT", "true")
     path = state() / "dagger.log"
     opened = False
     try:
         with path.open("w", encoding="utf-8") as log:
-            async with dagger.connection(dagger.Config(log_output=log)):
+            async with dagger_cli.session(log):
                 opened = True
                 yield
-    except (dagger.ProvisionError, dagger.ClientConnectionError) as error:
+    except (dagger.ProvisionError, dagger.ClientConnectionError, RunError) as error:
         if opened:
             raise
-        msg = f"no Dagger session could be opened: {error}. Its log: {path}. `floe-ci doctor` tells what is missing"
+        said = (path.read_text(encoding="utf-8", errors="replace").strip().splitlines() or [str(error)])[-1]
+        msg = f"no Dagger session could be opened: {said}. Its log is {path}; `floe-ci doctor` tells what is missing"
         raise RunError(msg) from error
 
 

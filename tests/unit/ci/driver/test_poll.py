@@ -1,6 +1,7 @@
 """How the driver waits."""
 
 import threading
+import time
 from collections.abc import Callable
 
 import pytest
@@ -20,6 +21,23 @@ def test_looks_until_there_is_no_state() -> None:
     states = iter(["first", "second", None, "never seen"])
     wait_until("it", lambda: next(states), timeout=10, interval=0.001)
     assert next(states) == "never seen"
+
+
+def test_slow_look_is_followed_by_a_long_rest() -> None:
+    """Where a look takes long, the next one is as far off, however often there would be one."""
+    ended: list[float] = []
+    rests: list[float] = []
+
+    def observe() -> str | None:
+        if ended:
+            rests.append(time.monotonic() - ended[-1])
+        threading.Event().wait(0.2)
+        ended.append(time.monotonic())
+        return "pulling" if len(ended) < 3 else None
+
+    wait_until("web", observe, timeout=10, interval=0.001)
+    assert len(rests) == 2
+    assert min(rests) >= 0.2
 
 
 @pytest.mark.usefixtures("clock")
