@@ -12,7 +12,7 @@ from dagger import CacheSharingMode, ImageLayerCompression, PortForward, ReturnT
 
 from floe_ci.errors import UserError
 from floe_ci.images import Reference
-from floe_ci.relay import Relay, sources
+from floe_ci.relay import through_tunnel
 from floe_ci.toolbox import HOME
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ class Cluster:
         serving = behind.as_service(args=["python", "-m", "floe_ci.relay", HOST, *map(str, ports)])
         tunnel = await dag.host().tunnel(serving, ports=[PortForward(backend=port) for port in ports]).start()
         inner = [await port.port() for port in await tunnel.ports()]
-        async with Relay("127.0.0.1", sources()).listening(dict(zip(ports.values(), inner, strict=True))):
+        async with through_tunnel(dict(zip(ports.values(), inner, strict=True))):
             yield
         await tunnel.stop()
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import anyio
 
-from floe_ci.relay import LOOPBACK, Relay
+from floe_ci.relay import LOOPBACK, Relay, listening
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -99,7 +99,7 @@ async def main(namespace: str, *texts: str) -> None:
                 group.start_soon(forward, namespace, door, port)
             # kubectl closes its connections as it likes; the engine's tunnel wants a relay that doesn't.
             ports = {door.open: port for port, door in inner.items()}
-            await stack.enter_async_context(relay.listening(ports, "0.0.0.0"))  # noqa: S104 - it is to be reached
+            await stack.enter_async_context(listening(relay.hand_on, ports, "0.0.0.0"))  # noqa: S104 - it is to be reached
             async for _ in signals:
                 break
             group.cancel_scope.cancel()

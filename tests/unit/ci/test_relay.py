@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import signal
+import socket
+import struct
 import subprocess
 import sys
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
 import anyio
 import pytest
 from anyio.abc import SocketAttribute
-from floe_ci.relay import Relay, sources
+from floe_ci.relay import FarEnd, Line, Relay, listening, through_tunnel
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from anyio.abc import SocketStream
 
@@ -23,28 +25,61 @@ if TYPE_CHECKING:
 HERE = "127.0.0.1"
 
 
-@pytest.fixture
-def relayed(free_tcp_port_factory: Callable[[], int]) -> Callable[..., None]:
-    """Return what has clients talk to a server through a relay, one after the other."""
+class Both:
+    """What has clients talk to a server: through a relay on either side of a tunnel, or through one alone."""
 
-    async def talk(server: Side | None, client: Side, times: int) -> None:
-        outer, target = free_tcp_port_factory(), free_tcp_port_factory()
-        with anyio.fail_after(10):
-            async with (
-                Relay(HERE, sources()).listening({outer: target}),
-                AsyncExitStack() as stack,
-                anyio.create_task_group() as group,
-            ):
+    def __init__(self, ports: Callable[[], int], way: str) -> None:
+        """Take what gives free ports, and the way."""
+        self._outer, self._tunnel, self._target = ports(), ports(), ports()
+        self._way = way
+
+    @asynccontextmanager
+    async def opened(self, server: Side | None) -> AsyncIterator[None]:
+        """Have all of them listen, but for a server that is not there."""
+        async with AsyncExitStack() as stack:
+            if self._way == "tunnel":
+                # In place of the tunnel, which takes connections as they are.
+                far = FarEnd(HERE).hand_on
+                await stack.enter_async_context(listening(far, {self._tunnel: self._target}))
+                await stack.enter_async_context(through_tunnel({self._outer: self._tunnel}))
+            else:
+                await stack.enter_async_context(listening(Relay(HERE).hand_on, {self._outer: self._target}))
+            if server:
+                listener = await anyio.create_tcp_listener(local_host=HERE, local_port=self._target)
+                await stack.enter_async_context(listener)
+            async with anyio.create_task_group() as group:
                 if server:
-                    listener = await anyio.create_tcp_listener(local_host=HERE, local_port=target)
-                    await stack.enter_async_context(listener)
                     group.start_soon(listener.serve, server)
-                for _ in range(times):
-                    async with await anyio.connect_tcp(HERE, outer) as stream:
-                        await client(stream)
+                yield
                 group.cancel_scope.cancel()
 
-    return lambda server, client, times=1: anyio.run(talk, server, client, times)
+    async def client(self, client: Side) -> None:
+        """Have a client talk."""
+        async with await anyio.connect_tcp(HERE, self._outer) as stream:
+            await client(stream)
+
+    def talk(self, server: Side | None, *clients: Side) -> None:
+        """Have clients talk to a server, one after the other."""
+
+        async def all_talk() -> None:
+            with anyio.fail_after(30):
+                async with self.opened(server):
+                    for client in clients:
+                        await self.client(client)
+
+        anyio.run(all_talk)
+
+
+@pytest.fixture(params=["tunnel", "alone"])
+def relayed(request: pytest.FixtureRequest, free_tcp_port_factory: Callable[[], int]) -> Both:
+    """Return clients and a server that do not reach each other but by relays."""
+    return Both(free_tcp_port_factory, request.param)
+
+
+@pytest.fixture
+def tunnelled(free_tcp_port_factory: Callable[[], int]) -> Both:
+    """Return clients and a server with a tunnel between them."""
+    return Both(free_tcp_port_factory, "tunnel")
 
 
 async def all_of(stream: SocketStream) -> bytes:
@@ -64,7 +99,7 @@ async def hang_up(stream: SocketStream) -> None:
         await stream.send(b"bye")
 
 
-def test_both_ways(relayed: Callable[..., None]) -> None:
+def test_both_ways(relayed: Both) -> None:
     """What a client says reaches the server to its end, and the answer the client."""
     said, heard = b"x" * 1_000_000, []
 
@@ -73,12 +108,12 @@ def test_both_ways(relayed: Callable[..., None]) -> None:
         await stream.send_eof()
         heard.append(await all_of(stream))
 
-    relayed(echo, ask)
-    assert heard == [said]
+    relayed.talk(echo, ask, ask)
+    assert heard == [said, said]
 
 
 @pytest.mark.parametrize(("server", "answer"), [(hang_up, b"bye"), (None, b"")], ids=["hangs up", "is not there"])
-def test_client_is_never_hung_up_on(relayed: Callable[..., None], server: Side | None, answer: bytes) -> None:
+def test_client_is_never_hung_up_on(relayed: Both, server: Side | None, answer: bytes) -> None:
     """A server that closes, or isn't there, is told as an end; the client may go on for as long as it likes."""
     heard = []
 
@@ -87,21 +122,100 @@ def test_client_is_never_hung_up_on(relayed: Callable[..., None], server: Side |
         for _ in range(20):
             await stream.send(b"x" * 1_000_000)
 
-    relayed(server, ask)
-    assert heard == [answer]
+    relayed.talk(server, ask, ask)
+    assert heard == [answer, answer]
+
+
+@pytest.mark.parametrize("left", ["closed", "reset"])
+def test_server_is_told_when_a_client_has_gone(tunnelled: Both, left: str) -> None:
+    """What a client has followed ends when the client goes, though it would go on for ever."""
+    told = anyio.Event()
+
+    async def tell(stream: SocketStream) -> None:
+        async with stream, anyio.create_task_group() as group:
+
+            async def go_on() -> None:
+                while True:
+                    await stream.send(b"x" * 1000)
+
+            group.start_soon(go_on)
+            with suppress(anyio.EndOfStream, anyio.BrokenResourceError):
+                await stream.receive()
+            told.set()
+            group.cancel_scope.cancel()
+
+    async def follow(stream: SocketStream) -> None:
+        await stream.receive()
+        if left == "reset":
+            linger = struct.pack("ii", 1, 0)
+            stream.extra(SocketAttribute.raw_socket).setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)  # noqa: S610
+
+    async def talk() -> None:
+        with anyio.fail_after(30):
+            async with tunnelled.opened(tell):
+                await tunnelled.client(follow)
+                await told.wait()
+
+    anyio.run(talk)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="this machine has one loopback address")
-def test_no_connection_has_the_address_of_another(relayed: Callable[..., None]) -> None:
-    """Connections come from another address each time, so that one is never taken for an earlier one."""
-    seen = []
+def test_few_connections_through_the_tunnel(free_tcp_port_factory: Callable[[], int]) -> None:
+    """As many go through the tunnel as there were clients at once, each from an address that no other had."""
+    seen, most = [], 3
+    outer, tunnel = free_tcp_port_factory(), free_tcp_port_factory()
 
-    async def note(stream: SocketStream) -> None:
+    async def serve(stream: SocketStream) -> None:
         seen.append(stream.extra(SocketAttribute.remote_address)[0])  # noqa: S610 - nothing of Django's
-        await hang_up(stream)
+        line = Line(stream)
+        async with stream:
+            while await line.has_begun():
+                await line.send(b"".join([chunk async for chunk in line]))
+                await line.send_eof()
 
-    relayed(note, all_of, times=3)
-    assert seen == ["127.0.0.2", "127.0.0.3", "127.0.0.4"]
+    async def ask() -> None:
+        async with await anyio.connect_tcp(HERE, outer) as stream:
+            await stream.send(b"x")
+            await stream.send_eof()
+            assert await all_of(stream) == b"x"
+
+    async def talk() -> None:
+        with anyio.fail_after(30):
+            listener = await anyio.create_tcp_listener(local_host=HERE, local_port=tunnel)
+            async with listener, through_tunnel({outer: tunnel}), anyio.create_task_group() as group:
+                group.start_soon(listener.serve, serve)
+                for _ in range(20):
+                    async with anyio.create_task_group() as clients:
+                        for _ in range(most):
+                            clients.start_soon(ask)
+                group.cancel_scope.cancel()
+
+    anyio.run(talk)
+    assert 1 <= len(seen) <= 2 * most
+    assert len(set(seen)) == len(seen)
+
+
+def test_tunnel_that_breaks(free_tcp_port_factory: Callable[[], int]) -> None:
+    """A client whose connection through the tunnel breaks is told the end, and the next one gets another."""
+    heard, lines = [], []
+    outer, tunnel = free_tcp_port_factory(), free_tcp_port_factory()
+
+    async def break_off(stream: SocketStream) -> None:
+        async with stream:
+            lines.append(await Line(stream).has_begun())
+
+    async def talk() -> None:
+        with anyio.fail_after(30):
+            listener = await anyio.create_tcp_listener(local_host=HERE, local_port=tunnel)
+            async with listener, through_tunnel({outer: tunnel}), anyio.create_task_group() as group:
+                group.start_soon(listener.serve, break_off)
+                for _ in range(2):
+                    async with await anyio.connect_tcp(HERE, outer) as stream:
+                        heard.append(await all_of(stream))
+                group.cancel_scope.cancel()
+
+    anyio.run(talk)
+    assert (heard, lines) == ([b"", b""], [True, True])
 
 
 def test_process_ends_when_it_is_told_to(free_tcp_port: int) -> None:
