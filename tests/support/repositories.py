@@ -21,7 +21,7 @@ class Done:
     @property
     def message(self) -> str:
         """The line that says what went wrong, and what follows it."""
-        return self.errors.rpartition("\nError: ")[2].partition(" [traceparent")[0].strip()
+        return f"\n{self.errors}".rpartition("\nError: ")[2].partition(" [traceparent")[0].strip()
 
 
 def run(argv: list[str], where: Path, timeout: float) -> Done:
