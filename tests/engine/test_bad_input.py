@@ -44,12 +44,14 @@ def test_unknown_tier(dagger: Dagger, repository: Repository) -> None:
     refused(done, "'intgration'", "did you mean 'integration'?", "unit, integration, e2e")
 
 
+@pytest.mark.long
 def test_unknown_key(dagger: Dagger, repository: Repository) -> None:
     """An unknown key of the table is refused with the nearest one."""
     repository.write("pyproject.toml", "[tool.floe-ci.tiers.unit]\nservces = []\n")
     refused(dagger.call("test", where=repository.folder), "servces", "did you mean 'services'?")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("pyproject", "parts"),
     [("[tool.floe-ci\n", ("pyproject.toml", "line 1")), ("", ("uv lock", "install"))],
@@ -64,6 +66,7 @@ def test_repository_that_can_not_be_read(
     told(dagger.run("unit", repository.folder, tmp_path / "results"), 2, *parts)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("file", "selection", "code", "why"),
     [("README.md", (), 2, "tests/unit"), ("tests/unit/test_it.py", ("--keyword", "nosuch"), 5, "--keyword nosuch")],

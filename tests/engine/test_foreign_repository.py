@@ -73,6 +73,7 @@ def test_verify_fails_unless_tests_passed(dagger: Dagger, repository: Repository
     assert "Failed" in done.message
 
 
+@pytest.mark.long
 def test_nothing_ran(dagger: Dagger, repository: Repository, tmp_path: Path) -> None:
     """A run all of whose tests are skipped is not green."""
     repository.write("tests/unit/test_it.py", SKIPPED)
@@ -99,6 +100,7 @@ def test_verify_returns_the_results_of_a_passed_run(dagger: Dagger, repository: 
     assert "`tests.unit.test_it::test_passes_the_second_time`: passed in attempt 2" in summary
 
 
+@pytest.mark.long
 def test_killed_test_process_is_an_error_with_results(dagger: Dagger, repository: Repository, tmp_path: Path) -> None:
     """A test process that is killed is no pass: an infrastructure error, and the results say what ended it."""
     repository.write(

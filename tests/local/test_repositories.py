@@ -106,7 +106,13 @@ def empty(here: Here) -> Here:
     return here
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+SELDOM = frozenset({"utf-16", "setup.cfg", "dynamic", "pipenv"})
+"""Further cases: each takes a worker of its own."""
+
+
+@pytest.mark.parametrize(
+    "shape", [pytest.param(shape, marks=pytest.mark.long if shape in SELDOM else ()) for shape in SHAPES]
+)
 def test_repository_runs_after_init(empty: Here, shape: str) -> None:
     """`init` writes what a repository of this shape needs, `doctor` calls it fine, and its test passes."""
     make(empty.repository, SHAPES[shape])
