@@ -152,7 +152,7 @@ class NearEnd:
         async with client:
             try:
                 line = await self._line(port)
-            except OSError:
+            except (OSError, *BROKEN):
                 await refuse(client)
                 return
             try:
@@ -179,8 +179,11 @@ class NearEnd:
         """Return a line of whose client nothing is left."""
         while self._free[port]:
             line = self._free[port].pop()
-            with suppress(*BROKEN):
+            try:
                 await line.begin()
+            except BROKEN:
+                await line.aclose()
+            else:
                 return line
         source = next(self._sources) if self._sources else None
         line = Line(await anyio.connect_tcp(str(LOOPBACK), port, local_host=source))

@@ -195,6 +195,22 @@ def test_few_connections_through_the_tunnel(free_tcp_port_factory: Callable[[], 
     assert len(set(seen)) == len(seen)
 
 
+def test_tunnel_that_is_not_there(free_tcp_port_factory: Callable[[], int]) -> None:
+    """Where there is no tunnel any more each client is told the end, and the next one may come."""
+    heard = []
+    outer, tunnel = free_tcp_port_factory(), free_tcp_port_factory()
+
+    async def talk() -> None:
+        with anyio.fail_after(30):
+            async with through_tunnel({outer: tunnel}):
+                for _ in range(2):
+                    async with await anyio.connect_tcp(HERE, outer) as stream:
+                        heard.append(await all_of(stream))
+
+    anyio.run(talk)
+    assert heard == [b"", b""]
+
+
 def test_tunnel_that_breaks(free_tcp_port_factory: Callable[[], int]) -> None:
     """A client whose connection through the tunnel breaks is told the end, and the next one gets another."""
     heard, lines = [], []
