@@ -249,7 +249,9 @@ def describe(item: dict[str, Any]) -> str:
 
 
 @pytest.fixture(scope="session")
-def existing(dagger: Dagger, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Existing]:
+def existing(
+    dagger: Dagger, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Existing]:
     """Yield a cluster that has nothing to do with the runs in it."""
     folder = tmp_path_factory.mktemp("existing")
     small = Repository(folder / "small")
@@ -258,7 +260,10 @@ def existing(dagger: Dagger, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     api, registry = free_ports(2)
     kubeconfig, log = folder / "kubeconfig", folder / "cluster.log"
     program = str(Path(__file__).with_name("open_cluster.py"))
-    command = [sys.executable, program, str(kubeconfig), str(api), str(registry), str(small.folder), *dagger.options]
+    own = any("existing_results" in getattr(item, "fixturenames", ()) for item in request.session.items)
+    with_own = ("--own-tier",) if own else ()
+    where = (str(kubeconfig), str(api), str(registry), str(small.folder))
+    command = [sys.executable, program, *where, *with_own, *dagger.options]
     with (
         log.open("w") as output,
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=output, stderr=output) as holder,

@@ -1,9 +1,9 @@
 """A Kind cluster for as long as standard input is open, which has nothing to do with the runs in it.
 
-`python open_cluster.py KUBECONFIG API_PORT REGISTRY_PORT SMALL [--registry HOST] [--node-image IMAGE]`
+`python open_cluster.py KUBECONFIG API_PORT REGISTRY_PORT SMALL [--own-tier] [--registry HOST] [--node-image IMAGE]`
 
 Its API, and the registry that its nodes pull from, are open on this machine under the ports that are given. That
-registry has the images that this repository's integration tier needs, and the runner image of the repository SMALL.
+registry has the runner image of the repository SMALL and, if asked for, what this repository's integration tier needs.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("api_port", type=int)
     parser.add_argument("registry_port", type=int)
     parser.add_argument("small", type=Path)
+    parser.add_argument("--own-tier", action="store_true")
     parser.add_argument("--registry", default="")
     parser.add_argument("--node-image", default="")
     return parser.parse_args()
@@ -52,7 +53,7 @@ async def hold(asked: argparse.Namespace) -> None:
         try:
             created, *_ = await together(
                 create(build, cluster, Timings()),
-                load_all(build, cluster),
+                *([load_all(build, cluster)] if asked.own_tier else []),
                 load_runner(small, cluster, "floe.local/small:dev"),
             )
             async with created.opened({API_PORT: asked.api_port, REGISTRY_PORT: asked.registry_port}):

@@ -64,6 +64,7 @@ def test_cluster_has_nothing_of_an_earlier_run(existing: Existing) -> None:
 
 
 @pytest.mark.requirement("REQ-645")
+@pytest.mark.long
 def test_same_tests_pass(existing_results: Path) -> None:
     """The integration tier passes with images that are there, leaves what every run leaves, and says where it was."""
     suites = JUnitXml.fromfile(str(existing_results / "junit.xml"))

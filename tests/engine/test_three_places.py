@@ -43,33 +43,27 @@ LEAST = 20
 
 
 @pytest.fixture(scope="session")
-def places(integration_results: Path, local_results: Path, existing_results: Path) -> dict[str, Cases]:
-    """Return the tests that ran in each place; the existing cluster is opened last, when no other is there."""
-    return {
-        "dagger": cases(integration_results),
-        "local": cases(local_results),
-        "cluster": cases(existing_results),
-    }
+def dagger_cases(integration_results: Path) -> Cases:
+    """Return the tests that ran in Kind inside Dagger."""
+    found = cases(integration_results)
+    assert len(found) >= LEAST
+    return found
 
 
-@pytest.mark.parametrize("place", ["cluster", "local"])
-def test_same_tests(places: dict[str, Cases], place: str) -> None:
-    """A place runs the tests that Kind inside Dagger runs, by the same ids, and no others."""
-    assert len(places["dagger"]) >= LEAST
-    assert sorted(places[place]) == sorted(places["dagger"])
+@pytest.mark.long
+def test_same_in_an_existing_cluster(dagger_cases: Cases, existing_results: Path) -> None:
+    """An existing cluster runs the tests that Kind inside Dagger runs, and each has the verdict that it has there."""
+    assert verdicts(cases(existing_results)) == verdicts(dagger_cases)
 
 
-def test_same_verdicts_in_both_clusters(places: dict[str, Cases]) -> None:
-    """In an existing cluster every test has the verdict that it has in Kind inside Dagger."""
-    assert verdicts(places["cluster"]) == verdicts(places["dagger"])
-
-
-def test_same_verdicts_on_this_machine(places: dict[str, Cases]) -> None:
-    """On this machine every test has that verdict too, or is skipped because its service is in no package index."""
+def test_same_on_this_machine(dagger_cases: Cases, local_results: Path) -> None:
+    """On this machine the same tests run, with the same verdicts, but for those of a service that no index has."""
+    here = cases(local_results)
+    assert sorted(here) == sorted(dagger_cases)
     different = {
         name: verdict(case)
-        for name, case in places["local"].items()
-        if verdict(case) != verdict(places["dagger"][name]) and not lacks_service(case)
+        for name, case in here.items()
+        if verdict(case) != verdict(dagger_cases[name]) and not lacks_service(case)
     }
     assert not different
 
