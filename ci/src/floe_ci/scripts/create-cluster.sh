@@ -44,6 +44,8 @@ docker ps --quiet | xargs docker update --restart=no > /dev/null
 nodes=$(docker ps --quiet \
   | xargs docker inspect --format '{{.NetworkSettings.Networks.kind.IPAddress}} {{.Name}}' \
   | sort --version-sort | sed 's#.* /##' | tr '\n' ' ')
+# shellcheck disable=SC2086 # names of nodes, one word each
+sh "$here/drop-lost-packets.sh" $nodes
 docker volume create --label "image=$digest" --label "nodes=$nodes" "$created" > /dev/null
 
 # Its nodes are waited for again, with more to say of them if they do not become ready.

@@ -16,23 +16,14 @@ wait_until() {
   timeout "$most" sh -c "until $2; do sleep 0.3; done" || { echo "$1 after $most s" >&2; exit 1; }
 }
 
-# The cluster's own pods may start before kube-proxy. What they ask a service for then would go nowhere, and the kernel
-# would send all that they try again there as well. Dropped, it is forgotten, and a second later it finds its way: what
-# kube-proxy knows of has another destination by the time it gets here.
-drop_what_has_no_service() {
-  services=$(docker exec floe-control-plane \
-    sed -n 's/.*--service-cluster-ip-range=\([0-9./]*\).*/\1/p' /etc/kubernetes/manifests/kube-apiserver.yaml)
-  for node in $nodes; do
-    docker exec "$node" iptables --wait --insert FORWARD --destination "$services" --jump DROP
-  done
-}
-
 began=$(date --utc +%Y-%m-%dT%H:%M:%S)
 # In the order of their addresses, for they are given out in turn.
 # shellcheck disable=SC2086 # names of nodes, one word each
 docker start $nodes > /dev/null
 kind get kubeconfig --name floe | sed 's#server: .*#server: https://cluster:6443#' > "$kubeconfig"
-drop_what_has_no_service
+# Before kube-proxy is back: the cluster's own pods may be earlier.
+# shellcheck disable=SC2086 # as above
+sh "$(dirname "$0")/drop-lost-packets.sh" $nodes
 wait_until "the cluster's API is not ready" "kubectl get --raw /readyz > /dev/null 2>&1"
 # Who led before does not any more, and would be waited for: controllers, the scheduler, the provisioner of volumes.
 for namespace in kube-system local-path-storage; do
