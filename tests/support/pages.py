@@ -47,7 +47,7 @@ ELSEWHERE: Final = {
     "README.md": {
         "make test": f"{MAKEFILE}::test_test_runs_two_tiers",
         "make check": f"{WORKFLOW}::test_check_can_be_made",
-        "floe-ci test --tier integration [--on dagger|cluster|local]": f"{PLACES}::test_same_tests",
+        "floe-ci test --tier integration [--on dagger|cluster|local]": f"{PLACES}::test_same_on_this_machine",
     },
     "CONTRIBUTING.md": {
         "make setup": f"{WORKFLOW}::test_installing_is_one_command",
