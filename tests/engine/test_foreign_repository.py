@@ -178,6 +178,9 @@ def test_failed_run_can_be_entered(dagger: Dagger, repository: Repository, tmp_p
     finally:
         deleted = dagger.call("delete-cluster", "--name", name[1], *dagger.registry, where=repository.folder)
     assert deleted.code == 0, deleted.errors[-2000:]
+    again = dagger.call("delete-cluster", "--name", name[1], *dagger.registry, where=repository.folder)
+    assert again.code != 0
+    assert f"there is no cluster '{name[1]}'" in again.message
 
 
 def unit(dagger: Dagger, results: Path, function: str = "test") -> list[str]:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from anyio.abc import Process
 
+COMMAND_VARIABLE: Final = "_EXPERIMENTAL_DAGGER_CLI_BIN"
+"""Dagger's own variable for where its command is."""
 ENDING: Final = 300.0
 """Seconds in which a session ends what it has started in the engine; then it is killed."""
 PORT: Final = "DAGGER_SESSION_PORT"
@@ -40,7 +42,7 @@ def find() -> str:
     Raises:
         DownloadError: There is none, and it can't be downloaded.
     """
-    named = os.environ.get("_EXPERIMENTAL_DAGGER_CLI_BIN")
+    named = os.environ.get(COMMAND_VARIABLE)
     return named or shutil.which("dagger") or Downloader().get_sync()
 
 
@@ -75,10 +77,9 @@ async def _held(log: IO[str]) -> AsyncIterator[dict[str, str]]:
     """Have a process hold a session; yield the variables by which it is reached."""
     engine = engine_probe.engine()
     if engine and not engine.usable:  # the process would try for ten minutes
-        remedy = f"start that engine, or unset {engine_probe.ENGINE_VARIABLE} to have one started here"
-        msg = f"the Dagger engine {engine.what} does not answer: {engine.detail}; {remedy}"
+        msg = f"the Dagger engine {engine.what} does not answer: {engine.detail}; {engine_probe.REMEDY}"
         raise RunError(msg)
-    command = os.environ.get("_EXPERIMENTAL_DAGGER_CLI_BIN") or await Downloader().get()
+    command = os.environ.get(COMMAND_VARIABLE) or await Downloader().get()  # the one that goes with the SDK
     labels = ("--label", "dagger.io/sdk.name:python", "--label", f"dagger.io/sdk.version:{version('dagger-io')}")
     # Its progress is read by nobody, and to draw it takes more of a processor than all else here: more with each step.
     quiet = {"DAGGER_SILENT": "true"} | os.environ

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 ENGINE_VARIABLE: Final = "_EXPERIMENTAL_DAGGER_RUNNER_HOST"
 """Dagger's own variable for an engine that runs already."""
+REMEDY: Final = f"start that engine, or unset {ENGINE_VARIABLE} to have one started here"
+"""What to do about one that does not answer."""
 RUNTIMES: Final = ("docker", "podman", "nerdctl", "finch")
 """The container runtimes that Dagger starts its engine on, in its order."""
 TIMEOUT: Final = 5.0

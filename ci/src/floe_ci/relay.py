@@ -138,13 +138,9 @@ class FarEnd:
 class NearEnd:
     """Hands on through the tunnel what clients on this machine say."""
 
-    def __init__(self, sources: Iterator[str] | None = None) -> None:
-        """Prepare.
-
-        Args:
-            sources: The addresses to come from, one for each connection through the tunnel; None: the system's choice.
-        """
-        self._sources = sources
+    def __init__(self) -> None:
+        """Prepare."""
+        self._sources = sources()
         self._free: defaultdict[int, list[Line]] = defaultdict(list)
 
     async def hand_on(self, port: int, client: SocketStream) -> None:
@@ -156,9 +152,7 @@ class NearEnd:
                 await refuse(client)
                 return
             try:
-                async with anyio.create_task_group() as group:
-                    group.start_soon(carry, client, line)
-                    group.start_soon(carry, line, client)
+                await carry_both_ways(client, line)
             except BaseException:
                 line.is_whole = False
                 raise
@@ -208,7 +202,7 @@ async def listening(
 @asynccontextmanager
 async def through_tunnel(ports: Mapping[int, int]) -> AsyncIterator[None]:
     """Listen on this machine, and hand on what comes in on each port through the port of the tunnel given for it."""
-    near = NearEnd(sources())
+    near = NearEnd()
     try:
         async with listening(near.hand_on, ports):
             yield
@@ -228,9 +222,15 @@ async def hand_on(client: Way, host: str, port: int) -> None:
     except OSError:
         await refuse(client)
         return
-    async with server, anyio.create_task_group() as group:
-        group.start_soon(carry, client, server)
-        group.start_soon(carry, server, client)
+    async with server:
+        await carry_both_ways(client, server)
+
+
+async def carry_both_ways(one: Way, other: Way) -> None:
+    """Carry what each says to the other, until both have said all."""
+    async with anyio.create_task_group() as group:
+        group.start_soon(carry, one, other)
+        group.start_soon(carry, other, one)
 
 
 async def refuse(client: Way) -> None:

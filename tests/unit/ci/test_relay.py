@@ -82,6 +82,22 @@ def tunnelled(free_tcp_port_factory: Callable[[], int]) -> Both:
     return Both(free_tcp_port_factory, "tunnel")
 
 
+@pytest.fixture
+def at_tunnel(free_tcp_port_factory: Callable[[], int]) -> Callable[..., None]:
+    """Return what has clients talk to a server of the test's that stands where the tunnel would be."""
+    outer, tunnel = free_tcp_port_factory(), free_tcp_port_factory()
+
+    async def run(server: Side, clients: Callable[[int], Awaitable[None]]) -> None:
+        with anyio.fail_after(30):
+            listener = await anyio.create_tcp_listener(local_host=HERE, local_port=tunnel)
+            async with listener, through_tunnel({outer: tunnel}), anyio.create_task_group() as group:
+                group.start_soon(listener.serve, server)
+                await clients(outer)
+                group.cancel_scope.cancel()
+
+    return lambda server, clients: anyio.run(run, server, clients)
+
+
 async def all_of(stream: SocketStream) -> bytes:
     """Return what the other side says to its end."""
     return b"".join([chunk async for chunk in stream])
@@ -160,10 +176,9 @@ def test_server_is_told_when_a_client_has_gone(tunnelled: Both, left: str) -> No
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="this machine has one loopback address")
-def test_few_connections_through_the_tunnel(free_tcp_port_factory: Callable[[], int]) -> None:
+def test_few_connections_through_the_tunnel(at_tunnel: Callable[..., None]) -> None:
     """As many go through the tunnel as there were clients at once, each from an address that no other had."""
     seen, most = [], 3
-    outer, tunnel = free_tcp_port_factory(), free_tcp_port_factory()
 
     async def serve(stream: SocketStream) -> None:
         seen.append(stream.extra(SocketAttribute.remote_address)[0])  # noqa: S610 - nothing of Django's
@@ -173,24 +188,19 @@ def test_few_connections_through_the_tunnel(free_tcp_port_factory: Callable[[], 
                 await line.send(b"".join([chunk async for chunk in line]))
                 await line.send_eof()
 
-    async def ask() -> None:
-        async with await anyio.connect_tcp(HERE, outer) as stream:
+    async def ask(port: int) -> None:
+        async with await anyio.connect_tcp(HERE, port) as stream:
             await stream.send(b"x")
             await stream.send_eof()
             assert await all_of(stream) == b"x"
 
-    async def talk() -> None:
-        with anyio.fail_after(30):
-            listener = await anyio.create_tcp_listener(local_host=HERE, local_port=tunnel)
-            async with listener, through_tunnel({outer: tunnel}), anyio.create_task_group() as group:
-                group.start_soon(listener.serve, serve)
-                for _ in range(20):
-                    async with anyio.create_task_group() as clients:
-                        for _ in range(most):
-                            clients.start_soon(ask)
-                group.cancel_scope.cancel()
+    async def ask_in_turns(port: int) -> None:
+        for _ in range(20):
+            async with anyio.create_task_group() as clients:
+                for _ in range(most):
+                    clients.start_soon(ask, port)
 
-    anyio.run(talk)
+    at_tunnel(serve, ask_in_turns)
     assert 1 <= len(seen) <= 2 * most
     assert len(set(seen)) == len(seen)
 
@@ -211,26 +221,20 @@ def test_tunnel_that_is_not_there(free_tcp_port_factory: Callable[[], int]) -> N
     assert heard == [b"", b""]
 
 
-def test_tunnel_that_breaks(free_tcp_port_factory: Callable[[], int]) -> None:
+def test_tunnel_that_breaks(at_tunnel: Callable[..., None]) -> None:
     """A client whose connection through the tunnel breaks is told the end, and the next one gets another."""
     heard, lines = [], []
-    outer, tunnel = free_tcp_port_factory(), free_tcp_port_factory()
 
     async def break_off(stream: SocketStream) -> None:
         async with stream:
             lines.append(await Line(stream).has_begun())
 
-    async def talk() -> None:
-        with anyio.fail_after(30):
-            listener = await anyio.create_tcp_listener(local_host=HERE, local_port=tunnel)
-            async with listener, through_tunnel({outer: tunnel}), anyio.create_task_group() as group:
-                group.start_soon(listener.serve, break_off)
-                for _ in range(2):
-                    async with await anyio.connect_tcp(HERE, outer) as stream:
-                        heard.append(await all_of(stream))
-                group.cancel_scope.cancel()
+    async def listen_twice(port: int) -> None:
+        for _ in range(2):
+            async with await anyio.connect_tcp(HERE, port) as stream:
+                heard.append(await all_of(stream))
 
-    anyio.run(talk)
+    at_tunnel(break_off, listen_twice)
     assert (heard, lines) == ([b"", b""], [True, True])
 
 

@@ -35,8 +35,7 @@ class DaggerPlace:
     def check(self) -> list[Finding]:
         """Return whether an engine is here, or a container runtime to start one on."""
         if engine := engine_probe.engine():
-            remedy = f"start that engine, or unset {engine_probe.ENGINE_VARIABLE} to have one started here"
-            return [_finding("Dagger engine", engine, remedy)]
+            return [_finding("Dagger engine", engine, engine_probe.REMEDY)]
         remedy = "install Docker (docs.docker.com/get-docker) or Podman, and start it"
         return [_finding("container runtime", engine_probe.runtime(), remedy)]
 
