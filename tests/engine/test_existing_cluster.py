@@ -221,6 +221,26 @@ def test_interrupted_run(existing: Existing, tmp_path: Path, number: signal.Sign
     existing.wait_until_same(before)
 
 
+@pytest.mark.requirement("REQ-645")
+def test_node_that_knows_late_of_a_service(existing: Existing, tmp_path: Path) -> None:
+    """Tests begin when the Services answer on their node, which may know of ready pods later than the cluster does."""
+    results = tmp_path / "results"
+    argv = existing.argv("test", *existing.IMAGE, "--keyword", "answers", "--results", str(results))
+    proxy = ("daemonset/kube-proxy", "--namespace", "kube-system")
+    existing.kubectl("patch", *proxy, "--patch", where_it_runs("true"))
+    try:
+        existing.kubectl("wait", "pods", *proxy[1:], "--selector", "k8s-app=kube-proxy", "--for=delete")
+        with subprocess.Popen(argv, cwd=existing.repository, stderr=subprocess.PIPE, text=True) as run:
+            wait_for_line(run, "tests …")
+            existing.kubectl("patch", *proxy, "--patch", where_it_runs(None))
+            _, said = run.communicate(timeout=200)
+    finally:
+        existing.kubectl("patch", *proxy, "--patch", where_it_runs(None))
+        existing.kubectl("rollout", "status", *proxy)
+    assert run.returncode == 0, said[-3000:]
+    assert "tried again" not in (results / "summary.md").read_text()
+
+
 @pytest.mark.long
 def test_services_for_the_inner_loop(existing: Existing, tmp_path: Path) -> None:
     """`up` leaves the services, a run beside them touches none, and `down` removes them; each is right twice."""
@@ -354,6 +374,11 @@ def reason(done: Done) -> str:
     assert told != done.output
     assert told.splitlines()[0] not in done.errors
     return told
+
+
+def where_it_runs(nowhere: str | None) -> str:
+    """Return the patch by which a DaemonSet runs on no node, or again on all."""
+    return json.dumps({"spec": {"template": {"spec": {"nodeSelector": {"floe.dev/nowhere": nowhere}}}}})
 
 
 def wait_for_line(run: subprocess.Popen[str], ending: str) -> None:

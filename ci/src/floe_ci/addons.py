@@ -116,6 +116,10 @@ class Addons:
         """The namespaces that they have pods in, or what answers for pods."""
         return tuple(sorted({namespace_of(each) for each in self.objects.documents if _has_pods(each)}))
 
+    def within(self, namespace: str) -> Manifests:
+        """Return what of those objects is in a namespace."""
+        return Manifests(tuple(each for each in self.objects.documents if namespace_of(each) == namespace))
+
     def brings(self, document: Document) -> bool:
         """Tell whether an object is of a kind that they define, or that an API service of theirs answers for."""
         group = group_of(document)

@@ -170,14 +170,14 @@ class Manifests:
         """Return the name of each pod that nothing else keeps running."""
         return tuple(item["metadata"]["name"] for item in self.documents if item["kind"] == "Pod")
 
-    def selecting_services(self) -> tuple[str, ...]:
-        """Return the name of each Service that has pods of its own choice behind it."""
-        return tuple(
-            item["metadata"]["name"]
+    def selecting_services(self) -> dict[str, Document]:
+        """Return the specification of each Service that has pods of its own choice behind it, by its name."""
+        return {
+            item["metadata"]["name"]: item["spec"]
             for item in self.documents
             # Other things are called a Service too.
             if item["kind"] == "Service" and item.get("apiVersion") == "v1" and (item.get("spec") or {}).get("selector")
-        )
+        }
 
     def labelled(self, labels: Mapping[str, str]) -> Self:
         """Return the objects, and their pod templates, with `labels` added; selectors can't change.

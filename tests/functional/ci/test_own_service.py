@@ -19,7 +19,7 @@ def test_manifests_are_rendered() -> None:
     plan = read(RunRequest(source=EXAMPLE))
     assert plan.images == ("floe.local/greeter:dev", "floe.local/runner:dev")
     assert plan.services.workloads() == (("Deployment", "greeter"),)
-    assert plan.services.selecting_services() == ("greeter",)
+    assert plan.services.selecting_services().keys() == {"greeter"}
     assert plan.services.credential_keys("floe-credentials") == ("GREETER_TOKEN",)
     assert plan.services.connection_variables("floe.dev/connection") == {
         "GREETER_HOST": "greeter",

@@ -103,7 +103,7 @@ class ApiServer:
     commands: list[list[str]] = field(default_factory=list)
     """The commands that it was asked to run."""
     given: bytearray = field(default_factory=bytearray)
-    """What came on the standard input of those whose last two arguments say how much that is."""
+    """What came on the standard input of those scripts whose first two arguments say how much that is."""
     apis: Apis = field(init=False)
     """Clients of it."""
 
@@ -168,7 +168,7 @@ class Answering(Handler):
             return
         self.become_websocket({"Sec-WebSocket-Protocol": self.headers["Sec-WebSocket-Protocol"]})
         if has_input:
-            self.take(sum(map(int, command[-2:])))
+            self.take(sum(int(each) for each in command[4:6]))
         with suppress(ConnectionError):  # who is asked to stop does not read on
             for channel, text in self.api.run(command):
                 data = bytes([channel]) + text

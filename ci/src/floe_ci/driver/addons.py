@@ -69,10 +69,9 @@ def wait(apis: Apis, spec: RunSpec, addons: Addons, stop: threading.Event | None
     """
     objects = addons.objects
     for namespace in addons.namespaces:
-        there = Manifests(tuple(each for each in objects.documents if namespace_of(each) == namespace))
         at = spec.model_copy(update={"namespace": namespace})
         what = f"add-ons in namespace {namespace}"
-        ready.wait_for_services(apis, at, there, stop, what=what, selector=selector(spec))
+        ready.wait_for_services(apis, at, addons.within(namespace), stop, what=what, selector=selector(spec))
     _put(apis, spec, objects.only(API_SERVICE), stop)
     _wait(apis, spec, "what add-ons answer for", objects, stop)
     _put(apis, spec, addons.custom, stop)

@@ -57,6 +57,8 @@ class Given:
     """pytest's."""
     found: Mapping[str, str] = field(default_factory=dict)
     """Variables of the services, and their passwords."""
+    before: tuple[str, ...] = ()
+    """A command that their pod runs before them."""
 
     def with_more(self, environment: Mapping[str, str], arguments: tuple[str, ...]) -> Given:
         """Return it with further variables, and arguments before the others."""
@@ -69,7 +71,9 @@ class Given:
             UserError: The configuration names variables that aren't there.
         """
         own = spec.variables | {contract.ENV_RUN_ID: f"{spec.run_id}{shard.suffix}"}
-        return given(spec.model_copy(update={"variables": own}), self.found, self.passwords)
+        return replace(
+            given(spec.model_copy(update={"variables": own}), self.found, self.passwords), before=self.before
+        )
 
 
 def make_credentials(core: client.CoreV1Api, spec: RunSpec, services: Manifests) -> Given:

@@ -249,7 +249,15 @@ def send_to(  # noqa: PLR0913, PLR0917 - what is sent, and to whom
         # An API that is away for a moment is no reason to begin anew.
         return apis.ask(
             "the tests' order",
-            lambda: order.send(keeper, spec.tests, command_of(spec, given.arguments), environment, stop, files=files),
+            lambda: order.send(
+                keeper,
+                spec.tests,
+                command_of(spec, given.arguments),
+                environment,
+                stop,
+                files=files,
+                before=given.before,
+            ),
             timeout=poll.PATIENCE + order.SENDING,
             is_passing=lambda error: isinstance(error, NotBegun),
             stop=stop,

@@ -66,11 +66,14 @@ os._exit(code if code >= 0 else 128 - code)
 """What the runner does: wait for its order, carry it out, and tell of its end: that it succeeded, if none of it was
 killed."""
 TAKE: Final = f"""\
-[ "$1" = 0 ] || head --bytes="$1" | tar --extract --gzip --directory {APP}
+tests=$1 order=$2
+shift 2
+[ "$tests" = 0 ] || head --bytes="$tests" | tar --extract --gzip --directory {APP}
+"$@" < /dev/null
 until [ -p {ORDER_DIR}/order ]; do sleep 0.1; done
-head --bytes="$2" > {ORDER_DIR}/order
+head --bytes="$order" > {ORDER_DIR}/order
 """
-"""What the keeper does with what is sent: the tests, then the order, each of so many bytes."""
+"""What the keeper does with what is sent: the tests, then the order, each of so many bytes; a command comes between."""
 SENDING: Final = 120.0
 """Seconds that it may take."""
 
@@ -134,6 +137,7 @@ def send(  # noqa: PLR0913 - what is sent, and to whom
     stop: threading.Event | None = None,
     *,
     files: Mapping[str, str] | None = None,
+    before: Sequence[str] = (),
 ) -> float:
     """Give a waiting pod its order.
 
@@ -144,6 +148,7 @@ def send(  # noqa: PLR0913 - what is sent, and to whom
         environment: Variables beside those that the runner has.
         stop: Ends it when it is set.
         files: What the runner writes before, by its path there.
+        before: What the keeper runs before; if it fails, the order is not given.
 
     Returns:
         When the tests began, as a time of `time.monotonic`.
@@ -155,6 +160,6 @@ def send(  # noqa: PLR0913 - what is sent, and to whom
     order = json.dumps(
         {"command": list(command), "environment": dict(environment), "files": dict(files or {})}
     ).encode()
-    take = ("/bin/sh", "-euc", TAKE, "sh", str(len(tests)), str(len(order)))
+    take = ("/bin/sh", "-euc", TAKE, "sh", str(len(tests)), str(len(order)), *(before or ("true",)))
     run(keeper, take, tests + order, timeout=SENDING, stop=stop)
     return time.monotonic()

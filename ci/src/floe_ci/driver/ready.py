@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
-from floe_ci.driver import closer, pods
+from floe_ci.driver import closer, pods, reach
 from floe_ci.driver.problems import OutOfMemory
 from floe_ci.errors import LastingError, RunError
 
@@ -71,7 +70,7 @@ def wait_for_services(  # noqa: PLR0913 - what is waited for, and where
         states += [job_state(apis, name, spec.namespace) for name in jobs]
         states += [pod_state(apis, name, spec.namespace, found) for name in single]
         if not any(states):
-            # The last to come: kube-proxy and DNS know of a pod a moment after its probe has passed.
+            # The last to come: the cluster knows of a pod behind it a moment after the pod's probe has passed.
             states = [endpoint_state(apis, name, spec.namespace) for name in selecting]
         unready = [state for state in states if state]
         waiting[:] = [pod for pod in found if not pods.is_ready(pod) and pod.status.phase != "Succeeded"]
@@ -180,11 +179,5 @@ def pod_state(apis: Apis, name: str, namespace: str, found: Iterable[V1Pod]) -> 
 
 def endpoint_state(apis: Apis, name: str, namespace: str) -> str | None:
     """Return that a Service has no ready pod behind it, or None when it has one."""
-    selector = f"kubernetes.io/service-name={name}"
-    # As it came: the client's own model takes no slice without endpoints, as one is before there are any.
-    answer = apis.discovery.list_namespaced_endpoint_slice(namespace, label_selector=selector, _preload_content=False)
-    endpoints = [endpoint for each in json.loads(answer.data)["items"] for endpoint in each.get("endpoints") or ()]
-    # The API says that an unknown readiness is to be taken for ready.
-    if any((endpoint.get("conditions") or {}).get("ready") is not False for endpoint in endpoints):
-        return None
-    return f"Service {name}: no ready endpoint"
+    endpoints = [each for found in reach.slices(apis, namespace, name) for each in found.get("endpoints") or ()]
+    return None if any(map(reach.is_ready, endpoints)) else f"Service {name}: no ready endpoint"

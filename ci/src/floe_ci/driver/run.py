@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final, Self
 
@@ -13,7 +14,7 @@ from kubernetes import client
 
 from floe_ci.addons import Addons
 from floe_ci.config import expand_environment
-from floe_ci.driver import addons, coverage, deploy, events, job, order, pods, poll, unwell
+from floe_ci.driver import addons, coverage, deploy, events, job, order, pods, poll, reach, unwell
 from floe_ci.driver.apis import explain
 from floe_ci.driver.follow import LogFollower
 from floe_ci.driver.nodes import wait_for_nodes
@@ -186,10 +187,11 @@ class ClusterRun:
             Stopped: The run was told to stop.
         """
         self._begin()
+        given = self._given_to_tests()
         again: tuple[str, ...] = ()
         while True:
             try:
-                began = job.send(self._apis, self._spec, self._given, self._stop)
+                began = job.send(self._apis, self._spec, given, self._stop)
                 ended = job.wait_for_end(self._apis, self._spec, self._ends, self._stop)
                 break
             except job.NotStarted as error:
@@ -224,8 +226,8 @@ class ClusterRun:
             Stopped: The run was told to stop.
         """
         self._begin()
-        spec = self._spec
-        self._sharded = ShardedTests(self._apis, spec, self._given, raw, self._ends, self._others, self._stop, queue)
+        spec, given = self._spec, self._given_to_tests()
+        self._sharded = ShardedTests(self._apis, spec, given, raw, self._ends, self._others, self._stop, queue)
         return self._sharded.run()
 
     def combine(self, report: Path) -> str:
@@ -307,6 +309,11 @@ class ClusterRun:
         """Follow logs, and look what is used, unless that is done already."""
         self._watcher.begin()
         self._usage.begin()
+
+    def _given_to_tests(self) -> deploy.Given:
+        """Return what tests are given, whose pod waits before them until the services answer there, too."""
+        before = reach.command(self._apis, self._spec, self._services, self._addons, self._stop)
+        return replace(self._given, before=before)
 
     @property
     def _namespaces(self) -> tuple[str, ...]:

@@ -56,9 +56,11 @@ def runner(pod: Path) -> Iterator[subprocess.Popen[str]]:
             running.kill()
 
 
-def take(pod: Path, tests: bytes, asked: bytes, sent: bytes) -> subprocess.CompletedProcess[bytes]:
-    """Have the keeper take what is sent."""
-    command = ["/bin/sh", "-euc", there(pod, order.TAKE), "sh", str(len(tests)), str(len(asked))]
+def take(
+    pod: Path, tests: bytes, asked: bytes, sent: bytes, before: tuple[str, ...] = ("true",)
+) -> subprocess.CompletedProcess[bytes]:
+    """Have the keeper take what is sent, and run a command before."""
+    command = ["/bin/sh", "-euc", there(pod, order.TAKE), "sh", str(len(tests)), str(len(asked)), *before]
     return subprocess.run(command, input=sent, capture_output=True, timeout=60, check=False)
 
 
@@ -72,6 +74,15 @@ def test_order(pod: Path, tests: bytes) -> None:
     assert json.loads(said) == [["-k", "a b"], "5 €", "yes"]
     assert (pod / "app/tests/data").read_bytes() == bytes(range(256)) * 4096
     assert [path.name for path in (pod / "floe-order").iterdir() if path.is_file()] == []
+
+
+def test_command_before_that_fails(pod: Path, tests: bytes) -> None:
+    """Where the command that comes before fails, what it says is told, and the runner waits on."""
+    with runner(pod) as running:
+        done = take(pod, tests, b"{}", tests + b"{}", (sys.executable, "-c", "import sys; sys.exit(f'no{input()}')"))
+        assert running.poll() is None
+    assert done.returncode == 1
+    assert b"EOFError" in done.stderr
 
 
 def test_tests_that_are_cut(pod: Path, tests: bytes) -> None:
