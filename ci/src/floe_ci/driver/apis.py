@@ -185,6 +185,7 @@ class Apis:
         interval: float = 0.5,
         is_passing: Callable[[Exception], bool] | None = None,
         look: Callable[[], str] = lambda: "",
+        is_due: Callable[[], bool] = lambda: True,
     ) -> None:
         """Wait as `poll.wait_until` does; one failed answer of the API ends no wait.
 
@@ -200,6 +201,7 @@ class Apis:
                 interval=interval,
                 is_passing=is_passing or self.may_pass,
                 look=look,
+                is_due=is_due,
                 stop=stop,
             )
         except (client.ApiException, urllib3.exceptions.HTTPError) as error:

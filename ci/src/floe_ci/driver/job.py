@@ -285,14 +285,11 @@ def wait_for_end(apis: Apis, spec: RunSpec, ends: order.Ends, stop: threading.Ev
     ended: list[TestsPod] = []
     seen: list[V1Pod] = []
     lost, signalled = nodes.Lost(apis), Signalled()
-    asked = -ASK
+    asked = 0.0
 
     def observe() -> str | None:
         nonlocal asked
-        now = time.monotonic()
-        if seen and not ended and not ends.is_told(seen[-1].metadata.name) and now - asked < ASK:
-            return pods.state(seen[-1])
-        asked = now
+        asked = time.monotonic()
         found = job_pod(apis, spec)
         if found is None:
             if seen:
@@ -311,12 +308,16 @@ def wait_for_end(apis: Apis, spec: RunSpec, ends: order.Ends, stop: threading.Ev
         lost.refuse(found)
         return pods.state(found)
 
+    def is_due() -> bool:
+        is_told = not seen or ended or ends.is_told(seen[-1].metadata.name)
+        return bool(is_told) or time.monotonic() - asked >= ASK
+
     def look() -> str:
         return closer.look(apis, spec.namespace, seen)
 
     try:
         limit = spec.timeouts.job + spec.timeouts.services
-        apis.wait_until("tests", observe, timeout=limit, interval=LOOK, look=look, stop=stop)
+        apis.wait_until("tests", observe, timeout=limit, interval=LOOK, look=look, is_due=is_due, stop=stop)
     except poll.TookTooLong as error:
         if seen and (state := pods.container_state(seen[-1], RUNNER)) and state.running:
             raise TimedOut(str(error)) from error

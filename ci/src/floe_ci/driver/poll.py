@@ -41,6 +41,7 @@ def wait_until(  # noqa: PLR0913 - what to wait for, and how long: each has its 
     is_passing: Callable[[Exception], bool] = lambda _: False,
     patience: float = PATIENCE,
     look: Callable[[], str] = lambda: "",
+    is_due: Callable[[], bool] = lambda: True,
     stop: threading.Event | None = None,
 ) -> None:
     """Call `observe`, in a thread of its own, until it returns None; one call that hangs delays no end.
@@ -53,6 +54,7 @@ def wait_until(  # noqa: PLR0913 - what to wait for, and how long: each has its 
         is_passing: Tells whether a look that failed with this may succeed the next time.
         patience: Seconds for which looks may fail like that, one after the other.
         look: Returns what else to tell when the wait has failed.
+        is_due: Tells, each `interval`, whether to look again; it has to in the end.
         stop: Ends the wait at once when it is set.
 
     Raises:
@@ -83,6 +85,8 @@ def wait_until(  # noqa: PLR0913 - what to wait for, and how long: each has its 
             msg = f"{what}: not there after {timeout:g} s; last seen: {state}\n{look()}"
             raise TookTooLong(msg.rstrip())
         pause(max(interval, min(time.monotonic() - asked, REST)), stop)
+        while not is_due():
+            pause(interval, stop)
 
 
 class NotInTime(Exception):  # noqa: N818 - the caller tells what went wrong

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from floe_ci.config import Timeouts
-from floe_ci.driver import job, order
+from floe_ci.driver import job, order, poll
 from floe_ci.driver.deploy import Given
 from floe_ci.driver.pods import JOB_NAME, TESTS_JOB
 from floe_ci.driver.poll import Stopped
@@ -329,6 +329,18 @@ def test_end(api: ApiServer, spec: RunSpec, exit_code: int) -> None:
     api.objects[PODS] = pods(state("results", None), state("runner", exit_code))
     found = job.wait_for_end(api.apis, spec, order.Ends())
     assert job.end_of(found, spec, (), 1).exit_code == exit_code
+
+
+@pytest.mark.usefixtures("clock")
+def test_cluster_that_answers_no_more(api: ApiServer, run_spec: Callable[..., RunSpec]) -> None:
+    """A cluster that stops answering while tests run ends the wait for them long before their time is over."""
+    answers = iter([pods(state("results", None), state("runner", None))])
+    api.objects[PODS] = lambda: next(answers, HTTPStatus.SERVICE_UNAVAILABLE)
+    began = job.time.monotonic()
+    with pytest.raises(RunError) as raised:
+        job.wait_for_end(api.apis, run_spec(timeouts=Timeouts(job=3600, services=1)), order.Ends())
+    assert raised.value.kind == "infrastructure"
+    assert job.time.monotonic() - began < poll.PATIENCE + 10
 
 
 def test_success_that_the_pod_tells(api: ApiServer, spec: RunSpec) -> None:
