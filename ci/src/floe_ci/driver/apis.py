@@ -421,9 +421,14 @@ class TimedClient(client.ApiClient):  # type: ignore[misc]  # the client is not 
     """Talks to the API, and waits for no answer longer than the time limit, whoever calls."""
 
     failed_at = float("-inf")
-    """The time, of `time.monotonic`, at which the API had no answer last."""
+    """The time, of `time.monotonic`, at which the API had no answer last, or refused what it had allowed before."""
     answered_at = float("inf")
     """The time at which it had one last; before the first, nothing is known."""
+
+    def __init__(self, settings: client.Configuration) -> None:
+        """Prepare; nothing is asked yet."""
+        super().__init__(settings)
+        self._allowed: set[tuple[str, str]] = set()
 
     @property
     def is_away(self) -> bool:
@@ -435,13 +440,17 @@ class TimedClient(client.ApiClient):  # type: ignore[misc]  # the client is not 
         limit = options.pop("_request_timeout", None) or TIME_LIMIT
         # One number that is no whole one would be passed over.
         pair = limit if isinstance(limit, tuple) else (limit, limit)
+        what = (method, url.partition("?")[0])
         try:
             answer = super().request(method, url, **options, _request_timeout=pair)
         except (client.ApiException, urllib3.exceptions.HTTPError) as error:
-            if may_pass(error):
+            # One that was away for so short that no call noticed may have forgotten what one may do as well.
+            is_forgotten = what in self._allowed and getattr(error, "status", None) in UNKNOWN_YET
+            if may_pass(error) or is_forgotten:
                 self.failed_at = time.monotonic()
             raise
         self.answered_at = time.monotonic()
+        self._allowed.add(what)
         return answer
 
 

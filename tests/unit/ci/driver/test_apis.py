@@ -177,6 +177,17 @@ def test_api_that_was_away(api: ApiServer, status: HTTPStatus) -> None:
     assert api.apis.ask("nodes", api.apis.core.list_node).items == []
 
 
+@pytest.mark.usefixtures("clock")
+@pytest.mark.parametrize("status", [HTTPStatus.FORBIDDEN, HTTPStatus.UNAUTHORIZED])
+def test_api_that_forgot(api: ApiServer, status: HTTPStatus) -> None:
+    """An API that refuses what it has allowed before, though no call noticed that it was away, is asked again."""
+    there = client.V1NodeList(items=[])
+    answers = iter([there, status, status, there])
+    api.objects["/api/v1/nodes"] = lambda: next(answers)
+    api.apis.core.list_node()
+    assert api.apis.ask("nodes", lambda: api.apis.core.list_node(label_selector="a=b")).items == []
+
+
 def test_certificate() -> None:
     """A certificate that is not trusted is told without a status that nobody sent."""
     assert (
