@@ -11,13 +11,15 @@ import subprocess
 import sys
 import time
 from contextlib import ExitStack, suppress
+from dataclasses import replace
+from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import psutil
 import pytest
 
-from faulted import MOMENTS, Row, Started, first_line
+from faulted import FEWER, MOMENTS, Row, Started, first_line
 from tests.engine.conftest import OPTIONS, SMALL
 
 if TYPE_CHECKING:
@@ -122,8 +124,14 @@ def end(started: Started, name: str, what: str, since: float, limit: float = END
     )
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
-@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize(
+    ("moment", "number"),
+    [
+        *product(MOMENTS, (signal.SIGINT, signal.SIGTERM)),
+        *product(FEWER, (signal.SIGHUP,)),
+    ],
+    ids=lambda each: getattr(each, "name", each),
+)
 def test_signal_in_kind(
     moment: str, number: signal.Signals, begin: Callable[..., Started], record: Callable[[Row], None]
 ) -> None:
@@ -231,15 +239,52 @@ def test_cluster_that_can_not_be_created(begin: Callable[..., Started], record: 
     assert not row.left
 
 
-def test_killed_and_run_again(begin: Callable[..., Started], record: Callable[[Row], None]) -> None:
+@pytest.mark.parametrize("moment", FEWER)
+def test_killed_and_run_again(moment: str, begin: Callable[..., Started], record: Callable[[Row], None]) -> None:
     """A run that is killed leaves nothing that the next one, into the same folder, would take notice of."""
-    killed = begin()
-    killed.wait_for(MOMENTS["tests"])
+    killed = begin(seconds=5 if moment == "collect" else None)
+    killed.wait_for(MOMENTS[moment])
     run_id = killed.run_id
     killed.process.kill()
     killed.process.communicate(timeout=ENDS_IN)
     again = begin(seconds=1)
-    row = end(again, "killed", "a run is killed by SIGKILL, and another begins", again.began, NOTICED_IN)
+    told = MOMENTS[moment].removesuffix(" …")
+    what = f"a run in Kind is killed by SIGKILL, at `{told}`, and another begins"
+    row = end(again, f"sigkill-in-kind-{moment}", what, again.began, NOTICED_IN)
     record(row)
     assert row.exit_code == 0, row
     assert not left_of(run_id)
+    assert not row.left
+
+
+HOLD: Final = """\
+for name in 0 1 2 3 4 5 6 7; do
+  (exec 9> /var/lib/docker/slot-$name.lock; ! flock --nonblock 9 || exec cat) &
+done
+echo held
+wait
+"""
+"""Takes each slot that is free until its input ends, as a run would that has it."""
+
+
+def test_nine_at_once(begin: Callable[..., Started], record: Callable[[Row], None], tmp_path: Path) -> None:
+    """A run in Kind that finds eight others is refused with what to do; they go on, and so does the next."""
+    first = begin()
+    first.wait_for(MOMENTS["tests"])
+    docker = [number for number, command in processes_of(first.run_id).items() if command.startswith("dockerd")]
+    if not docker:
+        pytest.skip("the engine's processes can't be seen from here")
+    inside = ["nsenter", "--target", str(docker[0]), "--mount", "sh", "-c", HOLD]
+    with subprocess.Popen(inside, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as others:
+        assert others.stdin
+        assert others.stdout
+        assert others.stdout.readline() == b"held\n"
+        ninth = begin("--results", str(tmp_path / "ninth"))
+        ninth = replace(ninth, results=tmp_path / "ninth")
+        row = end(ninth, "nine-at-once", "9 runs at once in Kind", ninth.began, NOTICED_IN)
+        others.stdin.close()
+    record(row)
+    assert row.exit_code == 3, row
+    assert "every slot of the cache volume is in use" in row.seen
+    assert not row.left
+    assert first.process.poll() is None

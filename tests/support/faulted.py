@@ -26,14 +26,17 @@ MOMENTS = {
     "collect": "collect …",
 }
 """The moments of a run in Kind that a signal comes at: what the run has just told then."""
+FEWER = ("image", "cluster", "tests", "collect")
+"""Those of them at which further signals come."""
 NAMES = (
     *("claim-pending", "collection-error", "connection-cut", "crash-loop", "deadline", "image-missing", "never-ready"),
     *("no-test", "pull-refused", "pytest-breaks", "quota", "results-full", "runner-deleted", "runner-out-of-memory"),
     *("segfault", "service-out-of-memory", "sighup-services", "sighup-tests", "sigint-services", "sigint-tests"),
     *("sigterm-services", "sigterm-tests", "test-hangs", "two-at-once", "eight-at-once"),
-    *("kubelet-stopped", "api-restarted", "no-dns", "docker-dies", "no-cluster", "killed", "node-full", "clock-back"),
-    *("node-dies", "session-dies", "engine-dies", "soak"),
+    *("kubelet-stopped", "api-restarted", "no-dns", "docker-dies", "no-cluster", "node-full", "clock-back"),
+    *("node-dies", "session-dies", "engine-dies", "soak", "nine-at-once"),
     *(f"{number}-in-kind-{moment}" for number in ("sigint", "sigterm") for moment in MOMENTS),
+    *(f"{number}-in-kind-{moment}" for number in ("sighup", "sigkill") for moment in FEWER),
 )
 """What the faults are called; the page has each, with what came of it or as not tried."""
 LONGEST = 600.0
