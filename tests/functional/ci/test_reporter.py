@@ -237,11 +237,24 @@ def test_worker_that_ends(suite: Suite) -> None:
     assert suite.live().exit_code == 1
 
 
-def test_exit_from_within(suite: Suite) -> None:
-    """`pytest.exit` leaves what was known, and its own exit code."""
-    suite.run(test_end="import pytest\ndef test_a(): assert 0\ndef test_b(): pytest.exit('x', returncode=5)")
-    assert suite.outcomes() == {"test_a": "failed"}
-    assert suite.live().exit_code == 5
+@pytest.mark.parametrize("code", [0, 1, 5])
+def test_exit_from_within(suite: Suite, code: int) -> None:
+    """`pytest.exit` leaves what was known, and is no end that pytest came to, whatever exit code it gives."""
+    tests = f"import pytest\ndef test_a(): pass\ndef test_b(): pytest.exit('x', returncode={code})\ndef test_c(): pass"
+    assert suite.run(test_end=tests).returncode == code
+    assert suite.outcomes() == {"test_a": "passed"}
+    assert suite.live().exit_code is None
+    assert suite.live().running == ("test_end.py::test_b",)
+
+
+@pytest.mark.parametrize(("code", "told"), [(2, 2), (0, None)])
+def test_session_that_was_to_stop(suite: Suite, code: int, told: int | None) -> None:
+    """A session that was told to stop has an end with the exit code that says so, and with no other."""
+    hook = f"def pytest_sessionfinish(session): session.exitstatus = {code}"
+    tests = "def test_a(request): request.session.shouldstop = 'enough'\ndef test_b(): pass"
+    assert suite.run(conftest=hook, test_stop=tests).returncode == code
+    assert suite.outcomes() == {"test_a": "passed"}
+    assert suite.live().exit_code == told
 
 
 def test_hanging_test(suite: Suite) -> None:

@@ -187,6 +187,7 @@ class Reporter:
         self._attempts: dict[tuple[str, str], int] = {}
         self._told: set[str] = set()
         self._counted = False
+        self._interrupted = False
 
     @pytest.hookimpl(trylast=True)
     @quietly
@@ -250,6 +251,11 @@ class Reporter:
         """Tell of an error in pytest itself, or in a plugin."""
         self._events.add({"event": "broken", "text": cut(str(excrepr), _LONGEST_TEXT)})
 
+    @quietly
+    def pytest_keyboard_interrupt(self) -> None:
+        """Note that the session was left before its end: by Ctrl-C, by `pytest.exit`, or because it was to stop."""
+        self._interrupted = True
+
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, Any, None]:
         """Tell that pytest came to its end, once all others have."""
@@ -259,6 +265,9 @@ class Reporter:
 
     @quietly
     def _finish(self, session: pytest.Session) -> None:
+        # `pytest.exit`, or a hook, may give a session that was left any code, which says nothing of what did not run.
+        if self._interrupted and session.exitstatus != pytest.ExitCode.INTERRUPTED:
+            return
         self._events.add({"event": "finished", "exit_code": int(session.exitstatus)})
 
     def _count(self, tests: Iterable[object]) -> None:
