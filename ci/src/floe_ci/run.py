@@ -315,12 +315,6 @@ async def live_through(this: Run, stay: Entrance) -> End:
         problem = problem_of(error, this)
     if this.interrupts.signal is not None:
         problem = interruption(this)
-    elif this.live.total == 0 and exit_code == TESTS_FAILED and not this.live.counts.total:
-        # A gate of the repository's own, such as that on coverage: where there are no tests, it says nothing.
-        exit_code = NO_TESTS
-    if exit_code == NO_TESTS and not this.live.counts.total and not problem:
-        this.nothing = this.nothing or no_tests(this.request.tier, this.request.selection)
-        this.note(this.nothing)
     return End(exit_code, problem)
 
 
@@ -349,6 +343,7 @@ async def finish(this: Run, stay: Entrance, end: End) -> tuple[Outcome, bool]:
     if this.interrupts.signal is not None:
         # It may have come just now: until the results are there, a run is told to stop.
         end = replace(end, problem=interruption(this))
+    end = without_tests(this, end)
     keep = this.request.keep and this.interrupts.signal is None and bool(end.problem or end.exit_code)
     await in_thread(lambda: remember_durations(this))
     end = replace(
@@ -364,6 +359,19 @@ async def finish(this: Run, stay: Entrance, end: End) -> tuple[Outcome, bool]:
     )
     looked = end.problem is not None and end.problem.step == COLLECT_TESTS
     return replace(outcome, began=outcome.began or looked, problem=outcome.problem or this.nothing or None), keep
+
+
+def without_tests(this: Run, end: End) -> End:
+    """Return how a run has ended, and tell where there were no tests: the last that tests told is read only by now."""
+    if end.problem or this.live.counts.total or this.live.running:
+        return end
+    if this.live.total == 0 and end.exit_code == TESTS_FAILED:
+        # A gate of the repository's own, such as that on coverage: where there are no tests, it says nothing.
+        end = replace(end, exit_code=NO_TESTS)
+    if end.exit_code == NO_TESTS:
+        this.nothing = this.nothing or no_tests(this.request.tier, this.request.selection)
+        this.note(this.nothing)
+    return end
 
 
 def kept_in(this: Run, stay: Entrance) -> tuple[str, ...]:

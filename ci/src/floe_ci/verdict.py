@@ -185,17 +185,12 @@ def judge_together(judgements: Mapping[str, Judgement]) -> Judgement:
 def _by_exit_code(evidence: Evidence) -> Judgement:
     code, cases = evidence.exit_code, evidence.cases
     ran = any(case.ran for case in cases or ())
+    came_to_end = evidence.finished is not False and not any(case.is_unfinished for case in cases or ())
     # That pytest ran is known from what it wrote: a Python that can't even import it ends with 1 as well.
-    ended = (
-        cases is not None
-        and evidence.whole
-        and evidence.finished is not False
-        and evidence.own_code in {None, code}
-        and not any(case.is_unfinished for case in cases)
-    )
-    if code == _USAGE_ERROR and not ran:
+    ended = came_to_end and cases is not None and evidence.whole and evidence.own_code in {None, code}
+    if code == _USAGE_ERROR and came_to_end and not ran:
         return judgement(Verdict.REFUSED, "pytest could not start")
-    if code == _NO_TESTS and not ran:
+    if code == _NO_TESTS and came_to_end and not ran:
         return judgement(Verdict.NOTHING_RAN)
     if code == 0 and ended:
         return judgement(Verdict.PASSED if ran else Verdict.NOTHING_RAN)

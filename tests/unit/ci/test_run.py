@@ -418,16 +418,30 @@ def test_junit_grows_with_the_tests(request_: RunRequest) -> None:
 def test_gate_where_there_are_no_tests(request_: RunRequest) -> None:
     """Where pytest found no test, nothing ran, also where a gate of the repository's on coverage failed for it."""
 
-    async def tests(run: Run) -> None:
+    async def collect(run: Run) -> None:
+        # The last events are often read when pytest's process has ended.
         run.live.feed('{"event": "collected", "count": 0}')
         run.live.feed('{"event": "finished", "exit_code": 1}')
 
     told = Told()
     outcome = carried_out(
-        Place({"tests": tests}, exit_code=1, junit='<testsuite name="pytest" tests="0"/>'), request_, told
+        Place({"collect": collect}, exit_code=1, junit='<testsuite name="pytest" tests="0"/>'), request_, told
     )
     assert (outcome.verdict, outcome.exit_code) == (Verdict.NOTHING_RAN, 5)
     assert any("tier unit: there are no tests in its paths" in line for line in told.lines)
+
+
+def test_test_that_ends_its_process_as_if_there_were_none(request_: RunRequest) -> None:
+    """Where a test has started, it is not told that there are none, whatever exit code its process has."""
+
+    async def collect(run: Run) -> None:
+        run.live.feed('{"event": "collected", "count": 1}')
+        run.live.feed('{"event": "started", "test": "t::a"}')
+
+    told = Told()
+    outcome = carried_out(Place({"collect": collect}, exit_code=5, junit=None), request_, told)
+    assert (outcome.verdict, outcome.exit_code) == (Verdict.ERRORED, 3)
+    assert not any("there are no tests" in line for line in told.lines)
 
 
 def test_kept_only_where_asked_and_failed(request_: RunRequest) -> None:

@@ -92,6 +92,14 @@ def test_account_that_is_not_whole(code: int | None, incomplete: dict[str, Any])
     assert judge(Evidence(code, None, (GOOD, FAILED), **incomplete)).exit_code == 1
 
 
+@pytest.mark.parametrize("code", [4, 5])
+@pytest.mark.parametrize("cases", ["none", "skipped"])
+def test_process_that_ends_with_a_code_of_pytests(code: int, cases: str) -> None:
+    """A process that a test ends has not been refused by pytest, nor had no tests, though its exit code says so."""
+    judged = judge(Evidence(code, None, CASES[cases], finished=False))
+    assert (judged.verdict, judged.exit_code) == (E, 3)
+
+
 PROBLEMS: dict[str, tuple[Problem, Verdict, int]] = {
     "hangup": (Problem("interrupted", "x", signal=1), Verdict.INTERRUPTED, 129),
     "interrupt": (Problem("interrupted", "x", signal=2), Verdict.INTERRUPTED, 130),
