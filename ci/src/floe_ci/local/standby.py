@@ -21,6 +21,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from floe_ci import contract
+from floe_ci.errors import UserError
 from floe_ci.local.files import cache
 from floe_ci.product import product
 
@@ -64,7 +65,11 @@ def path_of(source: Path) -> Path | None:
     # One that was started by a path such as ../.venv/bin/python is the same without the dots.
     interpreter = os.path.abspath(sys.executable)  # noqa: PTH100 - and without following links, which lead out of .venv
     told = json.dumps([str(source.resolve()), product(), interpreter, own], sort_keys=True)
-    path = cache(*contract.UP_FOLDER[1:]) / f"{hashlib.sha256(told.encode()).hexdigest()[:16]}.socket"
+    try:
+        folder = cache(*contract.UP_FOLDER[1:])
+    except UserError:  # the run that needs it says what is wrong with it, in its results too
+        return None
+    path = folder / f"{hashlib.sha256(told.encode()).hexdigest()[:16]}.socket"
     return path if len(os.fsencode(path)) <= LONGEST else None
 
 

@@ -103,6 +103,13 @@ def test_no_standby(source: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_fact
     assert standby.ask(source, {}) is None
 
 
+def test_cache_that_cannot_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is no cache there is no standby: the worker that begins in its place leaves results that say why."""
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert standby.ask(tmp_path, {}) is None
+
+
 def test_interpreter_that_is_started_by_a_path_with_dots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever starts the same interpreter by a relative path has the same standby; another one has not."""
     there = standby.path_of(tmp_path)
