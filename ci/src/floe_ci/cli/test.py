@@ -9,6 +9,7 @@ import click
 from click.core import ParameterSource
 
 from floe_ci.cli import inner_loop, options
+from floe_ci.errors import UserError
 from floe_ci.shards import SCHEDULES
 from floe_ci.signals import remembered
 from floe_ci.verdict import table
@@ -81,9 +82,16 @@ def carry_out(*, place: PlaceName | None, timeout: int | None, as_json: bool, at
     from floe_ci import places  # noqa: PLC0415 - here and below: `--help` needs none of it
     from floe_ci.cli import overview, progress  # noqa: PLC0415
 
+    def read(outcome: Outcome) -> overview.Overview | None:
+        try:
+            return overview.Overview.read(outcome.folder)
+        except UserError as error:  # the disk was full, for one: the verdict stands
+            click.echo(f"{outcome.reason}\n{error}", err=True)
+            return None
+
     def judged(outcome: Outcome) -> None:
-        if not as_json:
-            overview.show_briefly(overview.Overview.read(outcome.folder))
+        if not as_json and (found := read(outcome)):
+            overview.show_briefly(found)
 
     if given["tests"]:
         given["tests"] = inner_loop.in_repository(given["tests"], given["source"])
@@ -97,8 +105,8 @@ def carry_out(*, place: PlaceName | None, timeout: int | None, as_json: bool, at
         if attempts > 1 and request.keep:
             told.note(f"--attempts {attempts}: what --keep leaves for a look is not begun again")
         outcome = attempt(places.place(place), request, told, attempts)
-    if as_json:
-        click.echo(json.dumps({"place": place, **overview.Overview.read(outcome.folder).as_json()}, indent=2))
+    if as_json and (found := read(outcome)):
+        click.echo(json.dumps({"place": place, **found.as_json()}, indent=2))
     click.get_current_context().exit(outcome.exit_code)
 
 

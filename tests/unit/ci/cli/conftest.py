@@ -48,6 +48,8 @@ class Somewhere:
     """Whether that would break another run too."""
     breaks_late: bool = False
     """Whether it breaks while its first test runs."""
+    loses: tuple[str, ...] = ()
+    """What of the results can't be written."""
     findings: list[Finding] = field(default_factory=lambda: [Finding("thing", "here", "it is here")])
     requests: list[RunRequest] = field(default_factory=list)
 
@@ -75,6 +77,8 @@ class Somewhere:
             folder.write("junit.xml", JUNIT)
         end = End(None if broken else self.exit_code, broken)
         outcome = finish(folder, request.tier, "abc", end, timings, live)
+        for name in self.loses:
+            (request.results / name).unlink()
         progress.verdict(outcome)
         return outcome
 

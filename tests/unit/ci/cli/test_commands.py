@@ -327,6 +327,18 @@ def test_progress_goes_to_standard_error(call: Call, somewhere: Somewhere) -> No
     assert lines[3].endswith(" s  tests: done after 4.5 s")
 
 
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_exit_code_of_a_run_whose_results_cannot_be_written(
+    call: Call, somewhere: Somewhere, options: tuple[str, ...]
+) -> None:
+    """Where results are lost for want of room, that is told beside the verdict, and changes neither it nor its code."""
+    somewhere.loses = ("exit-code", "timings.json", "summary.md")
+    told = call("test", "--on", "local", *options)
+    assert told.exit_code == 1
+    assert "Failed: tier integration, 1 passed, 1 failed, 1 skipped" in told.stderr
+    assert "no results of a run" in told.stderr
+
+
 def test_json_is_all_of_standard_output(call: Call, somewhere: Somewhere) -> None:
     """With --json, standard output is one document with the verdict, the counts and the failures."""
     told = json.loads(call("test", "--on", "local", "--json").stdout)
