@@ -92,8 +92,9 @@ def load_toml(file: Path, where: str) -> dict[str, Any]:
     """
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        message = f"{where}: not valid TOML: {error}"
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        problem = "tables or lists are nested too deeply" if isinstance(error, RecursionError) else error
+        message = f"{where}: not valid TOML: {problem}"
         raise SettingsError(message) from None
 
 

@@ -95,6 +95,13 @@ def test_long_value_is_cut() -> None:
     assert len(message) < 150
 
 
+def test_what_is_nested_too_deeply_is_told(tmp_path: Path) -> None:
+    """A document that is nested more deeply than Python reads is told like any other that is no TOML."""
+    (tmp_path / "pyproject.toml").write_text(f"a = {'[' * 5000}", encoding="utf-8")
+    with pytest.raises(SettingsError, match=r"^pyproject\.toml: not valid TOML: .* are nested too deeply$"):
+        read_settings(Settings, "it", tmp_path)
+
+
 def test_bytes_that_are_no_text_are_told(tmp_path: Path) -> None:
     """A file that is not UTF-8 is told by the name it was asked for."""
     (tmp_path / "a.toml").write_bytes(b"a = 'caf\xe9'")

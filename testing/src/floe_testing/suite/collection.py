@@ -157,7 +157,7 @@ def _pytest_settings(root: Path) -> Mapping[str, Any]:
 def _toml_table(path: Path) -> Mapping[str, Any]:
     try:
         document: Any = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError):
         return {}
     table = document if path.name == "pytest.toml" else document.get("tool", {})
     table = table.get("pytest", {}) if isinstance(table, dict) else {}
