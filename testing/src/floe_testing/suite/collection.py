@@ -4,6 +4,7 @@ import configparser
 import os
 import re
 import shlex
+import stat
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -119,9 +120,17 @@ def _walk(folder: Path, rules: CollectionRules) -> Iterator[Path]:
         folders[:] = [name for name in folders if not _is_skipped(place, name, rules.norecursedirs)]
         own = resolved(Path(place))
         for name in files:
-            if name.endswith(".py"):
-                file = own / name
+            file = own / name
+            if name.endswith(".py") and not _is_pipe(file):
                 yield resolved(file) if file.is_symlink() else file  # which asks of each folder above it, too
+
+
+def _is_pipe(file: Path) -> bool:
+    """Tell whether a file is a pipe or a device, which pytest takes for no test, and which to read may never end."""
+    try:
+        return not stat.S_ISREG(file.stat().st_mode)
+    except OSError:
+        return False  # it can't be read, which is told
 
 
 def _is_skipped(place: str, name: str, patterns: Sequence[str]) -> bool:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
 
 from floe_testing.audit.run import UNREADABLE, audit, version
 from floe_testing.suite.cache import default_folder
-from floe_testing.suite.collection import CollectionRules
+from floe_testing.suite.collection import CollectionRules, find_python_files
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,6 +46,13 @@ def test_which_files_are_looked_at(repository: Repository) -> None:
     assert [finding.path for finding in repository.audit().findings] == [
         *("shop/test_orders.py", "tests/unit/conftest.py", "tests/unit/helpers/shop.py", "tests/unit/test_a.py")
     ]
+
+
+def test_pipe_is_no_test(repository: Repository) -> None:
+    """What has a test's name and is no file is left alone, as pytest does: to read a pipe would not end."""
+    test = repository.write("tests/unit/test_a.py", "def test_a(): pass")
+    os.mkfifo(test.with_name("test_pipe.py"))
+    assert find_python_files([repository.root], CollectionRules()) == [test.resolve()]
 
 
 def test_counts(repository: Repository) -> None:
