@@ -258,8 +258,9 @@ def test_killed_and_run_again(moment: str, begin: Callable[..., Started], record
 
 
 HOLD: Final = """\
+exec 3<&0
 for name in 0 1 2 3 4 5 6 7; do
-  (exec 9> /var/lib/docker/slot-$name.lock; ! flock --nonblock 9 || exec cat) &
+  (exec 9> /var/lib/docker/slot-$name.lock; ! flock --nonblock 9 || exec cat <&3) &
 done
 echo held
 wait
