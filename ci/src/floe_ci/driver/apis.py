@@ -52,9 +52,6 @@ MADE_ANEW: Final = "Job"
 IMMUTABLE: Final = "field is immutable"
 """What the cluster says of a change that it does not take, whatever else it says."""
 
-KNOWN: Final = 200
-"""Pods that are remembered as they were read."""
-
 T = TypeVar("T")
 
 
@@ -85,7 +82,7 @@ class Apis:
         self.batch = client.BatchV1Api(self.api_client)
         self.discovery = client.DiscoveryV1Api(self.api_client)
         self._options = tuple(kubectl_options)
-        self._known: dict[tuple[str, str], V1Pod] = {}
+        self._known: dict[tuple[str, str], dict[tuple[str, str], V1Pod]] = {}
 
     @classmethod
     def of_kubeconfig(cls, text: str, kubectl_options: Sequence[str] = ()) -> Apis:
@@ -119,22 +116,21 @@ class Apis:
             ValueError: It answers with something else.
         """
         answer = self.core.list_namespaced_pod(namespace, label_selector=selector, _preload_content=False)
+        known = self._known.get((namespace, selector), {})
         try:
-            return [self._pod(each) for each in json.loads(answer.data)["items"]]
+            found = [self._pod(each, known) for each in json.loads(answer.data)["items"]]
         except (LookupError, TypeError, AttributeError) as error:
             msg = f"the answer is no list of pods: {error}"
             raise ValueError(msg) from error
+        # No others: the client's object of a pod holds a hundred kilobytes, and a cluster may stay for days.
+        self._known[namespace, selector] = {key: pod for key, pod in found if all(key)}
+        return [pod for _, pod in found]
 
-    def _pod(self, found: dict[str, Any]) -> V1Pod:
-        """Return a pod as an object."""
+    def _pod(self, found: dict[str, Any], known: Mapping[tuple[str, str], V1Pod]) -> tuple[tuple[str, str], V1Pod]:
+        """Return a pod as an object, with what it is known by: its id and version."""
         key = (found["metadata"].get("uid", ""), found["metadata"].get("resourceVersion", ""))
-        known = self._known.get(key) if all(key) else None
-        if known is None:
-            known = self.api_client.deserialize(SimpleNamespace(data=json.dumps(found)), "V1Pod")
-            if len(self._known) >= KNOWN:
-                self._known.clear()
-            self._known[key] = known
-        return known
+        pod = known.get(key) if all(key) else None
+        return key, pod or self.api_client.deserialize(SimpleNamespace(data=json.dumps(found)), "V1Pod")
 
     def command(self, *args: str) -> str:
         """Return a kubectl command to be pasted into a shell."""
