@@ -41,7 +41,7 @@ ANSWER = 10
 GROWTH, DISK = 1.10, 1.05
 """How much more memory, and disk, there may be taken in the end."""
 SETTLING = 480.0
-"""Seconds in which it must be so: what a cluster remembers of its objects' former states it drops every five minutes."""
+"""Seconds in which it must be so: what a cluster remembers of former states it drops every five minutes."""
 TABLE = """
 [tool.floe-ci.runner]
 install = ["pytest"]
