@@ -29,8 +29,11 @@ if TYPE_CHECKING:
 
 COMMAND_VARIABLE: Final = "_EXPERIMENTAL_DAGGER_CLI_BIN"
 """Dagger's own variable for where its command is."""
-ENDING: Final = 300.0
-"""Seconds in which a session ends what it has started in the engine; then it is killed."""
+ENDING: Final = 30.0
+"""Seconds in which a session ends what it has started in the engine; then it is killed, and the engine ends the rest.
+
+One whose engine is gone would wait for it.
+"""
 PORT: Final = "DAGGER_SESSION_PORT"
 TOKEN: Final = "DAGGER_SESSION_TOKEN"  # noqa: S105 - a variable's name
 """What the SDK finds a session by that is there."""
