@@ -214,8 +214,10 @@ def test_engine_dies(begin: Callable[..., Started], record: Callable[[Row], None
     started = begin()
     started.wait_for(MOMENTS["tests"])
     now = time.monotonic()
-    for each in engines:
-        each.kill()
+    # As with the container that it is elsewhere: all that runs in it ends with it.
+    for each in [*engines, *(child for engine in engines for child in engine.children(recursive=True))]:
+        with suppress(psutil.NoSuchProcess):
+            each.kill()
     try:
         row = end(started, "engine-dies", "the engine is killed", now, NOTICED_IN)
     finally:
