@@ -449,7 +449,7 @@ def test_disk_of_the_node_is_full(
 
 
 SET_BACK: Final = """\
-import datetime, os, threading, time
+import os, threading, time
 import time_machine
 
 def set_back(file=os.environ["SET_BACK_WITH"], waiting=threading.Event()):

@@ -124,6 +124,14 @@ def end(started: Started, name: str, what: str, since: float, limit: float = END
     )
 
 
+def beside_docker_of(started: Started) -> tuple[str, ...]:
+    """Return what begins a command that has the files which the Docker of a run's nodes has."""
+    docker = [number for number, command in processes_of(started.run_id).items() if command.startswith("dockerd")]
+    if not docker:
+        pytest.skip("the engine's processes can't be seen from here")
+    return ("nsenter", "--target", str(docker[0]), "--mount")
+
+
 @pytest.mark.parametrize(
     ("moment", "number"),
     [
@@ -173,10 +181,7 @@ def test_node_dies(begin: Callable[..., Started], record: Callable[[Row], None])
     """A run whose node is stopped for good is infrastructure's fault, and keeps what the tests had told."""
     started = begin()
     started.wait_for(MOMENTS["tests"])
-    docker = [number for number, command in processes_of(started.run_id).items() if command.startswith("dockerd")]
-    if not docker:
-        pytest.skip("the engine's processes can't be seen from here")
-    inside = ["nsenter", "--target", str(docker[0]), "--mount", "--net", "docker"]
+    inside = [*beside_docker_of(started), "--net", "docker"]
     listed = subprocess.run([*inside, "ps", "--quiet"], capture_output=True, text=True, timeout=60, check=True)
     now = time.monotonic()
     subprocess.run([*inside, "stop", "--time", "0", *listed.stdout.split()], timeout=60, check=True)
@@ -274,10 +279,7 @@ def test_nine_at_once(begin: Callable[..., Started], record: Callable[[Row], Non
     """A run in Kind that finds eight others is refused with what to do; they go on, and so does the next."""
     first = begin()
     first.wait_for(MOMENTS["tests"])
-    docker = [number for number, command in processes_of(first.run_id).items() if command.startswith("dockerd")]
-    if not docker:
-        pytest.skip("the engine's processes can't be seen from here")
-    inside = ["nsenter", "--target", str(docker[0]), "--mount", "sh", "-c", HOLD]
+    inside = [*beside_docker_of(first), "sh", "-c", HOLD]
     with subprocess.Popen(inside, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as others:
         assert others.stdin
         assert others.stdout

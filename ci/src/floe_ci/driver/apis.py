@@ -129,8 +129,7 @@ class Apis:
     def _pod(self, found: dict[str, Any], known: Mapping[tuple[str, str], V1Pod]) -> tuple[tuple[str, str], V1Pod]:
         """Return a pod as an object, with what it is known by: its id and version."""
         key = (found["metadata"].get("uid", ""), found["metadata"].get("resourceVersion", ""))
-        pod = known.get(key) if all(key) else None
-        return key, pod or self.api_client.deserialize(SimpleNamespace(data=json.dumps(found)), "V1Pod")
+        return key, known.get(key) or self.api_client.deserialize(SimpleNamespace(data=json.dumps(found)), "V1Pod")
 
     def command(self, *args: str) -> str:
         """Return a kubectl command to be pasted into a shell."""

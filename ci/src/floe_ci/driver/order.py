@@ -160,6 +160,6 @@ def send(  # noqa: PLR0913 - what is sent, and to whom
     order = json.dumps(
         {"command": list(command), "environment": dict(environment), "files": dict(files or {})}
     ).encode()
-    take = ("/bin/sh", "-euc", TAKE, "sh", str(len(tests)), str(len(order)), *(before or ("true",)))
+    take = ("/bin/sh", "-euc", TAKE, "sh", str(len(tests)), str(len(order)), *before)
     run(keeper, take, tests + order, timeout=SENDING, stop=stop)
     return time.monotonic()
